@@ -1,0 +1,3 @@
+module github.com/aws-auth-guard/aws-auth-guard
+
+go 1.26.8

@@ -1,0 +1,151 @@
+package awsauth
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind is what an ARN names.
+type Kind int
+
+// The kinds of principal and near-principal that people write into aws-auth.
+const (
+	KindOther           Kind = iota // an ARN of something else: a bucket, a cluster, ...
+	KindRole                        // arn:P:iam::ACCT:role/[PATH/]NAME
+	KindUser                        // arn:P:iam::ACCT:user/[PATH/]NAME
+	KindRoot                        // arn:P:iam::ACCT:root
+	KindFederatedUser               // arn:P:sts::ACCT:federated-user/NAME
+	KindAssumedRole                 // arn:P:sts::ACCT:assumed-role/NAME/SESSION
+	KindInstanceProfile             // arn:P:iam::ACCT:instance-profile/[PATH/]NAME
+	KindGroup                       // arn:P:iam::ACCT:group/[PATH/]NAME
+	KindPolicy                      // arn:P:iam::ACCT:policy/[PATH/]NAME
+)
+
+func (k Kind) String() string {
+	switch k {
+	case KindRole:
+		return "role"
+	case KindUser:
+		return "user"
+	case KindRoot:
+		return "root user"
+	case KindFederatedUser:
+		return "federated user"
+	case KindAssumedRole:
+		return "assumed role"
+	case KindInstanceProfile:
+		return "instance profile"
+	case KindGroup:
+		return "IAM group"
+	case KindPolicy:
+		return "policy"
+	default:
+		return "resource"
+	}
+}
+
+// Partitions are the AWS partitions the authenticator knows
+// (aws-iam-authenticator pkg/endpoints; an ARN of any other never matches).
+var Partitions = []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"}
+
+// ARN is an Amazon Resource Name taken apart. Letter case is kept as written:
+// EKS compares ARNs without regard to it.
+type ARN struct {
+	Partition string
+	Service   string
+	Region    string
+	Account   string
+	Resource  string // all that follows the fifth colon
+
+	Kind    Kind
+	Path    string // "/" or "/team/sub/"; for roles, users, groups, policies and instance profiles
+	Name    string // the last part, without the path
+	Session string // the session of an assumed role
+}
+
+// ParseARN takes s apart. It fails only if s has not the six parts of an ARN;
+// whether the parts are any good is the rules' to say.
+func ParseARN(s string) (ARN, error) {
+	parts := strings.SplitN(s, ":", 6)
+	if len(parts) != 6 || !strings.EqualFold(parts[0], "arn") {
+		return ARN{}, fmt.Errorf("%q is not an ARN: want arn:PARTITION:iam::ACCOUNT:role/NAME or arn:PARTITION:iam::ACCOUNT:user/NAME", s)
+	}
+	a := ARN{Partition: parts[1], Service: parts[2], Region: parts[3], Account: parts[4], Resource: parts[5]}
+	head, rest, slash := strings.Cut(a.Resource, "/")
+	head = strings.ToLower(head)
+	switch strings.ToLower(a.Service) {
+	case "iam":
+		switch {
+		case head == "root" && !slash:
+			a.Kind = KindRoot
+			a.Name = a.Resource
+			return a, nil
+		case head == "role" && slash:
+			a.Kind = KindRole
+		case head == "user" && slash:
+			a.Kind = KindUser
+		case head == "instance-profile" && slash:
+			a.Kind = KindInstanceProfile
+		case head == "group" && slash:
+			a.Kind = KindGroup
+		case head == "policy" && slash:
+			a.Kind = KindPolicy
+		default:
+			return a, nil
+		}
+		a.Path, a.Name = "/", rest
+		if i := strings.LastIndexByte(rest, '/'); i >= 0 {
+			a.Path, a.Name = "/"+rest[:i+1], rest[i+1:]
+		}
+	case "sts":
+		switch {
+		case head == "assumed-role" && slash:
+			a.Kind = KindAssumedRole
+			a.Name, a.Session, _ = strings.Cut(rest, "/")
+		case head == "federated-user" && slash:
+			a.Kind = KindFederatedUser
+			a.Name = rest
+		}
+	}
+	return a, nil
+}
+
+// String puts the ARN together again, as it was written.
+func (a ARN) String() string {
+	return "arn:" + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
+}
+
+// RoleARN is the path-less ARN of the role called name in a's account: what EKS
+// compares a session of that role with (aws-iam-authenticator pkg/arn, Canonicalize).
+func (a ARN) RoleARN(name string) string {
+	return "arn:" + a.Partition + ":iam::" + a.Account + ":role/" + name
+}
+
+// Canonical is the ARN that EKS would see if the principal that a means called: a role
+// without its path, an assumed role as its role, everything else as written.
+func (a ARN) Canonical() string {
+	switch a.Kind {
+	case KindRole, KindAssumedRole:
+		return a.RoleARN(a.Name)
+	default:
+		return a.String()
+	}
+}
+
+// Matchable reports whether any caller's canonical ARN can equal a: roles without a path,
+// users, the root user and federated users (facts: "How a ConfigMap becomes access", 4 and 5).
+func (a ARN) Matchable() bool {
+	switch a.Kind {
+	case KindRole:
+		return a.Path == "/" && a.Name != "" && a.Name != "*"
+	case KindUser, KindFederatedUser:
+		return a.Name != "" && a.Name != "*"
+	case KindRoot:
+		return true
+	default:
+		return false
+	}
+}
+
+// Key is the form under which EKS finds an ARN: it compares without regard to letter case.
+func Key(arn string) string { return strings.ToLower(arn) }

@@ -1,0 +1,86 @@
+package validate
+
+import (
+	"context"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// Existence is an answer about a principal. "Does not exist" and "could not be checked" are
+// different answers; neither is ever guessed from the other.
+type Existence int
+
+// The zero value is the honest one: nobody asked.
+const (
+	NotAsked   Existence = iota // no port, IAM off, or an ARN that cannot be looked up by name (root, federated user)
+	Exists                      // IAM returned the principal
+	Missing                     // IAM said NoSuchEntity
+	Unverified                  // IAM could not be asked, or its answer could not be understood
+	Foreign                     // in an account that the policy does not know
+	Trusted                     // in an account that the policy takes on trust, unasked
+)
+
+// Reason is why a principal is Unverified.
+type Reason string
+
+// The reasons. Each has its own remedy in the message of AA302.
+const (
+	ReasonThrottled   Reason = "throttled"   // IAM said slow down
+	ReasonDenied      Reason = "denied"      // the guard's identity lacks the permission
+	ReasonUnreachable Reason = "unreachable" // no connection, DNS, TLS, 5xx, or no credentials
+	ReasonTimeout     Reason = "timed out"   // the time budget was spent
+	ReasonMalformed   Reason = "malformed"   // an answer that is not IAM's: HTML, truncated XML, no Role in it
+	ReasonForeign     Reason = "foreign"     // a known account whose role could not be assumed
+)
+
+// Principal is what IAM says of one ARN.
+type Principal struct {
+	Existence Existence
+	// ARN is the principal's real ARN, with its path and IAM's own letter case. Set if it Exists; set
+	// with Missing if a user of that name exists under another path.
+	ARN string
+	// Reason and Detail say why it is Unverified: Detail is one line for the operator, lower case,
+	// without credentials ("the guard's role arn:... lacks iam:GetRole").
+	Reason Reason
+	Detail string
+	// Suggestions are real ARNs that may have been meant, the nearest first; for Missing, and only if
+	// the account's names could be listed.
+	Suggestions []string
+}
+
+// Self is who the guard is, and so which account and partition the cluster is in.
+type Self struct {
+	ARN, Account, Partition string
+}
+
+// Principals is the port to IAM.
+type Principals interface {
+	// Lookup answers for every ARN, in order: len(result) == len(arns). It returns before ctx's deadline,
+	// with Unverified for what it did not get to.
+	Lookup(ctx context.Context, arns []awsauth.ARN) []Principal
+	// Self returns who the guard is; ok is false while that is not known.
+	Self() (self Self, ok bool)
+}
+
+// Fleet is the port to the live nodes: which IAM roles do they use? Nothing implements it yet; without it
+// the rules fall back to what the mappings themselves show.
+type Fleet interface {
+	// NodesByRole returns the live nodes for each path-less role ARN (lower case); ok is false if that is
+	// not known.
+	NodesByRole(ctx context.Context) (nodes map[string][]string, ok bool)
+}
+
+// Privileges is the port to the cluster's RBAC: what is as good as system:masters here? Nothing implements
+// it yet; without it the rules use the policy's literal list.
+type Privileges interface {
+	// Why returns the chain of evidence that makes a group privileged, or "" if it is not; ok is false if
+	// that is not known.
+	Why(ctx context.Context, group string) (why string, ok bool)
+}
+
+// Ports are the validator's views of the world outside the two objects. A nil port was not asked.
+type Ports struct {
+	Principals Principals
+	Fleet      Fleet
+	Privileges Privileges
+}
