@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	exitAdmitted = 0
+	exitDenied   = 1
+	exitFailed   = 2
+)
+
+// errDenied ends a command whose answer is no. The answer is printed already.
+var errDenied = errors.New("would be denied")
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return exitAdmitted
+	case errors.Is(err, errDenied):
+		return exitDenied
+	}
+	fmt.Fprintf(stderr, "error: %s\n", strings.TrimSpace(err.Error()))
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(stderr, "see '%s --help'\n", cmd.CommandPath())
+	}
+	return exitFailed
+}
+
+// usageError is a mistake in the command line itself.
+type usageError struct{ error }
+
+func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kubectl-awsauth",
+		Short: "Check the aws-auth ConfigMap of Amazon EKS before the cluster reads it",
+		Long: `Check the aws-auth ConfigMap of Amazon EKS before the cluster reads it.
+
+The verdicts are those of the aws-auth-guard webhook: the same rules, the same policy file.
+
+Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
+		Example: `  # judge a manifest as if it were created
+  kubectl awsauth check -f aws-auth.yaml
+
+  # judge it as an edit of what the cluster has now
+  kubectl awsauth check -f aws-auth.yaml --against live
+
+  # what a rule means, and how to write it right
+  kubectl awsauth explain AA203`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl awsauth"},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q, want check, explain or rules", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(newCheck(), newExplain(), newRules())
+	return root
+}
+
+// version is the module's version as the Go toolchain recorded it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "unreleased"
+}
+
+// oneOf is a flag that takes one of a few words.
+type oneOf struct {
+	value string
+	words []string
+}
+
+func (o *oneOf) String() string { return o.value }
+func (o *oneOf) Type() string   { return strings.Join(o.words, "|") }
+func (o *oneOf) Set(s string) error {
+	for _, w := range o.words {
+		if s == w {
+			o.value = s
+			return nil
+		}
+	}
+	return fmt.Errorf("want %s", strings.Join(o.words, " or "))
+}
+
+func (o *oneOf) complete(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return o.words, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,100 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// visible writes out what a terminal would obey or not show: control characters, bidirectional and zero-width ones,
+// invalid UTF-8.
+func visible(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == unicode.ReplacementChar && !strings.HasPrefix(s[i:], "\ufffd"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		default:
+			b.WriteString(visibleRune(r))
+		}
+	}
+	return b.String()
+}
+
+func visibleRune(r rune) string {
+	switch {
+	case r == '\t':
+		return `\t`
+	case r == '\n':
+		return `\n`
+	case r == '\r':
+		return `\r`
+	case r < 0x20 || r == 0x7f:
+		return fmt.Sprintf(`\x%02x`, r)
+	case r >= 0x80 && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'):
+		if r > 0xffff {
+			return fmt.Sprintf(`\U%08x`, r)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	}
+	return string(r)
+}
+
+// excerpt is a source line made fit to print, and where in it the offending text stands, in terminal cells.
+type excerpt struct {
+	text        string
+	before, run int
+}
+
+const ellipsis = "…"
+
+// excerptOf cuts a window of at most width cells around the offending text out of a line. column counts from 1, length
+// in characters.
+func excerptOf(line string, column, length, width int) excerpt {
+	chars := []rune(line)
+	from := min(max(column-1, 0), len(chars))
+	to := min(from+max(length, 0), len(chars))
+	// Widths are measured over whole pieces, so that a combining character stays with its base.
+	head, run, tail := visible(string(chars[:from])), visible(string(chars[from:to])), visible(string(chars[to:]))
+	measure := displaywidth.String
+	if measure(head)+measure(run)+measure(tail) > width {
+		// Most room for the offending text; what is left is shared, two parts before and one after.
+		run = keepFront(run, width-2*measure(ellipsis))
+		room := max(width-measure(run), 2)
+		tailRoom := min(measure(tail), room/3)
+		head = keepBack(head, room-tailRoom)
+		tail = keepFront(tail, max(room-measure(head), 1))
+	}
+	return excerpt{text: head + run + tail, before: measure(head), run: max(measure(run), 1)}
+}
+
+// keepFront cuts the end of s off beyond width cells.
+func keepFront(s string, width int) string {
+	if displaywidth.String(s) <= width {
+		return s
+	}
+	return displaywidth.TruncateString(s, max(width, 1), ellipsis)
+}
+
+// keepBack cuts the beginning of s off beyond width cells.
+func keepBack(s string, width int) string {
+	if displaywidth.String(s) <= width {
+		return s
+	}
+	var clusters []string
+	for g := displaywidth.StringGraphemes(s); g.Next(); {
+		clusters = append(clusters, g.Value())
+	}
+	used, i := displaywidth.String(ellipsis), len(clusters)
+	for i > 0 {
+		w := displaywidth.String(clusters[i-1])
+		if used+w > width {
+			break
+		}
+		used += w
+		i--
+	}
+	return ellipsis + strings.Join(clusters[i:], "")
+}
