@@ -31,12 +31,14 @@ type Finding struct {
 	// Preexisting says that the old object had this too, so that it does not count against the edit.
 	Preexisting bool `json:"preexisting"`
 
-	// key names the DataKey of Line and Column: mapRoles, mapUsers, mapAccounts.
+	// DataKey is the data key that Line and Column are inside: mapRoles, mapUsers, mapAccounts.
 	DataKey string `json:"-"`
-	// subject is what the finding is about, so that the same thing is known again in another version of
-	// the object: a canonical ARN, a field's name, never a line.
-	subject string
+	// entry and subject say what the finding is about, so that the same thing is known again in another
+	// version of the object: a canonical ARN, a field's name, never a line.
+	entry, subject string
 }
+
+func (f Finding) key() string { return f.Rule + "\x00" + f.entry + "\x00" + f.subject }
 
 // Sentence is the finding in one line without its field: rule id and name, message, why, fix, place.
 func (f Finding) Sentence() string {
@@ -56,6 +58,8 @@ func (f Finding) Sentence() string {
 // Report is the verdict on one request.
 type Report struct {
 	Allowed bool `json:"allowed"`
-	// Findings are sorted: errors first, then by place.
+	// Findings are sorted: errors first, then what the edit brought, then by place.
 	Findings []Finding `json:"findings"`
+	// Excuse says why an edit with errors is let in all the same: "exempt", "break-glass" or "audit".
+	Excuse string `json:"-"`
 }

@@ -1,0 +1,168 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// The one object that is guarded.
+const (
+	Namespace = "kube-system"
+	Name      = "aws-auth"
+	// Path is where the webhook is served; the ValidatingWebhookConfiguration names it.
+	Path = "/validate-aws-auth"
+)
+
+// Room that is left of the API server's timeout for the answer to travel.
+const answerMargin = 500 * time.Millisecond
+
+// defaultBudget is the time for a verdict where the request names no timeout: the API server's own default.
+const defaultBudget = 10 * time.Second
+
+// Validator judges a request; the one in force is asked for anew each time, since the policy may be reloaded.
+type Validator func() *validate.Validator
+
+// Handler answers AdmissionReviews.
+type Handler struct {
+	Validator Validator
+	Log       logr.Logger
+	Metrics   *Metrics
+}
+
+// Webhook wraps h in controller-runtime's server side: body limit, decoding, panic recovery.
+func Webhook(h *Handler) *admission.Webhook {
+	return &admission.Webhook{Handler: h, WithContextFunc: withBudget}
+}
+
+type budgetKey struct{}
+
+// withBudget reads the timeout that the API server allows from the request's URL. Handle makes the deadline, so that
+// there is somebody to cancel it.
+func withBudget(ctx context.Context, r *http.Request) context.Context {
+	budget := defaultBudget
+	if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 && d < budget {
+		budget = d
+	}
+	return context.WithValue(ctx, budgetKey{}, budget)
+}
+
+// Handle judges one request. Requests for other objects are let in without a word: the match conditions keep them
+// away, and a guard that is called for them by mistake must not be in the way.
+func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.Response {
+	started := time.Now()
+	edit, guarded, err := decode(req)
+	switch {
+	case err != nil:
+		h.Metrics.observe(string(req.Operation), "error", nil, started)
+		h.Log.Error(err, "cannot read the request", "operation", req.Operation, "user", req.UserInfo.Username)
+		return admission.Errored(http.StatusBadRequest, err)
+	case !guarded:
+		h.Metrics.observe(string(req.Operation), "not guarded", nil, started)
+		return admission.Allowed("not " + Namespace + "/" + Name)
+	}
+	budget, ok := ctx.Value(budgetKey{}).(time.Duration)
+	if !ok {
+		budget = defaultBudget
+	}
+	ctx, cancel := context.WithTimeout(ctx, budget-min(answerMargin, budget/4))
+	defer cancel()
+	report := h.Validator().Validate(ctx, edit)
+	decision := decide(report)
+	h.Metrics.observe(string(req.Operation), decision, report.Findings, started)
+	h.Log.Info(decision, "operation", req.Operation, "user", req.UserInfo.Username, "dryRun", req.DryRun != nil && *req.DryRun,
+		"uid", req.UID, "rules", rules(report.Findings))
+	return respond(report, decision)
+}
+
+// decode reads the two objects. guarded is false for requests that concern other objects.
+func decode(req admission.Request) (edit validate.Request, guarded bool, err error) {
+	edit = validate.Request{Operation: validate.Operation(req.Operation), User: req.UserInfo}
+	if req.Operation == "" && len(req.Object.Raw) == 0 && len(req.OldObject.Raw) == 0 {
+		return edit, false, fmt.Errorf("not an AdmissionReview with a request: send one of admission.k8s.io/v1 for ConfigMap %s/%s", Namespace, Name)
+	}
+	if req.Resource.Resource != "" && (req.Resource.Resource != "configmaps" || req.Resource.Group != "") || req.SubResource != "" ||
+		req.Namespace != "" && req.Namespace != Namespace || req.Name != "" && req.Name != Name {
+		return edit, false, nil
+	}
+	if edit.New, err = configMap(req.Object.Raw); err != nil {
+		return edit, false, fmt.Errorf("object: %w", err)
+	}
+	if edit.Old, err = configMap(req.OldObject.Raw); err != nil {
+		return edit, false, fmt.Errorf("oldObject: %w", err)
+	}
+	// A deletecollection comes without a name, a CREATE by generateName as well: the objects tell.
+	named := edit.Old
+	if named == nil {
+		named = edit.New
+	}
+	if named != nil && (named.Name != Name || named.Namespace != "" && named.Namespace != Namespace) {
+		return edit, false, nil
+	}
+	switch req.Operation {
+	case admissionv1.Create, admissionv1.Update:
+		if edit.New == nil {
+			return edit, true, fmt.Errorf("%s without an object", req.Operation)
+		}
+		if req.Operation == admissionv1.Create {
+			edit.Old = nil
+		}
+	case admissionv1.Delete:
+		edit.New = nil
+		return edit, named != nil || req.Name == Name, nil
+	default:
+		return edit, false, nil
+	}
+	return edit, true, nil
+}
+
+// configMap decodes one object; nil if there is none.
+func configMap(raw []byte) (*corev1.ConfigMap, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	var cm corev1.ConfigMap
+	if err := json.Unmarshal(raw, &cm); err != nil {
+		return nil, fmt.Errorf("not a ConfigMap: %w", err)
+	}
+	if cm.Kind != "" && cm.Kind != "ConfigMap" {
+		return nil, fmt.Errorf("kind %q, want ConfigMap", cm.Kind)
+	}
+	return &cm, nil
+}
+
+// decide names the verdict for the audit log and the metrics.
+func decide(r validate.Report) string {
+	switch {
+	case !r.Allowed:
+		return "deny"
+	case r.Excuse != "":
+		return "allow-" + r.Excuse
+	case len(r.Findings) > 0:
+		return "warn"
+	}
+	return "allow"
+}
+
+// rules are the ids of the findings, each once, in their order.
+func rules(findings []validate.Finding) string {
+	var ids []string
+	seen := map[string]bool{}
+	for _, f := range findings {
+		if !seen[f.Rule] {
+			seen[f.Rule] = true
+			ids = append(ids, f.Rule)
+		}
+	}
+	return strings.Join(ids, ",")
+}

@@ -1,0 +1,12 @@
+// Package awsauth reads the aws-auth ConfigMap as Amazon EKS does, and says where in the text everything stands.
+//
+// In goes the ConfigMap's data: up to three values, each a string that contains YAML. Out come a Document (the
+// entries with line and column inside their value), the Problems that make the text unsound, and from the Document
+// the effective Access: which IAM principal gets in, as what.
+//
+// The package is pure: no network, no clock, no client-go, no AWS SDK. It never panics and its time and memory are
+// bounded by the size of the text.
+//
+// Facts about EKS are those of sigs.k8s.io/aws-iam-authenticator v0.7 (pkg/mapper/configmap, pkg/config, pkg/arn,
+// pkg/server), against which the package is fuzzed.
+package awsauth

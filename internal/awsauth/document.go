@@ -1,0 +1,142 @@
+package awsauth
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The data keys that EKS reads. They are case-sensitive; every other key is ignored.
+const (
+	MapRoles    = "mapRoles"
+	MapUsers    = "mapUsers"
+	MapAccounts = "mapAccounts"
+)
+
+// Keys are the data keys in the order in which EKS looks through them.
+var Keys = []string{MapRoles, MapUsers, MapAccounts}
+
+// Place is where something stands: a line and a column inside the value of a data key, both from 1, the column in
+// characters. Line 0: nowhere in the text.
+type Place struct {
+	DataKey      string
+	Line, Column int
+}
+
+// Text is a string with its place.
+type Text struct {
+	Place
+	Value string
+}
+
+// Entry is one item of mapRoles or mapUsers. ARN, Username and Groups are what EKS reads, whatever the text looks
+// like; a place that is not known is that of the item.
+type Entry struct {
+	Place
+	Index    int
+	ARN      Text // rolearn or userarn; Value "" if EKS drops the item
+	Username Text
+	Groups   []Text
+	// SSO is set if the item has an sso block, which never matches on EKS.
+	SSO *SSO
+	// Recovered says that EKS reads nothing of the value, and that this is what the item seems to say.
+	Recovered bool
+}
+
+// SSO is an sso block: Place is that of the key.
+type SSO struct {
+	Place
+	PermissionSetName, AccountID, Partition string
+}
+
+// Path names the item, or one of its fields: data.mapRoles[2].rolearn.
+func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }
+
+func fieldPath(key string, index int, field string) string {
+	p := fmt.Sprintf("data.%s[%d]", key, index)
+	if field != "" {
+		p += "." + field
+	}
+	return p
+}
+
+// ARNField is the field that holds an entry's ARN under a data key.
+func ARNField(key string) string {
+	if key == MapUsers {
+		return "userarn"
+	}
+	return "rolearn"
+}
+
+// Subject names an entry by what stays the same while it is repaired: its ARN as EKS would compare it, without
+// blanks, path or letter case.
+func Subject(arn string) string {
+	arn = strings.TrimSpace(arn)
+	if a, err := ParseARN(arn); err == nil {
+		return Key(a.Canonical())
+	}
+	return Key(arn)
+}
+
+// Document is a parsed aws-auth.
+type Document struct {
+	Roles, Users []Entry
+	Accounts     []Text
+	// Unreadable holds the data keys of which EKS reads nothing at all.
+	Unreadable map[string]bool
+}
+
+// Entries are the items of mapRoles and then of mapUsers, as EKS looks through them.
+func (d *Document) Entries() []*Entry {
+	all := make([]*Entry, 0, len(d.Roles)+len(d.Users))
+	for i := range d.Roles {
+		all = append(all, &d.Roles[i])
+	}
+	for i := range d.Users {
+		all = append(all, &d.Users[i])
+	}
+	return all
+}
+
+// Code says what kind of problem it is.
+type Code int
+
+// The problems, with what the fields of a Problem hold.
+const (
+	Syntax           Code = iota // not YAML; Got: the parser's words
+	ExtraDocument                // a second document begins here
+	HiddenCharacter              // Got: its name; Value: the word it is in
+	Anchor                       // &name; Value: the name
+	Alias                        // *name
+	Merge                        // <<
+	Tag                          // an explicit tag
+	DuplicateKey                 // Value: the key; Want: the line of the first
+	NonTextKey                   // a key that is no text; Got: what it is
+	UnquotedTemplate             // {{Name}} without quotes; Value: the template
+	LookAlikeKey                 // Value: the key; Want: the key it looks like
+	ImplicitType                 // text meant, but read as something else; Got: as what; Want: the text to write
+	LeadingZero                  // an unquoted account id that begins with 0
+	Disagreement                 // two parsers read it differently; Got: what EKS reads
+	NotAList                     // the whole value; Got: what it is
+	NotAMapping                  // an item; Got
+	NotAListOfGroups             // groups; Got; Want: the list to write
+	NotText                      // a field or a group that is a list or mapping; Got; Want: the text to write, if it can be told
+	UnknownField                 // Value: the key; Want: the known key that was meant, or ""
+	WrongCaseField               // Value: the key; Want: the key
+	MisplacedField               // rolearn under mapUsers, userarn under mapRoles; Want: the right one
+	MissingField                 // Want: the field
+	NoGroups                     // no groups at all
+	TooMany                      // more problems than anyone reads
+)
+
+// Problem is one thing that makes the text unsound.
+type Problem struct {
+	Place
+	Code Code
+	// Field is the path of the offending field: data.mapRoles[2].rolearn.
+	Field string
+	// Entry and Subject say what the problem is about, in words that stay the same when lines move: Entry is the
+	// item (see Subject), "" if it is not about one; Subject the field, the group, the character.
+	Entry, Subject string
+	Value          string
+	Got, Want      string
+}

@@ -1,0 +1,331 @@
+package awsauth
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxProblems bounds what one value may report, and so the memory that a hostile megabyte can ask for.
+const maxProblems = 10_000
+
+// Parse reads the data of aws-auth. It goes on after the first problem and tells all it finds, in the order of the
+// text. The Document is what EKS reads, also where there are problems; see Document.Unreadable for values of which
+// EKS reads nothing.
+func Parse(data map[string]string) (*Document, []Problem) {
+	d := &Document{Unreadable: map[string]bool{}}
+	var problems []Problem
+	for _, key := range Keys {
+		text, ok := data[key]
+		if !ok {
+			continue
+		}
+		p := &parser{key: key, text: text}
+		switch key {
+		case MapRoles:
+			d.Roles = p.mappings()
+		case MapUsers:
+			d.Users = p.mappings()
+		case MapAccounts:
+			d.Accounts = p.accounts()
+		}
+		if p.unreadable {
+			d.Unreadable[key] = true
+		}
+		problems = append(problems, p.problems...)
+	}
+	return d, problems
+}
+
+// parser reads one value.
+type parser struct {
+	key, text  string
+	problems   []Problem
+	unreadable bool
+	// line0 is added to places: set while a part of the text is read by itself.
+	line0 int
+}
+
+func (p *parser) place(n *node) Place {
+	return Place{DataKey: p.key, Line: n.Line + p.line0, Column: n.Column}
+}
+
+func (p *parser) report(pr Problem) {
+	switch {
+	case len(p.problems) < maxProblems:
+		pr.DataKey = p.key
+		p.problems = append(p.problems, pr)
+	case len(p.problems) == maxProblems:
+		// Named after the text, so that it is never taken for the same problem in another text.
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(p.text))
+		p.problems = append(p.problems, Problem{Place: Place{DataKey: p.key}, Code: TooMany, Field: "data." + p.key,
+			Subject: fmt.Sprintf("%s %x", p.key, h.Sum64())})
+	}
+}
+
+func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
+	if serr.line < 1 {
+		serr.line = 1
+	}
+	line := serr.line + line0
+	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: Syntax, Field: "data." + p.key,
+		Subject: p.key, Value: strings.TrimSpace(lineOf(p.text, line)), Got: serr.text})
+}
+
+// mappings reads mapRoles or mapUsers.
+func (p *parser) mappings() []Entry {
+	p.characters()
+	if skippable(p.text) {
+		return nil
+	}
+	items, unreadable, err := readMappings(p.key, p.text)
+	p.unreadable = unreadable
+	root, extra, serr := compose(p.text)
+	if serr != nil {
+		p.reportSyntax(p.better(serr, err, unreadable), 0)
+		if unreadable {
+			return p.recover()
+		}
+		return bare(p.key, items)
+	}
+	p.extraDocument(extra)
+	if root == nil || isNull(root) {
+		return nil
+	}
+	p.hiddenMeaning(root)
+	entries := p.walk(root, items, unreadable)
+	if err != nil && !p.anyError() {
+		p.reportSyntax(fromMessage(err), 0)
+	}
+	return entries
+}
+
+// better chooses the place to show: that of the parser with columns, unless EKS's own reads the text. (A text that
+// only one parser reads is refused all the same.)
+func (p *parser) better(serr *syntaxError, err error, unreadable bool) *syntaxError {
+	if serr.line == 0 && err != nil && unreadable {
+		if e := fromMessage(err); e.line > 0 {
+			return e
+		}
+	}
+	return serr
+}
+
+// anyError reports a problem that explains why EKS complains.
+func (p *parser) anyError() bool {
+	for _, pr := range p.problems {
+		if pr.Code != NoGroups {
+			return true
+		}
+	}
+	return false
+}
+
+// bare are entries without places.
+func bare(key string, items []kept) []Entry {
+	entries := make([]Entry, len(items))
+	for i, k := range items {
+		entries[i] = newEntry(key, i, Place{DataKey: key}, k)
+	}
+	return entries
+}
+
+func newEntry(key string, index int, at Place, k kept) Entry {
+	e := Entry{Place: at, Index: index, ARN: Text{at, k.arn(key)}, Username: Text{at, k.Username}}
+	for _, g := range k.Groups {
+		e.Groups = append(e.Groups, Text{at, g})
+	}
+	return e
+}
+
+func (p *parser) extraDocument(line int) {
+	if line > 0 {
+		p.report(Problem{Place: Place{Line: line + p.line0, Column: 1}, Code: ExtraDocument, Field: "data." + p.key, Subject: p.key,
+			Value: strings.TrimSpace(lineOf(p.text, line+p.line0))})
+	}
+}
+
+// recover reads a value of which EKS keeps nothing item by item, so that one look shows all that is wrong and a
+// repair can be told from a new grant.
+func (p *parser) recover() []Entry {
+	var entries []Entry
+	defer func() { p.line0 = 0 }()
+	known := len(p.problems)
+	for _, c := range chunks(p.text) {
+		p.line0 = c.line - 1
+		text := c.text
+		items, unreadable, err := readMappings(p.key, text)
+		root, _, serr := compose(text)
+		if unreadable || serr != nil || root == nil || root.Kind != sequenceNode {
+			if serr == nil && err != nil {
+				serr = fromMessage(err)
+			}
+			if serr != nil && known > 0 && !p.saidOfLines(c.line, c.line+strings.Count(c.text, "\n")) {
+				p.reportSyntax(serr, p.line0)
+			}
+			text = spaced(text)
+			items, unreadable, _ = readMappings(p.key, text)
+			root, _, serr = compose(text)
+			if serr != nil || root == nil || root.Kind != sequenceNode {
+				continue
+			}
+		}
+		if unreadable {
+			items = nil
+		}
+		p.hiddenMeaning(root)
+		entries = append(entries, p.walkItems(root, items, len(entries))...)
+	}
+	for i := range entries {
+		entries[i].Recovered = true
+	}
+	return entries
+}
+
+// saidOfLines reports that a problem is already known in the lines from..to.
+func (p *parser) saidOfLines(from, to int) bool {
+	for _, pr := range p.problems {
+		if pr.Line >= from && pr.Line <= to {
+			return true
+		}
+	}
+	return false
+}
+
+type chunk struct {
+	line int
+	text string
+}
+
+// chunks cuts a list into its items: at every line that begins with "- " no deeper than the first such line does.
+func chunks(text string) []chunk {
+	var out []chunk
+	depth := -1
+	line := 1
+	for rest := text; rest != ""; line++ {
+		l := rest
+		if i := strings.IndexByte(rest, '\n'); i >= 0 {
+			l, rest = rest[:i+1], rest[i+1:]
+		} else {
+			rest = ""
+		}
+		trimmed := strings.TrimLeft(l, " \t")
+		indent := len(l) - len(trimmed)
+		isItem := strings.HasPrefix(trimmed, "- ") || strings.HasPrefix(trimmed, "-\t") || strings.TrimSpace(trimmed) == "-"
+		if isItem && depth < 0 {
+			depth = indent
+		}
+		if isItem && indent <= depth && (len(out) == 0 || startsItem(trimmed)) {
+			out = append(out, chunk{line: line})
+		}
+		if len(out) > 0 {
+			out[len(out)-1].text += l
+		}
+	}
+	return out
+}
+
+// startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash.
+func startsItem(trimmed string) bool {
+	key, _, ok := strings.Cut(strings.TrimLeft(trimmed[1:], " \t"), ":")
+	if !ok {
+		return false
+	}
+	switch strings.ToLower(strings.Trim(key, `"' `)) {
+	case "rolearn", "userarn", "username", "groups", "userid", "sso":
+		return true
+	}
+	return false
+}
+
+// spaced replaces the tabs before the first word of every line by blanks.
+func spaced(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	for i, l := range lines {
+		body := strings.TrimLeft(l, " \t")
+		lead := l[:len(l)-len(body)]
+		lines[i] = strings.ReplaceAll(lead, "\t", "  ") + body
+	}
+	return strings.Join(lines, "")
+}
+
+func lineOf(text string, line int) string {
+	for ; line > 1; line-- {
+		i := strings.IndexByte(text, '\n')
+		if i < 0 {
+			return ""
+		}
+		text = text[i+1:]
+	}
+	text, _, _ = strings.Cut(text, "\n")
+	return text
+}
+
+// characters reports what a reader cannot see, and what YAML forbids.
+func (p *parser) characters() {
+	if !utf8.ValidString(p.text) {
+		line, col := 1, 1
+		for _, r := range p.text {
+			if r == utf8.RuneError {
+				break
+			}
+			if col++; r == '\n' {
+				line, col = line+1, 1
+			}
+		}
+		p.report(Problem{Place: Place{Line: line, Column: col}, Code: Syntax, Field: "data." + p.key, Subject: p.key,
+			Got: "invalid UTF-8"})
+		return
+	}
+	line, col := 1, 1
+	for i, r := range p.text {
+		if name := hidden(r); name != "" {
+			p.report(Problem{Place: Place{Line: line, Column: col}, Code: HiddenCharacter, Field: "data." + p.key,
+				Subject: fmt.Sprintf("%s %U in %s", p.key, r, wordAround(p.text, i)), Value: wordAround(p.text, i), Got: name})
+		}
+		col++
+		if r == '\n' {
+			line, col = line+1, 1
+		}
+	}
+}
+
+// wordAround is the run of non-blank characters around byte i, for messages.
+func wordAround(text string, i int) string {
+	const limit = 80
+	from, to := i, i
+	for from > 0 && i-from < limit && text[from-1] > ' ' {
+		from--
+	}
+	for to < len(text) && to-i < limit && text[to] > ' ' {
+		to++
+	}
+	return strings.ToValidUTF8(text[from:to], "")
+}
+
+// hidden names a character that a reader cannot see or that changes how a line is shown; "" for all others.
+func hidden(r rune) string {
+	switch {
+	case r == '\t' || r == '\n' || r == '\r':
+		return ""
+	case r == 0xFEFF:
+		return "a byte order mark (U+FEFF)"
+	case r == 0x0085 || r == 0x2028 || r == 0x2029:
+		return fmt.Sprintf("a line separator (%U)", r)
+	case r < 0x20 || r >= 0x7f && r < 0xa0:
+		return fmt.Sprintf("a control character (%U)", r)
+	case r == 0x00A0 || r == 0x202F || r == 0x3000 || r >= 0x2000 && r <= 0x200A || r == 0x205F || r == 0x1680:
+		return fmt.Sprintf("a blank that is not a plain blank (%U)", r)
+	case r >= 0x200B && r <= 0x200D || r == 0x2060 || r == 0x180E || r == 0x00AD || r == 0x034F || r == 0x3164 || r == 0xFFA0 ||
+		r == 0x115F || r == 0x1160 || r >= 0xFE00 && r <= 0xFE0F || r >= 0xE0100 && r <= 0xE01EF:
+		return fmt.Sprintf("an invisible character (%U)", r)
+	case r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 || r == 0x200E || r == 0x200F || r == 0x061C:
+		return fmt.Sprintf("a character that changes the direction of the text (%U)", r)
+	case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs):
+		return fmt.Sprintf("an invisible character (%U)", r)
+	}
+	return ""
+}

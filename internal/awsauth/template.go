@@ -1,0 +1,178 @@
+package awsauth
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The placeholders that EKS replaces in usernames and groups (aws-iam-authenticator pkg/server, renderTemplate).
+// Anything else in braces stays as it is.
+const (
+	AccountID         = "{{AccountID}}"
+	SessionName       = "{{SessionName}}"
+	SessionNameRaw    = "{{SessionNameRaw}}"
+	AccessKeyID       = "{{AccessKeyID}}"
+	EC2PrivateDNSName = "{{EC2PrivateDNSName}}"
+)
+
+// Placeholders are all of them.
+var Placeholders = []string{AccountID, SessionName, SessionNameRaw, AccessKeyID, EC2PrivateDNSName}
+
+// language says what a placeholder can become: which bytes, how many. A session name is chosen by whoever assumes the
+// role: [\w+=,.@-]{2,64}, and all but Raw turn '@' into '-' (STS API reference, RoleSessionName).
+type language struct {
+	has      func(c byte) bool
+	min, max int
+}
+
+func alnum(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
+var languages = map[string]language{
+	AccountID:      {func(c byte) bool { return c >= '0' && c <= '9' }, 12, 12},
+	SessionName:    {func(c byte) bool { return alnum(c) || strings.IndexByte("_+=,.-", c) >= 0 }, 2, 64},
+	SessionNameRaw: {func(c byte) bool { return alnum(c) || strings.IndexByte("_+=,.-@", c) >= 0 }, 2, 64},
+	AccessKeyID:    {func(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' }, 16, 128},
+	EC2PrivateDNSName: {func(c byte) bool {
+		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '-' || c == '.'
+	}, 4, 253},
+}
+
+var braces = regexp.MustCompile(`\{\{[^{}]*\}\}`)
+
+// Template is a username or group taken apart into literal text and placeholders.
+type Template struct {
+	parts []part
+}
+
+type part struct {
+	literal     string
+	placeholder string
+}
+
+// ParseTemplate takes s apart. account, if known, is the account of the entry's ARN, which is what {{AccountID}}
+// becomes.
+func ParseTemplate(s, account string) Template {
+	var t Template
+	if allDigits(account) {
+		s = strings.ReplaceAll(s, AccountID, account)
+	}
+	for s != "" {
+		at, which := len(s), ""
+		for _, p := range Placeholders {
+			if i := strings.Index(s, p); i >= 0 && i < at {
+				at, which = i, p
+			}
+		}
+		if at > 0 {
+			t.parts = append(t.parts, part{literal: s[:at]})
+		}
+		if which == "" {
+			break
+		}
+		t.parts = append(t.parts, part{placeholder: which})
+		s = s[at+len(which):]
+	}
+	return t
+}
+
+// Literal reports that there is nothing to replace.
+func (t Template) Literal() bool {
+	for _, p := range t.parts {
+		if p.placeholder != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// CanBe reports that some caller's rendering is exactly target; by is what the first placeholder must become for that.
+// A placeholder that stands more than once counts as free each time, which errs on the side of yes.
+func (t Template) CanBe(target string) (by string, ok bool) { return t.match(target, false) }
+
+// CanBegin reports that some caller's rendering begins with prefix.
+func (t Template) CanBegin(prefix string) (by string, ok bool) { return t.match(prefix, true) }
+
+func (t Template) match(target string, prefix bool) (by string, ok bool) {
+	first := -1
+	for i, p := range t.parts {
+		if p.placeholder != "" {
+			first = i
+			break
+		}
+	}
+	failed := map[[2]int]bool{}
+	var try func(part, at int) bool
+	try = func(i, at int) bool {
+		if prefix && at >= len(target) {
+			return true
+		}
+		if i == len(t.parts) {
+			return at == len(target) && !prefix
+		}
+		if failed[[2]int{i, at}] {
+			return false
+		}
+		rest := target[at:]
+		p := t.parts[i]
+		if p.placeholder == "" {
+			if strings.HasPrefix(rest, p.literal) && try(i+1, at+len(p.literal)) ||
+				prefix && strings.HasPrefix(p.literal, rest) {
+				return true
+			}
+		} else {
+			l := languages[p.placeholder]
+			for n := 0; n <= len(rest) && n <= l.max; n++ {
+				if n > 0 && !l.has(rest[n-1]) {
+					break
+				}
+				if prefix && n == len(rest) || n >= l.min && try(i+1, at+n) {
+					if i == first {
+						by = rest[:n]
+					}
+					return true
+				}
+			}
+		}
+		failed[[2]int{i, at}] = true
+		return false
+	}
+	ok = try(0, 0)
+	return by, ok
+}
+
+// UnknownPlaceholders are the {{...}} in s that EKS leaves as they are.
+func UnknownPlaceholders(s string) []string {
+	var unknown []string
+	for _, b := range braces.FindAllString(s, -1) {
+		if _, ok := languages[b]; !ok {
+			unknown = append(unknown, b)
+		}
+	}
+	return unknown
+}
+
+// NearestPlaceholder is the placeholder that was probably meant, or "".
+func NearestPlaceholder(s string) string {
+	names := map[string]string{}
+	var lower []string
+	for _, p := range Placeholders {
+		l := strings.ToLower(strings.Trim(p, "{}"))
+		names[l] = p
+		lower = append(lower, l)
+	}
+	if n, ok := nearest(strings.Trim(s, "{} "), lower); ok {
+		return names[n]
+	}
+	return ""
+}
+
+// Render replaces the placeholders as EKS would for a session called sessionName of a principal in account; ok is
+// false if the template needs something else.
+func Render(s, account, sessionName string) (rendered string, ok bool) {
+	s = strings.ReplaceAll(s, AccountID, account)
+	s = strings.ReplaceAll(s, SessionName, strings.ReplaceAll(sessionName, "@", "-"))
+	s = strings.ReplaceAll(s, SessionNameRaw, sessionName)
+	return s, !strings.Contains(s, AccessKeyID) && !strings.Contains(s, EC2PrivateDNSName)
+}

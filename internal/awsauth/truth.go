@@ -1,0 +1,123 @@
+package awsauth
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+
+	yamlv2 "go.yaml.in/yaml/v2"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// What EKS keeps is read with what EKS reads with: apimachinery's YAML-to-JSON and encoding/json for the two
+// lists of mappings, yaml.v2 for the accounts (aws-iam-authenticator pkg/mapper/configmap, ParseMap). Places come
+// from another parser (yaml.go); where the two do not agree, the document is ambiguous and refused.
+
+// kept is one list item as the authenticator's structs hold it (pkg/config, RoleMapping and UserMapping).
+type kept struct {
+	RoleARN  string   `json:"rolearn"`
+	UserARN  string   `json:"userarn"`
+	SSO      *ssoKept `json:"sso"`
+	Username string   `json:"username"`
+	Groups   []string `json:"groups"`
+	UserID   string   `json:"userid"`
+}
+
+type ssoKept struct {
+	PermissionSetName string `json:"permissionSetName"`
+	AccountID         string `json:"accountID"`
+	Partition         string `json:"partition"`
+}
+
+// The two lists are decoded into types of their own, since encoding/json would otherwise complain of a wrongly
+// typed userarn under mapRoles, which the authenticator's RoleMapping does not have.
+type keptRole struct {
+	RoleARN  string   `json:"rolearn"`
+	SSO      *ssoKept `json:"sso"`
+	Username string   `json:"username"`
+	Groups   []string `json:"groups"`
+	UserID   string   `json:"userid"`
+}
+
+type keptUser struct {
+	UserARN  string   `json:"userarn"`
+	Username string   `json:"username"`
+	Groups   []string `json:"groups"`
+	UserID   string   `json:"userid"`
+}
+
+// arn is the ARN by which the authenticator knows the item: "" if the item is dropped. An item with an sso block is
+// dropped or never matches: the feature gate is off on EKS.
+func (k kept) arn(key string) string {
+	if key == MapUsers {
+		return k.UserARN
+	}
+	if k.SSO != nil {
+		return ""
+	}
+	return k.RoleARN
+}
+
+// readMappings returns the items of mapRoles or mapUsers, one for each list item; unreadable is set if nothing of
+// the text is kept, err is the first complaint of either kind.
+func readMappings(key, text string) (items []kept, unreadable bool, err error) {
+	data, err := utilyaml.ToJSON([]byte(text))
+	if err != nil {
+		return nil, true, err
+	}
+	if key == MapUsers {
+		var users []keptUser
+		err = json.Unmarshal(data, &users)
+		for _, u := range users {
+			items = append(items, kept{UserARN: u.UserARN, Username: u.Username, Groups: u.Groups, UserID: u.UserID})
+		}
+	} else {
+		var roles []keptRole
+		err = json.Unmarshal(data, &roles)
+		for _, r := range roles {
+			items = append(items, kept{RoleARN: r.RoleARN, SSO: r.SSO, Username: r.Username, Groups: r.Groups, UserID: r.UserID})
+		}
+	}
+	return items, err != nil && len(items) == 0, err
+}
+
+// readAccounts returns what yaml.v2 makes of mapAccounts.
+func readAccounts(text string) (accounts []string, err error) {
+	err = yamlv2.Unmarshal([]byte(text), &accounts)
+	return accounts, err
+}
+
+// skippable is the authenticator's own list of values that mean "no mappings".
+func skippable(text string) bool {
+	switch strings.TrimSpace(text) {
+	case "", "``", `""`, "''":
+		return true
+	}
+	return false
+}
+
+// maybeTyped is a quick no for the scalars that yaml.v2 can only read as text.
+var maybeTyped = regexp.MustCompile(`^[-+.0-9yYnNtTfFoO~]`)
+
+// implicitType names the type that yaml.v2 guesses for an unquoted scalar: "number", "boolean", "null"; "" if text.
+func implicitType(s string) string {
+	if s == "" {
+		return "null"
+	}
+	if len(s) > 64 || !maybeTyped.MatchString(s) {
+		return ""
+	}
+	var v any
+	if err := yamlv2.Unmarshal([]byte(s), &v); err != nil {
+		return ""
+	}
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case int, int64, uint64, float64:
+		return "number"
+	}
+	return ""
+}

@@ -1,0 +1,591 @@
+package awsauth
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
+)
+
+// The fields that EKS reads of an item.
+var fields = map[string][]string{
+	MapRoles: {"rolearn", "username", "groups", "userid", "sso"},
+	MapUsers: {"userarn", "username", "groups", "userid"},
+}
+
+// hiddenMeaning reports what stands in the text in one place and works in another: anchors, aliases, merge keys, tags.
+func (p *parser) hiddenMeaning(n *node) {
+	at := p.place(n)
+	pr := Problem{Place: at, Field: "data." + p.key}
+	if n.Anchor != "" {
+		pr.Code, pr.Value, pr.Subject = Anchor, "&"+n.Anchor, p.key+" &"+n.Anchor
+		p.report(pr)
+	}
+	if n.Kind == aliasNode {
+		pr.Code, pr.Value, pr.Subject = Alias, "*"+n.Value, p.key+" *"+n.Value
+		p.report(pr)
+		return
+	}
+	if tagged(n) {
+		pr.Code, pr.Value, pr.Subject = Tag, n.Tag, p.key+" "+n.Tag+" "+n.Value
+		p.report(pr)
+	}
+	for i, c := range n.Content {
+		if n.Kind == mappingNode && i%2 == 0 && isMerge(c) {
+			p.report(Problem{Place: p.place(c), Field: "data." + p.key, Code: Merge, Value: "<<", Subject: p.key + " <<"})
+		}
+		p.hiddenMeaning(c)
+	}
+}
+
+// walk reads the root of mapRoles or mapUsers, with items as EKS reads them (none if unreadable).
+func (p *parser) walk(root *node, items []kept, unreadable bool) []Entry {
+	root = resolve(root)
+	if root.Kind != sequenceNode {
+		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
+			Value: firstWords(root), Got: shape(root)})
+		return nil
+	}
+	if unreadable {
+		items = nil
+	}
+	entries := p.walkItems(root, items, 0)
+	for i := range entries {
+		entries[i].Recovered = unreadable
+	}
+	return entries
+}
+
+// walkItems reads the items of a list; base is the index of the first.
+func (p *parser) walkItems(list *node, items []kept, base int) []Entry {
+	var entries []Entry
+	for i, n := range list.Content {
+		var truth *kept
+		if i < len(items) {
+			truth = &items[i]
+		}
+		entries = append(entries, p.item(n, base+i, truth))
+	}
+	return entries
+}
+
+// item reads one item. Without truth the entry holds what the nodes say.
+func (p *parser) item(n *node, index int, truth *kept) Entry {
+	at := p.place(n)
+	n = resolve(n)
+	if n.Kind != mappingNode {
+		p.report(Problem{Place: at, Code: NotAMapping, Field: fieldPath(p.key, index, ""),
+			Subject: p.key + " item " + firstWords(n), Value: firstWords(n), Got: shape(n)})
+		return Entry{Place: at, Index: index}
+	}
+	it := &item{parser: p, node: n, index: index, seen: map[string]*node{}, before: len(p.problems)}
+	it.subject = it.guessSubject()
+	it.keys()
+
+	arnField := ARNField(p.key)
+	arn, hasARN := it.text(arnField)
+	username, hasUsername := it.text("username")
+	groups := it.groups()
+	it.text("userid")
+	e := Entry{Place: at, Index: index, ARN: arn, Username: username, Groups: groups, SSO: it.sso()}
+	if !hasARN && (e.SSO == nil || p.key == MapUsers) {
+		it.missing(arnField)
+	}
+	if !hasUsername {
+		it.missing("username")
+	}
+	if truth != nil {
+		it.compare(&e, *truth)
+	}
+	if !hasARN || e.ARN.Line == 0 {
+		e.ARN.Place = at
+	}
+	if e.Username.Line == 0 {
+		e.Username.Place = at
+	}
+	return e
+}
+
+// item is the reading of one mapping.
+type item struct {
+	*parser
+	node    *node
+	index   int
+	subject string
+	seen    map[string]*node // the value of every known key, spelt exactly
+	merged  bool
+	before  int
+}
+
+// guessSubject names the item by what stays the same when lines move.
+func (it *item) guessSubject() string {
+	want := ARNField(it.key)
+	for pass := range 2 {
+		for i := 0; i+1 < len(it.node.Content); i += 2 {
+			k, v := it.node.Content[i], resolve(it.node.Content[i+1])
+			if v.Kind != scalarNode || k.Kind != scalarNode {
+				continue
+			}
+			if pass == 0 && strings.EqualFold(k.Value, want) || pass == 1 && strings.HasPrefix(strings.ToLower(v.Value), "arn:") {
+				return Subject(v.Value)
+			}
+		}
+	}
+	return it.key + " item " + firstWords(it.node)
+}
+
+func (it *item) problem(n *node, code Code, field string) Problem {
+	return Problem{Place: it.place(n), Code: code, Field: fieldPath(it.key, it.index, field), Entry: it.subject, Subject: field}
+}
+
+// keys looks at every key of the item and files the values of those that EKS knows.
+func (it *item) keys() {
+	lines := map[string]int{}
+	for i := 0; i+1 < len(it.node.Content); i += 2 {
+		k, v := it.node.Content[i], it.node.Content[i+1]
+		if isMerge(k) {
+			it.merged = true
+			continue
+		}
+		if it.nonText(k) {
+			continue
+		}
+		name := k.Value
+		if first, dup := lines[name]; dup {
+			pr := it.problem(k, DuplicateKey, name)
+			pr.Value, pr.Want = name, fmt.Sprint(first)
+			it.report(pr)
+		} else {
+			lines[name] = it.place(k).Line
+		}
+		if known := it.known(k); known != "" {
+			it.seen[known] = v
+		}
+	}
+}
+
+// nonText reports a key that is no text.
+func (it *item) nonText(k *node) bool {
+	if k.Kind != scalarNode {
+		pr := it.problem(k, NonTextKey, "")
+		pr.Got, pr.Value = shape(k), firstWords(k)
+		it.report(pr)
+		return true
+	}
+	if plain(k) && implicitType(k.Value) != "" {
+		pr := it.problem(k, NonTextKey, "")
+		pr.Got, pr.Value = "a "+implicitType(k.Value), k.Value
+		pr.Subject = "key " + k.Value
+		it.report(pr)
+		return true
+	}
+	return false
+}
+
+// known returns the field that k is, if it is spelt exactly as EKS spells it; all else is reported.
+func (it *item) known(k *node) string {
+	name := k.Value
+	for _, f := range fields[it.key] {
+		if name == f {
+			return f
+		}
+	}
+	pr := it.problem(k, UnknownField, "")
+	pr.Value = name
+	pr.Subject = "key " + name
+	other := ARNField(MapRoles)
+	if it.key == MapRoles {
+		other = ARNField(MapUsers)
+	}
+	switch f, ok := nearest(name, fields[it.key]); {
+	case foldsTo(name, fields[it.key]) != "" && isASCII(name):
+		pr.Code, pr.Want = WrongCaseField, foldsTo(name, fields[it.key])
+	case !isASCII(name) && ok:
+		pr.Code, pr.Want = LookAlikeKey, f
+	case strings.EqualFold(name, other):
+		pr.Code, pr.Want = MisplacedField, ARNField(it.key)
+	case ok:
+		pr.Want = f
+	}
+	it.report(pr)
+	return ""
+}
+
+func foldsTo(name string, names []string) string {
+	for _, n := range names {
+		if strings.EqualFold(name, n) {
+			return n
+		}
+	}
+	return ""
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// nearest finds the name that was probably meant: at most two edits away, fewer for short words.
+func nearest(s string, names []string) (string, bool) {
+	plainer := strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(s))
+	best, bestDistance := "", 3
+	for _, n := range names {
+		d := levenshtein.Distance(plainer, n, nil)
+		if d < bestDistance && d*2 < len(n) {
+			best, bestDistance = n, d
+		}
+	}
+	return best, best != ""
+}
+
+func (it *item) missing(field string) {
+	if it.merged || it.wronglySpelt(field) {
+		return // said already, where the field stands
+	}
+	pr := it.problem(it.node, MissingField, field)
+	pr.Want = field
+	it.report(pr)
+}
+
+// wronglySpelt reports that a key of this item has been taken for a misspelling of field.
+func (it *item) wronglySpelt(field string) bool {
+	for _, pr := range it.problems[it.before:] {
+		switch pr.Code {
+		case UnknownField, WrongCaseField, LookAlikeKey, MisplacedField:
+			if pr.Want == field {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// text reads a field that must be text. The second result is false if the field is absent.
+func (it *item) text(field string) (Text, bool) {
+	v, ok := it.seen[field]
+	if !ok {
+		return Text{}, false
+	}
+	at := it.place(v)
+	n := resolve(v)
+	if t := flowTemplate(n); t != "" {
+		pr := it.problem(v, UnquotedTemplate, field)
+		pr.Value = t
+		it.report(pr)
+		return Text{at, t}, true
+	}
+	if n.Kind != scalarNode {
+		pr := it.problem(v, NotText, field)
+		pr.Value, pr.Got = firstWords(n), shape(n)
+		if n.Kind == mappingNode && len(n.Content) == 2 && n.Content[0].Kind == scalarNode && n.Content[1].Kind == scalarNode {
+			pr.Want = n.Content[0].Value + ":" + n.Content[1].Value
+		}
+		it.report(pr)
+		return Text{at, ""}, true
+	}
+	if isNull(n) || n.Value == "" && field != "userid" {
+		pr := it.problem(v, MissingField, field)
+		pr.Want = field
+		it.report(pr)
+		return Text{at, ""}, true
+	}
+	it.implicit(n, v, field)
+	return Text{at, n.Value}, true
+}
+
+// implicit reports a scalar that parsers take for something other than text.
+func (it *item) implicit(n, at *node, field string) {
+	if !plain(n) || tagged(n) {
+		return
+	}
+	if got := implicitType(n.Value); got != "" {
+		pr := it.problem(at, ImplicitType, field)
+		pr.Value, pr.Got, pr.Want = n.Value, got, quote(n.Value)
+		it.report(pr)
+	}
+}
+
+func quote(s string) string { return `"` + s + `"` }
+
+// groups reads the groups, as far as they are text.
+func (it *item) groups() []Text {
+	v, ok := it.seen["groups"]
+	if !ok {
+		if !it.merged && !it.wronglySpelt("groups") {
+			it.report(it.problem(it.node, NoGroups, "groups"))
+		}
+		return nil
+	}
+	n := resolve(v)
+	if n.Kind != sequenceNode {
+		pr := it.problem(v, NotAListOfGroups, "groups")
+		pr.Value, pr.Got = firstWords(n), shape(n)
+		if n.Kind == scalarNode && n.Value != "" && !isNull(n) {
+			pr.Want = groupList(n.Value)
+		}
+		it.report(pr)
+		return nil
+	}
+	var groups []Text
+	for i, g := range n.Content {
+		field := fmt.Sprintf("groups[%d]", i)
+		at, g0 := it.place(g), g
+		g = resolve(g)
+		switch t := flowTemplate(g); {
+		case t != "":
+			pr := it.problem(g0, UnquotedTemplate, field)
+			pr.Value = t
+			pr.Subject = "group " + t
+			it.report(pr)
+			groups = append(groups, Text{at, t})
+		case g.Kind != scalarNode:
+			pr := it.problem(g0, NotText, field)
+			pr.Value, pr.Got = firstWords(g), shape(g)
+			pr.Subject = "group " + pr.Value
+			if g.Kind == mappingNode && len(g.Content) == 2 && g.Content[0].Kind == scalarNode && g.Content[1].Kind == scalarNode {
+				pr.Want = g.Content[0].Value + ":" + g.Content[1].Value
+			}
+			it.report(pr)
+			groups = append(groups, Text{at, ""})
+		default:
+			if plain(g) && !tagged(g) {
+				if got := implicitType(g.Value); got != "" {
+					pr := it.problem(g0, ImplicitType, field)
+					pr.Value, pr.Got, pr.Want = g.Value, got, quote(g.Value)
+					pr.Subject = "group " + g.Value
+					it.report(pr)
+				}
+			}
+			groups = append(groups, Text{at, g.Value})
+		}
+	}
+	return groups
+}
+
+// groupList is the YAML list for groups that were written as one string.
+func groupList(s string) string {
+	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+	return "groups: [" + strings.Join(parts, ", ") + "]"
+}
+
+func (it *item) sso() *SSO {
+	v, ok := it.seen["sso"]
+	if !ok {
+		return nil
+	}
+	s := &SSO{Place: it.place(v)}
+	n := resolve(v)
+	for i := 0; n.Kind == mappingNode && i+1 < len(n.Content); i += 2 {
+		value := resolve(n.Content[i+1]).Value
+		switch n.Content[i].Value {
+		case "permissionSetName":
+			s.PermissionSetName = value
+		case "accountID":
+			s.AccountID = value
+		case "partition":
+			s.Partition = value
+		}
+	}
+	return s
+}
+
+// compare makes the entry hold what EKS reads, and reports a difference that nothing said so far explains.
+func (it *item) compare(e *Entry, k kept) {
+	same := e.ARN.Value == k.arn(it.key) && e.Username.Value == k.Username && len(e.Groups) == len(k.Groups)
+	for i := 0; same && i < len(k.Groups); i++ {
+		same = e.Groups[i].Value == k.Groups[i]
+	}
+	if same {
+		return
+	}
+	if !it.explained() && e.SSO == nil && !it.hasAlias() {
+		pr := it.problem(it.node, Disagreement, "")
+		pr.Value = firstWords(it.node)
+		pr.Got = fmt.Sprintf("%s %q, username %q, groups %q", ARNField(it.key), k.arn(it.key), k.Username, k.Groups)
+		it.report(pr)
+	}
+	e.ARN.Value, e.Username.Value = k.arn(it.key), k.Username
+	groups := make([]Text, len(k.Groups))
+	for i, g := range k.Groups {
+		at := e.Place
+		if i < len(e.Groups) {
+			at = e.Groups[i].Place
+		}
+		groups[i] = Text{at, g}
+	}
+	e.Groups = groups
+}
+
+// explained reports that something that was said of this item tells why EKS reads it differently.
+func (it *item) explained() bool {
+	for _, pr := range it.problems[it.before:] {
+		if pr.Code != NoGroups {
+			return true
+		}
+	}
+	return false
+}
+
+// hasAlias reports that the item takes something from elsewhere, which hiddenMeaning has said.
+func (it *item) hasAlias() bool {
+	if it.merged {
+		return true
+	}
+	for _, c := range it.node.Content {
+		if c.Kind == aliasNode || tagged(c) {
+			return true
+		}
+		for _, g := range c.Content {
+			if g.Kind == aliasNode || tagged(g) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// firstWords is the beginning of a node's text, for messages and subjects.
+func firstWords(n *node) string {
+	const limit = 60
+	var b strings.Builder
+	var write func(n *node)
+	write = func(n *node) {
+		if b.Len() >= limit {
+			return
+		}
+		switch n.Kind {
+		case scalarNode:
+			b.WriteString(n.Value)
+		case aliasNode:
+			b.WriteString("*" + n.Value)
+		case mappingNode:
+			for i := 0; i+1 < len(n.Content) && b.Len() < limit; i += 2 {
+				if i > 0 {
+					b.WriteString(", ")
+				}
+				write(n.Content[i])
+				b.WriteString(": ")
+				write(n.Content[i+1])
+			}
+		case sequenceNode:
+			for i, c := range n.Content {
+				if b.Len() >= limit {
+					break
+				}
+				if i > 0 {
+					b.WriteString(", ")
+				}
+				write(c)
+			}
+		}
+	}
+	write(n)
+	s := b.String()
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "..."
+	}
+	return s
+}
+
+// accounts reads mapAccounts.
+func (p *parser) accounts() []Text {
+	p.characters()
+	if skippable(p.text) {
+		return nil
+	}
+	truth, err := readAccounts(p.text)
+	root, extra, serr := compose(p.text)
+	if serr != nil {
+		p.unreadable = err != nil
+		p.reportSyntax(p.better(serr, err, p.unreadable), 0)
+		return bareAccounts(truth)
+	}
+	p.extraDocument(extra)
+	if root == nil || isNull(root) {
+		return nil
+	}
+	p.hiddenMeaning(root)
+	root = resolve(root)
+	if root.Kind != sequenceNode {
+		p.unreadable = true
+		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
+			Value: firstWords(root), Got: shape(root)})
+		return bareAccounts(truth)
+	}
+	var accounts []Text
+	for i, n := range root.Content {
+		at := p.place(n)
+		n = resolve(n)
+		field := fieldPath(p.key, i, "")
+		if n.Kind != scalarNode {
+			p.report(Problem{Place: at, Code: NotText, Field: field, Subject: p.key + " item " + firstWords(n),
+				Value: firstWords(n), Got: shape(n)})
+			continue
+		}
+		if plain(n) && !tagged(n) {
+			pr := Problem{Place: at, Field: field, Subject: p.key + " " + n.Value, Value: n.Value, Want: quote(n.Value)}
+			switch got := implicitType(n.Value); {
+			case len(n.Value) > 1 && n.Value[0] == '0' && allDigits(n.Value):
+				pr.Code = LeadingZero
+				p.report(pr)
+			case got == "null" || got == "boolean" || got == "number" && !allDigits(n.Value):
+				pr.Code, pr.Got = ImplicitType, got
+				p.report(pr)
+			}
+		}
+		accounts = append(accounts, Text{at, n.Value})
+	}
+	same := len(truth) == len(accounts)
+	for i := 0; same && i < len(truth); i++ {
+		same = truth[i] == accounts[i].Value
+	}
+	switch {
+	case same && err == nil:
+	case len(p.problems) > 0: // explained
+	case err != nil:
+		p.reportSyntax(fromMessage(err), 0)
+	default:
+		p.report(Problem{Place: p.place(root), Code: Disagreement, Field: "data." + p.key, Subject: p.key,
+			Value: firstWords(root), Got: strings.Join(truth, ", ")})
+	}
+	if !same {
+		return placedAccounts(truth, accounts)
+	}
+	return accounts
+}
+
+// placedAccounts are the accounts that EKS reads, with the places of equal ones in the text.
+func placedAccounts(truth []string, seen []Text) []Text {
+	out := bareAccounts(truth)
+	for i := range out {
+		for _, s := range seen {
+			if s.Value == out[i].Value {
+				out[i].Place = s.Place
+				break
+			}
+		}
+	}
+	return out
+}
+
+func bareAccounts(truth []string) []Text {
+	out := make([]Text, len(truth))
+	for i, a := range truth {
+		out[i] = Text{Place{DataKey: MapAccounts}, a}
+	}
+	return out
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

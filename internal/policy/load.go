@@ -1,0 +1,424 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// maxSize bounds the file: a ConfigMap holds 1 MiB at most.
+const maxSize = 1 << 20
+
+// file is the format on disk. yaml/v4 decodes it, since it refuses unknown fields with their line.
+type file struct {
+	APIVersion string            `yaml:"apiVersion"`
+	Kind       string            `yaml:"kind"`
+	Mode       string            `yaml:"mode"`
+	Partition  string            `yaml:"partition"`
+	Rules      map[string]string `yaml:"rules"`
+	Privileged struct {
+		Groups    []string       `yaml:"groups"`
+		FromRBAC  *bool          `yaml:"fromRBAC"`
+		Approvals []fileApproval `yaml:"approvals"`
+	} `yaml:"privileged"`
+	Accounts []fileAccount  `yaml:"accounts"`
+	Required []fileRequired `yaml:"required"`
+	Exempt   *struct {
+		Usernames []string `yaml:"usernames"`
+	} `yaml:"exempt"`
+	BreakGlass struct {
+		Groups []string `yaml:"groups"`
+	} `yaml:"breakGlass"`
+	IAM struct {
+		OnUnverified string `yaml:"onUnverified"`
+		Region       string `yaml:"region"`
+		Timeouts     struct {
+			Call  string `yaml:"call"`
+			Total string `yaml:"total"`
+		} `yaml:"timeouts"`
+	} `yaml:"iam"`
+	Waivers []struct {
+		Rule    string `yaml:"rule"`
+		Subject string `yaml:"subject"`
+		Reason  string `yaml:"reason"`
+		Expires string `yaml:"expires"`
+	} `yaml:"waivers"`
+	Preexisting string `yaml:"preexisting"`
+}
+
+type fileApproval struct {
+	ARN        string   `yaml:"arn"`
+	Pattern    string   `yaml:"pattern"`
+	Groups     []string `yaml:"groups"`
+	Usernames  []string `yaml:"usernames"`
+	Reason     string   `yaml:"reason"`
+	ApprovedBy string   `yaml:"approvedBy"`
+	Expires    string   `yaml:"expires"`
+}
+
+type fileAccount struct {
+	ID          string `yaml:"id"`
+	RoleARN     string `yaml:"roleARN"`
+	Trust       string `yaml:"trust"`
+	MapAccounts bool   `yaml:"mapAccounts"`
+}
+
+type fileRequired struct {
+	ARN      string   `yaml:"arn"`
+	Username string   `yaml:"username"`
+	Groups   []string `yaml:"groups"`
+}
+
+// UnmarshalYAML takes the short form, a bare ARN, as well.
+func (r *fileRequired) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		r.ARN = n.Value
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if k := n.Content[i]; !slices.Contains([]string{"arn", "username", "groups"}, k.Value) {
+			return fmt.Errorf("line %d: unknown field %q, want arn, username or groups", k.Line, k.Value)
+		}
+	}
+	type plain fileRequired
+	return n.Load((*plain)(r))
+}
+
+// Load reads a policy file. The error names the file and, where there is one, the line.
+func Load(name string) (*Policy, error) {
+	data, err := read(name)
+	if err != nil {
+		return nil, err
+	}
+	return parseFile(name, data)
+}
+
+// read reads a file, no more of it than a policy can be.
+func read(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	return data, nil
+}
+
+func parseFile(name string, data []byte) (*Policy, error) {
+	p, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// Parse decodes and checks a policy file's text. All that is wrong is told at once, each with its line.
+func Parse(data []byte) (*Policy, error) {
+	if len(data) > maxSize {
+		return nil, fmt.Errorf("the file is larger than %d bytes", maxSize)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(data, &root); err != nil {
+		return nil, plainError(err)
+	}
+	var f file
+	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithKnownFields(), yaml.WithUniqueKeys())
+	if err != nil {
+		return nil, plainError(err)
+	}
+	if err := loader.Load(&f); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("the file is empty: want apiVersion: %s and kind: %s", APIVersion, Kind)
+		}
+		return nil, plainError(err)
+	}
+	if err := loader.Load(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the file holds more than one YAML document")
+	}
+	c := &checker{root: &root}
+	p := c.policy(&f)
+	if err := errors.Join(c.errs...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// plainError takes the library's name and stages out of its messages; the lines stay.
+func plainError(err error) error {
+	var many *yaml.LoadErrors
+	if errors.As(err, &many) {
+		var errs []error
+		for _, e := range many.Errors {
+			errs = append(errs, plainError(e))
+		}
+		return errors.Join(errs...)
+	}
+	var one *yaml.LoadError
+	if errors.As(err, &one) {
+		if strings.HasPrefix(one.Message, "line ") {
+			return errors.New(one.Message)
+		}
+		return fmt.Errorf("line %d: %s", max(one.Mark.Line, 1), goTypes.Replace(one.Message))
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+}
+
+// goTypes says decoding errors in the reader's words.
+var goTypes = strings.NewReplacer(" in type policy.fileApproval", " in an approval",
+	" in type policy.fileAccount", " in an account", " in type policy.file", " in the policy", " in type struct", " here", " into string", " into text", " into []string", " into a list of texts",
+	"cannot construct ", "cannot read ", "!!str", "text", "!!seq", "a list", "!!map", "a mapping", "!!int", "a number", "!!bool", "a boolean")
+
+// checker turns the file into a Policy and collects what is wrong with it.
+type checker struct {
+	root *yaml.Node
+	errs []error
+}
+
+// line finds the line of a path in the file: the nearest parent's where the path itself is not there.
+func (c *checker) line(steps ...any) int {
+	n := c.root
+	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
+		n = n.Content[0]
+	}
+	line := n.Line
+	for _, step := range steps {
+		var next *yaml.Node
+		switch s := step.(type) {
+		case string:
+			for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+				if n.Content[i].Value == s {
+					next, line = n.Content[i+1], n.Content[i].Line
+				}
+			}
+		case int:
+			if n.Kind == yaml.SequenceNode && s < len(n.Content) {
+				next = n.Content[s]
+				line = next.Line
+			}
+		}
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return line
+}
+
+func (c *checker) fail(steps []any, format string, args ...any) {
+	var at strings.Builder
+	for _, s := range steps {
+		if i, ok := s.(int); ok {
+			fmt.Fprintf(&at, "[%d]", i)
+			continue
+		}
+		if at.Len() > 0 {
+			at.WriteByte('.')
+		}
+		fmt.Fprint(&at, s)
+	}
+	c.errs = append(c.errs, fmt.Errorf("line %d: %s: %s", c.line(steps...), at.String(), fmt.Sprintf(format, args...)))
+}
+
+func at(steps ...any) []any { return steps }
+
+func under(where []any, step any) []any { return append(slices.Clone(where), step) }
+
+func (c *checker) policy(f *file) *Policy {
+	p := Default()
+	if f.APIVersion != APIVersion {
+		c.fail(at("apiVersion"), "%q is not known, want %s", f.APIVersion, APIVersion)
+	}
+	if f.Kind != Kind {
+		c.fail(at("kind"), "%q is not known, want %s", f.Kind, Kind)
+	}
+	p.Mode = Mode(c.oneOf(at("mode"), f.Mode, string(Enforce), string(Audit)))
+	p.DenyPreexisting = c.oneOf(at("preexisting"), f.Preexisting, "warn", "deny") == "deny"
+	if f.Partition != "" {
+		p.Partition = c.oneOf(at("partition"), f.Partition, awsauth.Partitions...)
+	}
+	for _, rule := range sortedKeys(f.Rules) {
+		s := c.oneOf(at("rules", rule), f.Rules[rule], "error", "warning", "warn", "off")
+		if s == "warn" {
+			s = "warning"
+		}
+		p.Rules = append(p.Rules, RuleSeverity{Rule: rule, Severity: Severity(s), Line: c.line("rules", rule)})
+	}
+	c.texts(at("privileged", "groups"), f.Privileged.Groups)
+	p.Privileged.Groups = f.Privileged.Groups
+	p.Privileged.FromRBAC = f.Privileged.FromRBAC == nil || *f.Privileged.FromRBAC
+	for i, a := range f.Privileged.Approvals {
+		p.Privileged.Approvals = append(p.Privileged.Approvals, c.approval(at("privileged", "approvals", i), a))
+	}
+	for i, a := range f.Accounts {
+		p.Accounts = append(p.Accounts, c.account(at("accounts", i), a))
+	}
+	for i, r := range f.Required {
+		where := at("required", i)
+		c.principal(under(where, "arn"), r.ARN)
+		c.texts(under(where, "groups"), r.Groups)
+		p.Required = append(p.Required, Required{ARN: r.ARN, Username: r.Username, Groups: r.Groups, Line: c.line(where...)})
+	}
+	if f.Exempt != nil {
+		c.texts(at("exempt", "usernames"), f.Exempt.Usernames)
+		p.ExemptUsernames = f.Exempt.Usernames
+	}
+	c.texts(at("breakGlass", "groups"), f.BreakGlass.Groups)
+	p.BreakGlassGroups = f.BreakGlass.Groups
+	p.IAM.WarnUnverified = c.oneOf(at("iam", "onUnverified"), f.IAM.OnUnverified, "deny", "warn") == "warn"
+	p.IAM.Region = f.IAM.Region
+	p.IAM.CallTimeout = c.duration(at("iam", "timeouts", "call"), f.IAM.Timeouts.Call)
+	p.IAM.Timeout = c.duration(at("iam", "timeouts", "total"), f.IAM.Timeouts.Total)
+	for i, w := range f.Waivers {
+		where := at("waivers", i)
+		for _, need := range [][2]string{{"rule", w.Rule}, {"subject", w.Subject}, {"reason", w.Reason}} {
+			if strings.TrimSpace(need[1]) == "" {
+				c.fail(under(where, need[0]), "missing: a waiver needs rule, subject and reason")
+			}
+		}
+		p.Waivers = append(p.Waivers, Waiver{Rule: w.Rule, Subject: w.Subject, Reason: w.Reason,
+			Expires: c.expires(under(where, "expires"), w.Expires), Line: c.line(where...)})
+	}
+	return p
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// oneOf checks a word; the first legal one is the default.
+func (c *checker) oneOf(where []any, got string, legal ...string) string {
+	if got == "" {
+		return legal[0]
+	}
+	if !slices.Contains(legal, got) {
+		c.fail(where, "%q is not known, want %s", got, strings.Join(legal, ", "))
+	}
+	return got
+}
+
+func (c *checker) texts(where []any, list []string) {
+	for i, s := range list {
+		if strings.TrimSpace(s) == "" || strings.TrimSpace(s) != s {
+			c.fail(under(where, i), "%q is blank or has blanks around it", s)
+		}
+	}
+}
+
+// principal checks an ARN that EKS can match.
+func (c *checker) principal(where []any, arn string) {
+	a, err := awsauth.ParseARN(arn)
+	switch {
+	case arn == "":
+		c.fail(where, "missing: want a role or user ARN")
+	case err != nil:
+		c.fail(where, "%s", err)
+	case strings.ContainsRune(arn, '*'):
+		c.fail(where, "%q has a *, want one exact ARN", arn)
+	case a.Kind == awsauth.KindRole && a.Path != "/":
+		c.fail(where, "%q has a path, and EKS drops the path before it compares: write %s", arn, a.Canonical())
+	case !a.Matchable():
+		c.fail(where, "%q names %s, want a role or user ARN", arn, a.Kind)
+	}
+}
+
+var nameGlob = regexp.MustCompile(`^[\w+=,.@*-]+$`)
+
+func (c *checker) approval(where []any, a fileApproval) Approval {
+	arn, field := a.ARN, "arn"
+	if a.Pattern != "" {
+		if a.ARN != "" {
+			c.fail(under(where, "pattern"), "both arn and pattern are set, want one of them")
+		}
+		arn, field = a.Pattern, "pattern"
+	}
+	at := under(where, field)
+	if strings.ContainsRune(arn, '*') {
+		parsed, err := awsauth.ParseARN(arn)
+		switch {
+		case err != nil:
+			c.fail(at, "%s", err)
+		case parsed.Kind != awsauth.KindRole && parsed.Kind != awsauth.KindUser || strings.ContainsRune(strings.TrimSuffix(arn, parsed.Name), '*'):
+			c.fail(at, "%q has a * outside the name of a role or user", arn)
+		case !nameGlob.MatchString(parsed.Name):
+			c.fail(at, "%q is no pattern of a name: want letters, digits, + = , . @ _ - and *", parsed.Name)
+		case strings.Trim(parsed.Name, "*") == "":
+			c.fail(at, "%q approves every name, want a pattern such as AWSReservedSSO_Admin_*", arn)
+		}
+	} else {
+		c.principal(at, arn)
+	}
+	c.texts(under(where, "groups"), a.Groups)
+	if len(a.Groups) == 0 && len(a.Usernames) == 0 {
+		c.fail(under(where, "groups"), "missing: say which privileged groups are approved, such as [%s]", Masters)
+	}
+	return Approval{ARN: arn, Groups: a.Groups, Usernames: a.Usernames, Reason: a.Reason, ApprovedBy: a.ApprovedBy,
+		Expires: c.expires(under(where, "expires"), a.Expires), Line: c.line(where...)}
+}
+
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+func (c *checker) account(where []any, a fileAccount) Account {
+	if !accountID.MatchString(a.ID) {
+		c.fail(under(where, "id"), "%q is not an account id, want 12 digits in quotes", a.ID)
+	}
+	if a.Trust != "" && a.Trust != "unchecked" {
+		c.fail(under(where, "trust"), "%q is not known, want unchecked, or a roleARN to assume", a.Trust)
+	}
+	if a.RoleARN != "" {
+		arn, err := awsauth.ParseARN(a.RoleARN)
+		switch {
+		case err != nil:
+			c.fail(under(where, "roleARN"), "%s", err)
+		case arn.Kind != awsauth.KindRole:
+			c.fail(under(where, "roleARN"), "%q names %s, want a role", a.RoleARN, arn.Kind)
+		case arn.Account != a.ID:
+			c.fail(under(where, "roleARN"), "%q is not in account %q", a.RoleARN, a.ID)
+		case a.Trust != "":
+			c.fail(under(where, "trust"), "both trust and roleARN are set, want one of them")
+		}
+	}
+	return Account{ID: a.ID, RoleARN: a.RoleARN, Unchecked: a.Trust == "unchecked", MapAccounts: a.MapAccounts}
+}
+
+// expires reads a date (from the beginning of that day, UTC, it no longer counts) or a moment.
+func (c *checker) expires(where []any, s string) time.Time {
+	if s == "" {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t
+		}
+	}
+	c.fail(where, "%q is no date, want 2027-06-30 or 2027-06-30T12:00:00Z", s)
+	return time.Time{}
+}
+
+func (c *checker) duration(where []any, s string) time.Duration {
+	if s == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		c.fail(where, "%q is no duration, want for example 2s or 500ms", s)
+	}
+	return d
+}

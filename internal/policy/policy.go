@@ -1,0 +1,224 @@
+package policy
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// The one version of the file's format.
+const (
+	APIVersion = "aws-auth-guard.io/v1alpha1"
+	Kind       = "Policy"
+)
+
+// Mode is what a denial does.
+type Mode string
+
+// Enforce refuses the edit; Audit lets it in and says what it would have said.
+const (
+	Enforce Mode = "enforce"
+	Audit   Mode = "audit"
+)
+
+// Severity is what the policy makes of a rule.
+type Severity string
+
+// The severities a rule can be given.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+	Off     Severity = "off"
+)
+
+// Masters is the group that the API server lets do everything, without asking RBAC.
+const Masters = "system:masters"
+
+// EKSWriters are the usernames under which EKS itself edits aws-auth: managed node groups and Fargate profiles add and
+// remove their roles, the storage migrator rewrites objects unchanged (Amazon EKS user guide, "Default Amazon EKS
+// roles and users"). They are exempt by exact name, never by the prefix eks:, which a mapping could hand out.
+var EKSWriters = []string{"eks:node-manager", "eks:fargate-manager", "eks:kms-storage-migrator"}
+
+// Policy is a checked policy file.
+type Policy struct {
+	Mode Mode
+	// Partition is the AWS partition of the cluster: aws, aws-cn, aws-us-gov, ... Empty: found out.
+	Partition  string
+	Rules      []RuleSeverity
+	Privileged Privileged
+	Accounts   []Account
+	Required   []Required
+	// ExemptUsernames are never denied, by exact match.
+	ExemptUsernames []string
+	// BreakGlassGroups are never denied; to hand one out is to hand out everything.
+	BreakGlassGroups []string
+	IAM              IAM
+	Waivers          []Waiver
+	// DenyPreexisting makes what the old object had already count against an edit.
+	DenyPreexisting bool
+}
+
+// RuleSeverity gives a rule, by id or name, another severity. Line is where the file says so.
+type RuleSeverity struct {
+	Rule     string
+	Severity Severity
+	Line     int
+}
+
+// Privileged says who may be given what is as good as the whole cluster.
+type Privileged struct {
+	// Groups are privileged beside system:masters and the break-glass groups.
+	Groups []string
+	// FromRBAC adds what the cluster's RBAC makes as good as cluster-admin.
+	FromRBAC  bool
+	Approvals []Approval
+}
+
+// Approval lets a principal have privileged groups.
+type Approval struct {
+	// ARN is a canonical ARN; * stands for any characters, in the name alone.
+	ARN        string
+	Groups     []string
+	Usernames  []string
+	Reason     string
+	ApprovedBy string
+	// Expires is the moment from which the approval no longer counts; zero: never.
+	Expires time.Time
+	Line    int
+}
+
+// Account is an AWS account other than the cluster's whose principals may be mapped.
+type Account struct {
+	ID string
+	// RoleARN is assumed to look principals up there.
+	RoleARN string
+	// Unchecked takes the account's principals on trust.
+	Unchecked bool
+	// MapAccounts allows the whole account in mapAccounts.
+	MapAccounts bool
+}
+
+// Required is an entry that must stay.
+type Required struct {
+	ARN      string
+	Username string // "" for any
+	Groups   []string
+	Line     int
+}
+
+// IAM says how IAM is asked.
+type IAM struct {
+	// WarnUnverified lets in what could not be checked, with a warning.
+	WarnUnverified bool
+	Region         string
+	// CallTimeout bounds one call to AWS, Timeout all calls for one request. Zero: the defaults of package iam.
+	CallTimeout, Timeout time.Duration
+}
+
+// Waiver takes the denial out of one rule for one subject.
+type Waiver struct {
+	Rule    string
+	Subject string
+	Reason  string
+	Expires time.Time
+	Line    int
+}
+
+// Default is the policy of a cluster that has none: enforce every rule, approve nothing, exempt EKS's own writers.
+func Default() *Policy {
+	return &Policy{Mode: Enforce, ExemptUsernames: slices.Clone(EKSWriters), Privileged: Privileged{FromRBAC: true}}
+}
+
+// PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the guard.
+func (p *Policy) PrivilegedGroups() []string {
+	groups := append([]string{Masters}, p.Privileged.Groups...)
+	groups = append(groups, p.BreakGlassGroups...)
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
+// Standing says how an approval or a waiver counts.
+type Standing int
+
+// What Approved and Waived answer.
+const (
+	None    Standing = iota // there is none
+	Expired                 // there was one
+	Valid
+)
+
+// Approved says whether the principal with that canonical ARN may be in group at that moment, and by which approval.
+func (p *Policy) Approved(canonicalARN, group string, now time.Time) (Approval, Standing) {
+	best, standing := Approval{}, None
+	for _, a := range p.Privileged.Approvals {
+		if !slices.Contains(a.Groups, group) || !a.matches(canonicalARN) {
+			continue
+		}
+		if !expired(a.Expires, now) {
+			return a, Valid
+		}
+		best, standing = a, Expired
+	}
+	return best, standing
+}
+
+func (a Approval) matches(canonicalARN string) bool {
+	pattern, arn := awsauth.Subject(a.ARN), awsauth.Subject(canonicalARN)
+	if !strings.Contains(pattern, "*") {
+		return pattern == arn
+	}
+	// path.Match's * stops at a slash, and the part before the name is compared literally: a pattern can never
+	// reach into another account, kind or path.
+	i, j := strings.LastIndexByte(pattern, '/'), strings.LastIndexByte(arn, '/')
+	if i < 0 || j < 0 || pattern[:i] != arn[:j] {
+		return false
+	}
+	ok, err := path.Match(pattern[i:], arn[j:])
+	return err == nil && ok
+}
+
+// Waived says whether a rule (id or name) is waived at that moment for one of the subjects, and by which waiver.
+func (p *Policy) Waived(ruleID, ruleName string, subjects []string, now time.Time) (Waiver, Standing) {
+	best, standing := Waiver{}, None
+	for _, w := range p.Waivers {
+		if !strings.EqualFold(w.Rule, ruleID) && !strings.EqualFold(w.Rule, ruleName) {
+			continue
+		}
+		if !slices.ContainsFunc(subjects, func(s string) bool { return s != "" && awsauth.Subject(s) == awsauth.Subject(w.Subject) }) {
+			continue
+		}
+		if !expired(w.Expires, now) {
+			return w, Valid
+		}
+		best, standing = w, Expired
+	}
+	return best, standing
+}
+
+func expired(expires, now time.Time) bool { return !expires.IsZero() && !now.Before(expires) }
+
+// Account returns what the policy says of an account id.
+func (p *Policy) Account(id string) (Account, bool) {
+	i := slices.IndexFunc(p.Accounts, func(a Account) bool { return a.ID == id })
+	if i < 0 {
+		return Account{}, false
+	}
+	return p.Accounts[i], true
+}
+
+// Exempt reports that a request is never denied, and why: "exempt" for a username, "break-glass" for a group. The API
+// server's match conditions send such requests to the witness webhook, by the same lists.
+func (p *Policy) Exempt(username string, groups []string) (why string, ok bool) {
+	if slices.Contains(p.ExemptUsernames, username) {
+		return "exempt", true
+	}
+	for _, g := range p.BreakGlassGroups {
+		if slices.Contains(groups, g) {
+			return "break-glass", true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+)
+
+// reloadEvery is how often the file is looked at. Polling sees what file events miss: the kubelet swaps a symbolic link
+// when a ConfigMap changes, and some file systems send no events at all.
+const reloadEvery = 2 * time.Second
+
+// Store holds the policy in force and takes in a changed file. A file that is no good leaves the last good policy in
+// force.
+type Store struct {
+	path string
+	// apply is called with every policy before it comes into force; its error keeps it out.
+	apply func(*Policy) error
+	// changed is told of every reload: nil if it is in force.
+	changed func(error)
+
+	mu   sync.Mutex
+	last []byte
+	err  error
+}
+
+// Open reads the file for the first time. An error here is a refusal to start.
+func Open(path string, apply func(*Policy) error, changed func(error)) (*Store, error) {
+	s := &Store{path: path, apply: apply, changed: changed}
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	s.last = data
+	return s, s.load(data)
+}
+
+// load puts a file's text in force.
+func (s *Store) load(data []byte) error {
+	p, err := parseFile(s.path, data)
+	if err != nil {
+		return err
+	}
+	return s.apply(p)
+}
+
+// Err is why the file on disk is not in force, or nil.
+func (s *Store) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Watch looks at the file until ctx ends.
+func (s *Store) Watch(ctx context.Context) {
+	t := time.NewTicker(reloadEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			s.Reload()
+		}
+	}
+}
+
+// Reload looks at the file once.
+func (s *Store) Reload() {
+	data, err := read(s.path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		if bytes.Equal(data, s.last) {
+			return
+		}
+		err = s.load(data)
+	}
+	s.last = data
+	if err != nil && s.err != nil && err.Error() == s.err.Error() {
+		return // told already
+	}
+	s.err = err
+	s.changed(err)
+}

@@ -1,0 +1,143 @@
+package validate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+var adminFamily = family{
+	edit: checkAdmins,
+	rules: []Rule{
+		{ID: "AA506", Name: "self-lockout", Severity: Error,
+			What: "a caller who removes the mapping by which this very request came in, or takes its own rights away",
+			Why:  "the next request of the caller is refused, and nobody may be left to undo the edit",
+			Bad:  goodNodes, Good: goodNodesAndCI},
+		{ID: "AA507", Name: "last-admin", Severity: Warning,
+			What: "the loss of the last mapping to a privileged group",
+			Why:  "only the cluster's creator, or an access entry, can administer the cluster then",
+			Bad:  goodNodesAndCI, Good: strings.Replace(goodNodesAndCI, "deployers", "system:masters", 1)},
+	},
+}
+
+// The keys under which the authenticator passes a caller's IAM identity on (aws-iam-authenticator pkg/server,
+// extra fields of the token review). EKS's own build may leave some out.
+const (
+	extraARN          = "arn"
+	extraCanonicalARN = "canonicalArn"
+	extraSessionName  = "sessionName"
+)
+
+func (p *pass) extra(key string) string {
+	for k, v := range p.user.Extra {
+		if strings.EqualFold(k, key) && len(v) > 0 {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// callerARN is the canonical ARN by which the caller came in, or "".
+func (p *pass) callerARN() string {
+	if arn := p.extra(extraCanonicalARN); arn != "" {
+		return arn
+	}
+	if a, err := awsauth.ParseARN(p.extra(extraARN)); err == nil {
+		return a.Canonical()
+	}
+	return ""
+}
+
+func checkAdmins(p *pass) {
+	if p.op != Update {
+		return
+	}
+	p.selfLockout()
+	before, after := p.adminARNs(p.table(p.old)), p.adminARNs(p.table(p.new))
+	if len(before) > 0 && len(after) == 0 {
+		p.report("AA507", Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: before[0],
+			Message: fmt.Sprintf("nobody is left in %s, %s was the last", list(p.policy.PrivilegedGroups()), q(before[0])),
+			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"})
+	}
+}
+
+func (p *pass) adminARNs(a *awsauth.Access) []string {
+	var admins []string
+	for _, key := range a.Keys() {
+		if slices.ContainsFunc(a.Principals[key], p.admin) {
+			admins = append(admins, a.Principals[key][0].Canonical)
+		}
+	}
+	return admins
+}
+
+func (p *pass) admin(id awsauth.Identity) bool {
+	return slices.ContainsFunc(p.policy.PrivilegedGroups(), id.Has)
+}
+
+// selfLockout compares what the caller is now with what its next request would be.
+func (p *pass) selfLockout() {
+	arn := p.callerARN()
+	if arn == "" {
+		return
+	}
+	identities := p.old.effective.Lookup(arn)
+	i := slices.IndexFunc(identities, p.cameInBy)
+	if i < 0 {
+		return
+	}
+	was := identities[i]
+	f := Finding{Field: was.Entry.Path(""), DataKey: was.Entry.DataKey, Value: was.Canonical, entry: awsauth.Subject(arn), subject: "self",
+		Why: "by which this very request came in, so you could not undo it", Fix: "keep the entry as it is, or let another admin make this edit"}
+	still := p.new.restored.Lookup(arn)
+	if len(still) == 0 {
+		f.Message = fmt.Sprintf("this edit removes your own mapping %s", q(was.Canonical))
+		p.report("AA506", f)
+		return
+	}
+	is := still[0]
+	var lost []string
+	for _, g := range was.Groups {
+		if !is.Has(g) {
+			lost = append(lost, g)
+		}
+	}
+	renamed := is.Username != was.Username && len(was.Groups) == 0
+	switch {
+	case p.admin(is) && !renamed:
+		return // whatever else goes, an admin can undo it
+	case len(lost) > 0:
+		f.Message = fmt.Sprintf("this edit takes %s from your own mapping %s", list(lost), q(was.Canonical))
+	case renamed:
+		f.Message = fmt.Sprintf("this edit changes your own username from %s to %s", q(was.Username), q(is.Username))
+	default:
+		return
+	}
+	f.Field, f.Line, f.Column = is.Entry.Path(""), is.Entry.Line, is.Entry.Column
+	p.report("AA506", f)
+}
+
+// cameInBy reports that the caller's username or groups are those of the mapping: an access entry for the same ARN
+// wins over aws-auth, and then nothing is lost.
+func (p *pass) cameInBy(id awsauth.Identity) bool {
+	came, err := awsauth.ParseARN(p.extra(extraARN))
+	session := p.extra(extraSessionName)
+	if session == "" && err == nil {
+		session = came.Session
+	}
+	account := ""
+	if a, err := awsauth.ParseARN(id.Canonical); err == nil {
+		account = a.Account
+	}
+	if name, ok := awsauth.Render(id.Username, account, session); !ok || name == p.user.Username {
+		return true
+	}
+	for _, g := range id.Groups {
+		if name, ok := awsauth.Render(g, account, session); ok && !slices.Contains(p.user.Groups, name) {
+			return false
+		}
+	}
+	return len(id.Groups) > 0
+}

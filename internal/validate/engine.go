@@ -1,0 +1,342 @@
+package validate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+)
+
+// Operation is what is done to the object.
+type Operation string
+
+// The operations, as admission spells them.
+const (
+	Create Operation = "CREATE"
+	Update Operation = "UPDATE"
+	Delete Operation = "DELETE"
+)
+
+// Request is one edit. Old is nil on CREATE, New is nil on DELETE.
+type Request struct {
+	Operation Operation
+	Old, New  *corev1.ConfigMap
+	User      authenticationv1.UserInfo
+}
+
+// Validator judges requests by one policy. It is safe for concurrent use.
+type Validator struct {
+	policy *policy.Policy
+	// severities are those that the policy gives, by rule id.
+	severities map[string]Severity
+	ports      Ports
+	now        func() time.Time
+	parsed     *lru.Cache[[sha256.Size]byte, *state]
+}
+
+// parsedDocuments is how many parsed objects are kept: an edit's new object is the next edit's old one. More would cost
+// memory for nothing, since there is one aws-auth.
+const parsedDocuments = 4
+
+// Option changes a Validator under construction.
+type Option func(*Validator)
+
+// WithPorts connects the world; the ports left nil are not asked.
+func WithPorts(p Ports) Option { return func(v *Validator) { v.ports = p } }
+
+// WithClock sets what time it is, for approvals and waivers.
+func WithClock(now func() time.Time) Option { return func(v *Validator) { v.now = now } }
+
+// New checks that the policy speaks of rules that exist.
+func New(p *policy.Policy, options ...Option) (*Validator, error) {
+	v := &Validator{policy: p, severities: map[string]Severity{}, now: time.Now}
+	for _, o := range p.Rules {
+		r, err := known(o.Rule)
+		if err != nil {
+			return nil, fmt.Errorf("policy line %d: rules: %w", o.Line, err)
+		}
+		if _, ok := v.severities[r.ID]; ok {
+			return nil, fmt.Errorf("policy line %d: rules: %q is there twice, as %s and as %s", o.Line, o.Rule, r.ID, r.Name)
+		}
+		v.severities[r.ID] = Severity(o.Severity)
+	}
+	for _, w := range p.Waivers {
+		if _, err := known(w.Rule); err != nil {
+			return nil, fmt.Errorf("policy line %d: waivers: %w", w.Line, err)
+		}
+	}
+	v.parsed, _ = lru.New[[sha256.Size]byte, *state](parsedDocuments) // fails only for a size below 1
+	for _, o := range options {
+		o(v)
+	}
+	return v, nil
+}
+
+// Validate judges one edit. It never fails: what cannot be found out is a finding.
+func (v *Validator) Validate(ctx context.Context, req Request) Report {
+	if unchanged(req) {
+		return Report{Allowed: true, Findings: []Finding{}}
+	}
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: v.now()}
+	if req.Old != nil {
+		p.old = v.read(req.Old)
+	}
+	if req.New != nil {
+		p.new = v.read(req.New)
+	}
+	report := Report{Findings: v.weigh(p)}
+	report.Allowed = !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Severity == Error })
+	if !report.Allowed {
+		if why, ok := v.policy.Exempt(req.User.Username, req.User.Groups); ok {
+			report.Allowed, report.Excuse = true, why
+		} else if v.policy.Mode == policy.Audit {
+			report.Allowed, report.Excuse = true, "audit"
+		}
+	}
+	return report
+}
+
+// unchanged reports an update that leaves alone all that EKS reads and all that we judge: a label, a re-apply, EKS's
+// storage migrator.
+func unchanged(req Request) bool {
+	if req.Operation != Update || req.Old == nil || req.New == nil {
+		return false
+	}
+	frozen := func(c *corev1.ConfigMap) bool { return c.Immutable != nil && *c.Immutable }
+	return maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
+		maps.EqualFunc(req.Old.BinaryData, req.New.BinaryData, slices.Equal)
+}
+
+// state is one version of the object, read.
+type state struct {
+	object   *corev1.ConfigMap
+	doc      *awsauth.Document
+	problems []awsauth.Problem
+	// effective is what EKS computes; restored what it would compute if it could read every value.
+	effective, restored *awsauth.Access
+}
+
+// read parses an object, or remembers having done so.
+func (v *Validator) read(cm *corev1.ConfigMap) *state {
+	sum := contentHash(cm.Data)
+	s, ok := v.parsed.Get(sum)
+	if !ok {
+		s = &state{}
+		s.doc, s.problems = awsauth.Parse(cm.Data)
+		s.effective, s.restored = s.doc.Access(), s.doc.Restored()
+		v.parsed.Add(sum, s)
+	}
+	mine := *s
+	mine.object = cm
+	return &mine
+}
+
+// contentHash names the text: the values that EKS reads, each with its length, so that no two maps share a name.
+func contentHash(data map[string]string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, key := range awsauth.Keys {
+		value, ok := data[key]
+		size := int64(len(value))
+		if !ok {
+			size = -1
+		}
+		_ = binary.Write(h, binary.BigEndian, size) // a hash does not fail
+		_, _ = h.Write([]byte(value))
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// pass is one request on its way through the rules.
+type pass struct {
+	ctx    context.Context
+	op     Operation
+	user   authenticationv1.UserInfo
+	policy *policy.Policy
+	ports  Ports
+	now    time.Time
+
+	old, new *state
+	// at is the version that a state rule looks at: old or new.
+	at       *state
+	findings []Finding
+}
+
+// table is the access that a loss is measured by. Old: what EKS really gives, for nothing can be lost that was not
+// there. New: what the text means, so that one syntax error is not also told as the loss of everybody.
+func (p *pass) table(s *state) *awsauth.Access {
+	switch {
+	case s == nil:
+		return &awsauth.Access{}
+	case s == p.old:
+		return s.effective
+	}
+	return s.restored
+}
+
+// report adds a finding of a rule; name and, if it is empty, severity come from the catalogue.
+func (p *pass) report(rule string, f Finding) {
+	r := byID[rule]
+	f.Rule, f.Name = r.ID, r.Name
+	if f.Severity == "" {
+		f.Severity = r.Severity
+	}
+	p.findings = append(p.findings, f)
+}
+
+// run lets every family look at one version of the object.
+func (p *pass) run(s *state) []Finding {
+	p.at, p.findings = s, nil
+	for _, f := range families {
+		if f.state != nil && s != nil {
+			f.state(p)
+		}
+	}
+	return p.findings
+}
+
+// edits lets every family compare the two versions.
+func (p *pass) edits() []Finding {
+	p.at, p.findings = p.new, nil
+	for _, f := range families {
+		if f.edit != nil {
+			f.edit(p)
+		}
+	}
+	return p.findings
+}
+
+// weigh runs the rules and settles how every finding counts.
+func (v *Validator) weigh(p *pass) []Finding {
+	var findings []Finding
+	if p.new != nil {
+		findings = p.run(p.new)
+		if p.old != nil {
+			markPreexisting(findings, p.run(p.old), continuity(p.old.doc, p.new.doc))
+		}
+	}
+	findings = append(findings, p.edits()...)
+	settled := make([]Finding, 0, len(findings))
+	for _, f := range findings {
+		if s, ok := v.severities[f.Rule]; ok {
+			f.Severity = s
+		}
+		if f.Severity == Off {
+			continue
+		}
+		if f.Severity == Error {
+			v.excuse(&f, p.now)
+		}
+		settled = append(settled, f)
+	}
+	slices.SortStableFunc(settled, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(slices.Index(awsauth.Keys, a.DataKey), slices.Index(awsauth.Keys, b.DataKey)),
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.key(), b.key()))
+	})
+	return settled
+}
+
+// rank puts errors before warnings, and what the edit brought before what was there.
+func rank(f Finding) int {
+	switch {
+	case f.Severity == Error:
+		return 0
+	case !f.Preexisting:
+		return 1
+	}
+	return 2
+}
+
+// excuse makes an error a warning if it was there before, or is waived.
+func (v *Validator) excuse(f *Finding, now time.Time) {
+	if f.Preexisting && !v.policy.DenyPreexisting {
+		f.Severity = Warning
+		return
+	}
+	w, standing := v.policy.Waived(f.Rule, f.Name, []string{f.entry, f.Value, f.subject, f.Field}, now)
+	switch standing {
+	case policy.Valid:
+		f.Severity = Warning
+		f.Message += fmt.Sprintf(" (waived in the policy, line %d: %s)", w.Line, w.Reason)
+	case policy.Expired:
+		f.Message += fmt.Sprintf(" (the waiver in the policy, line %d, expired on %s)", w.Line, w.Expires.Format(time.DateOnly))
+	}
+}
+
+// markPreexisting marks what the old version had as well. The same thing twice where it was once is new the second
+// time: worse than before is new.
+func markPreexisting(findings, old []Finding, continues map[string]string) {
+	had := map[string]int{}
+	for _, f := range old {
+		had[f.key()]++
+	}
+	for i := range findings {
+		f := &findings[i]
+		keys := []string{f.key()}
+		if before, ok := continues[f.entry]; ok && f.entry != "" && byID[f.Rule].ofText {
+			renamed := *f
+			renamed.entry = before
+			keys = append(keys, renamed.key())
+		}
+		for _, k := range keys {
+			if had[k] > 0 {
+				had[k]--
+				f.Preexisting = true
+				break
+			}
+		}
+	}
+}
+
+// continuity pairs the entries of which only the ARN has changed: while an ARN is being repaired, what else was wrong
+// with its entry is not new. An entry goes on as another if the rest of it is the same, or if it stands in its place.
+func continuity(old, updated *awsauth.Document) map[string]string {
+	subjects := func(d *awsauth.Document) map[string]bool {
+		m := map[string]bool{}
+		for _, e := range d.Entries() {
+			m[awsauth.Subject(e.ARN.Value)] = true
+		}
+		return m
+	}
+	before, after := subjects(old), subjects(updated)
+	rest := func(e *awsauth.Entry) string {
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s\x00%s", e.DataKey, e.Username.Value)
+		for _, g := range e.Groups {
+			b.WriteString("\x00" + g.Value)
+		}
+		return b.String()
+	}
+	gone := map[string]string{}
+	for _, e := range old.Entries() {
+		if s := awsauth.Subject(e.ARN.Value); !after[s] {
+			gone[rest(e)] = s
+			gone[e.Path("")] = s
+		}
+	}
+	pairs := map[string]string{}
+	for _, e := range updated.Entries() {
+		s := awsauth.Subject(e.ARN.Value)
+		if before[s] {
+			continue
+		}
+		for _, k := range []string{rest(e), e.Path("")} {
+			if o, ok := gone[k]; ok {
+				pairs[s] = o
+				break
+			}
+		}
+	}
+	return pairs
+}

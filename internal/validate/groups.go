@@ -1,0 +1,106 @@
+package validate
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/agext/levenshtein"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+)
+
+// The groups that the API server or EKS itself gives a meaning (Kubernetes documentation, "Using RBAC Authorization";
+// Amazon EKS user guide, node roles).
+const (
+	groupNodes         = "system:nodes"
+	groupBootstrappers = "system:bootstrappers"
+	groupNodeProxier   = "system:node-proxier"
+	groupWindows       = "eks:kube-proxy-windows"
+)
+
+var wellKnownGroups = []string{policy.Masters, groupNodes, groupBootstrappers, groupNodeProxier, groupWindows,
+	"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:monitoring"}
+
+var groupFamily = family{
+	state: checkGroups,
+	rules: []Rule{
+		{ID: "AA107", Name: "suspicious-group", Severity: Error, ofText: true,
+			What: "a group with blanks in it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows",
+			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing",
+			Bad: `data:
+  mapRoles: |
+    - rolearn: arn:aws:iam::111122223333:role/nodes
+      username: system:node:{{EC2PrivateDNSName}}
+      groups:
+        - system:bootstrappers
+         - system:nodes
+`, Good: goodNodes},
+	},
+}
+
+func checkGroups(p *pass) {
+	for _, e := range p.at.doc.Entries() {
+		for i, g := range e.Groups {
+			message, why, fix := suspicious(g.Value)
+			if message == "" {
+				continue
+			}
+			p.report("AA107", Finding{Field: e.Path(fmt.Sprintf("groups[%d]", i)), DataKey: e.DataKey, Line: g.Line, Column: g.Column,
+				Value: redact(g.Value), entry: awsauth.Subject(e.ARN.Value), subject: g.Value, Message: message, Why: why, Fix: fix})
+		}
+	}
+}
+
+// suspicious says what is odd about a group, or nothing.
+func suspicious(g string) (message, why, fix string) {
+	trimmed := strings.TrimSpace(g)
+	switch {
+	case trimmed == "":
+		// A group that EKS empties because of its type is told by AA102 and AA104.
+		if g == "" {
+			return "", "", ""
+		}
+		return q(g) + " is blank", "and gives nothing", "remove it"
+	case strings.Contains(g, " - "):
+		return q(g) + " is one group to YAML", "since the second line is indented deeper than the first",
+			"put every group on a line of its own, all equally far from the left"
+	case trimmed != g:
+		return q(g) + " has blanks around it", "and Kubernetes compares groups to the letter", "write " + bare(trimmed)
+	case strings.IndexFunc(g, unicode.IsSpace) >= 0:
+		return q(g) + " has blanks in it", "and nothing is bound to such a group", "write one group a line, without blanks"
+	}
+	if parts := strings.FieldsFunc(g, func(r rune) bool { return r == ',' || r == ';' }); len(parts) > 1 {
+		for _, part := range parts {
+			if near, _ := nearGroup(part); near != "" {
+				return q(g) + " is one group to EKS", "and nothing is bound to it", "write groups: [" + bare(strings.Join(parts, ", ")) + "]"
+			}
+		}
+	}
+	if near, exact := nearGroup(g); near != "" && !exact {
+		return q(g) + " is not " + near, "and Kubernetes compares groups to the letter, so it gives nothing", "write " + near
+	}
+	return "", "", ""
+}
+
+// nearGroup finds the well-known group that g is or was meant to be.
+func nearGroup(g string) (near string, exact bool) {
+	for _, w := range wellKnownGroups {
+		if g == w {
+			return w, true
+		}
+	}
+	folded := strings.ToLower(g)
+	// Groups of one's own do not begin with system: or eks:, so there is more room for typos.
+	limit := 1
+	if strings.HasPrefix(folded, "system:") || strings.HasPrefix(folded, "eks:") {
+		limit = 2
+	}
+	for _, w := range wellKnownGroups {
+		if levenshtein.Distance(folded, w, nil) <= limit {
+			return w, false
+		}
+	}
+	return "", false
+}

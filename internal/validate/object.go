@@ -1,0 +1,62 @@
+package validate
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// objectFamily judges the ConfigMap around the text.
+var objectFamily = family{
+	state: checkObject,
+	rules: []Rule{
+		{ID: "AA103", Name: "unknown-data-key", Severity: Error,
+			What: "a data key close to mapRoles, mapUsers or mapAccounts, and binaryData; any other extra key is a warning",
+			Why:  "the keys are case-sensitive, and EKS ignores every other one: maproles is the same as no mapRoles",
+			Bad:  strings.Replace(goodNodes, "mapRoles", "maproles", 1), Good: goodNodes},
+		{ID: "AA109", Name: "frozen", Severity: Error,
+			What: "immutable: true",
+			Why:  "no edit of aws-auth is possible ever after: only deleting it, which locks everybody out, undoes it",
+			Bad:  "immutable: true\n" + goodNodes, Good: goodNodes},
+	},
+}
+
+func checkObject(p *pass) {
+	cm := p.at.object
+	for _, key := range slices.Sorted(maps.Keys(cm.Data)) {
+		if slices.Contains(awsauth.Keys, key) {
+			continue
+		}
+		f := Finding{Field: "data." + key, DataKey: key, subject: key, Value: key}
+		if meant := meantKey(key); meant != "" {
+			f.Message, f.Why, f.Fix = q(key)+" is not a key that EKS reads", "and all that stands in it is ignored without an error", "write "+meant
+		} else {
+			f.Severity = Warning
+			f.Message, f.Fix = q(key)+" is not a key that EKS reads", "remove it, or keep it in another ConfigMap; EKS reads "+list(awsauth.Keys)
+		}
+		p.report("AA103", f)
+	}
+	for _, key := range slices.Sorted(maps.Keys(cm.BinaryData)) {
+		p.report("AA103", Finding{Field: "binaryData." + key, DataKey: key, subject: "binary " + key, Value: key,
+			Message: "EKS does not read binaryData", Why: "and all that stands in it is ignored without an error", Fix: "write it as text under data"})
+	}
+	if cm.Immutable != nil && *cm.Immutable {
+		p.report("AA109", Finding{Field: "immutable", subject: "immutable", Value: "true",
+			Message: "immutable: true freezes aws-auth for good", Why: "so that only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
+	}
+}
+
+// meantKey is the data key that was probably meant, or "".
+func meantKey(key string) string {
+	folded := strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(key))
+	for _, k := range awsauth.Keys {
+		if levenshtein.Distance(folded, strings.ToLower(k), nil) <= 2 {
+			return k
+		}
+	}
+	return ""
+}

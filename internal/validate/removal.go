@@ -1,0 +1,20 @@
+package validate
+
+var removalFamily = family{
+	edit: checkRemoval,
+	rules: []Rule{
+		{ID: "AA501", Name: "deletes-aws-auth", Severity: Error,
+			What: "deleting aws-auth, by itself or with all ConfigMaps of kube-system",
+			Why:  "EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
+			Good: goodNodes},
+	},
+}
+
+func checkRemoval(p *pass) {
+	if p.op != Delete {
+		return
+	}
+	p.report("AA501", Finding{Field: "metadata.name", Value: "aws-auth", subject: "delete", Message: "aws-auth is being deleted",
+		Why: "and EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
+		Fix: "edit it instead (`kubectl edit configmap aws-auth -n kube-system`); to replace it, use `kubectl replace` without --force"})
+}
