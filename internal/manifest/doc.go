@@ -4,7 +4,7 @@
 // come the object as kubectl would send it, findings about the file's own YAML (a missing "|", a key written twice),
 // and a map from every character of mapRoles, mapUsers and mapAccounts back to its line and column in the file.
 //
-// What the object holds is decided by the library that kubectl decodes with (k8s.io/apimachinery/pkg/util/yaml);
+// What the object holds is decided by the library that kubectl decodes with (sigs.k8s.io/yaml);
 // go.yaml.in/yaml/v4 only says where things stand. Where the two disagree about a value, places in it fall back to
 // the place where the value begins, so a place is never a guess.
 //

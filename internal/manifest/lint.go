@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -237,6 +239,9 @@ func shape(n *yaml.Node) string {
 	return "text"
 }
 
+// lineInText finds the line in messages of kubectl's library, which gives no typed place.
+var lineInText = regexp.MustCompile(`line (\d+)`)
+
 // syntax is the finding for a document that is not YAML.
 func (f *File) syntax(d *document) validate.Finding {
 	offset, complaint, context := d.offset, d.err.Error(), 0
@@ -248,6 +253,12 @@ func (f *File) syntax(d *document) validate.Finding {
 		}
 		if le.ContextMark.Line > 0 {
 			context, _ = f.text.place(d.offset + d.lines.offset(le.ContextMark.Line, le.ContextMark.Column))
+		}
+	} else if m := lineInText.FindStringSubmatch(complaint); m != nil {
+		n, _ := strconv.Atoi(m[1]) // digits, and too many of them are 0: the document's first line
+		offset = d.offset + d.lines.offset(n, 1)
+		for offset < len(f.Text) && f.Text[offset] == ' ' {
+			offset++
 		}
 	}
 	if strings.Contains(complaint, "control characters") {
@@ -304,5 +315,5 @@ func explain(complaint, here, before string, context int) (message, fix string) 
 	case has("cannot start any token"):
 		return "a text cannot begin with this character", "put the text in quotes"
 	}
-	return "not YAML: " + complaint, "correct the line"
+	return "not YAML: " + strings.TrimPrefix(complaint, "yaml: "), "correct the line"
 }

@@ -11,7 +11,7 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
+	kubeyaml "sigs.k8s.io/yaml"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -92,7 +92,13 @@ func Read(name string, data []byte) (*File, error) {
 	c := taken[0]
 	f.object = located{c.node, c.doc}
 	if err := f.decode(c); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		var u errUndecodable
+		if !errors.As(err, &u) {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		c.doc.err = u.error
+		f.Findings = append(f.Findings, f.syntax(c.doc))
+		return f, nil
 	}
 	if c.namespace == "" {
 		f.Notes = append(f.Notes, fmt.Sprintf("%s gives no namespace; judged as %s", name, objectNamespace))
@@ -308,15 +314,29 @@ func (f *File) describe(seen []candidate) string {
 	}
 }
 
+// errUndecodable is text that our YAML library takes and kubectl's does not.
+type errUndecodable struct{ error }
+
+// decode reads the document as kubectl does: what begins like JSON as JSON, and as YAML if it is none.
+func (d *document) decode() (object map[string]any, err error) {
+	if d.isJSON() && json.Unmarshal([]byte(d.text), &object) == nil {
+		return object, nil
+	}
+	raw, err := kubeyaml.YAMLToJSON([]byte(d.text))
+	if err != nil {
+		return nil, errUndecodable{err}
+	}
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, errUndecodable{err}
+	}
+	return object, nil
+}
+
 // decode makes the ConfigMap as kubectl would send it.
 func (f *File) decode(c candidate) error {
-	raw, err := kubeyaml.ToJSON([]byte(c.doc.text))
+	object, err := c.doc.decode()
 	if err != nil {
-		return fmt.Errorf("kubectl cannot read it: %w", err)
-	}
-	var object map[string]any
-	if err := json.Unmarshal(raw, &object); err != nil {
-		return fmt.Errorf("kubectl cannot read it: %w", err)
+		return err
 	}
 	if c.index >= 0 {
 		items, _ := object["items"].([]any)
