@@ -39,7 +39,7 @@ func (d *Document) Restored() *Access { return d.access(true) }
 func (d *Document) access(restored bool) *Access {
 	a := &Access{Principals: map[string][]Identity{}, Accounts: map[string]Text{}}
 	add := func(e *Entry) (Identity, string, bool) {
-		if e.ARN.Value == "" || e.SSO != nil || e.Recovered && !restored {
+		if e.ARN.Value == "" || e.Recovered && !restored {
 			return Identity{}, "", false
 		}
 		arn, err := ParseARN(e.ARN.Value)

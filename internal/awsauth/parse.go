@@ -31,6 +31,9 @@ func Parse(data map[string]string) (*Document, []Problem) {
 		case MapAccounts:
 			d.Accounts = p.accounts()
 		}
+		if p.complaint != nil && !p.explained() {
+			p.reportSyntax(fromMessage(p.complaint), 0)
+		}
 		if p.unreadable {
 			d.Unreadable[key] = true
 		}
@@ -44,6 +47,8 @@ type parser struct {
 	key, text  string
 	problems   []Problem
 	unreadable bool
+	// complaint is what EKS's own parser says. It is never left without a problem that explains it.
+	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
 	line0 int
 }
@@ -82,10 +87,10 @@ func (p *parser) mappings() []Entry {
 		return nil
 	}
 	items, unreadable, err := readMappings(p.key, p.text)
-	p.unreadable = unreadable
+	p.unreadable, p.complaint = unreadable, err
 	root, extra, serr := compose(p.text)
 	if serr != nil {
-		p.reportSyntax(p.better(serr, err, unreadable), 0)
+		p.reportSyntax(p.better(serr), 0)
 		if unreadable {
 			return p.recover()
 		}
@@ -93,29 +98,37 @@ func (p *parser) mappings() []Entry {
 	}
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
-		return nil
+		p.sameNumber(len(items), 0)
+		return bare(p.key, items)
 	}
 	p.hiddenMeaning(root)
 	entries := p.walk(root, items, unreadable)
-	if err != nil && !p.anyError() {
-		p.reportSyntax(fromMessage(err), 0)
+	if !unreadable {
+		p.sameNumber(len(items), len(entries))
 	}
 	return entries
 }
 
+// sameNumber reports that EKS reads more or fewer items than stand there.
+func (p *parser) sameNumber(theirs, ours int) {
+	if theirs != ours && !p.explained() {
+		p.report(Problem{Code: Disagreement, Field: "data." + p.key, Subject: p.key, Got: fmt.Sprintf("%d entries", theirs)})
+	}
+}
+
 // better chooses the place to show: that of the parser with columns, unless EKS's own reads the text. (A text that
 // only one parser reads is refused all the same.)
-func (p *parser) better(serr *syntaxError, err error, unreadable bool) *syntaxError {
-	if serr.line == 0 && err != nil && unreadable {
-		if e := fromMessage(err); e.line > 0 {
+func (p *parser) better(serr *syntaxError) *syntaxError {
+	if serr.line == 0 && p.complaint != nil {
+		if e := fromMessage(p.complaint); e.line > 0 {
 			return e
 		}
 	}
 	return serr
 }
 
-// anyError reports a problem that explains why EKS complains.
-func (p *parser) anyError() bool {
+// explained reports a problem that tells why EKS complains.
+func (p *parser) explained() bool {
 	for _, pr := range p.problems {
 		if pr.Code != NoGroups {
 			return true

@@ -2,6 +2,7 @@ package awsauth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -95,8 +96,11 @@ func (p *parser) item(n *node, index int, truth *kept) Entry {
 	if !hasUsername {
 		it.missing("username")
 	}
-	if truth != nil {
+	switch {
+	case truth != nil:
 		it.compare(&e, *truth)
+	case e.SSO != nil:
+		e.ARN.Value = ""
 	}
 	if !hasARN || e.ARN.Line == 0 {
 		e.ARN.Place = at
@@ -499,15 +503,17 @@ func (p *parser) accounts() []Text {
 		return nil
 	}
 	truth, err := readAccounts(p.text)
+	p.complaint = err
 	root, extra, serr := compose(p.text)
 	if serr != nil {
 		p.unreadable = err != nil
-		p.reportSyntax(p.better(serr, err, p.unreadable), 0)
-		return bareAccounts(truth)
+		p.reportSyntax(p.better(serr), 0)
+		return placedAccounts(truth, nil)
 	}
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
-		return nil
+		p.sameNumber(len(truth), 0)
+		return placedAccounts(truth, nil)
 	}
 	p.hiddenMeaning(root)
 	root = resolve(root)
@@ -515,68 +521,57 @@ func (p *parser) accounts() []Text {
 		p.unreadable = true
 		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
 			Value: firstWords(root), Got: shape(root)})
-		return bareAccounts(truth)
+		return placedAccounts(truth, nil)
 	}
 	var accounts []Text
 	for i, n := range root.Content {
-		at := p.place(n)
-		n = resolve(n)
-		field := fieldPath(p.key, i, "")
-		if n.Kind != scalarNode {
-			p.report(Problem{Place: at, Code: NotText, Field: field, Subject: p.key + " item " + firstWords(n),
-				Value: firstWords(n), Got: shape(n)})
-			continue
+		if t, ok := p.account(n, i); ok {
+			accounts = append(accounts, t)
 		}
-		if plain(n) && !tagged(n) {
-			pr := Problem{Place: at, Field: field, Subject: p.key + " " + n.Value, Value: n.Value, Want: quote(n.Value)}
-			switch got := implicitType(n.Value); {
-			case len(n.Value) > 1 && n.Value[0] == '0' && allDigits(n.Value):
-				pr.Code = LeadingZero
-				p.report(pr)
-			case got == "null" || got == "boolean" || got == "number" && !allDigits(n.Value):
-				pr.Code, pr.Got = ImplicitType, got
-				p.report(pr)
-			}
+	}
+	same := func(t string, a Text) bool { return t == a.Value }
+	if !slices.EqualFunc(truth, accounts, same) {
+		if !p.explained() {
+			p.report(Problem{Place: p.place(root), Code: Disagreement, Field: "data." + p.key, Subject: p.key,
+				Value: firstWords(root), Got: strings.Join(truth, ", ")})
 		}
-		accounts = append(accounts, Text{at, n.Value})
-	}
-	same := len(truth) == len(accounts)
-	for i := 0; same && i < len(truth); i++ {
-		same = truth[i] == accounts[i].Value
-	}
-	switch {
-	case same && err == nil:
-	case len(p.problems) > 0: // explained
-	case err != nil:
-		p.reportSyntax(fromMessage(err), 0)
-	default:
-		p.report(Problem{Place: p.place(root), Code: Disagreement, Field: "data." + p.key, Subject: p.key,
-			Value: firstWords(root), Got: strings.Join(truth, ", ")})
-	}
-	if !same {
 		return placedAccounts(truth, accounts)
 	}
 	return accounts
 }
 
-// placedAccounts are the accounts that EKS reads, with the places of equal ones in the text.
-func placedAccounts(truth []string, seen []Text) []Text {
-	out := bareAccounts(truth)
-	for i := range out {
-		for _, s := range seen {
-			if s.Value == out[i].Value {
-				out[i].Place = s.Place
-				break
-			}
+// account reads one item of mapAccounts; ok is false if EKS drops it.
+func (p *parser) account(n *node, index int) (t Text, ok bool) {
+	at := p.place(n)
+	n = resolve(n)
+	pr := Problem{Place: at, Field: fieldPath(p.key, index, ""), Subject: p.key + " " + firstWords(n), Value: firstWords(n), Got: shape(n)}
+	if n.Kind != scalarNode {
+		pr.Code = NotText
+		p.report(pr)
+		return Text{}, false
+	}
+	if plain(n) && !tagged(n) {
+		pr.Want = quote(n.Value)
+		switch got := implicitType(n.Value); {
+		case len(n.Value) > 1 && n.Value[0] == '0' && allDigits(n.Value):
+			pr.Code = LeadingZero
+			p.report(pr)
+		case got != "" && !allDigits(n.Value):
+			pr.Code, pr.Got = ImplicitType, got
+			p.report(pr)
 		}
 	}
-	return out
+	return Text{at, n.Value}, true
 }
 
-func bareAccounts(truth []string) []Text {
+// placedAccounts are the accounts that EKS reads, with the places of equal ones in the text.
+func placedAccounts(truth []string, seen []Text) []Text {
 	out := make([]Text, len(truth))
 	for i, a := range truth {
 		out[i] = Text{Place{DataKey: MapAccounts}, a}
+		if j := slices.IndexFunc(seen, func(s Text) bool { return s.Value == a }); j >= 0 {
+			out[i].Place = seen[j].Place
+		}
 	}
 	return out
 }

@@ -62,6 +62,9 @@ var lineInText = regexp.MustCompile(`line (\d+)(?:, column (\d+))?`)
 func positioned(err error) *syntaxError {
 	var le *yaml.LoadError
 	if errors.As(err, &le) {
+		if strings.Contains(le.Message, "end of stream") && le.ContextMark.Line > 0 {
+			le.Mark = le.ContextMark // where the quote was opened, not where the text ends
+		}
 		return &syntaxError{line: le.Mark.Line, column: le.Mark.Column, text: le.Message}
 	}
 	return fromMessage(err)

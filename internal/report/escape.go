@@ -61,11 +61,15 @@ func excerptOf(line string, column, length, width int) excerpt {
 	measure := displaywidth.String
 	if measure(head)+measure(run)+measure(tail) > width {
 		// Most room for the offending text; what is left is shared, two parts before and one after.
-		run = keepFront(run, width-2*measure(ellipsis))
+		if cut := keepFront(run, width-2*measure(ellipsis)); cut != run {
+			run, tail = cut, "" // it ends in an ellipsis already
+		}
 		room := max(width-measure(run), 2)
 		tailRoom := min(measure(tail), room/3)
 		head = keepBack(head, room-tailRoom)
-		tail = keepFront(tail, max(room-measure(head), 1))
+		if tail != "" {
+			tail = keepFront(tail, max(room-measure(head), 1))
+		}
 	}
 	return excerpt{text: head + run + tail, before: measure(head), run: max(measure(run), 1)}
 }

@@ -171,6 +171,8 @@ type pass struct {
 	// at is the version that a state rule looks at: old or new.
 	at       *state
 	findings []Finding
+	// stated are the findings of the state rules on the new version, for the edit rules not to say again.
+	stated []Finding
 }
 
 // table is the access that a loss is measured by. Old: what EKS really gives, for nothing can be lost that was not
@@ -226,6 +228,7 @@ func (v *Validator) weigh(p *pass) []Finding {
 			markPreexisting(findings, p.run(p.old), continuity(p.old.doc, p.new.doc))
 		}
 	}
+	p.stated = findings
 	findings = append(findings, p.edits()...)
 	settled := make([]Finding, 0, len(findings))
 	for _, f := range findings {

@@ -233,11 +233,11 @@ func entryText(id awsauth.Identity) string {
 }
 
 func (p *pass) nodeBroken(was, is awsauth.Identity, kind nodeKind) {
-	// The entry's own groups were judged already, if it still has a node's username.
-	for i := range p.findings {
-		if p.findings[i].Rule == "AA505" && p.findings[i].entry == awsauth.Subject(is.Canonical) {
-			return
-		}
+	said := func(f Finding) bool {
+		return f.Rule == "AA505" && f.entry == awsauth.Subject(is.Canonical) && !f.Preexisting
+	}
+	if slices.ContainsFunc(p.stated, said) {
+		return
 	}
 	n := needs[kind]
 	e := is.Entry

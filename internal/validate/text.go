@@ -184,42 +184,42 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 
 // sayIn puts a parser's complaint into an operator's words. line is the offending line.
 func sayIn(parser, line string) (message, fix string) {
-	shown := ""
+	this := "the text"
 	if line != "" {
-		shown = q(line) + ": "
+		this = q(line)
 	}
 	has := func(s string) bool { return strings.Contains(parser, s) }
 	switch {
-	case has("tab character") || has("cannot start any token") && strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
-		return shown + "a tab in the indentation", "use blanks, as many as in the lines around it"
+	case has("tab character"):
+		return this + " is indented with a tab", "use blanks, as many as in the lines around it"
 	case has("cannot start any token"):
-		return shown + "a text cannot begin with this character", "put the text in quotes"
-	case has("invalid UTF-8") || has("UTF-8"):
-		return "invalid UTF-8", "type the text again"
+		return this + " begins with a character that a text cannot begin with", "put the text in quotes"
+	case has("UTF-8"):
+		return this + " is not valid UTF-8", "type it again"
 	case has("control characters"):
-		return "a control character", "delete it"
+		return "the text has a control character in it", "delete it"
 	case has("mapping values are not allowed"):
-		return shown + "a colon where no key can stand", "indent the line like its neighbours, or put a text that holds \": \" in quotes"
+		return this + " has a colon where no key can stand", "indent the line like its neighbours, or put a text that holds \": \" in quotes"
 	case has("'-' indicator"):
-		return shown + "out of step with the list that it stands in", "begin entries with \"- \", all equally far from the left"
+		return this + " is out of step with the list that it stands in", "begin entries with \"- \", all equally far from the left, with their fields two further in"
 	case has("did not find expected key"):
-		return shown + "out of step with the lines above", "indent it exactly like the other fields of its entry"
+		return this + " is out of step with the lines above", "indent it exactly like the other fields of its entry"
 	case has("could not find expected ':'"):
-		return shown + "a key without a colon", "write key: value"
-	case has("unexpected end of stream") || has("quoted scalar"):
-		return shown + "a quote is opened and never closed", "close the quote"
+		return this + " is a key without a colon", "write key: value"
+	case has("unexpected end of stream"):
+		return this + " opens a quote that is never closed", "close the quote"
 	case has("unknown anchor"):
-		return shown + "an alias without an anchor", "write the text that is meant"
+		return this + " has an alias without an anchor", "write out the text that is meant"
 	case has("excessive aliasing"):
-		return "aliases that grow into more than any parser takes", "write the text that is meant"
+		return "the aliases grow into more than any parser takes", "write out the text that is meant"
 	case has("depth"):
-		return "nested deeper than any parser goes", "write a plain list of entries"
+		return "the text is nested deeper than any parser goes", "write a plain list of entries"
 	case has("',' or ']'") || has("',' or '}'") || has("flow"):
-		return shown + "a bracket is opened and never closed, or a comma is missing", "close the bracket"
+		return this + " opens a bracket that is never closed, or lacks a comma", "close the bracket"
 	case has("invalid map key"):
-		return "a key that is a mapping or a list", "put texts that begin with { or [ in quotes"
+		return "a key is a mapping or a list", "put texts that begin with { or [ in quotes"
 	case has("unknown escape character"):
-		return shown + "a backslash that means nothing in double quotes", "use single quotes"
+		return this + " has a backslash that means nothing in double quotes", "use single quotes"
 	}
-	return shown + bare(parser), "correct the line"
+	return this + " is not YAML: " + bare(parser), "correct the line"
 }
