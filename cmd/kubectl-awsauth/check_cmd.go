@@ -84,7 +84,7 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	for i := range valueFlags {
 		flags.StringVar(&o.values[i], valueFlags[i], "", "`FILE` that holds the bare value of data."+dataKeys[i]+"; - is standard input")
 	}
-	flags.StringVar(&o.against, "against", "", "judge as an edit of this object: a manifest `FILE`, or live for the one in the cluster")
+	flags.StringVar(&o.against, "against", "", "judge as an edit of `live|FILE`: the object in the cluster, or that in a manifest")
 	flags.StringVar(&o.policy, "policy", "", "policy `FILE`; without it, the defaults")
 	flags.Var(&o.iam, "iam", "whether to ask AWS IAM if the principals exist")
 	flags.VarP(&o.output, "output", "o", "output form")
@@ -105,7 +105,9 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 	switch o.against {
 	case "":
 	case "live":
-		old, err = o.cluster.live(cmd.Context())
+		if old, err = o.cluster.live(cmd.Context()); err == nil && old == nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "note: the cluster has no aws-auth; judged as a new object")
+		}
 	default:
 		old, err = in.against(o.against)
 	}

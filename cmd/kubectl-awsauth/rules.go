@@ -121,13 +121,17 @@ func ruleNamed(name string) (validate.Rule, error) {
 	return validate.Rule{}, fmt.Errorf("unknown rule %q; 'kubectl awsauth rules' lists them", name)
 }
 
-func completeRules(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func completeRules(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var all []string
 	for _, r := range validate.Catalogue() {
-		all = append(all, r.ID+"\t"+r.Name, r.Name+"\t"+r.ID)
+		for _, pair := range [][2]string{{r.ID, r.Name}, {r.Name, r.ID}} {
+			if strings.HasPrefix(pair[0], typed) {
+				all = append(all, pair[0]+"\t"+pair[1])
+			}
+		}
 	}
 	return all, cobra.ShellCompDirectiveNoFileComp
 }

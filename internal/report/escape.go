@@ -52,12 +52,13 @@ const ellipsis = "…"
 
 // excerptOf cuts a window of at most width cells around the offending text out of a line. column counts from 1, length
 // in characters.
-func excerptOf(line string, column, length, width int) excerpt {
-	chars := []rune(line)
+func excerptOf(chars []rune, column, length, width int) excerpt {
 	from := min(max(column-1, 0), len(chars))
 	to := min(from+max(length, 0), len(chars))
 	// Widths are measured over whole pieces, so that a combining character stays with its base.
-	head, run, tail := visible(string(chars[:from])), visible(string(chars[from:to])), visible(string(chars[to:]))
+	// What is far from the window is not even looked at: no character takes less than no cell, few take none.
+	far := 4*width + 16
+	head, run, tail := visible(string(chars[max(0, from-far):from])), visible(string(chars[from:min(to, from+far)])), visible(string(chars[to:min(len(chars), to+far)]))
 	measure := displaywidth.String
 	if measure(head)+measure(run)+measure(tail) > width {
 		// Most room for the offending text; what is left is shared, two parts before and one after.

@@ -11,9 +11,10 @@ import (
 // inside the value of the data key.
 func JSON(w io.Writer, rep validate.Report, sources ...Source) error {
 	findings := make([]validate.Finding, 0, len(rep.Findings)) // null is not a list
+	files := index(sources)
 	for _, f := range rep.Findings {
-		if len(sources) > 0 {
-			p := locate(f, sources)
+		if len(files) > 0 {
+			p := locate(f, files)
 			f.Line, f.Column = p.line, p.column
 		}
 		findings = append(findings, f)

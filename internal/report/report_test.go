@@ -79,7 +79,7 @@ func TestText(t *testing.T) {
 1 error: would be denied
 `},
 		"no findings":            {validate.Report{Allowed: true}, "", "no findings: would be admitted\n"},
-		"let in all the same":    {validate.Report{Allowed: true, Excuse: "audit", Findings: []validate.Finding{finding(0, 0, "")}}, "", "f.yaml: error: AA203 role-arn-path: the message\n    = in: data.mapRoles[0].rolearn\n    = why: the why\n    = fix: the fix\n\n1 error: would be admitted all the same (audit)\n"},
+		"let in all the same":    {validate.Report{Allowed: true, Excuse: "audit", Findings: []validate.Finding{finding(0, 0, "")}}, "", "f.yaml: error: AA203 role-arn-path: the message\n    = in: data.mapRoles[0].rolearn\n    = why: the why\n    = fix: the fix\n\n1 error: would be admitted all the same: the policy is in audit mode\n"},
 		"past the end of a line": {validate.Report{Findings: []validate.Finding{finding(1, 4, "x")}}, "one\n", "f.yaml:1:4: error: AA203 role-arn-path: the message\n   1 | one\n     |    ^\n    = why: the why\n    = fix: the fix\n\n1 error: would be denied\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,7 @@ func SARIF(w io.Writer, rep validate.Report, sources []Source, catalogue []valid
 	for _, s := range sources {
 		run.AddDistinctArtifact(fileURI(s.Name))
 	}
+	files := index(sources)
 	for _, f := range rep.Findings {
 		message := f.Message
 		if f.Why != "" {
@@ -44,7 +45,7 @@ func SARIF(w io.Writer, rep validate.Report, sources []Source, catalogue []valid
 		if f.Fix != "" {
 			message += "; " + f.Fix
 		}
-		p := locate(f, sources)
+		p := locate(f, files)
 		physical := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation(fileURI(p.source.Name)))
 		if p.line > 0 {
 			physical.WithRegion(sarif.NewRegion().WithStartLine(p.line).WithStartColumn(p.column).

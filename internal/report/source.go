@@ -8,6 +8,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -23,33 +24,54 @@ type Source struct {
 	Find func(field string) (line, column int, ok bool)
 }
 
-// line is the text of a line without its end.
-func (s *Source) line(n int) string {
-	rest := s.Text
-	for ; n > 1; n-- {
-		i := strings.IndexByte(rest, '\n')
-		if i < 0 {
-			return ""
+// indexed is a Source whose lines are found fast: a file may have ten thousand findings on one line of a megabyte.
+type indexed struct {
+	Source
+	starts []int // byte offset of every line
+	// current is the line that was asked for last, as characters; findings come sorted by place.
+	current int
+	chars   []rune
+}
+
+func index(sources []Source) []*indexed {
+	all := make([]*indexed, 0, len(sources))
+	for _, s := range sources {
+		x := &indexed{Source: s, starts: []int{0}}
+		for i := range len(s.Text) {
+			if s.Text[i] == '\n' {
+				x.starts = append(x.starts, i+1)
+			}
 		}
-		rest = rest[i+1:]
+		all = append(all, x)
 	}
-	if i := strings.IndexByte(rest, '\n'); i >= 0 {
-		rest = rest[:i]
+	return all
+}
+
+// line is the characters of a line without its end.
+func (x *indexed) line(n int) []rune {
+	if n < 1 || n > len(x.starts) {
+		return nil
 	}
-	return strings.TrimSuffix(rest, "\r")
+	if x.current != n {
+		end := len(x.Text)
+		if n < len(x.starts) {
+			end = x.starts[n] - 1
+		}
+		x.current, x.chars = n, []rune(strings.TrimSuffix(x.Text[x.starts[n-1]:end], "\r"))
+	}
+	return x.chars
 }
 
 // place is where a finding stands: in which source, and where in it. line is 0 if nobody knows; exact is false if only
 // the field that holds it is known.
 type place struct {
-	source       *Source
+	source       *indexed
 	line, column int
 	exact        bool
 }
 
-func locate(f validate.Finding, sources []Source) place {
-	for i := range sources {
-		s := &sources[i]
+func locate(f validate.Finding, sources []*indexed) place {
+	for _, s := range sources {
 		if f.Line < 1 || s.Locate == nil {
 			continue
 		}
@@ -57,8 +79,7 @@ func locate(f validate.Finding, sources []Source) place {
 			return place{s, line, max(column, 1), true}
 		}
 	}
-	for i := range sources {
-		s := &sources[i]
+	for _, s := range sources {
 		if s.Find == nil {
 			continue
 		}
@@ -67,9 +88,9 @@ func locate(f validate.Finding, sources []Source) place {
 		}
 	}
 	if len(sources) > 0 {
-		return place{source: &sources[0]}
+		return place{source: sources[0]}
 	}
-	return place{source: &Source{}}
+	return place{source: &indexed{}}
 }
 
 // offending is how many characters of the line from the place on are what the finding speaks of: the value if it
@@ -78,7 +99,7 @@ func offending(f validate.Finding, p place) int {
 	if p.line < 1 {
 		return 0
 	}
-	line := []rune(p.source.line(p.line))
+	line := p.source.line(p.line)
 	if p.column > len(line) {
 		return 1
 	}
@@ -87,10 +108,10 @@ func offending(f validate.Finding, p place) int {
 		value, _, _ := strings.Cut(f.Value, "\n")
 		value = strings.TrimSpace(value)
 		if v := []rune(value); len(v) > 0 {
-			if strings.HasPrefix(string(rest), value) {
+			if startsWith(rest, v) {
 				return len(v)
 			}
-			if (rest[0] == '"' || rest[0] == '\'') && strings.HasPrefix(string(rest[1:]), value) && len(rest) > len(v)+1 && rest[len(v)+1] == rest[0] {
+			if (rest[0] == '"' || rest[0] == '\'') && startsWith(rest[1:], v) && len(rest) > len(v)+1 && rest[len(v)+1] == rest[0] {
 				return len(v) + 2
 			}
 		}
@@ -103,4 +124,8 @@ func offending(f validate.Finding, p place) int {
 		n--
 	}
 	return max(n, 1)
+}
+
+func startsWith(s, prefix []rune) bool {
+	return len(s) >= len(prefix) && slices.Equal(s[:len(prefix)], prefix)
 }

@@ -53,8 +53,9 @@ func Text(w io.Writer, rep validate.Report, sources []Source, o TextOptions) err
 	}
 	var b bytes.Buffer
 	st := newStyles(o.Color)
+	files := index(sources)
 	for _, f := range rep.Findings {
-		writeFinding(&b, f, locate(f, sources), st, o)
+		writeFinding(&b, f, locate(f, files), st, o)
 		b.WriteByte('\n')
 	}
 	writeSummary(&b, rep, st)
@@ -87,16 +88,16 @@ func writeFinding(b *bytes.Buffer, f validate.Finding, p place, st styles, o Tex
 		fmt.Fprintf(b, "%s %s\n", st.dim.Sprint(indent+number+" |"), e.text)
 		fmt.Fprintf(b, "%s %s%s\n", st.dim.Sprint(strings.Repeat(" ", gutter+1)+" |"), strings.Repeat(" ", e.before), st.caret.Sprint("^"+strings.Repeat("~", e.run-1)))
 	}
-	label := func(name, text string) {
+	label := func(style *color.Color, name, text string) {
 		if text != "" {
-			fmt.Fprintf(b, "%s %s %s\n", strings.Repeat(" ", gutter), st.dim.Sprint("= "+name+":"), visible(text))
+			fmt.Fprintf(b, "%s %s %s\n", strings.Repeat(" ", gutter), style.Sprint("= "+name+":"), visible(text))
 		}
 	}
 	if !p.exact {
-		label("in", f.Field)
+		label(st.dim, "in", f.Field)
 	}
-	label("why", sentencePart(f.Why))
-	label("fix", f.Fix)
+	label(st.dim, "why", sentencePart(f.Why))
+	label(st.good, "fix", f.Fix)
 }
 
 // sentencePart takes off the word by which a reason is joined to its message in one line.
@@ -125,8 +126,10 @@ func writeSummary(b *bytes.Buffer, rep validate.Report, st styles) {
 	switch {
 	case !rep.Allowed:
 		verdict = st.err.Sprint("would be denied")
+	case rep.Excuse == "audit":
+		verdict += " all the same: the policy is in audit mode"
 	case rep.Excuse != "":
-		verdict += " all the same (" + visible(rep.Excuse) + ")"
+		verdict += " all the same: " + visible(rep.Excuse)
 	}
 	fmt.Fprintf(b, "%s: %s\n", strings.Join(parts, ", "), verdict)
 }
