@@ -28,7 +28,7 @@ const (
 	objectNamespace = "kube-system"
 )
 
-// File is a manifest that was read.
+// File is a manifest that was read. It is not safe for concurrent use.
 type File struct {
 	Name string // as the operator named it
 	Text string // without a byte order mark

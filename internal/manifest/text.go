@@ -11,6 +11,8 @@ import (
 type text struct {
 	s      string
 	starts []int // byte offset of every line
+	// last is the place that was asked for last: findings come sorted, and a line may be a megabyte long.
+	last struct{ offset, line, column int }
 }
 
 // editorLines counts lines as editors and compilers do: LF or CRLF.
@@ -83,7 +85,13 @@ func (t *text) offset(line, column int) int {
 // place is the line and column of a byte.
 func (t *text) place(offset int) (line, column int) {
 	line = sort.Search(len(t.starts), func(i int) bool { return t.starts[i] > offset })
-	return line, 1 + utf8.RuneCountInString(t.s[t.starts[line-1]:offset])
+	from, column := t.starts[line-1], 1
+	if t.last.line == line && t.last.offset <= offset {
+		from, column = t.last.offset, t.last.column
+	}
+	column += utf8.RuneCountInString(t.s[from:offset])
+	t.last.offset, t.last.line, t.last.column = offset, line, column
+	return line, column
 }
 
 // line is the text of a line without its end.
