@@ -32,7 +32,7 @@ type family struct {
 	edit  func(*pass)
 }
 
-var families = []family{textFamily, objectFamily, groupFamily, duplicateFamily, arnFamily, templateFamily,
+var families = []family{textFamily, objectFamily, groupFamily, duplicateFamily, arnFamily, templateFamily, principalFamily,
 	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily}
 
 var (
