@@ -96,6 +96,7 @@ func (p *parser) mappings() []Entry {
 		}
 		return bare(p.key, items)
 	}
+	p.tabs()
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
 		p.sameNumber(len(items), 0)
@@ -199,6 +200,24 @@ func (p *parser) characters() {
 		if r == '\n' {
 			line, col = line+1, 1
 		}
+	}
+}
+
+// tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.
+// Not every YAML parser takes a tab there for a space. Comments may have them.
+func (p *parser) tabs() {
+	if !strings.Contains(p.text, "\t") {
+		return
+	}
+	line := 0
+	for l := range strings.Lines(p.text) {
+		line++
+		i := strings.IndexByte(l, '\t')
+		if i < 0 || strings.HasPrefix(strings.TrimLeft(l[:i], " "), "#") || strings.Contains(l[:i], " #") {
+			continue
+		}
+		p.report(Problem{Place: Place{Line: line, Column: utf8.RuneCountInString(l[:i]) + 1}, Code: Tab, Field: "data." + p.key,
+			Subject: p.key + " tab in " + strings.TrimSpace(l), Value: strings.TrimSpace(l)})
 	}
 }
 

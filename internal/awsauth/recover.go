@@ -89,7 +89,7 @@ func chunks(text string) []chunk {
 
 // startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash.
 func startsItem(trimmed string) bool {
-	key, _, ok := strings.Cut(strings.TrimLeft(trimmed[1:], " \t"), ":")
+	key, _, ok := strings.Cut(strings.TrimLeft(trimmed[1:], " \t{"), ":")
 	if !ok {
 		return false
 	}

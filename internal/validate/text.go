@@ -104,8 +104,18 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		return "AA102", Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
 			Fix: "remove the line --- and make one list of the two"}
 	case awsauth.HiddenCharacter:
-		return "AA102", Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "which nobody sees, and which makes it another text",
+		f = Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "which nobody sees, and which makes it another text",
 			Fix: "delete the character, or type the word again"}
+		if pr.Got == "a space around it" {
+			f.Message = q(pr.Value) + " has a space around it"
+		}
+		if pr.Want != "" {
+			f.Fix = "write " + bare(pr.Want)
+		}
+		return "AA102", f
+	case awsauth.Tab:
+		return "AA102", Finding{Message: q(pr.Value) + " has a tab in it", Why: "and not every YAML parser takes a tab for a space",
+			Fix: "use spaces instead"}
 	case awsauth.Anchor, awsauth.Alias:
 		return "AA102", Finding{Message: q(pr.Value) + " is a YAML anchor or alias", Why: "so what is written in one place works in another, out of sight",
 			Fix: "write out the text that is meant"}
@@ -131,7 +141,7 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		if pr.Got == "null" {
 			return "AA102", Finding{Message: "an empty item", Why: "which parsers read as nothing or as an empty text", Fix: "remove it"}
 		}
-		return "AA102", Finding{Message: q(pr.Value) + " without quotes is a " + pr.Got + ", not text", Why: "and EKS reads it as an empty text, or not, by version",
+		return "AA102", Finding{Message: q(pr.Value) + " without quotes is a " + pr.Got + ", not text", Why: "and EKS reads it as an empty text or as it is written, by version",
 			Fix: "write " + bare(pr.Want) + ", with quotes"}
 	case awsauth.LeadingZero:
 		return "AA102", Finding{Message: q(pr.Value) + " without quotes begins with a 0", Why: "and eksctl reads it as an octal number and writes back another account",
