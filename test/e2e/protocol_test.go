@@ -62,7 +62,7 @@ func TestBodies(t *testing.T) {
 		"a delete without the old object":  {body: review(t, fields{"operation": "DELETE", "object": nil, "oldObject": nil}), code: 422, says: "AA501"},
 		"a delete with options as object":  {body: review(t, fields{"operation": "DELETE", "object": fields{"kind": "DeleteOptions"}}), code: 400, says: "ConfigMap"},
 		"an update without an object":      {body: review(t, fields{"object": nil}), code: 400, says: "UPDATE without an object"},
-		"an update without an old object":  {body: review(t, fields{"object": configMap("aws-auth", bad), "oldObject": nil}), code: 422, says: "AA203"},
+		"an update without an old object":  {body: review(t, fields{"object": configMap("aws-auth", bad), "oldObject": nil}), code: 400, says: "UPDATE without an oldObject"},
 		"a create without an object":       {body: review(t, fields{"operation": "CREATE", "object": nil, "oldObject": nil}), code: 400, says: "CREATE without an object"},
 		"a create without a name":          {body: review(t, fields{"operation": "CREATE", "name": "", "object": configMap("aws-auth", bad), "oldObject": nil}), code: 422, says: "AA203"},
 		"an object of another kind":        {body: review(t, fields{"object": fields{"kind": "Secret", "apiVersion": "v1", "metadata": fields{"name": "aws-auth"}}}), code: 400, says: `kind "Secret"`},
