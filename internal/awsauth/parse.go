@@ -76,6 +76,9 @@ func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
 		serr.line = 1
 	}
 	line := serr.line + line0
+	if l := lineOf(p.text, line); strings.Contains(l[:len(l)-len(strings.TrimLeft(l, " \t"))], "\t") {
+		serr.text = "found a tab character that indents the line" // whatever it is that the parser noticed first
+	}
 	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: Syntax, Field: "data." + p.key,
 		Subject: p.key, Value: strings.TrimSpace(lineOf(p.text, line)), Got: serr.text})
 }

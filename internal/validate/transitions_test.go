@@ -160,6 +160,8 @@ var transitions = map[string]transition{
 
 	// The text.
 	"a tab":                           update(nodes, nodes+item("\tusername: ci"), deny, "AA101", "spaces"),
+	"a tab before a dash":             update(nodes, nodes+"\t"+item(), deny, "AA101", "tab"),
+	"a tab after spaces":              update(nodes, nodes+item("  \tusername: ci"), deny, "AA101", "tab"),
 	"an open quote":                   update(nodes, nodes+item("- rolearn: 'arn:aws:iam::111122223333:role/ci"), deny, "AA101", "close the quote"),
 	"a line out of step":              update(nodes, nodes+item("   username: ci"), deny, "AA101", ""),
 	"invalid UTF-8":                   update(nodes, nodes+"# \xff", deny, "AA101", "UTF-8"),
