@@ -561,7 +561,9 @@ func (p *parser) accounts() []Text {
 	root, extra, serr := compose(p.text)
 	if serr != nil {
 		p.unreadable = err != nil
-		p.reportSyntax(p.better(serr), 0)
+		if utf8.ValidString(p.text) { // else it is said already
+			p.reportSyntax(p.better(serr), 0)
+		}
 		return placedAccounts(truth, nil)
 	}
 	p.tabs()
