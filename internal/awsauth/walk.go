@@ -471,7 +471,7 @@ func (it *item) compare(e *Entry, k kept) {
 	groups := make([]Text, len(k.Groups))
 	for i, g := range k.Groups {
 		at := e.Place
-		if i < len(e.Groups) {
+		if i < len(e.Groups) && (e.Groups[i].Value == g || g == "") {
 			at = e.Groups[i].Place
 		}
 		groups[i] = Text{at, g}
