@@ -46,7 +46,11 @@ func (p *parser) walk(root *node, items []kept, unreadable bool) []Entry {
 	if root.Kind != sequenceNode {
 		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
 			Value: firstWords(root), Got: shape(root)})
-		return nil
+		if root.Kind != mappingNode || !hasField(root, ARNField(p.key)) {
+			return nil
+		}
+		// One entry whose dash is missing.
+		root, unreadable = &node{Kind: sequenceNode, Content: []*node{root}}, true
 	}
 	if unreadable {
 		items = nil
@@ -56,6 +60,15 @@ func (p *parser) walk(root *node, items []kept, unreadable bool) []Entry {
 		entries[i].Recovered = unreadable
 	}
 	return entries
+}
+
+func hasField(mapping *node, name string) bool {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return true
+		}
+	}
+	return false
 }
 
 // walkItems reads the items of a list; base is the index of the first.
@@ -298,18 +311,18 @@ func (it *item) text(field string) (Text, bool) {
 		it.report(pr)
 		return Text{at, ""}, true
 	}
-	it.implicit(n, v, field)
+	it.implicit(n, v, field, field)
 	return Text{at, n.Value}, true
 }
 
 // implicit reports a scalar that parsers take for something other than text.
-func (it *item) implicit(n, at *node, field string) {
+func (it *item) implicit(n, at *node, field, subject string) {
 	if !plain(n) || tagged(n) {
 		return
 	}
 	if got := implicitType(n.Value); got != "" {
 		pr := it.problem(at, ImplicitType, field)
-		pr.Value, pr.Got, pr.Want = n.Value, got, quote(n.Value)
+		pr.Value, pr.Got, pr.Want, pr.Subject = n.Value, got, quote(n.Value), subject
 		it.report(pr)
 	}
 }
@@ -326,10 +339,14 @@ func (it *item) groups() []Text {
 		return nil
 	}
 	n := resolve(v)
+	if isNull(n) { // as good as absent, to every parser
+		it.report(it.problem(v, NoGroups, "groups"))
+		return nil
+	}
 	if n.Kind != sequenceNode {
 		pr := it.problem(v, NotAListOfGroups, "groups")
 		pr.Value, pr.Got = firstWords(n), shape(n)
-		if n.Kind == scalarNode && n.Value != "" && !isNull(n) {
+		if n.Kind == scalarNode && n.Value != "" {
 			pr.Want = groupList(n.Value)
 		}
 		it.report(pr)
@@ -356,15 +373,13 @@ func (it *item) groups() []Text {
 			}
 			it.report(pr)
 			groups = append(groups, Text{at, ""})
+		case !tagged(g) && (g.Value == "" || isNull(g)):
+			pr := it.problem(g0, EmptyGroup, field)
+			pr.Subject = "empty group"
+			it.report(pr)
+			groups = append(groups, Text{at, ""})
 		default:
-			if plain(g) && !tagged(g) {
-				if got := implicitType(g.Value); got != "" {
-					pr := it.problem(g0, ImplicitType, field)
-					pr.Value, pr.Got, pr.Want = g.Value, got, quote(g.Value)
-					pr.Subject = "group " + g.Value
-					it.report(pr)
-				}
-			}
+			it.implicit(g, g0, field, "group "+g.Value)
 			groups = append(groups, Text{at, g.Value})
 		}
 	}

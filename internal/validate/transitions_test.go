@@ -146,7 +146,7 @@ var transitions = map[string]transition{
 	"masters slipped in with the repair":      update(nodes+item("\tusername: ci"), nodes+admin+item(), deny, "AA401", ""),
 
 	// The text.
-	"a tab":                           update(nodes, nodes+item("\tusername: ci"), deny, "AA101", "blanks"),
+	"a tab":                           update(nodes, nodes+item("\tusername: ci"), deny, "AA101", "spaces"),
 	"an open quote":                   update(nodes, nodes+item("- rolearn: 'arn:aws:iam::111122223333:role/ci"), deny, "AA101", "close the quote"),
 	"a line out of step":              update(nodes, nodes+item("   username: ci"), deny, "AA101", ""),
 	"invalid UTF-8":                   update(nodes, nodes+"# \xff", deny, "AA101", "UTF-8"),
