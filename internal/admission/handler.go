@@ -66,7 +66,7 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	switch {
 	case err != nil:
 		h.Metrics.observe(string(req.Operation), "error", nil, started)
-		h.Log.Error(err, "cannot read the request", "operation", req.Operation, "user", req.UserInfo.Username)
+		h.Log.Info("cannot read the request", "error", err.Error(), "operation", req.Operation, "user", req.UserInfo.Username)
 		return admission.Errored(http.StatusBadRequest, err)
 	case !guarded:
 		h.Metrics.observe(string(req.Operation), "not guarded", nil, started)

@@ -76,6 +76,9 @@ func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
 		serr.line = 1
 	}
 	line := serr.line + line0
+	if l := lineOf(p.text, line); strings.Contains(l[:len(l)-len(strings.TrimLeft(l, " \t"))], "\t") {
+		serr.text = "found a tab character that indents the line" // whatever it is that the parser noticed first
+	}
 	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: Syntax, Field: "data." + p.key,
 		Subject: p.key, Value: strings.TrimSpace(lineOf(p.text, line)), Got: serr.text})
 }
@@ -90,12 +93,15 @@ func (p *parser) mappings() []Entry {
 	p.unreadable, p.complaint = unreadable, err
 	root, extra, serr := compose(p.text)
 	if serr != nil {
-		p.reportSyntax(p.better(serr), 0)
+		if utf8.ValidString(p.text) { // else it is said already
+			p.reportSyntax(p.better(serr), 0)
+		}
 		if unreadable {
 			return p.recover()
 		}
 		return bare(p.key, items)
 	}
+	p.tabs()
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
 		p.sameNumber(len(items), 0)
@@ -199,6 +205,24 @@ func (p *parser) characters() {
 		if r == '\n' {
 			line, col = line+1, 1
 		}
+	}
+}
+
+// tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.
+// Not every YAML parser takes a tab there for a space. Comments may have them.
+func (p *parser) tabs() {
+	if !strings.Contains(p.text, "\t") {
+		return
+	}
+	line := 0
+	for l := range strings.Lines(p.text) {
+		line++
+		i := strings.IndexByte(l, '\t')
+		if i < 0 || strings.HasPrefix(strings.TrimLeft(l[:i], " "), "#") || strings.Contains(l[:i], " #") {
+			continue
+		}
+		p.report(Problem{Place: Place{Line: line, Column: utf8.RuneCountInString(l[:i]) + 1}, Code: Tab, Field: "data." + p.key,
+			Subject: p.key + " tab in " + strings.TrimSpace(l), Value: strings.TrimSpace(l)})
 	}
 }
 

@@ -305,13 +305,14 @@ func (it *item) text(field string) (Text, bool) {
 		it.report(pr)
 		return Text{at, ""}, true
 	}
-	if isNull(n) || n.Value == "" && field != "userid" {
+	if isNull(n) || strings.TrimSpace(n.Value) == "" && field != "userid" {
 		pr := it.problem(v, MissingField, field)
 		pr.Want = field
 		it.report(pr)
 		return Text{at, ""}, true
 	}
 	it.implicit(n, v, field, field)
+	it.unseen(n, v, field, field)
 	return Text{at, n.Value}, true
 }
 
@@ -325,6 +326,43 @@ func (it *item) implicit(n, at *node, field, subject string) {
 		pr.Value, pr.Got, pr.Want, pr.Subject = n.Value, got, quote(n.Value), subject
 		it.report(pr)
 	}
+}
+
+// unseen reports what a text has in it though it does not stand there as such: escaped, or by the style of the scalar.
+// ARNs and groups have rules of their own for white space.
+func (it *item) unseen(n, at *node, field, subject string) {
+	got := ""
+	switch s := n.Value; {
+	case field == "username" && strings.ContainsAny(s, "\n\r"):
+		got = "a line break"
+	case field == "username" && strings.Contains(s, "\t"):
+		got = "a tab"
+	case field == "username" && strings.TrimSpace(s) != s:
+		got = "a space around it"
+	default:
+		for _, r := range s {
+			if name := hidden(r); name != "" && !strings.ContainsRune(it.parser.text, r) {
+				got = name
+				break
+			}
+		}
+	}
+	if got == "" {
+		return
+	}
+	pr := it.problem(at, HiddenCharacter, field)
+	pr.Value, pr.Got, pr.Want, pr.Subject = n.Value, got, quote(visible(n.Value)), subject
+	it.report(pr)
+}
+
+// visible is what a reader sees of a text.
+func visible(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if hidden(r) != "" || r == '\n' || r == '\r' || r == '\t' {
+			return -1
+		}
+		return r
+	}, s))
 }
 
 func quote(s string) string { return `"` + s + `"` }
@@ -380,6 +418,7 @@ func (it *item) groups() []Text {
 			groups = append(groups, Text{at, ""})
 		default:
 			it.implicit(g, g0, field, "group "+g.Value)
+			it.unseen(g, g0, field, "group "+g.Value)
 			groups = append(groups, Text{at, g.Value})
 		}
 	}
@@ -432,7 +471,7 @@ func (it *item) compare(e *Entry, k kept) {
 	groups := make([]Text, len(k.Groups))
 	for i, g := range k.Groups {
 		at := e.Place
-		if i < len(e.Groups) {
+		if i < len(e.Groups) && (e.Groups[i].Value == g || g == "") {
 			at = e.Groups[i].Place
 		}
 		groups[i] = Text{at, g}
@@ -522,9 +561,12 @@ func (p *parser) accounts() []Text {
 	root, extra, serr := compose(p.text)
 	if serr != nil {
 		p.unreadable = err != nil
-		p.reportSyntax(p.better(serr), 0)
+		if utf8.ValidString(p.text) { // else it is said already
+			p.reportSyntax(p.better(serr), 0)
+		}
 		return placedAccounts(truth, nil)
 	}
+	p.tabs()
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
 		p.sameNumber(len(truth), 0)
