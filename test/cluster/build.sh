@@ -118,7 +118,7 @@ for name in "${missing[@]}"; do
   esac
 done
 
-say "building ${missing[*]} from their Go modules: about $((minutes > 0 ? minutes : 1)) min on two cores, once"
+say "building ${missing[*]} from Go modules: about $((minutes > 0 ? minutes : 1)) min on two cores, once"
 export CGO_ENABLED=0
 for name in "${missing[@]}"; do
   case $name in

@@ -29,19 +29,20 @@ start=$SECONDS
 setsid unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc --propagation private \
   "$here/node.sh" "$programs" "$state" "aws-auth-guard-$CLUSTER" >"$state/log/node.log" 2>&1 </dev/null &
 unshare=$!
+trap 'kill -KILL "$unshare" 2>/dev/null || true' EXIT # until it is up
 
 fail() {
   echo "cluster \"$CLUSTER\": $1; the last lines of the logs in $state/log:" >&2
   tail -n 8 "$state"/log/*.log >&2
-  kill -KILL "$unshare" 2>/dev/null || true
   exit 1
 }
-# setsid forks if it leads a process group, so the cluster's first process is a child of unshare, not always ours.
 until [ -e "$state/ready" ]; do
   kill -0 "$unshare" 2>/dev/null || fail "ended before its node was Ready"
   [ $((SECONDS - start)) -lt 120 ] || fail "no node Ready after 120 s"
   sleep 0.1
 done
+# The cluster's first process is the only child of unshare.
 pid=$(basename "$(dirname "$(grep -l "^PPid:[[:space:]]*$unshare\$" /proc/[0-9]*/status 2>/dev/null | head -n 1)")")
 echo "$pid $(readlink "/proc/$pid/ns/pid")" >"$state/init"
+trap - EXIT
 echo "cluster \"$CLUSTER\": node Ready after $((SECONDS - start)) s; try test/cluster/in.sh kubectl get nodes" >&2
