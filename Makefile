@@ -25,7 +25,7 @@ demo: ## a real API server with the guard in front of it, and a short story (CI=
 test: ## all tests, end to end on a real API server
 	@$(with-control-plane) && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
-	go test ./...
+	go test ./... && go test -C test/tools ./...
 
 .PHONY: race
 race: ## the tests of the packages under the race detector (needs a C compiler)
