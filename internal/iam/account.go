@@ -229,6 +229,9 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 		return none, gobreaker.ErrOpenState
 	}
 	if err := a.limiter.Wait(ctx); err != nil { // fails at once if the wait would outlast ctx
+		if ctx.Err() != nil {
+			return none, errNoTime
+		}
 		a.metrics.heldBack()
 		return none, errOwnPace
 	}
@@ -250,8 +253,11 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 	return out.(T), nil
 }
 
-// errOwnPace says that it was the guard that did not ask.
-var errOwnPace error = failed(validate.ReasonThrottled, "the guard makes no more than %d calls a second; with iam:ListRoles and iam:ListUsers it needs fewer", callRate)
+// Both say that it was the guard that did not ask.
+var (
+	errOwnPace error = failed(validate.ReasonThrottled, "the guard makes no more than %d calls a second; with iam:ListRoles and iam:ListUsers it needs fewer", callRate)
+	errNoTime  error = failed(validate.ReasonTimeout, "no time was left to ask AWS")
+)
 
 // inTime is how many names can be asked for one by one before ctx ends.
 func (a *account) inTime(ctx context.Context) int {

@@ -315,6 +315,9 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, kind awsauth.
 		}
 	}
 	if n := a.inTime(ctx); n < len(questions) {
+		if n == 0 && !outage(tooMany) {
+			tooMany = errNoTime
+		}
 		for _, q := range questions[n:] {
 			if again {
 				absent = append(absent, q)
@@ -393,7 +396,7 @@ func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (ma
 func share[T any](ctx context.Context, d *Directory, name string, do func(context.Context) (T, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil { // too late to begin
-		return none, failed(validate.ReasonTimeout, "no time was left to ask AWS")
+		return none, errNoTime
 	}
 	answer := d.flights.DoChan(name, func() (any, error) {
 		ctx, cancel := d.detach(ctx)

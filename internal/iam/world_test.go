@@ -95,7 +95,7 @@ func serve(t testing.TB, s fake.Seed) (*fake.Server, string) {
 // newWorld is a world in which the guard knows already who it is, as it does a moment after its start.
 func newWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
 	t.Helper()
-	w := strangeWorld(t, accessKeyID, "", s)
+	w := strangeWorld(t, accessKeyID, "iam: {timeouts: {call: 20s, total: 40s}}", s)
 	w.directory.Identify(t.Context())
 	if _, ok := w.directory.Self(); !ok {
 		t.Fatal("the guard does not know who it is")
@@ -207,7 +207,7 @@ func latency(d time.Duration) metav1.Duration { return metav1.Duration{Duration:
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if set := flag.Lookup("test.parallel"); set.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", "32") // a sound number
+		_ = flag.Set("test.parallel", "8") // a sound number
 	}
 	os.Exit(m.Run())
 }
