@@ -384,9 +384,6 @@ func (it *item) groups() []Text {
 	if n.Kind != sequenceNode {
 		pr := it.problem(v, NotAListOfGroups, "groups")
 		pr.Value, pr.Got = firstWords(n), shape(n)
-		if n.Kind == scalarNode && n.Value != "" {
-			pr.Want = groupList(n.Value)
-		}
 		it.report(pr)
 		return nil
 	}
@@ -423,12 +420,6 @@ func (it *item) groups() []Text {
 		}
 	}
 	return groups
-}
-
-// groupList is the YAML list for groups that were written as one string.
-func groupList(s string) string {
-	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
-	return "groups: [" + strings.Join(parts, ", ") + "]"
 }
 
 func (it *item) sso() *SSO {
@@ -471,7 +462,7 @@ func (it *item) compare(e *Entry, k kept) {
 	groups := make([]Text, len(k.Groups))
 	for i, g := range k.Groups {
 		at := e.Place
-		if i < len(e.Groups) {
+		if i < len(e.Groups) && (e.Groups[i].Value == g || g == "") {
 			at = e.Groups[i].Place
 		}
 		groups[i] = Text{at, g}
@@ -561,7 +552,9 @@ func (p *parser) accounts() []Text {
 	root, extra, serr := compose(p.text)
 	if serr != nil {
 		p.unreadable = err != nil
-		p.reportSyntax(p.better(serr), 0)
+		if utf8.ValidString(p.text) { // else it is said already
+			p.reportSyntax(p.better(serr), 0)
+		}
 		return placedAccounts(truth, nil)
 	}
 	p.tabs()
