@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -78,7 +79,7 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	switch {
 	case err != nil:
 		h.Metrics.observe(string(req.Operation), "error", nil, started)
-		h.Log.Error(err, "cannot read the request", "operation", req.Operation, "user", req.UserInfo.Username)
+		h.Log.Info("cannot read the request", "error", err.Error(), "operation", req.Operation, "user", req.UserInfo.Username)
 		return admission.Errored(http.StatusBadRequest, err)
 	case !guarded:
 		h.Metrics.observe(string(req.Operation), "not guarded", nil, started)
@@ -127,7 +128,15 @@ func decode(req admission.Request) (edit validate.Request, guarded bool, err err
 	if named == nil {
 		named = edit.New
 	}
-	if named != nil && (named.Name != Name || named.Namespace != "" && named.Namespace != Namespace) {
+	name, namespace := req.Name, req.Namespace
+	if named != nil {
+		name, namespace = cmp.Or(named.Name, name), cmp.Or(named.Namespace, namespace)
+	}
+	if name != Name || namespace != Namespace && namespace != "" {
+		if req.Name == Name {
+			// The API server never says two names: whoever does is not let past the guard by it.
+			return edit, true, fmt.Errorf("the request is for %q, its object is %q: want one and the same", Name, namespace+"/"+name)
+		}
 		return edit, false, nil
 	}
 	switch req.Operation {
@@ -137,10 +146,12 @@ func decode(req admission.Request) (edit validate.Request, guarded bool, err err
 		}
 		if req.Operation == admissionv1.Create {
 			edit.Old = nil
+		} else if edit.Old == nil {
+			return edit, true, fmt.Errorf("%s without an oldObject", req.Operation)
 		}
 	case admissionv1.Delete:
 		edit.New = nil
-		return edit, named != nil || req.Name == Name, nil
+		return edit, true, nil
 	default:
 		return edit, false, nil
 	}

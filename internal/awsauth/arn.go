@@ -147,5 +147,6 @@ func (a ARN) Matchable() bool {
 	}
 }
 
-// Key is the form under which EKS finds an ARN: it compares without regard to letter case.
-func Key(arn string) string { return strings.ToLower(arn) }
+// Key is the form under which EKS finds an ARN: it compares with strings.EqualFold, which takes the long s (U+017F) for
+// an s and the Kelvin sign (U+212A) for a k.
+func Key(arn string) string { return strings.ReplaceAll(strings.ToLower(arn), "\u017f", "s") }

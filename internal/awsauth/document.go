@@ -104,7 +104,8 @@ type Code int
 const (
 	Syntax           Code = iota // not YAML; Got: the parser's words
 	ExtraDocument                // a second document begins here
-	HiddenCharacter              // Got: its name; Value: the word it is in
+	HiddenCharacter              // Got: its name; Value: the word it is in; Want: the text to write, if it can be told
+	Tab                          // a tab outside of comments, in a text that EKS reads all the same
 	Anchor                       // &name; Value: the name
 	Alias                        // *name
 	Merge                        // <<
@@ -125,6 +126,7 @@ const (
 	MisplacedField               // rolearn under mapUsers, userarn under mapRoles; Want: the right one
 	MissingField                 // Want: the field
 	NoGroups                     // no groups at all
+	EmptyGroup                   // a group that is null or an empty text
 	TooMany                      // more problems than anyone reads
 )
 

@@ -76,6 +76,9 @@ func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
 		serr.line = 1
 	}
 	line := serr.line + line0
+	if l := lineOf(p.text, line); strings.Contains(l[:len(l)-len(strings.TrimLeft(l, " \t"))], "\t") {
+		serr.text = "found a tab character that indents the line" // whatever it is that the parser noticed first
+	}
 	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: Syntax, Field: "data." + p.key,
 		Subject: p.key, Value: strings.TrimSpace(lineOf(p.text, line)), Got: serr.text})
 }
@@ -96,6 +99,7 @@ func (p *parser) mappings() []Entry {
 		}
 		return bare(p.key, items)
 	}
+	p.tabs()
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
 		p.sameNumber(len(items), 0)
@@ -161,110 +165,6 @@ func (p *parser) extraDocument(line int) {
 	}
 }
 
-// recover reads a value of which EKS keeps nothing item by item, so that one look shows all that is wrong and a
-// repair can be told from a new grant.
-func (p *parser) recover() []Entry {
-	var entries []Entry
-	defer func() { p.line0 = 0 }()
-	known := len(p.problems)
-	for _, c := range chunks(p.text) {
-		p.line0 = c.line - 1
-		text := c.text
-		items, unreadable, err := readMappings(p.key, text)
-		root, _, serr := compose(text)
-		if unreadable || serr != nil || root == nil || root.Kind != sequenceNode {
-			if serr == nil && err != nil {
-				serr = fromMessage(err)
-			}
-			if serr != nil && known > 0 && !p.saidOfLines(c.line, c.line+strings.Count(c.text, "\n")) {
-				p.reportSyntax(serr, p.line0)
-			}
-			text = spaced(text)
-			items, unreadable, _ = readMappings(p.key, text)
-			root, _, serr = compose(text)
-			if serr != nil || root == nil || root.Kind != sequenceNode {
-				continue
-			}
-		}
-		if unreadable {
-			items = nil
-		}
-		p.hiddenMeaning(root)
-		entries = append(entries, p.walkItems(root, items, len(entries))...)
-	}
-	for i := range entries {
-		entries[i].Recovered = true
-	}
-	return entries
-}
-
-// saidOfLines reports that a problem is already known in the lines from..to.
-func (p *parser) saidOfLines(from, to int) bool {
-	for _, pr := range p.problems {
-		if pr.Line >= from && pr.Line <= to {
-			return true
-		}
-	}
-	return false
-}
-
-type chunk struct {
-	line int
-	text string
-}
-
-// chunks cuts a list into its items: at every line that begins with "- " no deeper than the first such line does.
-func chunks(text string) []chunk {
-	var out []chunk
-	depth := -1
-	line := 1
-	for rest := text; rest != ""; line++ {
-		l := rest
-		if i := strings.IndexByte(rest, '\n'); i >= 0 {
-			l, rest = rest[:i+1], rest[i+1:]
-		} else {
-			rest = ""
-		}
-		trimmed := strings.TrimLeft(l, " \t")
-		indent := len(l) - len(trimmed)
-		isItem := strings.HasPrefix(trimmed, "- ") || strings.HasPrefix(trimmed, "-\t") || strings.TrimSpace(trimmed) == "-"
-		if isItem && depth < 0 {
-			depth = indent
-		}
-		if isItem && indent <= depth && (len(out) == 0 || startsItem(trimmed)) {
-			out = append(out, chunk{line: line})
-		}
-		if len(out) > 0 {
-			out[len(out)-1].text += l
-		}
-	}
-	return out
-}
-
-// startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash.
-func startsItem(trimmed string) bool {
-	key, _, ok := strings.Cut(strings.TrimLeft(trimmed[1:], " \t"), ":")
-	if !ok {
-		return false
-	}
-	switch strings.ToLower(strings.Trim(key, `"' `)) {
-	case "rolearn", "userarn", "username", "groups", "userid", "sso":
-		return true
-	}
-	return false
-}
-
-// spaced replaces the tabs before the first word of every line by blanks.
-func spaced(text string) string {
-	lines := strings.SplitAfter(text, "\n")
-	for i, l := range lines {
-		body := strings.TrimLeft(l, " \t")
-		lead := l[:len(l)-len(body)]
-		lines[i] = strings.ReplaceAll(lead, "\t", "  ") + body
-	}
-	return strings.Join(lines, "")
-}
-
 func lineOf(text string, line int) string {
 	for ; line > 1; line-- {
 		i := strings.IndexByte(text, '\n')
@@ -303,6 +203,24 @@ func (p *parser) characters() {
 		if r == '\n' {
 			line, col = line+1, 1
 		}
+	}
+}
+
+// tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.
+// Not every YAML parser takes a tab there for a space. Comments may have them.
+func (p *parser) tabs() {
+	if !strings.Contains(p.text, "\t") {
+		return
+	}
+	line := 0
+	for l := range strings.Lines(p.text) {
+		line++
+		i := strings.IndexByte(l, '\t')
+		if i < 0 || strings.HasPrefix(strings.TrimLeft(l[:i], " "), "#") || strings.Contains(l[:i], " #") {
+			continue
+		}
+		p.report(Problem{Place: Place{Line: line, Column: utf8.RuneCountInString(l[:i]) + 1}, Code: Tab, Field: "data." + p.key,
+			Subject: p.key + " tab in " + strings.TrimSpace(l), Value: strings.TrimSpace(l)})
 	}
 }
 

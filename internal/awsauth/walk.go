@@ -46,7 +46,11 @@ func (p *parser) walk(root *node, items []kept, unreadable bool) []Entry {
 	if root.Kind != sequenceNode {
 		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
 			Value: firstWords(root), Got: shape(root)})
-		return nil
+		if root.Kind != mappingNode || !hasField(root, ARNField(p.key)) {
+			return nil
+		}
+		// One entry whose dash is missing.
+		root, unreadable = &node{Kind: sequenceNode, Content: []*node{root}}, true
 	}
 	if unreadable {
 		items = nil
@@ -56,6 +60,15 @@ func (p *parser) walk(root *node, items []kept, unreadable bool) []Entry {
 		entries[i].Recovered = unreadable
 	}
 	return entries
+}
+
+func hasField(mapping *node, name string) bool {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return true
+		}
+	}
+	return false
 }
 
 // walkItems reads the items of a list; base is the index of the first.
@@ -292,26 +305,64 @@ func (it *item) text(field string) (Text, bool) {
 		it.report(pr)
 		return Text{at, ""}, true
 	}
-	if isNull(n) || n.Value == "" && field != "userid" {
+	if isNull(n) || strings.TrimSpace(n.Value) == "" && field != "userid" {
 		pr := it.problem(v, MissingField, field)
 		pr.Want = field
 		it.report(pr)
 		return Text{at, ""}, true
 	}
-	it.implicit(n, v, field)
+	it.implicit(n, v, field, field)
+	it.unseen(n, v, field, field)
 	return Text{at, n.Value}, true
 }
 
 // implicit reports a scalar that parsers take for something other than text.
-func (it *item) implicit(n, at *node, field string) {
+func (it *item) implicit(n, at *node, field, subject string) {
 	if !plain(n) || tagged(n) {
 		return
 	}
 	if got := implicitType(n.Value); got != "" {
 		pr := it.problem(at, ImplicitType, field)
-		pr.Value, pr.Got, pr.Want = n.Value, got, quote(n.Value)
+		pr.Value, pr.Got, pr.Want, pr.Subject = n.Value, got, quote(n.Value), subject
 		it.report(pr)
 	}
+}
+
+// unseen reports what a text has in it though it does not stand there as such: escaped, or by the style of the scalar.
+// ARNs and groups have rules of their own for white space.
+func (it *item) unseen(n, at *node, field, subject string) {
+	got := ""
+	switch s := n.Value; {
+	case field == "username" && strings.ContainsAny(s, "\n\r"):
+		got = "a line break"
+	case field == "username" && strings.Contains(s, "\t"):
+		got = "a tab"
+	case field == "username" && strings.TrimSpace(s) != s:
+		got = "a space around it"
+	default:
+		for _, r := range s {
+			if name := hidden(r); name != "" && !strings.ContainsRune(it.parser.text, r) {
+				got = name
+				break
+			}
+		}
+	}
+	if got == "" {
+		return
+	}
+	pr := it.problem(at, HiddenCharacter, field)
+	pr.Value, pr.Got, pr.Want, pr.Subject = n.Value, got, quote(visible(n.Value)), subject
+	it.report(pr)
+}
+
+// visible is what a reader sees of a text.
+func visible(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if hidden(r) != "" || r == '\n' || r == '\r' || r == '\t' {
+			return -1
+		}
+		return r
+	}, s))
 }
 
 func quote(s string) string { return `"` + s + `"` }
@@ -326,10 +377,14 @@ func (it *item) groups() []Text {
 		return nil
 	}
 	n := resolve(v)
+	if isNull(n) { // as good as absent, to every parser
+		it.report(it.problem(v, NoGroups, "groups"))
+		return nil
+	}
 	if n.Kind != sequenceNode {
 		pr := it.problem(v, NotAListOfGroups, "groups")
 		pr.Value, pr.Got = firstWords(n), shape(n)
-		if n.Kind == scalarNode && n.Value != "" && !isNull(n) {
+		if n.Kind == scalarNode && n.Value != "" {
 			pr.Want = groupList(n.Value)
 		}
 		it.report(pr)
@@ -356,15 +411,14 @@ func (it *item) groups() []Text {
 			}
 			it.report(pr)
 			groups = append(groups, Text{at, ""})
+		case !tagged(g) && (g.Value == "" || isNull(g)):
+			pr := it.problem(g0, EmptyGroup, field)
+			pr.Subject = "empty group"
+			it.report(pr)
+			groups = append(groups, Text{at, ""})
 		default:
-			if plain(g) && !tagged(g) {
-				if got := implicitType(g.Value); got != "" {
-					pr := it.problem(g0, ImplicitType, field)
-					pr.Value, pr.Got, pr.Want = g.Value, got, quote(g.Value)
-					pr.Subject = "group " + g.Value
-					it.report(pr)
-				}
-			}
+			it.implicit(g, g0, field, "group "+g.Value)
+			it.unseen(g, g0, field, "group "+g.Value)
 			groups = append(groups, Text{at, g.Value})
 		}
 	}
@@ -510,6 +564,7 @@ func (p *parser) accounts() []Text {
 		p.reportSyntax(p.better(serr), 0)
 		return placedAccounts(truth, nil)
 	}
+	p.tabs()
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
 		p.sameNumber(len(truth), 0)

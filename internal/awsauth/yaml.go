@@ -138,12 +138,8 @@ func shape(n *node) string {
 		return "an alias"
 	case isNull(n):
 		return "empty"
-	case plain(n) && !tagged(n):
-		switch implicitType(n.Value) {
-		case "":
-		default:
-			return "a " + implicitType(n.Value)
-		}
+	case plain(n) && !tagged(n) && implicitType(n.Value) != "":
+		return "a " + implicitType(n.Value)
 	}
 	return "text"
 }

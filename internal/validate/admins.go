@@ -84,6 +84,10 @@ func (p *pass) selfLockout() {
 		return
 	}
 	identities := p.old.effective.Lookup(arn)
+	if len(identities) == 0 {
+		p.accountLockout(arn)
+		return
+	}
 	i := slices.IndexFunc(identities, p.cameInBy)
 	if i < 0 {
 		return
@@ -117,6 +121,22 @@ func (p *pass) selfLockout() {
 	}
 	f.Field, f.Line, f.Column = is.Entry.Path(""), is.Entry.Line, is.Entry.Column
 	p.report("AA506", f)
+}
+
+// accountLockout is selfLockout for a caller whom mapAccounts lets in, under its ARN as username.
+func (p *pass) accountLockout(arn string) {
+	a, err := awsauth.ParseARN(arn)
+	if err != nil || awsauth.Key(p.user.Username) != awsauth.Key(arn) {
+		return
+	}
+	was, mapped := p.old.effective.Accounts[a.Account]
+	_, still := p.new.restored.Accounts[a.Account]
+	if !mapped || still || len(p.new.restored.Lookup(arn)) > 0 {
+		return
+	}
+	p.report("AA506", Finding{Field: "data." + awsauth.MapAccounts, DataKey: awsauth.MapAccounts, Value: was.Value, entry: awsauth.Subject(arn), subject: "self",
+		Message: fmt.Sprintf("this edit removes account %s, and with it your own way in", q(was.Value)),
+		Why:     "by which this very request came in, so you could not undo it", Fix: "keep the account, or map " + bare(arn) + " first"})
 }
 
 // cameInBy reports that the caller's username or groups are those of the mapping: an access entry for the same ARN

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
@@ -14,7 +15,7 @@ var arnFamily = family{
 	state: checkARNs,
 	rules: []Rule{
 		{ID: "AA201", Name: "arn-malformed", Severity: Error,
-			What: "what is not an ARN: blanks or quotes around it, an account id that is not 12 digits, an unknown partition, a name that IAM does not allow",
+			What: "what is not an ARN: spaces or quotes in or around it, an account id that is not 12 digits, an unknown partition, a name that IAM does not allow",
 			Why:  "EKS keeps the entry, and it never matches anybody",
 			Bad:  strings.Replace(goodNodesAndCI, "arn:aws:iam::111122223333:role/ci", "arn:aws:iam::1111-2222-3333:role/ci", 1), Good: goodNodesAndCI},
 		{ID: "AA202", Name: "arn-wrong-kind", Severity: Error,
@@ -83,10 +84,14 @@ func judgeARN(e *awsauth.Entry, partition string) (rule string, f Finding) {
 		return "AA201", Finding{Message: q(s) + " " + what, Why: "and EKS keeps the entry but it never matches anybody", Fix: fix}
 	}
 	if t := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'“”‘’`", r) }); t != s {
-		return malformed("has blanks or quotes in it", "write "+bare(t))
+		return malformed("has spaces or quotes around it", "write "+bare(t))
 	}
 	if strings.IndexFunc(s, unicode.IsSpace) >= 0 {
-		return malformed("has blanks in it", "write the ARN in one piece")
+		return malformed("has spaces in it", "write the ARN in one piece")
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		return malformed(fmt.Sprintf("has the character %q (%U) in it, and ARNs are ASCII", r, r), "type the ARN again")
 	}
 	want := "arn:" + orDefault(partition, "aws") + ":iam::ACCOUNT:role/NAME"
 	if e.DataKey == awsauth.MapUsers {

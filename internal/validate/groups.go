@@ -27,7 +27,7 @@ var groupFamily = family{
 	state: checkGroups,
 	rules: []Rule{
 		{ID: "AA107", Name: "suspicious-group", Severity: Error, ofText: true,
-			What: "a group with blanks in it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows",
+			What: "a group with spaces in or around it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows",
 			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing",
 			Bad: `data:
   mapRoles: |
@@ -57,19 +57,17 @@ func checkGroups(p *pass) {
 func suspicious(g string) (message, why, fix string) {
 	trimmed := strings.TrimSpace(g)
 	switch {
+	case g == "":
+		return "", "", "" // the text says so: an empty group, or one that EKS empties because of its type
 	case trimmed == "":
-		// A group that EKS empties because of its type is told by AA102 and AA104.
-		if g == "" {
-			return "", "", ""
-		}
 		return q(g) + " is blank", "and gives nothing", "remove it"
 	case strings.Contains(g, " - "):
 		return q(g) + " is one group to YAML", "since the second line is indented deeper than the first",
 			"put every group on a line of its own, all equally far from the left"
 	case trimmed != g:
-		return q(g) + " has blanks around it", "and Kubernetes compares groups to the letter", "write " + bare(trimmed)
+		return q(g) + " has spaces around it", "and Kubernetes compares groups to the letter", "write " + bare(trimmed)
 	case strings.IndexFunc(g, unicode.IsSpace) >= 0:
-		return q(g) + " has blanks in it", "and nothing is bound to such a group", "write one group a line, without blanks"
+		return q(g) + " has spaces in it", "and nothing is bound to such a group", "write one group a line, without spaces"
 	}
 	if parts := strings.FieldsFunc(g, func(r rune) bool { return r == ',' || r == ';' }); len(parts) > 1 {
 		for _, part := range parts {

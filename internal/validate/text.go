@@ -104,8 +104,18 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		return "AA102", Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
 			Fix: "remove the line --- and make one list of the two"}
 	case awsauth.HiddenCharacter:
-		return "AA102", Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "which nobody sees, and which makes it another text",
+		f = Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "which nobody sees, and which makes it another text",
 			Fix: "delete the character, or type the word again"}
+		if pr.Got == "a space around it" {
+			f.Message = q(pr.Value) + " has a space around it"
+		}
+		if pr.Want != "" {
+			f.Fix = "write " + bare(pr.Want)
+		}
+		return "AA102", f
+	case awsauth.Tab:
+		return "AA102", Finding{Message: q(pr.Value) + " has a tab in it", Why: "and not every YAML parser takes a tab for a space",
+			Fix: "use spaces instead"}
 	case awsauth.Anchor, awsauth.Alias:
 		return "AA102", Finding{Message: q(pr.Value) + " is a YAML anchor or alias", Why: "so what is written in one place works in another, out of sight",
 			Fix: "write out the text that is meant"}
@@ -128,7 +138,10 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		return "AA102", Finding{Message: q(pr.Value) + " looks like " + q(pr.Want) + " but is written with other characters", Why: "and some parsers take one for the other",
 			Fix: "type " + pr.Want + " again"}
 	case awsauth.ImplicitType:
-		return "AA102", Finding{Message: q(pr.Value) + " without quotes is a " + pr.Got + ", not text", Why: "and EKS reads it as an empty text, or not, by version",
+		if pr.Got == "null" {
+			return "AA102", Finding{Message: "an empty item", Why: "which parsers read as nothing or as an empty text", Fix: "remove it"}
+		}
+		return "AA102", Finding{Message: q(pr.Value) + " without quotes is a " + pr.Got + ", not text", Why: "and EKS reads it as an empty text or as it is written, by version",
 			Fix: "write " + bare(pr.Want) + ", with quotes"}
 	case awsauth.LeadingZero:
 		return "AA102", Finding{Message: q(pr.Value) + " without quotes begins with a 0", Why: "and eksctl reads it as an octal number and writes back another account",
@@ -150,7 +163,7 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 	case awsauth.NotText:
 		f = Finding{Message: q(pr.Value) + " is " + pr.Got + ", not text", Why: "and EKS reads an empty text in its place, or drops it", Fix: "write one text, in quotes"}
 		if pr.Want != "" {
-			f.Fix = "write " + bare(pr.Want) + ", without a blank after the colon"
+			f.Fix = "write " + bare(pr.Want) + ", without a space after the colon"
 		}
 		return "AA104", f
 	case awsauth.WrongCaseField:
@@ -175,6 +188,8 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 			f.Why = "and EKS would let the principal in under the empty name"
 		}
 		return "AA106", f
+	case awsauth.EmptyGroup:
+		return "AA107", Finding{Message: "an empty group", Why: "and nothing is bound to it", Fix: "remove the item"}
 	case awsauth.NoGroups:
 		return "AA106", Finding{Severity: Warning, Message: "no groups", Why: "so the principal gets in but may do only what is bound to its username",
 			Fix: "add groups, or groups: [] if none are meant"}
@@ -191,7 +206,7 @@ func sayIn(parser, line string) (message, fix string) {
 	has := func(s string) bool { return strings.Contains(parser, s) }
 	switch {
 	case has("tab character"):
-		return this + " is indented with a tab", "use blanks, as many as in the lines around it"
+		return this + " is indented with a tab", "use spaces instead, as many as in the lines around it"
 	case has("cannot start any token"):
 		return this + " begins with a character that a text cannot begin with", "put the text in quotes"
 	case has("UTF-8"):

@@ -126,7 +126,20 @@ var transitions = map[string]transition{
 	"created with nodes":                       {op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: clean},
 	"created with nodes and empty others":      {op: validate.Create, new: map[string]string{"mapRoles": nodes, "mapUsers": "[]\n", "mapAccounts": "[]\n"}, want: clean},
 
+	"a document with its markers":   update(nodes, "---\n"+nodes+item()+"...\n", clean, "", ""),
+	"keys in quotes":                update(nodes, nodes+"- \"rolearn\": "+ci+"\n  'username': ci\n  \"groups\": [deployers]\n", clean, "", ""),
+	"an ARN in a folded scalar":     update(nodes, nodes+item("- rolearn: >-\n    "+ci), clean, "", ""),
+	"a date for a username":         update(nodes, nodes+item("  username: 2024-01-01"), clean, "", ""),
+	"a number in quotes":            update(nodes, nodes+item("  username: '1234'"), clean, "", ""),
+	"letters of another alphabet":   update(nodes, nodes+item("  username: jürgen"), clean, "", ""),
+	"no groups, and meant so":       update(nodes, nodes+item("  groups: []"), clean, "", ""),
+	"comments with a tab":           update(nodes, nodes+item()+"#\tnobody else\n", clean, "", ""),
+	"JSON":                          update(nodes, `[{"rolearn":"arn:aws:iam::111122223333:role/nodes","username":"system:node:{{EC2PrivateDNSName}}","groups":["system:bootstrappers","system:nodes"]}]`, clean, "", ""),
+	"an account leaves mapAccounts": {old: map[string]string{"mapRoles": nodes, "mapAccounts": "- \"444455556666\"\n"}, new: map[string]string{"mapRoles": nodes}, want: clean},
+	"another partition, all of it":  update(strings.ReplaceAll(nodes, "arn:aws:", "arn:aws-us-gov:"), strings.ReplaceAll(nodes+item(), "arn:aws:", "arn:aws-us-gov:"), clean, "", ""),
+
 	// Repairs.
+	"a lost dash is put back":                 update(strings.Replace(strings.ReplaceAll(admin, "\n  ", "\n"), "- rolearn", "rolearn", 1), nodes+admin, clean, "", ""),
 	"a tab is repaired":                       update(strings.Replace(nodes, "  groups", "\tgroups", 1)+admin, nodes+admin, clean, "", ""),
 	"an open quote is repaired":               update(nodes+admin+item("- rolearn: '"+ci), nodes+admin+item(), clean, "", ""),
 	"an unquoted template is repaired":        update(nodes+admin+item("  username: {{SessionName}}"), nodes+admin+item("  username: '{{SessionName}}'"), clean, "", ""),
@@ -146,7 +159,9 @@ var transitions = map[string]transition{
 	"masters slipped in with the repair":      update(nodes+item("\tusername: ci"), nodes+admin+item(), deny, "AA401", ""),
 
 	// The text.
-	"a tab":                           update(nodes, nodes+item("\tusername: ci"), deny, "AA101", "blanks"),
+	"a tab":                           update(nodes, nodes+item("\tusername: ci"), deny, "AA101", "spaces"),
+	"a tab before a dash":             update(nodes, nodes+"\t"+item(), deny, "AA101", "tab"),
+	"a tab after spaces":              update(nodes, nodes+item("  \tusername: ci"), deny, "AA101", "tab"),
 	"an open quote":                   update(nodes, nodes+item("- rolearn: 'arn:aws:iam::111122223333:role/ci"), deny, "AA101", "close the quote"),
 	"a line out of step":              update(nodes, nodes+item("   username: ci"), deny, "AA101", ""),
 	"invalid UTF-8":                   update(nodes, nodes+"# \xff", deny, "AA101", "UTF-8"),
@@ -176,6 +191,18 @@ var transitions = map[string]transition{
 	"one role twice":                  update(nodes+item(), nodes+item()+item("  groups: [viewers]"), deny, "AA108", "mapRoles line 6"),
 	"one role twice, letter case":     update(nodes+item(), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/CI"), deny, "AA108", ""),
 	"a third of what was there twice": update(nodes+item()+item(), nodes+item()+item()+item(), deny, "AA108", ""),
+
+	"a tab after a colon":          update(nodes, nodes+item("  username:\tci"), deny, "AA102", "spaces"),
+	"an escaped tab":               update(nodes, nodes+item("  username: \"c\\ti\""), deny, "AA102", `write "ci"`),
+	"an escaped zero-width blank":  update(nodes, nodes+item("  groups: [\"dep\\u200bloyers\"]"), deny, "AA102", "U+200B"),
+	"a username with a line break": update(nodes, nodes+item("  username: |\n    ci"), deny, "AA102", `write "ci"`),
+	"a username with a space":      update(nodes, nodes+item("  username: 'ci '"), deny, "AA102", `write "ci"`),
+	"a blank username":             update(nodes, nodes+item("  username: ' '"), deny, "AA106", "username"),
+	"an empty group":               update(nodes, nodes+item("  groups: ['']"), deny, "AA107", "remove"),
+	"groups without a value":       update(nodes, nodes+item("  groups:"), warn, "AA106", "groups: []"),
+	"a long s in a partition":      update(nodes, nodes+item("- rolearn: arn:awſ:iam::111122223333:role/ci"), deny, "AA201", "U+017F"),
+	"an ARN with a line break":     update(nodes, nodes+item("- rolearn: |\n    "+ci), deny, "AA201", "write "+ci),
+	"a list that lost its dash":    update(nodes, strings.Replace(strings.ReplaceAll(nodes, "\n  ", "\n"), "- rolearn", "rolearn", 1), deny, "AA104", "- "),
 
 	// The object.
 	"maproles":        {old: map[string]string{"mapRoles": nodes}, new: map[string]string{"mapRoles": nodes, "maproles": item()}, want: deny, rule: "AA103", says: "write mapRoles"},
@@ -272,7 +299,9 @@ var transitions = map[string]transition{
 	"I take a spare group from myself":    update(nodes+strings.Replace(admin, "[system:masters]", "[system:masters, viewers]", 1), nodes+admin, clean, "", "").by(caller("admin", "alice", "admin", "system:masters", "viewers")),
 	"I remove another":                    update(nodes+admin+item(), nodes+admin, clean, "", "").by(caller("admin", "alice", "admin", "system:masters")),
 	"I misspell myself":                   update(nodes+admin, nodes+strings.Replace(admin, "role/admin", "role/admins", 1), deny, "AA506", "").by(caller("admin", "alice", "admin", "system:masters")).with(approving),
-	"an access entry lets me in":          update(nodes+admin, nodes, warn, "AA507", "").by(caller("admin", "alice", "arn:aws:sts::111122223333:assumed-role/admin/alice", "ops")),
+	"I remove my account": {old: map[string]string{"mapRoles": nodes, "mapAccounts": "- \"111122223333\"\n"}, new: map[string]string{"mapRoles": nodes}, want: deny, rule: "AA506",
+		user: caller("dev", "alice", "arn:aws:iam::111122223333:role/dev")},
+	"an access entry lets me in": update(nodes+admin, nodes, warn, "AA507", "").by(caller("admin", "alice", "arn:aws:sts::111122223333:assumed-role/admin/alice", "ops")),
 
 	// Who asks, and what the policy makes of it.
 	"EKS removes a node role":      update(nodes, item(), warn, "AA503", "").by(authenticationv1.UserInfo{Username: "eks:node-manager"}),

@@ -1,0 +1,59 @@
+# What a developer types. docs/development.md says what each target needs and how long it takes.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+CONTROL_PLANE := etcd kube-apiserver kubectl
+FUZZTIME ?= 30s
+BENCH ?= .
+
+# A recipe that begins with this has the control plane's programs in KUBEBUILDER_ASSETS, built if need be.
+with-control-plane := KUBEBUILDER_ASSETS="$$(test/cluster/build.sh $(CONTROL_PLANE))" && export KUBEBUILDER_ASSETS
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## a real API server with the guard in front of it, and a short story (CI=1: ends by itself)
+	@$(with-control-plane) && go run ./test/demo $(if $(CI),--ci)
+
+.PHONY: test
+test: ## all tests, end to end on a real API server
+	@$(with-control-plane) && \
+	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
+	go test ./...
+
+.PHONY: race
+race: ## the tests of the packages under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 go test -race ./internal/... ./cmd/...
+
+.PHONY: fuzz-short
+fuzz-short: ## FUZZTIME (30s) of fuzzing against the authenticator that EKS runs
+	@go test -run '^$$' -fuzz '^FuzzAgainstAuthenticator$$' -fuzztime $(FUZZTIME) ./internal/validate
+
+.PHONY: bench
+bench: ## the benchmarks (BENCH=regexp)
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: lint
+lint: ## everything that is checked without running the guard
+	@test/tools/lint.sh
+
+.PHONY: fmt
+fmt: ## gofmt
+	@gofmt -s -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: generate
+generate: ## what is generated from code and comments
+	@go generate ./...
+
+.PHONY: build
+build: ## the webhook and the kubectl plugin, into bin/
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
+	@ls bin/*
+
+.PHONY: clean
+clean: ## removes bin/
+	@rm -rf bin

@@ -1,0 +1,161 @@
+package awsauth
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// recover reads a value of which EKS keeps nothing item by item, so that one look shows all that is wrong and a
+// repair can be told from a new grant.
+func (p *parser) recover() []Entry {
+	var entries []Entry
+	defer func() { p.line0 = 0 }()
+	known := len(p.problems)
+	for _, c := range chunks(p.text) {
+		p.line0 = c.line - 1
+		text := c.text
+		items, unreadable, err := readMappings(p.key, text)
+		root, _, serr := compose(text)
+		if unreadable || serr != nil || root == nil || root.Kind != sequenceNode {
+			if serr == nil && err != nil {
+				serr = fromMessage(err)
+			}
+			if serr != nil && known > 0 && !p.saidOfLines(c.line, c.line+strings.Count(c.text, "\n")) {
+				p.reportSyntax(serr, p.line0)
+			}
+			text = spaced(text)
+			items, unreadable, _ = readMappings(p.key, text)
+			root, _, serr = compose(text)
+			if serr != nil || root == nil || root.Kind != sequenceNode {
+				if e, ok := p.salvage(c.text, len(entries)); ok {
+					entries = append(entries, e)
+				}
+				continue
+			}
+		}
+		if unreadable {
+			items = nil
+		}
+		p.hiddenMeaning(root)
+		entries = append(entries, p.walkItems(root, items, len(entries))...)
+	}
+	for i := range entries {
+		entries[i].Recovered = true
+	}
+	return entries
+}
+
+// saidOfLines reports that a problem is already known in the lines from..to.
+func (p *parser) saidOfLines(from, to int) bool {
+	for _, pr := range p.problems {
+		if pr.Line >= from && pr.Line <= to {
+			return true
+		}
+	}
+	return false
+}
+
+type chunk struct {
+	line int
+	text string
+}
+
+// chunks cuts a list into its items: at every line that begins with "- " no deeper than the first such line does.
+func chunks(text string) []chunk {
+	var out []chunk
+	depth, line, offset, begin := -1, 0, 0, -1
+	for l := range strings.Lines(text) {
+		line++
+		body := strings.TrimLeft(l, " \t")
+		indent := len(l) - len(body)
+		isItem := strings.HasPrefix(body, "- ") || strings.HasPrefix(body, "-\t") || strings.TrimSpace(body) == "-"
+		if isItem && depth < 0 {
+			depth = indent
+		}
+		if isItem && indent <= depth && (begin < 0 || startsItem(body)) {
+			if begin >= 0 {
+				out[len(out)-1].text = text[begin:offset]
+			}
+			begin = offset
+			out = append(out, chunk{line: line})
+		}
+		offset += len(l)
+	}
+	if begin >= 0 {
+		out[len(out)-1].text = text[begin:]
+	}
+	return out
+}
+
+// startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash.
+func startsItem(trimmed string) bool {
+	key, _, ok := strings.Cut(strings.TrimLeft(trimmed[1:], " \t{"), ":")
+	if !ok {
+		return false
+	}
+	switch strings.ToLower(strings.Trim(key, `"' `)) {
+	case "rolearn", "userarn", "username", "groups", "userid", "sso":
+		return true
+	}
+	return false
+}
+
+// spaced replaces the tabs before the first word of every line by blanks.
+func spaced(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	for i, l := range lines {
+		body := strings.TrimLeft(l, " \t")
+		lead := l[:len(l)-len(body)]
+		lines[i] = strings.ReplaceAll(lead, "\t", "  ") + body
+	}
+	return strings.Join(lines, "")
+}
+
+// salvage reads an item that is no YAML line by line: what it seems to say is what its repair will bring back.
+func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
+	e = Entry{Place: Place{DataKey: p.key, Line: p.line0 + 1, Column: 1}, Index: index}
+	inGroups := false
+	line := p.line0
+	for l := range strings.Lines(text) {
+		line++
+		body := strings.TrimLeft(l, " \t")
+		column := utf8.RuneCountInString(l[:len(l)-len(body)]) + 1
+		dash := strings.HasPrefix(body, "- ") || strings.HasPrefix(body, "-\t")
+		if dash {
+			rest := strings.TrimLeft(body[1:], " \t")
+			column += len(body) - len(rest)
+			body = rest
+		}
+		at := Place{DataKey: p.key, Line: line, Column: column}
+		if inGroups && dash && !startsItem("- "+body) {
+			e.Groups = append(e.Groups, Text{at, unquoted(body)})
+			continue
+		}
+		key, value, isField := strings.Cut(body, ":")
+		if !isField {
+			continue
+		}
+		at.Column += utf8.RuneCountInString(key) + 1 + len(value) - len(strings.TrimLeft(value, " \t"))
+		inGroups = false
+		switch foldsTo(unquoted(key), fields[p.key]) {
+		case ARNField(p.key):
+			e.ARN = Text{at, unquoted(value)}
+		case "username":
+			e.Username = Text{at, unquoted(value)}
+		case "groups":
+			inGroups = true
+			for _, g := range strings.FieldsFunc(unquoted(value), func(r rune) bool { return r == '[' || r == ']' || r == ',' }) {
+				if g = unquoted(g); g != "" {
+					e.Groups = append(e.Groups, Text{at, g})
+				}
+			}
+		}
+	}
+	return e, e.ARN.Value != ""
+}
+
+// unquoted is a text without the blanks, the comment and the quotes around it, be they closed or not.
+func unquoted(s string) string {
+	s, _, _ = strings.Cut(s, " #")
+	return strings.Trim(s, " \t\r\n\"'")
+}
