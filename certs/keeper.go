@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
 const (
@@ -70,16 +72,28 @@ func (k *Keeper) SetUp(mgr manager.Manager) error {
 	}
 	k.serving = newServing(k.Clock)
 	k.client, k.live = mgr.GetClient(), mgr.GetAPIReader()
-	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
-		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: k.Namespace, Name: k.SecretName}}}
-	})
-	return builder.ControllerManagedBy(mgr).Named("certificate").
-		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, one).
-		Watches(&corev1.Secret{}, one).
+	return watch(mgr, k, &admissionregistrationv1.ValidatingWebhookConfiguration{}, &corev1.Secret{})
+}
+
+// watch has r reconcile the one thing there is to look after: at the start, whether any of the objects exists or not, and
+// whenever one changes.
+func watch(mgr manager.Manager, r reconcile.Reconciler, objects ...client.Object) error {
+	one := reconcile.Request{NamespacedName: types.NamespacedName{Name: "certificate"}}
+	b := builder.ControllerManagedBy(mgr).Named(one.Name).
+		WatchesRawSource(source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+			queue.Add(one)
+			return nil
+		})).
 		WithOptions(controller.Options{
 			NeedLeaderElection: ptr.To(false), // every replica serves the certificate, so every replica looks after it
 			SkipNameValidation: ptr.To(true),  // tests run two in one process
-		}).Complete(k)
+		})
+	for _, o := range objects {
+		b = b.Watches(o, handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
+			return []reconcile.Request{one}
+		}))
+	}
+	return b.Complete(r)
 }
 
 // Reconcile puts the authority, the trust in it and the leaf being served in order, in this order.

@@ -8,11 +8,8 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
@@ -38,9 +35,7 @@ func (m *Mounted) SetUp(mgr manager.Manager) error {
 	if err := mgr.Add(watcher); err != nil {
 		return err
 	}
-	return builder.ControllerManagedBy(mgr).Named("certificate").
-		For(&admissionregistrationv1.ValidatingWebhookConfiguration{}).
-		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false), SkipNameValidation: ptr.To(true)}).Complete(m)
+	return watch(mgr, m, &admissionregistrationv1.ValidatingWebhookConfiguration{})
 }
 
 // Reconcile takes in the live configuration.
