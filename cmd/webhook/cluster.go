@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -17,7 +19,6 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/certs"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 // The values of --tls-mode, as the chart's tls.mode.
@@ -36,12 +37,16 @@ type certificate interface {
 }
 
 // serveInCluster runs the webhook under a manager, until ctx ends and the requests that were on their way are answered.
-func (o *options) serveInCluster(ctx context.Context, guard *guard, store *policy.Store) error {
+func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	mgr, cert, err := o.manager()
 	if err != nil {
 		return err
 	}
 	guard.events = &events{recorder: mgr.GetEventRecorder("aws-auth-guard"), namespace: o.namespace}
+	store, err := o.clusterPolicy(ctx, mgr, guard)
+	if err != nil {
+		return err
+	}
 	var drain drain
 	server, err := o.server(drain.wrap(admission.Webhook(guard.handler())), cert.GetCertificate)
 	if err != nil {
@@ -55,10 +60,6 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard, store *polic
 	if store != nil {
 		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
 		metrics.Registry.MustRegister(policyMetric(store))
-		watch := manager.RunnableFunc(func(ctx context.Context) error { store.Watch(ctx); return nil })
-		if err := mgr.Add(watch); err != nil {
-			return err
-		}
 	}
 	if err := errors.Join(mgr.Add(healthServer(o.healthAddress, ready)), mgr.Add(server)); err != nil {
 		return err
@@ -82,15 +83,17 @@ func (o *options) manager() (manager.Manager, certificate, error) {
 	var cert certificate = &certs.Mounted{Dir: o.certDir, ConfigurationName: o.configuration}
 	secret := ""
 	if o.tlsMode == tlsSelf {
-		if o.namespace == "" {
-			return nil, nil, errors.New("--namespace is missing: say where the guard keeps its Secret")
-		}
 		secret = o.tlsSecret
 		cert = &certs.Keeper{Namespace: o.namespace, SecretName: secret, ConfigurationName: o.configuration,
 			Log: ctrl.Log.WithName("certificate")}
 	}
+	objects := certs.CacheOptions(o.configuration, o.namespace, secret)
+	if o.policyConfigMap != "" {
+		objects[&corev1.ConfigMap{}] = cache.ByObject{Namespaces: map[string]cache.Config{
+			o.namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", o.policyConfigMap)}}}
+	}
 	mgr, err := ctrl.NewManager(config, manager.Options{
-		Cache:                  cache.Options{ByObject: certs.CacheOptions(o.configuration, o.namespace, secret)},
+		Cache:                  cache.Options{ByObject: objects},
 		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress: "0", // healthServer says more than yes or no
 	})
@@ -102,14 +105,4 @@ func (o *options) manager() (manager.Manager, certificate, error) {
 	}
 	metrics.Registry.MustRegister(cert)
 	return mgr, cert, nil
-}
-
-func policyMetric(store *policy.Store) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aws_auth_guard_policy_rejected",
-		Help: "1 while the policy file is no good and the last good policy is in force, else 0."}, func() float64 {
-		if store.Err() != nil {
-			return 1
-		}
-		return 0
-	})
 }

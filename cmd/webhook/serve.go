@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,11 +38,12 @@ type options struct {
 	metricsAddress string
 
 	// What only a guard in a cluster needs.
-	tlsMode       string
-	tlsSecret     string
-	configuration string
-	namespace     string
-	shutdownDelay time.Duration
+	tlsMode         string
+	tlsSecret       string
+	configuration   string
+	policyConfigMap string
+	namespace       string
+	shutdownDelay   time.Duration
 }
 
 func command() *cobra.Command {
@@ -63,6 +65,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")
 	f.StringVar(&o.tlsSecret, "tls-secret", "aws-auth-guard-tls", "Secret in which the guard keeps its own authority")
 	f.StringVar(&o.configuration, "webhook-configuration", "aws-auth-guard", "ValidatingWebhookConfiguration that names this webhook")
+	f.StringVar(&o.policyConfigMap, "policy-configmap", "", "ConfigMap of the guard's own namespace whose "+policyKey+" is the policy; watched, so that a change is in force at once; instead of --policy")
 	f.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the guard itself")
 	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 5*time.Second, "how long a guard in a cluster goes on serving after it was told to stop, until every API server has heard of it")
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
@@ -80,14 +83,10 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		return err
 	}
 	guard := &guard{log: log}
-	store, err := guard.open(o.policy)
-	if err != nil {
-		return err
-	}
 	if o.standalone {
-		return o.serveStandalone(ctx, guard, store)
+		return o.serveStandalone(ctx, guard)
 	}
-	return o.serveInCluster(ctx, guard, store)
+	return o.serveInCluster(ctx, guard)
 }
 
 func (o *options) check() error {
@@ -97,7 +96,12 @@ func (o *options) check() error {
 	if !slices.Contains([]string{tlsSelf, tlsCertManager, tlsExistingSecret}, o.tlsMode) {
 		return fmt.Errorf("--tls-mode %q is not known, want %s, %s or %s", o.tlsMode, tlsSelf, tlsCertManager, tlsExistingSecret)
 	}
-	if !o.standalone && o.tlsMode == tlsSelf {
+	switch {
+	case o.policyConfigMap != "" && (o.policy != "" || o.standalone):
+		return errors.New("--policy-configmap goes neither with --policy nor with --standalone")
+	case !o.standalone && o.namespace == "" && (o.policyConfigMap != "" || o.tlsMode == tlsSelf):
+		return errors.New("--namespace is missing: say where the guard keeps its Secret and its policy")
+	case !o.standalone && o.tlsMode == tlsSelf:
 		return nil
 	}
 	for _, name := range []string{"tls.crt", "tls.key"} {
@@ -155,16 +159,19 @@ func (g *guard) open(path string) (*policy.Store, error) {
 	if path == "" {
 		return nil, g.apply(policy.Default())
 	}
-	return policy.Open(path, g.apply, func(err error) {
-		if err != nil {
-			g.log.Error(err, "the changed policy is no good: the last good one stays in force")
-		} else {
-			g.log.Info("the changed policy is in force")
-		}
-		if g.events != nil {
-			g.events.policyChanged(err)
-		}
-	})
+	return policy.Open(path, g.apply, g.reloaded)
+}
+
+// reloaded tells of a changed policy; err: why it is not in force.
+func (g *guard) reloaded(err error) {
+	if err != nil {
+		g.log.Error(err, "the changed policy is no good: the last good one stays in force")
+	} else {
+		g.log.Info("the changed policy is in force")
+	}
+	if g.events != nil {
+		g.events.policyChanged(err)
+	}
 }
 
 func (g *guard) apply(p *policy.Policy) error {
@@ -177,7 +184,11 @@ func (g *guard) apply(p *policy.Policy) error {
 }
 
 // serveStandalone runs the webhook and its health endpoint, and nothing that needs a cluster.
-func (o *options) serveStandalone(ctx context.Context, guard *guard, store *policy.Store) error {
+func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
+	store, err := guard.open(o.policy)
+	if err != nil {
+		return err
+	}
 	server, err := o.server(admission.Webhook(guard.handler()), nil)
 	if err != nil {
 		return err
