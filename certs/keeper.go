@@ -30,6 +30,8 @@ const (
 	lookEvery = time.Minute
 	// again is the pause after a write that somebody else was faster with.
 	again = 100 * time.Millisecond
+	// fieldOwner is who owns caBundle in the managed fields, whatever the program is called.
+	fieldOwner = "aws-auth-guard"
 )
 
 // Keeper keeps the guard's own authority in a Secret, and the trust in it in the ValidatingWebhookConfiguration.
@@ -185,7 +187,7 @@ func (k *Keeper) inject(ctx context.Context, live *admissionregistrationv1.Valid
 	if secret.ResourceVersion != version {
 		return apierrors.NewConflict(corev1.Resource("secrets"), k.SecretName, fmt.Errorf("version %s is not the newest", version))
 	}
-	if err := k.client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+	if err := k.client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldOwner)); err != nil {
 		return err
 	}
 	k.Log.Info("the configuration trusts this authority", "configuration", live.Name, "authorityUntil", a.ca.NotAfter)

@@ -10,6 +10,8 @@ tool (
 	github.com/yannh/kubeconform/cmd/kubeconform
 )
 
+require k8s.io/apimachinery v0.30.0
+
 require (
 	github.com/Masterminds/goutils v1.1.1 // indirect
 	github.com/Masterminds/semver/v3 v3.2.1 // indirect
@@ -61,5 +63,6 @@ require (
 	helm.sh/helm/v3 v3.15.2 // indirect
 	k8s.io/kube-openapi v0.0.0-20260603220949-865597e52e25 // indirect
 	k8s.io/utils v0.0.0-20260210185600-b8788abfbbc2 // indirect
+	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
