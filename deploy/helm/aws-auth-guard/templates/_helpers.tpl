@@ -54,7 +54,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- /* Who gets past webhook and floor, for messages and notes. */ -}}
 {{- define "aws-auth-guard.whoCanHelp" -}}
 {{- if .Values.policy.breakGlass.groups }}a member of {{ join " or " .Values.policy.breakGlass.groups }} gets past this
-{{- else }}nobody has broken-glass access here (policy.breakGlass.groups is empty); a cluster admin can delete the ValidatingAdmissionPolicyBinding {{ include "aws-auth-guard.fullname" . }}-floor
+{{- else }}policy.breakGlass.groups is empty, so nobody gets past this; a cluster admin can delete the ValidatingAdmissionPolicyBinding {{ include "aws-auth-guard.fullname" . }}-floor
 {{- end }}
 {{- end }}
 
