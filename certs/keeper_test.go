@@ -23,6 +23,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
@@ -415,7 +417,12 @@ func TestReapplyingToolDoesNotFight(t *testing.T) {
 	k := newCluster(t, 1)
 	apply := func() {
 		t.Helper()
-		if err := k.Patch(t.Context(), k.configuration(), client.Apply, client.FieldOwner("gitops"), client.ForceOwnership); err != nil {
+		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(k.configuration())
+		if err != nil {
+			t.Fatal(err)
+		}
+		applied := client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: object})
+		if err := k.Apply(t.Context(), applied, client.FieldOwner("gitops"), client.ForceOwnership); err != nil {
 			t.Fatal(err)
 		}
 	}

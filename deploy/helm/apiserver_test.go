@@ -78,7 +78,7 @@ func TestAppliedStrictly(t *testing.T) {
 				if o.GetNamespace() == "guard" {
 					o.SetNamespace(ns)
 				}
-				err := admin.Patch(t.Context(), o, client.Apply, client.FieldOwner("helm"), client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict)) //nolint:staticcheck // unstructured objects have no apply configuration
+				err := admin.Create(t.Context(), o, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
 				if err != nil {
 					t.Errorf("%s: %v", key, err)
 				}

@@ -17,7 +17,8 @@ tool() { go tool -modfile="$PWD/tools/go.mod" "$@"; }
 
 tool helm-docs --chart-search-root "$work" --sort-values-order file --log-level warning
 schema=$(tool -n helm-values-schema-json)
-(cd "$work" && "$schema" --config .schema.yaml)
+# It says a lot while all is well.
+log=$(cd "$work" && "$schema" --config .schema.yaml 2>&1) || { printf '%s\n' "$log" >&2; exit 1; }
 
 [ "$work" != "$chart" ] || exit 0
 bad=0
