@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,12 +23,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
 const (
+	policyName = "aws-auth-guard-policy"
 	nodesEntry = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 	brokenPath = "- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci\n  groups: [deployers]\n"
 )
@@ -66,7 +72,7 @@ func TestInCluster(t *testing.T) {
 		c.setPolicy(t, "mode: on-fridays")
 		c.eventually(t, func() error {
 			status, detail := first.get("/readyz")
-			if status != http.StatusOK || !strings.Contains(detail, `[!] policy: policy ConfigMap guard-policy: line 3: mode: "on-fridays" is not known`) {
+			if status != http.StatusOK || !strings.Contains(detail, `[!] policy: policy ConfigMap aws-auth-guard-policy: line 3: mode: "on-fridays" is not known`) {
 				return fmt.Errorf("readiness %d: %s", status, detail)
 			}
 			if _, metrics := first.getMetrics(); !strings.Contains(metrics, "\naws_auth_guard_policy_rejected 1\n") {
@@ -115,13 +121,18 @@ func TestInCluster(t *testing.T) {
 	})
 }
 
-// cluster is a real API server whose webhook configuration points to the balancer.
+// rendered is the chart with its defaults, as the rendering tests hold it.
+const rendered = "../../deploy/helm/testdata/defaults.yaml"
+
+// cluster is a real API server with the chart in it, but for what needs a node: the pods are processes with the arguments and the
+// rights that the chart gives them, and the Service is the balancer.
 type cluster struct {
 	t          *testing.T
 	config     *rest.Config
 	admin      client.Client
 	kubeconfig string
 	binary     string
+	args       []string
 	balancer   *balancer
 }
 
@@ -142,45 +153,82 @@ func newCluster(t *testing.T) *cluster {
 			t.Error(err)
 		}
 	})
-	kubeconfig := env.KubeConfig
-	if err := os.WriteFile(c.kubeconfig, kubeconfig, 0o600); err != nil {
+	kubeconfig, err := clientcmd.Load(env.KubeConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range kubeconfig.AuthInfos {
+		user.Impersonate = "system:serviceaccount:guard:aws-auth-guard"
+		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:authenticated"}
+	}
+	if err := clientcmd.WriteToFile(*kubeconfig, c.kubeconfig); err != nil {
 		t.Fatal(err)
 	}
 	c.admin = c.as(t, "admin")
-	for _, o := range []client.Object{
+	c.install(t)
+	return c
+}
+
+// install puts what the chart renders into the API server.
+func (c *cluster) install(t *testing.T) {
+	t.Helper()
+	all := []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "guard"}},
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "guard", Name: "guard-policy"}, Data: map[string]string{"policy.yaml": policyText("")}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth"}, Data: map[string]string{"mapRoles": nodesEntry}},
-		c.webhooks(),
-	} {
+	}
+	file, err := os.Open(rendered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
+	for {
+		o := &unstructured.Unstructured{}
+		if err := decoder.Decode(o); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		switch o.GetKind() {
+		case "ValidatingWebhookConfiguration":
+			all = append(all, c.webhooks(t, o))
+		case "Deployment":
+			containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.args, _, err = unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
+			if err != nil || len(c.args) == 0 {
+				t.Fatalf("the chart gives the webhook no arguments (%v)", err)
+			}
+		default:
+			all = append(all, o)
+		}
+	}
+	for _, o := range all {
 		if err := c.admin.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return c
+}
+
+// webhooks calls the balancer instead of the Service.
+func (c *cluster) webhooks(t *testing.T, o *unstructured.Unstructured) client.Object {
+	t.Helper()
+	var config admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &config); err != nil {
+		t.Fatal(err)
+	}
+	for i := range config.Webhooks {
+		w := &config.Webhooks[i].ClientConfig
+		w.URL = new("https://" + c.balancer.address + *w.Service.Path)
+		w.Service = nil
+	}
+	return &config
 }
 
 func policyText(field string) string {
 	return "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" + field
-}
-
-func (c *cluster) webhooks() *admissionregistrationv1.ValidatingWebhookConfiguration {
-	return &admissionregistrationv1.ValidatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: "guard"},
-		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
-			Name:                    "guard.aws-auth-guard.io",
-			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: new("https://" + c.balancer.address + "/validate-aws-auth")},
-			AdmissionReviewVersions: []string{"v1"},
-			SideEffects:             new(admissionregistrationv1.SideEffectClassNoneOnDryRun),
-			FailurePolicy:           new(admissionregistrationv1.Fail),
-			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: "kube-system"}},
-			MatchConditions:         []admissionregistrationv1.MatchCondition{{Name: "only-aws-auth", Expression: "object.metadata.name == 'aws-auth'"}},
-			Rules: []admissionregistrationv1.RuleWithOperations{{
-				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
-				Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"configmaps"}},
-			}},
-		}},
-	}
 }
 
 // as is a client of somebody who may do everything.
@@ -211,7 +259,7 @@ func update(t *testing.T, c client.Client, mapRoles string, dryRun bool) error {
 
 func (c *cluster) setPolicy(t *testing.T, field string) {
 	t.Helper()
-	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "guard", Name: "guard-policy"}, Data: map[string]string{"policy.yaml": policyText(field)}}
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "guard", Name: policyName}, Data: map[string]string{"policy.yaml": policyText(field)}}
 	if err := c.admin.Update(t.Context(), cm); err != nil {
 		t.Fatal(err)
 	}
@@ -289,9 +337,10 @@ type replica struct {
 func (c *cluster) start() *replica {
 	c.t.Helper()
 	r := &replica{t: c.t, address: freeAddress(c.t), health: freeAddress(c.t), metrics: freeAddress(c.t), ended: make(chan struct{})}
-	r.cmd = exec.Command(c.binary, "--webhook-configuration=guard", "--tls-secret=guard-tls", "--policy-configmap=guard-policy", "--namespace=guard",
-		"--bind-address="+r.address, "--health-address="+r.health, "--metrics-address="+r.metrics, "--shutdown-delay=2s")
-	r.cmd.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig, "POD_NAME=guard-0")
+	// What is said again last counts.
+	args := append(slices.Clone(c.args), "--bind-address="+r.address, "--health-address="+r.health, "--metrics-address="+r.metrics, "--shutdown-delay=2s")
+	r.cmd = exec.Command(c.binary, args...)
+	r.cmd.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig, "POD_NAME=aws-auth-guard-0", "POD_NAMESPACE=guard")
 	log, err := os.CreateTemp(c.t.TempDir(), "log")
 	if err != nil {
 		c.t.Fatal(err)
