@@ -184,7 +184,7 @@ func TestMessages(t *testing.T) {
 			`AA302 principal-unverified: could not check whether "arn:aws:iam::111122223333:role/ci" exists: denied, arn:aws:iam::111122223333:role/aws-auth-guard lacks iam:GetRole on role ci; see to the guard's role; ` + "`kubectl awsauth iam-policy`" + ` prints the permissions that it needs`}},
 		"an sso block": {calls: -1,
 			added: map[string]string{"mapRoles": "- sso:\n    permissionSetName: Admin\n    accountID: \"111122223333\"\n  username: admin\n  groups: [deployers]\n"}, want: []string{
-				`AA205 sso-block: an sso block, which EKS does not switch on, so this entry matches nobody; write rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef`}},
+				`AA205 sso-block: an sso block, and EKS does not switch that feature on, so this entry matches nobody; write rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
