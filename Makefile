@@ -29,7 +29,7 @@ test: ## all tests, end to end on a real API server
 
 .PHONY: race
 race: ## the tests of the packages under the race detector (needs a C compiler)
-	@CGO_ENABLED=1 go test -race ./internal/... ./cmd/... ./certs
+	@CGO_ENABLED=1 go test -race -short ./internal/... ./cmd/... ./certs
 
 .PHONY: fuzz-short
 fuzz-short: ## FUZZTIME (30s) of fuzzing against the authenticator that EKS runs

@@ -262,6 +262,9 @@ func (c *checker) policy(f *file) *Policy {
 		p.Privileged.Approvals = append(p.Privileged.Approvals, c.approval(at("privileged", "approvals", i), a))
 	}
 	for i, a := range f.Accounts {
+		if _, twice := p.Account(a.ID); twice {
+			c.fail(at("accounts", i, "id"), "%q is there twice, want one entry for each account", a.ID)
+		}
 		p.Accounts = append(p.Accounts, c.account(at("accounts", i), a))
 	}
 	for i, r := range f.Required {
