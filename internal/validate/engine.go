@@ -89,7 +89,9 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	if unchanged(req) {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: v.now()}
+	now := v.now()
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now,
+		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if req.Old != nil {
 		p.old = v.read(req.Old)
 	}
@@ -166,6 +168,9 @@ type pass struct {
 	policy *policy.Policy
 	ports  Ports
 	now    time.Time
+	oracle oracle
+	// replies are those of the cluster's authorizer.
+	replies map[string]reply
 
 	old, new *state
 	// at is the version that a state rule looks at: old or new.

@@ -2,10 +2,10 @@ package validate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 var templateFamily = family{
@@ -43,23 +43,19 @@ func checkTemplates(p *pass) {
 			account = a.Account
 		}
 		for i, g := range e.Groups {
-			field := fmt.Sprintf("groups[%d]", i)
-			p.unknownTemplates(e, field, g)
-			t := awsauth.ParseTemplate(g.Value, account)
-			if t.Literal() {
-				continue
+			p.unknownTemplates(e, fmt.Sprintf("groups[%d]", i), g)
+		}
+		for _, w := range p.oracle.templateWays(e.ARN.Value, e.Username.Value, e.GroupNames()) {
+			field, at := "username", e.Username
+			if !w.Username {
+				i := slices.Index(e.GroupNames(), w.Name)
+				field, at = fmt.Sprintf("groups[%d]", i), e.Groups[i]
 			}
-			for _, target := range append(p.policy.PrivilegedGroups(), privilegedByName...) {
-				by, ok := t.CanBe(target)
-				if !ok {
-					continue
-				}
-				if _, standing := p.policy.Approved(e.ARN.Value, target, p.now); standing == policy.Valid {
-					continue
-				}
-				p.template(e, field, g, target, by)
-				break
+			target := w.Becomes
+			if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
+				target += ", which is as good as system:masters (" + escaped(w.Evidence) + ")"
 			}
+			p.template(e, field, at, target, w.Session)
 		}
 		if t := awsauth.ParseTemplate(e.Username.Value, account); !t.Literal() && reservedPrefix(e.Username.Value) == "" {
 			for _, prefix := range reservedPrefixes {
