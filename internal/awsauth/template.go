@@ -88,6 +88,15 @@ func (t Template) Literal() bool {
 	return true
 }
 
+// Text is what a literal template is.
+func (t Template) Text() string {
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.literal)
+	}
+	return b.String()
+}
+
 // CanBe reports that some caller's rendering is exactly target; by is the session name that does it, if the template asks
 // for one.
 // A placeholder that stands more than once counts as free each time, which errs on the side of yes.

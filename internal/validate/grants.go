@@ -148,12 +148,16 @@ func (p *pass) unapproved(g grant, e holding, how string) {
 	if a, err := awsauth.ParseARN(strings.TrimSpace(canonical)); err == nil {
 		canonical = a.Canonical()
 	}
-	f.Message = fmt.Sprintf("%s gives %s %s", q(g.name), bare(clip(canonical)), e.way.Evidence)
+	what := q(g.name)
+	switch {
+	case g.name == everybody && !slices.Contains(e.GroupNames(), everybody):
+		what += ", which everybody is in,"
+	case e.way.Becomes != "":
+		what += ", which is " + bare(clip(e.way.Becomes)) + ","
+	}
+	f.Message = fmt.Sprintf("%s gives %s %s", what, bare(clip(canonical)), e.way.Evidence)
 	if e.way.Rule == "AA402" {
-		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", q(g.name), bare(clip(canonical)), escaped(e.way.Evidence))
-		if g.name == everybody && f.Value == g.name && !slices.Contains(e.GroupNames(), everybody) {
-			f.Message = fmt.Sprintf("%s, which everybody is in, makes %s as good as system:masters (%s)", everybody, bare(clip(canonical)), escaped(e.way.Evidence))
-		}
+		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, bare(clip(canonical)), escaped(e.way.Evidence))
 	}
 	f.Why = "and " + strings.Join(against, ", and ")
 	if how != "" {

@@ -71,11 +71,11 @@ func checkTemplates(p *pass) {
 func (p *pass) template(e *awsauth.Entry, field string, at awsauth.Text, target, by string) {
 	how := "for some callers"
 	if by != "" {
-		how = fmt.Sprintf("with the session name %s", q(by))
+		how = fmt.Sprintf("with the session name %s, which the caller chooses", q(by))
 	}
 	p.report("AA403", Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value),
 		entry: awsauth.Subject(e.ARN.Value), subject: at.Value,
-		Message: fmt.Sprintf("%s can become %s", q(at.Value), target), Why: how + ", which the caller chooses",
+		Message: fmt.Sprintf("%s can become %s", q(at.Value), target), Why: how,
 		Fix: "write the name out, or put a text of your own with another beginning before the {{"})
 }
 

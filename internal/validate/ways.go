@@ -20,7 +20,7 @@ type Way struct {
 	Username bool
 	// Name is as written; everybody is in system:authenticated without its being written anywhere.
 	Name string
-	// Becomes is what a template can become, and Session the session name that does it, if there is one.
+	// Becomes is what a template becomes, or can become, and Session the session name that does it, if it asks for one.
 	Becomes, Session string
 	// Evidence is what makes it privileged: a chain through RBAC, or words.
 	Evidence string
@@ -55,24 +55,51 @@ func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
 	return o
 }
 
-// ways lists how an identity is as good as system:masters, by its names as they stand. arn is its principal's.
+// ways lists how an identity is as good as system:masters, by names that are the same for every caller. arn is its
+// principal's.
 func (o oracle) ways(arn, username string, groups []string) []Way {
+	account := accountOf(arn)
 	var ways []Way
-	for _, g := range groups {
-		if w := o.group(g); w.Rule != "" && !slices.ContainsFunc(ways, func(v Way) bool { return v.Name == g }) {
-			ways = append(ways, w)
+	add := func(written string, find func(name string) Way) {
+		t := awsauth.ParseTemplate(written, account)
+		if !t.Literal() {
+			return
 		}
+		w := find(t.Text())
+		if w.Rule == "" || slices.ContainsFunc(ways, func(v Way) bool { return v.Name == written && v.Username == w.Username }) {
+			return
+		}
+		if w.Name != written {
+			w.Name, w.Becomes = written, w.Name
+		}
+		w.Approval, w.Standing = o.approved(arn, w)
+		ways = append(ways, w)
 	}
-	if evidence, ok := o.equivalents.Usernames[username]; ok {
-		ways = append(ways, Way{Rule: "AA402", Username: true, Name: username, Evidence: evidence})
+	for _, g := range groups {
+		add(g, o.group)
 	}
-	if evidence, ok := o.equivalents.Groups[everybody]; ok && !slices.Contains(groups, everybody) {
-		ways = append(ways, Way{Rule: "AA402", Name: everybody, Evidence: evidence})
-	}
-	for i := range ways {
-		ways[i].Approval, ways[i].Standing = o.approved(arn, ways[i])
+	add(username, o.username)
+	if !slices.Contains(groups, everybody) {
+		add(everybody, o.group)
 	}
 	return ways
+}
+
+// accountOf is the account that {{AccountID}} becomes, or "".
+func accountOf(arn string) string {
+	a, err := awsauth.ParseARN(arn)
+	if err != nil {
+		return ""
+	}
+	return a.Account
+}
+
+// username is the way that a username is; its Rule is empty if it is none.
+func (o oracle) username(name string) Way {
+	if evidence, ok := o.equivalents.Usernames[name]; ok {
+		return Way{Rule: "AA402", Username: true, Name: name, Evidence: evidence}
+	}
+	return Way{}
 }
 
 // group is the way that a group is; its Rule is empty if it is none.
@@ -111,10 +138,7 @@ func (o oracle) approved(arn string, w Way) (policy.Approval, policy.Standing) {
 
 // templateWays lists what the templates of an identity can become: for each template the first that is not approved.
 func (o oracle) templateWays(arn, username string, groups []string) []Way {
-	account := ""
-	if a, err := awsauth.ParseARN(arn); err == nil {
-		account = a.Account
-	}
+	account := accountOf(arn)
 	var ways []Way
 	for _, g := range groups {
 		t := awsauth.ParseTemplate(g, account)
