@@ -51,7 +51,7 @@ func checkObject(p *pass) {
 	}
 	if cm.Immutable != nil && *cm.Immutable {
 		p.report("AA109", Finding{Field: "immutable", subject: "immutable", Value: "true",
-			Message: "immutable: true freezes aws-auth for good", Why: "so that only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
+			Message: "immutable: true freezes aws-auth for good", Why: "and only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
 	}
 }
 

@@ -105,7 +105,7 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		return "AA102", Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
 			Fix: "remove the line --- and make one list of the two"}
 	case awsauth.HiddenCharacter:
-		f = Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "which nobody sees, and which makes it another text",
+		f = Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "and nobody sees it, yet it makes another text of the word",
 			Fix: "delete the character, or type the word again"}
 		if pr.Got == "a space around it" {
 			f.Message = q(pr.Value) + " has a space around it"
