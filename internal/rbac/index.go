@@ -41,7 +41,7 @@ const (
 // counted yet, and one evaluation of each role and place.
 func Resolve(o *Objects, guard Guard) *validate.Equivalents {
 	c := &computation{guard: guard, clusterRoles: map[string]*role{}, roles: map[string]*role{}, granted: map[place]string{},
-		groups: map[string]string{}, users: map[string]string{}, namespaces: map[string]string{kubeSystem: ""}}
+		groups: map[string]string{}, users: map[string]string{}, namespaces: map[string]string{kubeSystem: ""}, accounts: map[string]string{}}
 	if guard.Namespace != "" {
 		c.namespaces[guard.Namespace] = ""
 	}
@@ -130,8 +130,8 @@ type computation struct {
 	groups, users map[string]string
 	// namespaces are those in which code can run as good as system:masters, with the reason, or "" for system's own.
 	namespaces map[string]string
-	// everywhere is the reason why every namespace is such.
-	everywhere string
+	// accounts are the namespaces of which every service account is as good, with the evidence; "" stands for all.
+	accounts map[string]string
 }
 
 // readRoles resolves aggregation: the union of the rules of all that are selected, whether or not the controller that
@@ -261,8 +261,8 @@ func (c *computation) right(p place) string {
 // isPowerful says whether, and why, code that runs in a namespace can be as good as system:masters.
 func (c *computation) isPowerful(namespace string) (reason string, ok bool) {
 	reason, ok = c.namespaces[namespace]
-	if !ok && c.everywhere != "" {
-		return c.everywhere, true
+	if all := c.allAccounts(namespace); !ok && all != "" {
+		return ", where every service account is as good as system:masters: " + all, true
 	}
 	return reason, ok
 }
@@ -348,9 +348,7 @@ func (c *computation) targets(r rule, w *power, namespace string) (name, reason 
 		case "clusterroles":
 			evidence = c.ask(place{kind: "ClusterRole", role: n, namespace: namespace})
 		case "roles":
-			if evidence = c.ask(place{kind: "Role", roleNamespace: cmp.Or(namespace, kubeSystem), role: n, namespace: cmp.Or(namespace, kubeSystem)}); evidence == "" && namespace == "" && c.guard.Namespace != "" {
-				evidence = c.ask(place{kind: "Role", roleNamespace: c.guard.Namespace, role: n, namespace: c.guard.Namespace})
-			}
+			evidence = c.namedRole(namespace, n)
 		case "users":
 			evidence = c.users[n]
 		case "groups":
@@ -377,10 +375,33 @@ func (c *computation) ask(p place) string {
 	return right
 }
 
+// namedRole is the right that a Role of that name gives where it counts; without a namespace, in any.
+func (c *computation) namedRole(namespace, name string) string {
+	if namespace != "" {
+		return c.ask(place{kind: "Role", roleNamespace: namespace, role: name, namespace: namespace})
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.roles)) {
+		if in, n, _ := strings.Cut(key, "/"); n == name {
+			if evidence := c.namedRole(in, n); evidence != "" {
+				return evidence
+			}
+		}
+	}
+	return ""
+}
+
+// allAccounts is why every service account of a namespace is as good as system:masters.
+func (c *computation) allAccounts(namespace string) string {
+	return cmp.Or(c.accounts[namespace], c.accounts[""])
+}
+
 // account is why a service account is as good as system:masters; without a namespace, one of that name in any.
 func (c *computation) account(namespace, name string) string {
 	if namespace != "" {
-		return c.users[serviceAccount(namespace, name)]
+		return cmp.Or(c.users[serviceAccount(namespace, name)], c.allAccounts(namespace))
+	}
+	if all := slices.Sorted(maps.Keys(c.accounts)); len(all) > 0 {
+		return c.accounts[all[0]] // where the name may be any
 	}
 	suffix := ":" + name
 	for _, u := range slices.Sorted(maps.Keys(c.users)) {
@@ -419,11 +440,9 @@ func (c *computation) grant(s rbacv1.Subject, b binding, right string) (progress
 		chain := "group " + s.Name + tail
 		progress = add(c.groups, s.Name, chain)
 		if s.Name == allAuthenticated || s.Name == allServiceAccounts {
-			if c.everywhere == "" {
-				c.everywhere = ", where every service account is as good as system:masters: " + chain
-			}
+			add(c.accounts, "", chain)
 		} else if namespace, ok := strings.CutPrefix(s.Name, allServiceAccounts+":"); ok {
-			add(c.namespaces, namespace, ", where every service account is as good as system:masters: "+chain)
+			add(c.accounts, namespace, chain)
 		}
 		return progress
 	case rbacv1.ServiceAccountKind:
