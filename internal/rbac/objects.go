@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // Objects are the RBAC objects of a cluster. Nothing of their metadata is looked at but names, namespaces and, for
@@ -107,3 +109,12 @@ func decodeList[T any](doc []byte, into *[]*T) error {
 	}
 	return nil
 }
+
+// Known is validate's port Privileges for objects that do not change.
+type Known struct{ equivalents *validate.Equivalents }
+
+// Know resolves objects once.
+func Know(o *Objects, guard Guard) Known { return Known{Resolve(o, guard)} }
+
+// Equivalents never fails.
+func (k Known) Equivalents() (*validate.Equivalents, error) { return k.equivalents, nil }

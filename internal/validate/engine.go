@@ -273,7 +273,7 @@ func (v *Validator) excuse(f *Finding, now time.Time) {
 		f.Severity = Warning
 		return
 	}
-	w, standing := v.policy.Waived(f.Rule, f.Name, []string{f.entry, f.Value, f.subject, f.Field}, now)
+	w, standing := v.policy.Waived(f.Rule, f.Name, f.subjects(), now)
 	switch standing {
 	case policy.Valid:
 		f.Severity = Warning
