@@ -14,15 +14,8 @@ import (
 
 // judge is the only place that speaks to the engine. old is nil if there is no object yet. Who will make the edit is
 // not known here, so nothing is said of the caller's own way in.
-func judge(ctx context.Context, policyFile string, old, updated *corev1.ConfigMap) (validate.Report, error) {
-	p := policy.Default()
-	if policyFile != "" {
-		var err error
-		if p, err = policy.Load(policyFile); err != nil {
-			return validate.Report{}, err
-		}
-	}
-	v, err := validate.New(p)
+func judge(ctx context.Context, p *policy.Policy, ports validate.Ports, old, updated *corev1.ConfigMap) (validate.Report, error) {
+	v, err := validate.New(p, validate.WithPorts(ports))
 	if err != nil {
 		return validate.Report{}, err
 	}
