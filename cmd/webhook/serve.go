@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,11 +18,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
@@ -38,6 +36,14 @@ type options struct {
 	bindAddress    string
 	healthAddress  string
 	metricsAddress string
+
+	// What only a guard in a cluster needs.
+	tlsMode         string
+	tlsSecret       string
+	configuration   string
+	policyConfigMap string
+	namespace       string
+	shutdownDelay   time.Duration
 }
 
 func command() *cobra.Command {
@@ -56,6 +62,12 @@ func command() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for benchmarks, tests and trying it out")
+	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")
+	f.StringVar(&o.tlsSecret, "tls-secret", "aws-auth-guard-tls", "Secret in which the guard keeps its own authority")
+	f.StringVar(&o.configuration, "webhook-configuration", "aws-auth-guard", "ValidatingWebhookConfiguration that names this webhook")
+	f.StringVar(&o.policyConfigMap, "policy-configmap", "", "ConfigMap of the guard's own namespace whose "+policyKey+" is the policy; watched, so that a change is in force at once; instead of --policy")
+	f.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the guard itself")
+	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 5*time.Second, "how long a guard in a cluster goes on serving after it was told to stop, until every API server has heard of it")
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
 	f.StringVar(&o.policy, "policy", "", "policy file; none: the built-in policy, which approves nothing")
 	f.StringVar(&o.iam, "iam", "off", "ask IAM whether principals exist: off or aws")
@@ -71,28 +83,26 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		return err
 	}
 	guard := &guard{log: log}
-	store, err := guard.open(o.policy)
-	if err != nil {
-		return err
-	}
-	host, port, err := splitAddress("bind-address", o.bindAddress)
-	if err != nil {
-		return err
-	}
-	server := webhook.NewServer(webhook.Options{Host: host, Port: port, CertDir: o.certDir,
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }}})
-	server.Register(admission.Path, admission.Webhook(&admission.Handler{
-		Validator: guard.validator.Load, Log: log, Metrics: admission.NewMetrics(metrics.Registry)}))
-
 	if o.standalone {
-		return o.serveStandalone(ctx, log, server, store)
+		return o.serveStandalone(ctx, guard)
 	}
-	return o.serveInCluster(ctx, server, store)
+	return o.serveInCluster(ctx, guard)
 }
 
 func (o *options) check() error {
 	if o.iam != "off" && o.iam != "aws" {
 		return fmt.Errorf("--iam %q is not known, want off or aws", o.iam)
+	}
+	if !slices.Contains([]string{tlsSelf, tlsCertManager, tlsExistingSecret}, o.tlsMode) {
+		return fmt.Errorf("--tls-mode %q is not known, want %s, %s or %s", o.tlsMode, tlsSelf, tlsCertManager, tlsExistingSecret)
+	}
+	switch {
+	case o.policyConfigMap != "" && (o.policy != "" || o.standalone):
+		return errors.New("--policy-configmap goes neither with --policy nor with --standalone")
+	case !o.standalone && o.namespace == "" && (o.policyConfigMap != "" || o.tlsMode == tlsSelf):
+		return errors.New("--namespace is missing: say where the guard keeps its Secret and its policy")
+	case !o.standalone && o.tlsMode == tlsSelf:
+		return nil
 	}
 	for _, name := range []string{"tls.crt", "tls.key"} {
 		if _, err := os.Stat(filepath.Join(o.certDir, name)); err != nil {
@@ -100,6 +110,20 @@ func (o *options) check() error {
 		}
 	}
 	return nil
+}
+
+// server is the webhook's own. Without a getCertificate it serves what is in --cert-dir.
+func (o *options) server(handler http.Handler, getCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) (webhook.Server, error) {
+	host, port, err := splitAddress("bind-address", o.bindAddress)
+	if err != nil {
+		return nil, err
+	}
+	server := webhook.NewServer(webhook.Options{Host: host, Port: port, CertDir: o.certDir, TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+		c.MinVersion = tls.VersionTLS13
+		c.GetCertificate = getCertificate
+	}}})
+	server.Register(admission.Path, handler)
+	return server, nil
 }
 
 func splitAddress(flag, address string) (host string, port int, err error) {
@@ -117,6 +141,17 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
 	log       logr.Logger
+	// events is nil without a cluster.
+	events *events
+}
+
+// handler answers the API server.
+func (g *guard) handler() *admission.Handler {
+	h := &admission.Handler{Validator: g.validator.Load, Log: g.log, Metrics: admission.NewMetrics(metrics.Registry)}
+	if g.events != nil {
+		h.Excused = g.events.excused
+	}
+	return h
 }
 
 // open reads the policy and keeps the validator in step with it. A nil store: there is no file.
@@ -124,13 +159,19 @@ func (g *guard) open(path string) (*policy.Store, error) {
 	if path == "" {
 		return nil, g.apply(policy.Default())
 	}
-	return policy.Open(path, g.apply, func(err error) {
-		if err != nil {
-			g.log.Error(err, "the changed policy is no good: the last good one stays in force")
-			return
-		}
+	return policy.Open(path, g.apply, g.reloaded)
+}
+
+// reloaded tells of a changed policy; err: why it is not in force.
+func (g *guard) reloaded(err error) {
+	if err != nil {
+		g.log.Error(err, "the changed policy is no good: the last good one stays in force")
+	} else {
 		g.log.Info("the changed policy is in force")
-	})
+	}
+	if g.events != nil {
+		g.events.policyChanged(err)
+	}
 }
 
 func (g *guard) apply(p *policy.Policy) error {
@@ -143,50 +184,22 @@ func (g *guard) apply(p *policy.Policy) error {
 }
 
 // serveStandalone runs the webhook and its health endpoint, and nothing that needs a cluster.
-func (o *options) serveStandalone(ctx context.Context, log logr.Logger, server webhook.Server, store *policy.Store) error {
-	mux := http.NewServeMux()
-	mux.Handle("/healthz", healthz.CheckHandler{Checker: healthz.Ping})
-	mux.Handle("/readyz", healthz.CheckHandler{Checker: server.StartedChecker()})
-	health := &http.Server{Addr: o.healthAddress, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-
+func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
+	store, err := guard.open(o.policy)
+	if err != nil {
+		return err
+	}
+	server, err := o.server(admission.Webhook(guard.handler()), nil)
+	if err != nil {
+		return err
+	}
+	ready := []check{{name: "webhook", ask: server.StartedChecker()}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Start(ctx) })
-	group.Go(func() error {
-		if err := health.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("--health-address: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		return health.Close()
-	})
+	group.Go(func() error { return healthServer(o.healthAddress, ready).Start(ctx) })
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
 	}
-	log.Info("standalone: no cluster is asked", "address", o.bindAddress)
+	guard.log.Info("standalone: no cluster is asked", "address", o.bindAddress)
 	return group.Wait()
-}
-
-// serveInCluster runs the webhook under a manager, which serves health and metrics as controller-runtime does.
-func (o *options) serveInCluster(ctx context.Context, server webhook.Server, store *policy.Store) error {
-	config, err := ctrl.GetConfig()
-	if err != nil {
-		return fmt.Errorf("no cluster: %w (use --standalone to run without one)", err)
-	}
-	mgr, err := ctrl.NewManager(config, manager.Options{WebhookServer: server, HealthProbeBindAddress: o.healthAddress,
-		Metrics: metricsserver.Options{BindAddress: o.metricsAddress}})
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(mgr.Add(server), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("webhook", server.StartedChecker())); err != nil {
-		return err
-	}
-	if store != nil {
-		watch := manager.RunnableFunc(func(ctx context.Context) error { store.Watch(ctx); return nil })
-		if err := mgr.Add(watch); err != nil {
-			return err
-		}
-	}
-	return mgr.Start(ctx)
 }
