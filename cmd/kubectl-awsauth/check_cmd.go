@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -54,6 +55,7 @@ It may hold other objects too. The manifest's own YAML is checked as well.
 Without --against the object is judged as a new one. With it, as an edit: what was wrong before is a warning.
 With --rbac, and always with --against live, groups and usernames that the cluster's RBAC makes as good as system:masters
 need an approval like it. Who will make the edit is not known here, so the policy's approvers are not asked.
+With --iam aws the principals that are new are looked up with your own AWS credentials, as the webhook does with its own.
 Where only some values are given (--map-roles, ...), the others are those of --against.
 
 Lines and columns are those of the file, in every output form; columns count characters.
@@ -151,6 +153,14 @@ func (o *checkOptions) judge(cmd *cobra.Command, in *inputs, old, updated *corev
 		return validate.Report{}, err
 	}
 	var ports validate.Ports
+	if o.iam.value == "aws" {
+		directory, err := iam.New(cmd.Context(), p, iam.Options{})
+		if err != nil {
+			return validate.Report{}, fmt.Errorf("--iam aws: %w", err)
+		}
+		directory.Identify(cmd.Context())
+		ports.Principals = directory
+	}
 	port, note, err := o.rbac.privileges(cmd.Context(), in, o.cluster, o.against == "live", p)
 	if err != nil {
 		return validate.Report{}, err
@@ -181,8 +191,6 @@ func (o *checkOptions) validate() error {
 		return usagef("-f gives the whole object and --map-roles, --map-users, --map-accounts its values; use one or the other")
 	case stdin > 1:
 		return usagef("standard input (-) can be read only once")
-	case o.iam.value == "aws":
-		return usagef("--iam aws is not available in this build; want off")
 	case o.against != "live" && o.rbac.from != "live" && (o.cluster.kubeconfig != "" || o.cluster.context != ""):
 		return usagef("--kubeconfig and --context have a meaning only with --against live or --rbac live")
 	}

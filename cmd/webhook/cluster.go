@@ -64,6 +64,11 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	if err := errors.Join(mgr.Add(healthServer(o.healthAddress, ready)), mgr.Add(server)); err != nil {
 		return err
 	}
+	for _, task := range guard.background() {
+		if err := mgr.Add(manager.RunnableFunc(task)); err != nil {
+			return err
+		}
+	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	context.AfterFunc(ctx, func() {

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -83,6 +84,13 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		return err
 	}
 	guard := &guard{log: log}
+	if o.iam == "aws" {
+		directory, err := iam.New(ctx, policy.Default(), iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)})
+		if err != nil {
+			return fmt.Errorf("--iam aws: %w", err)
+		}
+		guard.directory = directory
+	}
 	if o.standalone {
 		return o.serveStandalone(ctx, guard)
 	}
@@ -140,6 +148,7 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 // guard holds what changes while the server runs.
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
+	directory *iam.Directory // nil: IAM is not asked
 	log       logr.Logger
 	// events is nil without a cluster.
 	events *events
@@ -175,12 +184,28 @@ func (g *guard) reloaded(err error) {
 }
 
 func (g *guard) apply(p *policy.Policy) error {
-	v, err := validate.New(p)
+	var ports validate.Ports
+	if g.directory != nil {
+		ports.Principals = g.directory
+	}
+	v, err := validate.New(p, validate.WithPorts(ports))
 	if err != nil {
 		return err
 	}
+	if g.directory != nil {
+		g.directory.Configure(p)
+	}
 	g.validator.Store(v)
 	return nil
+}
+
+// background is what runs beside the server until ctx ends: finding out who the guard is at AWS. It is not waited for: a
+// guard that AWS does not know is ready all the same.
+func (g *guard) background() (tasks []func(context.Context) error) {
+	if g.directory != nil {
+		tasks = append(tasks, g.directory.Run)
+	}
+	return tasks
 }
 
 // serveStandalone runs the webhook and its health endpoint, and nothing that needs a cluster.
@@ -199,6 +224,9 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 	group.Go(func() error { return healthServer(o.healthAddress, ready).Start(ctx) })
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
+	}
+	for _, task := range guard.background() {
+		group.Go(func() error { return task(ctx) })
 	}
 	guard.log.Info("standalone: no cluster is asked", "address", o.bindAddress)
 	return group.Wait()

@@ -157,7 +157,7 @@ func (p *pass) unapproved(g grant, e holding, how string) {
 	}
 	f.Message = fmt.Sprintf("%s gives %s %s", what, bare(clip(canonical)), e.way.Evidence)
 	if e.way.Rule == "AA402" {
-		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, bare(clip(canonical)), escaped(e.way.Evidence))
+		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, bare(clip(canonical)), whole(e.way.Evidence))
 	}
 	f.Why = "and " + strings.Join(against, ", and ")
 	if how != "" {

@@ -53,7 +53,7 @@ func checkTemplates(p *pass) {
 			}
 			target := w.Becomes
 			if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
-				target += ", which is as good as system:masters (" + escaped(w.Evidence) + ")"
+				target += ", which is as good as system:masters (" + whole(w.Evidence) + ")"
 			}
 			p.template(e, field, at, target, w.Session)
 		}

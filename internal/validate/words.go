@@ -44,8 +44,8 @@ func bare(s string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
-// escaped is bare for a text of several names, which may be long.
-func escaped(s string) string {
+// whole is bare for what comes from AWS, or from us: an ARN that is to be copied must not be shortened.
+func whole(s string) string {
 	quoted := strconv.Quote(redact(s))
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
