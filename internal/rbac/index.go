@@ -73,7 +73,12 @@ type rule struct {
 type role struct {
 	everything *rule // one that leaves nothing out
 	candidates []candidate
+	// constrained are the ways of acting in another's place.
+	constrained []constrained
 }
+
+// constrained is one mode of constrained impersonation: whose place can be taken, and what for.
+type constrained struct{ whose, what []candidate }
 
 // candidate is a rule that gives a power if it is in the right place and names the right things.
 type candidate struct {
@@ -90,14 +95,45 @@ func newRole(rules []rule) *role {
 			break
 		}
 	}
-	for i := range powers {
-		for _, rule := range rules {
-			if j := slices.IndexFunc(powers[i].verbs, func(v string) bool { return allows(rule.PolicyRule, v, powers[i].group, powers[i].resource) }); j >= 0 {
-				r.candidates = append(r.candidates, candidate{rule, &powers[i], powers[i].verbs[j]})
+	r.candidates = candidates(rules, powers)
+	for _, mode := range slices.Sorted(maps.Keys(modes)) {
+		if whose := candidates(rules, modes[mode]); len(whose) > 0 {
+			if what := candidates(actingOn(rules, mode), powers); len(what) > 0 {
+				r.constrained = append(r.constrained, constrained{whose, what})
 			}
 		}
 	}
 	return r
+}
+
+// candidates are in the order of the powers.
+func candidates(rules []rule, powers []power) (found []candidate) {
+	for i := range powers {
+		for _, rule := range rules {
+			if j := slices.IndexFunc(powers[i].verbs, func(v string) bool { return allows(rule.PolicyRule, v, powers[i].group, powers[i].resource) }); j >= 0 {
+				found = append(found, candidate{rule, &powers[i], powers[i].verbs[j]})
+			}
+		}
+	}
+	return found
+}
+
+// actingOn are the rules that say what may be done in another's place, as if they said it of their holder.
+func actingOn(rules []rule, mode string) (acting []rule) {
+	for _, r := range rules {
+		var verbs []string
+		for _, v := range r.Verbs {
+			if verb, ok := strings.CutPrefix(v, "impersonate-on:"+mode+":"); ok {
+				verbs = append(verbs, verb)
+			}
+		}
+		if len(verbs) > 0 {
+			as := *r.PolicyRule
+			as.Verbs = verbs
+			acting = append(acting, rule{&as, r.from})
+		}
+	}
+	return acting
 }
 
 // place is a role as it counts somewhere: in one namespace, or in all and beyond ("").
@@ -255,6 +291,19 @@ func (c *computation) right(p place) string {
 			return say(candidate.rule, what)
 		}
 	}
+	for _, mode := range r.constrained {
+		for _, who := range mode.whose {
+			whose := c.counts(who, p.namespace)
+			if whose == "" {
+				continue
+			}
+			for _, candidate := range mode.what {
+				if what := c.counts(candidate, p.namespace); what != "" {
+					return say(who.rule, whose+", and there "+what)
+				}
+			}
+		}
+	}
 	return ""
 }
 
@@ -352,7 +401,9 @@ func (c *computation) targets(r rule, w *power, namespace string) (name, reason 
 		case "users":
 			evidence = c.users[n]
 		case "groups":
-			if n == policy.Masters || slices.Contains(c.guard.Groups, n) {
+			everyone := n == "*" && w.group == authentication // asked for instead of many groups
+			masters := n == policy.Masters && w.group != authentication
+			if everyone || masters || n != policy.Masters && slices.Contains(c.guard.Groups, n) {
 				return n, "", true
 			}
 			evidence = c.groups[n]

@@ -70,6 +70,17 @@ var (
 	impersonate = []string{"impersonate"}
 )
 
+// modes are the ways of constrained impersonation, on by default since Kubernetes 1.36: a right to take somebody's place
+// (verb impersonate:MODE), which is good only for what a second right names (verb impersonate-on:MODE:VERB). To take a
+// node's place is no way here: what a node may do is not RBAC's to say.
+var modes = map[string][]power{
+	"user-info": {
+		{[]string{"impersonate:user-info"}, authentication, "groups", cluster, target, nil},
+		{[]string{"impersonate:user-info"}, authentication, "users", cluster, target, nil},
+	},
+	"serviceaccount": {{[]string{"impersonate:serviceaccount"}, authentication, "serviceaccounts", named, target, nil}},
+}
+
 // clientSigners are the signers whose certificates the API server takes for credentials.
 var clientSigners = []string{"kubernetes.io/*", "kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"}
 
