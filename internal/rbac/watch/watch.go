@@ -30,8 +30,12 @@ import (
 )
 
 // settle is how long changes are gathered before the answer is worked out anew: long enough for the many objects of one
-// helm install, short enough for whoever binds a group and then maps it.
-const settle = 100 * time.Millisecond
+// helm install, short enough for whoever binds a group and then maps it. In a cluster so large, and with so many changes,
+// that this would cost more than a twentieth of a processor, it is longer.
+const (
+	settle = 100 * time.Millisecond
+	share  = 20
+)
 
 // resources are what is watched, as the API calls them.
 var resources = [4]string{"clusterroles", "clusterrolebindings", "roles", "rolebindings"}
@@ -178,7 +182,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 		}
 	}
 	for {
-		w.resolve()
+		took := w.resolve()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -187,7 +191,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(settle):
+		case <-time.After(max(settle, share*took)):
 		}
 		select { // what came meanwhile is in the answer
 		case <-w.dirty:
@@ -196,8 +200,8 @@ func (w *Watcher) Start(ctx context.Context) error {
 	}
 }
 
-// resolve works the answer out.
-func (w *Watcher) resolve() {
+// resolve works the answer out, and says how long that took.
+func (w *Watcher) resolve() time.Duration {
 	started := time.Now()
 	o := &rbac.Objects{ClusterRoles: stored[rbacv1.ClusterRole](w.informers[0]), ClusterRoleBindings: stored[rbacv1.ClusterRoleBinding](w.informers[1]),
 		Roles: stored[rbacv1.Role](w.informers[2]), RoleBindings: stored[rbacv1.RoleBinding](w.informers[3])}
@@ -205,13 +209,15 @@ func (w *Watcher) resolve() {
 	guard := w.guard
 	w.mu.Unlock()
 	answer := rbac.Resolve(o, guard)
-	w.seconds.Set(time.Since(started).Seconds())
+	took := time.Since(started)
+	w.seconds.Set(took.Seconds())
 	w.names.WithLabelValues("group").Set(float64(len(answer.Groups)))
 	w.names.WithLabelValues("username").Set(float64(len(answer.Usernames)))
 	if w.answer.Swap(answer) == nil {
 		w.log.Info("RBAC is read", "clusterRoleBindings", len(o.ClusterRoleBindings), "roleBindings", len(o.RoleBindings),
 			"privilegedGroups", len(answer.Groups), "privilegedUsernames", len(answer.Usernames))
 	}
+	return took
 }
 
 func stored[T any](i cache.SharedIndexInformer) []*T {
