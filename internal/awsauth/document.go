@@ -1,7 +1,7 @@
 package awsauth
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -61,7 +61,7 @@ func (e *Entry) GroupNames() []string {
 func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }
 
 func fieldPath(key string, index int, field string) string {
-	p := fmt.Sprintf("data.%s[%d]", key, index)
+	p := "data." + key + "[" + strconv.Itoa(index) + "]"
 	if field != "" {
 		p += "." + field
 	}

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -26,6 +25,9 @@ type Guard struct {
 	// Groups are privileged by the guard's policy, so to impersonate one is as good as to be in it.
 	Groups []string
 }
+
+// masters is the group that needs no RBAC (apiserver pkg/authentication/user, SystemPrivilegedGroup).
+const masters = "system:masters"
 
 // Groups that everybody, or every service account, is in by itself.
 const (
@@ -402,8 +404,8 @@ func (c *computation) targets(r rule, w *power, namespace string) (name, reason 
 			evidence = c.users[n]
 		case "groups":
 			everyone := n == "*" && w.group == authentication // asked for instead of many groups
-			masters := n == policy.Masters && w.group != authentication
-			if everyone || masters || n != policy.Masters && slices.Contains(c.guard.Groups, n) {
+			itself := n == masters && w.group != authentication
+			if everyone || itself || n != masters && slices.Contains(c.guard.Groups, n) {
 				return n, "", true
 			}
 			evidence = c.groups[n]
