@@ -131,6 +131,21 @@ func (w *world) names() []string {
 	return append(names, "system:masters")
 }
 
+// namesOf are those that a resource can have.
+func (w *world) namesOf(resource string) []string {
+	switch resource {
+	case "users":
+		return []string{w.name("u1"), w.name("u2"), w.name("u3")}
+	case "groups":
+		return []string{w.name("g1"), w.name("g2"), w.name("g3"), w.name("g4")}
+	case "serviceaccounts", "serviceaccounts/token":
+		return []string{"s1", "s2", "s3"}
+	case "roles", "clusterroles":
+		return []string{w.name("a"), w.name("b"), w.name("c"), w.name("d")}
+	}
+	return w.names()
+}
+
 // otherRights are what nobody becomes admin by.
 var otherRights = []power{
 	{verbs: []string{"get", "list"}, resource: "pods"}, {verbs: []string{"get"}, resource: "configmaps"}, {verbs: []string{"update"}, group: "apps", resource: "deployments/scale"},
@@ -138,12 +153,18 @@ var otherRights = []power{
 	{verbs: []string{"update"}, group: certificates, resource: "certificatesigningrequests/approval"}, {verbs: []string{"get", "list"}, group: rbacv1.GroupName, resource: "clusterroles"},
 }
 
+// leading are the powers that count because of what somebody else has.
+var leading = slices.DeleteFunc(slices.Clone(powers), func(p power) bool { return p.limit != target && p.area != powerful || p.group == "apps" })
+
 func (w *world) rules() []rbacv1.PolicyRule {
 	rules := make([]rbacv1.PolicyRule, 1+w.rng.IntN(3))
 	for i := range rules {
 		p := pick(w, otherRights)
-		if w.rng.IntN(2) == 0 {
+		switch w.rng.IntN(8) {
+		case 0, 1:
 			p = pick(w, powers)
+		case 2, 3: // those on which others stand are worth more tries
+			p = pick(w, leading)
 		}
 		resource := strings.TrimSuffix(p.resource, "/*")
 		if resource != p.resource {
@@ -172,7 +193,11 @@ func (w *world) rules() []rbacv1.PolicyRule {
 		}
 		if w.rng.IntN(3) == 0 || p.limit == target && w.rng.IntN(3) > 0 {
 			for range 1 + w.rng.IntN(2) {
-				r.ResourceNames = append(r.ResourceNames, pick(w, w.names()))
+				names := w.names()
+				if w.rng.IntN(4) > 0 {
+					names = w.namesOf(p.resource)
+				}
+				r.ResourceNames = append(r.ResourceNames, pick(w, names))
 			}
 		}
 		rules[i] = r

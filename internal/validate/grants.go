@@ -122,7 +122,7 @@ func (g grant) finding(e holding) Finding {
 	at, field := e.ARN, awsauth.ARNField(e.DataKey)
 	if g.username {
 		at, field = e.Username, "username"
-	} else if i := slices.IndexFunc(e.Groups, func(t awsauth.Text) bool { return t.Value == g.name }); i >= 0 {
+	} else if i := e.way.Index; i >= 0 {
 		field = fmt.Sprintf("groups[%d]", i)
 		if e.Groups[i].Line > 0 {
 			at = e.Groups[i]
@@ -150,7 +150,7 @@ func (p *pass) unapproved(g grant, e holding, how string) {
 	}
 	what := q(g.name)
 	switch {
-	case g.name == everybody && !slices.Contains(e.GroupNames(), everybody):
+	case e.way.Index < 0 && !g.username:
 		what += ", which everybody is in,"
 	case e.way.Becomes != "":
 		what += ", which is " + bare(clip(e.way.Becomes)) + ","

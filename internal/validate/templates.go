@@ -2,7 +2,6 @@ package validate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -48,8 +47,7 @@ func checkTemplates(p *pass) {
 		for _, w := range p.oracle.templateWays(e.ARN.Value, e.Username.Value, e.GroupNames()) {
 			field, at := "username", e.Username
 			if !w.Username {
-				i := slices.Index(e.GroupNames(), w.Name)
-				field, at = fmt.Sprintf("groups[%d]", i), e.Groups[i]
+				field, at = fmt.Sprintf("groups[%d]", w.Index), e.Groups[w.Index]
 			}
 			target := w.Becomes
 			if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {

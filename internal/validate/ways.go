@@ -20,6 +20,8 @@ type Way struct {
 	Username bool
 	// Name is as written; everybody is in system:authenticated without its being written anywhere.
 	Name string
+	// Index is that of the group, -1 if it is none or written nowhere.
+	Index int
 	// Becomes is what a template becomes, or can become, and Session the session name that does it, if it asks for one.
 	Becomes, Session string
 	// Evidence is what makes it privileged: a chain through RBAC, or words.
@@ -60,7 +62,7 @@ func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
 func (o oracle) ways(arn, username string, groups []string) []Way {
 	account := accountOf(arn)
 	var ways []Way
-	add := func(written string, find func(name string) Way) {
+	add := func(written string, index int, find func(name string) Way) {
 		t := awsauth.ParseTemplate(written, account)
 		if !t.Literal() {
 			return
@@ -72,16 +74,15 @@ func (o oracle) ways(arn, username string, groups []string) []Way {
 		if w.Name != written {
 			w.Name, w.Becomes = written, w.Name
 		}
+		w.Index = index
 		w.Approval, w.Standing = o.approved(arn, w)
 		ways = append(ways, w)
 	}
-	for _, g := range groups {
-		add(g, o.group)
+	for i, g := range groups {
+		add(g, i, o.group)
 	}
-	add(username, o.username)
-	if !slices.Contains(groups, everybody) {
-		add(everybody, o.group)
-	}
+	add(username, -1, o.username)
+	add(everybody, -1, o.group)
 	return ways
 }
 
@@ -139,19 +140,19 @@ func (o oracle) approved(arn string, w Way) (policy.Approval, policy.Standing) {
 // templateWays lists what the templates of an identity can become: for each template the first that is not approved.
 func (o oracle) templateWays(arn, username string, groups []string) []Way {
 	account := accountOf(arn)
+	literal := append(o.policy.PrivilegedGroups(), privilegedByName...)
 	var ways []Way
-	for _, g := range groups {
+	for i, g := range groups {
 		t := awsauth.ParseTemplate(g, account)
 		if t.Literal() {
 			continue
 		}
-		literal := append(o.policy.PrivilegedGroups(), privilegedByName...)
-		if w, ok := o.becomes(arn, t, Way{Name: g}, literal, o.equivalents.Groups); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, literal, o.equivalents.Groups); ok {
 			ways = append(ways, w)
 		}
 	}
 	if t := awsauth.ParseTemplate(username, account); !t.Literal() {
-		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true}, nil, o.equivalents.Usernames); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, nil, o.equivalents.Usernames); ok {
 			ways = append(ways, w)
 		}
 	}
