@@ -25,10 +25,6 @@ func clusterRole(name string, rules ...string) string {
 	return "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: " + name + "}\n" + rulesText(rules)
 }
 
-func role(namespace, name string, rules ...string) string {
-	return "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: " + name + ", namespace: " + namespace + "}\n" + rulesText(rules)
-}
-
 func rulesText(rules []string) string {
 	var b strings.Builder
 	b.WriteString("rules:\n")

@@ -92,19 +92,18 @@ func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometh
 // listWatch reads one resource, and notes whether that works.
 func (w *Watcher) listWatch(client rest.Interface, resource string) *cache.ListWatch {
 	lw := cache.NewListWatchFromClient(client, resource, metav1.NamespaceAll, fields.Everything())
-	list, watch := lw.ListWithContextFunc, lw.WatchFuncWithContext
-	lw.ListWithContextFunc = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		o, err := list(ctx, options)
-		w.note(ctx, resource, err)
-		return o, err
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			o, err := lw.ListWithContextFunc(ctx, options)
+			w.note(ctx, resource, err)
+			return o, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (apiwatch.Interface, error) {
+			i, err := lw.WatchFuncWithContext(ctx, options)
+			w.note(ctx, resource, err)
+			return i, err
+		},
 	}
-	lw.WatchFuncWithContext = func(ctx context.Context, options metav1.ListOptions) (apiwatch.Interface, error) {
-		i, err := watch(ctx, options)
-		w.note(ctx, resource, err)
-		return i, err
-	}
-	lw.ListFunc, lw.WatchFunc = nil, nil
-	return lw
 }
 
 // note keeps an error until the resource can be read again, and logs it when it changes.
