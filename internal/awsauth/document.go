@@ -48,6 +48,15 @@ type SSO struct {
 	PermissionSetName, AccountID, Partition string
 }
 
+// GroupNames are the groups without their places.
+func (e *Entry) GroupNames() []string {
+	names := make([]string, len(e.Groups))
+	for i, g := range e.Groups {
+		names[i] = g.Value
+	}
+	return names
+}
+
 // Path names the item, or one of its fields: data.mapRoles[2].rolearn.
 func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }
 

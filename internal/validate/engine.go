@@ -93,7 +93,9 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	if unchanged(req) {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: v.now()}
+	now := v.now()
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now,
+		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if req.Old != nil {
 		p.old = v.read(req.Old)
 	}
@@ -174,6 +176,9 @@ type pass struct {
 	policy *policy.Policy
 	ports  Ports
 	now    time.Time
+	oracle oracle
+	// replies are those of the cluster's authorizer.
+	replies map[string]reply
 
 	old, new *state
 	// at is the version that a state rule looks at: old or new.
@@ -276,7 +281,7 @@ func (v *Validator) excuse(f *Finding, now time.Time) {
 		f.Severity = Warning
 		return
 	}
-	w, standing := v.policy.Waived(f.Rule, f.Name, []string{f.entry, f.Value, f.subject, f.Field}, now)
+	w, standing := v.policy.Waived(f.Rule, f.Name, f.subjects(), now)
 	switch standing {
 	case policy.Valid:
 		f.Severity = Warning
