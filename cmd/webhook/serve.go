@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,8 +19,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
@@ -34,6 +37,7 @@ type options struct {
 	certDir        string
 	policy         string
 	iam            string
+	rbac           string
 	bindAddress    string
 	healthAddress  string
 	metricsAddress string
@@ -72,9 +76,11 @@ func command() *cobra.Command {
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
 	f.StringVar(&o.policy, "policy", "", "policy file; none: the built-in policy, which approves nothing")
 	f.StringVar(&o.iam, "iam", "off", "ask IAM whether principals exist: off or aws")
+	f.StringVar(&o.rbac, "rbac", "", "where to learn what RBAC makes as good as system:masters: cluster, off, or a file of RBAC objects; by default cluster, and off with --standalone")
 	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
 	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
 	f.StringVar(&o.metricsAddress, "metrics-address", "0", "where /metrics is served; 0: nowhere")
+	f.AddGoFlag(flag.CommandLine.Lookup(config.KubeconfigFlagName)) // controller-runtime's own
 	return cmd
 }
 
@@ -90,6 +96,10 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 			return fmt.Errorf("--iam aws: %w", err)
 		}
 		guard.directory = directory
+	}
+	var err error
+	if guard.privileges, err = o.connectPrivileges(log); err != nil {
+		return err
 	}
 	if o.standalone {
 		return o.serveStandalone(ctx, guard)
@@ -149,7 +159,9 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
 	directory *iam.Directory // nil: IAM is not asked
-	log       logr.Logger
+	// privileges knows what is as good as system:masters.
+	privileges *privileges
+	log        logr.Logger
 	// events is nil without a cluster.
 	events *events
 }
@@ -185,6 +197,7 @@ func (g *guard) reloaded(err error) {
 
 func (g *guard) apply(p *policy.Policy) error {
 	var ports validate.Ports
+	g.privileges.connect(&ports, p)
 	if g.directory != nil {
 		ports.Principals = g.directory
 	}
@@ -199,9 +212,10 @@ func (g *guard) apply(p *policy.Policy) error {
 	return nil
 }
 
-// background is what runs beside the server until ctx ends, and is not waited for: a guard that AWS does not know is ready
-// all the same.
-func (g *guard) background() (tasks []func(context.Context) error) {
+// background is what runs beside the server until ctx ends: the watch over RBAC, and finding out who the guard is at AWS.
+// The latter is not waited for: a guard that AWS does not know is ready all the same.
+func (g *guard) background() []func(context.Context) error {
+	tasks := g.privileges.tasks(g.validator.Load)
 	if g.directory != nil {
 		tasks = append(tasks, g.directory.Run)
 	}
@@ -218,12 +232,19 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 	if err != nil {
 		return err
 	}
-	ready := []check{{name: "webhook", ask: server.StartedChecker()}}
+	ready := append([]check{{name: "webhook", ask: server.StartedChecker()}}, guard.privileges.checks()...)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Start(ctx) })
 	group.Go(func() error { return healthServer(o.healthAddress, ready).Start(ctx) })
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
+	}
+	served, err := metricsserver.NewServer(metricsserver.Options{BindAddress: o.metricsAddress}, nil, nil)
+	if err != nil {
+		return fmt.Errorf("--metrics-address: %w", err)
+	}
+	if served != nil { // --metrics-address 0
+		group.Go(func() error { return served.Start(ctx) })
 	}
 	for _, task := range guard.background() {
 		group.Go(func() error { return task(ctx) })

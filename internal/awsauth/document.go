@@ -1,7 +1,7 @@
 package awsauth
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -42,17 +42,26 @@ type Entry struct {
 	Recovered bool
 }
 
-// SSO is an sso block: Place is that of the key.
+// SSO is an sso block: Place is that of its first field.
 type SSO struct {
 	Place
 	PermissionSetName, AccountID, Partition string
+}
+
+// GroupNames are the groups without their places.
+func (e *Entry) GroupNames() []string {
+	names := make([]string, len(e.Groups))
+	for i, g := range e.Groups {
+		names[i] = g.Value
+	}
+	return names
 }
 
 // Path names the item, or one of its fields: data.mapRoles[2].rolearn.
 func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }
 
 func fieldPath(key string, index int, field string) string {
-	p := fmt.Sprintf("data.%s[%d]", key, index)
+	p := "data." + key + "[" + strconv.Itoa(index) + "]"
 	if field != "" {
 		p += "." + field
 	}

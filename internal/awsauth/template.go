@@ -2,6 +2,7 @@ package awsauth
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -59,12 +60,7 @@ func ParseTemplate(s, account string) Template {
 		s = strings.ReplaceAll(s, AccountID, account)
 	}
 	for s != "" {
-		at, which := len(s), ""
-		for _, p := range Placeholders {
-			if i := strings.Index(s, p); i >= 0 && i < at {
-				at, which = i, p
-			}
-		}
+		at, which := nextPlaceholder(s)
 		if at > 0 {
 			t.parts = append(t.parts, part{literal: s[:at]})
 		}
@@ -77,6 +73,24 @@ func ParseTemplate(s, account string) Template {
 	return t
 }
 
+// nextPlaceholder finds the first placeholder in s: where it begins, and which it is. Without one, at is the end.
+func nextPlaceholder(s string) (at int, which string) {
+	for at < len(s) {
+		i := strings.Index(s[at:], "{{")
+		if i < 0 {
+			break
+		}
+		at += i
+		for _, p := range Placeholders {
+			if strings.HasPrefix(s[at:], p) {
+				return at, p
+			}
+		}
+		at++
+	}
+	return len(s), ""
+}
+
 // Literal reports that there is nothing to replace.
 func (t Template) Literal() bool {
 	for _, p := range t.parts {
@@ -87,7 +101,17 @@ func (t Template) Literal() bool {
 	return true
 }
 
-// CanBe reports that some caller's rendering is exactly target; by is what the first placeholder must become for that.
+// Text is what a literal template is.
+func (t Template) Text() string {
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.literal)
+	}
+	return b.String()
+}
+
+// CanBe reports that some caller's rendering is exactly target; by is the session name that does it, if the template asks
+// for one.
 // A placeholder that stands more than once counts as free each time, which errs on the side of yes.
 func (t Template) CanBe(target string) (by string, ok bool) { return t.match(target, false) }
 
@@ -95,14 +119,16 @@ func (t Template) CanBe(target string) (by string, ok bool) { return t.match(tar
 func (t Template) CanBegin(prefix string) (by string, ok bool) { return t.match(prefix, true) }
 
 func (t Template) match(target string, prefix bool) (by string, ok bool) {
-	first := -1
-	for i, p := range t.parts {
-		if p.placeholder != "" {
-			first = i
-			break
+	session := slices.IndexFunc(t.parts, func(p part) bool { return p.placeholder == SessionName || p.placeholder == SessionNameRaw })
+	var failed map[[2]int]bool // made late: most targets fail at the first part
+	for _, p := range t.parts { // most targets are told apart by what is written out
+		if !prefix && p.placeholder == "" && !strings.Contains(target, p.literal) {
+			return "", false
 		}
 	}
-	failed := map[[2]int]bool{}
+	if len(t.parts) > 0 && t.parts[0].placeholder == "" && !strings.HasPrefix(target, t.parts[0].literal) && !(prefix && strings.HasPrefix(t.parts[0].literal, target)) {
+		return "", false
+	}
 	var try func(part, at int) bool
 	try = func(i, at int) bool {
 		if prefix && at >= len(target) {
@@ -128,12 +154,15 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 					break
 				}
 				if prefix && n == len(rest) || n >= l.min && try(i+1, at+n) {
-					if i == first {
+					if i == session {
 						by = rest[:n]
 					}
 					return true
 				}
 			}
+		}
+		if failed == nil {
+			failed = map[[2]int]bool{}
 		}
 		failed[[2]int{i, at}] = true
 		return false
@@ -142,11 +171,13 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 	return by, ok
 }
 
-// UnknownPlaceholders are the {{...}} in s that EKS leaves as they are.
+// UnknownPlaceholders are the {{...}} in s that EKS leaves as they are, each once.
 func UnknownPlaceholders(s string) []string {
 	var unknown []string
+	seen := map[string]bool{}
 	for _, b := range braces.FindAllString(s, -1) {
-		if _, ok := languages[b]; !ok {
+		if _, ok := languages[b]; !ok && !seen[b] {
+			seen[b] = true
 			unknown = append(unknown, b)
 		}
 	}

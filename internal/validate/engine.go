@@ -50,6 +50,10 @@ type Validator struct {
 // memory for nothing, since there is one aws-auth.
 const parsedDocuments = 4
 
+// maxFindings bounds a report, and so what a hostile megabyte makes of the answer, the log and the metrics. The errors
+// come first, so that the verdict does not depend on it.
+const maxFindings = 1_000
+
 // Option changes a Validator under construction.
 type Option func(*Validator)
 
@@ -89,7 +93,9 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	if unchanged(req) {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: v.now()}
+	now := v.now()
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now,
+		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if req.Old != nil {
 		p.old = v.read(req.Old)
 	}
@@ -97,6 +103,10 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		p.new = v.read(req.New)
 	}
 	report := Report{Findings: v.weigh(p)}
+	if len(report.Findings) > maxFindings {
+		report.Omitted = len(report.Findings) - maxFindings
+		report.Findings = slices.Clone(report.Findings[:maxFindings])
+	}
 	report.Allowed = !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Severity == Error })
 	if !report.Allowed {
 		if why, ok := v.policy.Exempt(req.User.Username, req.User.Groups); ok {
@@ -166,6 +176,9 @@ type pass struct {
 	policy *policy.Policy
 	ports  Ports
 	now    time.Time
+	oracle oracle
+	// replies are those of the cluster's authorizer.
+	replies map[string]reply
 
 	old, new *state
 	// at is the version that a state rule looks at: old or new.
@@ -268,7 +281,7 @@ func (v *Validator) excuse(f *Finding, now time.Time) {
 		f.Severity = Warning
 		return
 	}
-	w, standing := v.policy.Waived(f.Rule, f.Name, []string{f.entry, f.Value, f.subject, f.Field}, now)
+	w, standing := v.policy.Waived(f.Rule, f.Name, f.subjects(), now)
 	switch standing {
 	case policy.Valid:
 		f.Severity = Warning

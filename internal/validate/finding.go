@@ -40,6 +40,9 @@ type Finding struct {
 
 func (f Finding) key() string { return f.Rule + "\x00" + f.entry + "\x00" + f.subject }
 
+// subjects are the words by which a waiver may name what the finding is about.
+func (f Finding) subjects() []string { return []string{f.entry, f.Value, f.subject, f.Field} }
+
 // Sentence is the finding in one line without its field: rule id and name, message, why, fix, place.
 func (f Finding) Sentence() string {
 	s := f.Rule + " " + f.Name + ": " + f.Message
@@ -60,6 +63,8 @@ type Report struct {
 	Allowed bool `json:"allowed"`
 	// Findings are sorted: errors first, then what the edit brought, then by place.
 	Findings []Finding `json:"findings"`
+	// Omitted is how many more there are, the least important ones: nobody reads a thousand before the first are mended.
+	Omitted int `json:"omitted,omitempty"`
 	// Excuse says why an edit with errors is let in all the same: "exempt", "break-glass" or "audit".
 	Excuse string `json:"-"`
 }
