@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -120,7 +121,8 @@ func TestUpgradeAndRollbackUnderLoad(t *testing.T) {
 	l.wantNoneLost(t, "upgrade-and-rollback")
 }
 
-// Nobody can answer what a killed process was about to answer. But those after it find the other replica.
+// Nobody can answer what a killed process was about to answer. And for the second or so until Kubernetes has noticed, the
+// Service goes on sending new connections there, which are refused. All others find the other replica.
 func TestKilledReplicaUnderLoad(t *testing.T) {
 	needsNode(t)
 	installed(t)
@@ -135,6 +137,9 @@ func TestKilledReplicaUnderLoad(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the killed replica is taken out of the Service", func() error { return outOfService(t, victim) })
+	out := time.Now()
+	measured("killed-replica-to-out-of-service", out.Sub(killed))
 	eventually(t, "the killed replica is back", func() error {
 		now, err := replicas(t.Context())
 		if err == nil && slices.Equal(lives(now), lives(before)) {
@@ -143,10 +148,41 @@ func TestKilledReplicaUnderLoad(t *testing.T) {
 		return err
 	})
 	measured("killed-replica-to-ready", time.Since(killed))
-	failed := l.end(t, "killed-replica")
-	for _, a := range failed {
-		t.Logf("begun %v, ended %v after the kill: %v", a.begun.Sub(killed), a.ended.Sub(killed), a.failure)
+
+	// kube-proxy collects changes for a second, and may be slow to get its turn.
+	const proxied = 5 * time.Second
+	inFlight, sentThere := 0, 0
+	for _, a := range l.end(t, "killed-replica") {
+		switch text := a.failure.Error(); {
+		case strings.Contains(text, "connection reset by peer") || strings.Contains(text, "EOF"):
+			inFlight++
+		case strings.Contains(text, "connection refused") && a.begun.Before(out.Add(proxied)):
+			sentThere++
+		default:
+			t.Errorf("begun %v after the kill, ended %v after it: %v", a.begun.Sub(killed), a.ended.Sub(killed), a.failure)
+		}
 	}
+	measured("killed-replica-failed-in-flight", inFlight)
+	measured("killed-replica-failed-before-out-of-service", sentThere)
+	if inFlight > atATime {
+		t.Errorf("%d were in flight on the killed replica, and no more than %d can be", inFlight, atATime)
+	}
+}
+
+// outOfService is nil if the Service sends nobody to a pod.
+func outOfService(t *testing.T, pod corev1.Pod) error {
+	parts, err := client.DiscoveryV1().EndpointSlices(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + release})
+	if err != nil {
+		return err
+	}
+	for _, part := range parts.Items {
+		for _, e := range part.Endpoints {
+			if e.TargetRef != nil && e.TargetRef.Name == pod.Name && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+				return fmt.Errorf("pod %s is in it", pod.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // busiest is the replica that has made the most decisions.
