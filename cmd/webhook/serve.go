@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
@@ -237,6 +238,13 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 	group.Go(func() error { return healthServer(o.healthAddress, ready).Start(ctx) })
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
+	}
+	served, err := metricsserver.NewServer(metricsserver.Options{BindAddress: o.metricsAddress}, nil, nil)
+	if err != nil {
+		return fmt.Errorf("--metrics-address: %w", err)
+	}
+	if served != nil { // --metrics-address 0
+		group.Go(func() error { return served.Start(ctx) })
 	}
 	for _, task := range guard.background() {
 		group.Go(func() error { return task(ctx) })

@@ -42,7 +42,7 @@ type Entry struct {
 	Recovered bool
 }
 
-// SSO is an sso block: Place is that of the key.
+// SSO is an sso block: Place is that of its first field.
 type SSO struct {
 	Place
 	PermissionSetName, AccountID, Partition string

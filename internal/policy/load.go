@@ -271,6 +271,9 @@ func (c *checker) policy(f *file) *Policy {
 	p.Privileged.Approvers = Approvers(f.Privileged.Approvers)
 	p.Privileged.SubjectAccessReview = f.Privileged.SubjectAccessReview
 	for i, a := range f.Accounts {
+		if _, twice := p.Account(a.ID); twice {
+			c.fail(at("accounts", i, "id"), "%q is there twice, want one entry for each account", a.ID)
+		}
 		p.Accounts = append(p.Accounts, c.account(at("accounts", i), a))
 	}
 	for i, r := range f.Required {

@@ -179,6 +179,7 @@ var badFiles = map[string]struct {
 	"account id":                {"accounts:\n- id: \"4444\"", []string{`line 4: accounts[0].id: "4444" is not an account id, want 12 digits in quotes`}},
 	"account without id":        {"accounts:\n- trust: unchecked", []string{`line 4: accounts[0].id: "" is not an account id`}},
 	"account trust":             {"accounts:\n- id: \"444455556666\"\n  trust: full", []string{`line 5: accounts[0].trust: "full" is not known, want unchecked, or a roleARN to assume`}},
+	"account twice":             {"accounts:\n- id: \"444455556666\"\n- id: \"444455556666\"\n  trust: unchecked", []string{`line 5: accounts[1].id: "444455556666" is there twice`}},
 	"account trust and role":    {"accounts:\n- id: \"444455556666\"\n  trust: unchecked\n  roleARN: arn:aws:iam::444455556666:role/guard", []string{"line 5: accounts[0].trust: both trust and roleARN are set, want one of them"}},
 	"role of another account":   {"accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::111122223333:role/guard", []string{`line 5: accounts[0].roleARN: "arn:aws:iam::111122223333:role/guard" is not in account "444455556666"`}},
 	"a user to assume":          {"accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::444455556666:user/guard", []string{"line 5: accounts[0].roleARN: "}},

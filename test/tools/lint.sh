@@ -27,7 +27,7 @@ shell() {
       return 1
     fi
   fi
-  scripts | xargs shellcheck
+  scripts | xargs shellcheck --external-sources
 }
 
 # Every go.mod says exactly what its module needs.
