@@ -236,11 +236,30 @@ func newWorld(n int) *world {
 		w.objects.ClusterRoleBindings = append(w.objects.ClusterRoleBindings, &rbacv1.ClusterRoleBinding{ObjectMeta: meta("", fmt.Sprint("cb", i)),
 			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: w.name(pick(w, roleNames))}, Subjects: subjects()})
 	}
+	w.addChain(meta, subjects)
 	for i := range 1 + w.rng.IntN(6) {
 		ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: pick(w, []string{"ClusterRole", "Role"}), Name: w.name(pick(w, roleNames))}
 		w.objects.RoleBindings = append(w.objects.RoleBindings, &rbacv1.RoleBinding{ObjectMeta: meta(pick(w, w.namespaces()), fmt.Sprint("b", i)), RoleRef: ref, Subjects: subjects()})
 	}
 	return w
+}
+
+// addChain gives somebody a right on somebody or something named, which is worth what the named one has: chance alone
+// makes few of those.
+func (w *world) addChain(meta func(namespace, name string) metav1.ObjectMeta, subjects func() []rbacv1.Subject) {
+	p := pick(w, leading)
+	if p.limit != target {
+		return
+	}
+	names := w.namesOf(p.resource)
+	rule := rbacv1.PolicyRule{Verbs: []string{p.verbs[0]}, APIGroups: []string{p.group}, Resources: []string{p.resource}, ResourceNames: []string{pick(w, names), pick(w, names)}}
+	w.objects.ClusterRoles = append(w.objects.ClusterRoles, &rbacv1.ClusterRole{ObjectMeta: meta("", "chain"), Rules: []rbacv1.PolicyRule{rule}})
+	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: w.name("chain")}
+	if p.area == cluster || w.rng.IntN(2) == 0 {
+		w.objects.ClusterRoleBindings = append(w.objects.ClusterRoleBindings, &rbacv1.ClusterRoleBinding{ObjectMeta: meta("", "chain"), RoleRef: ref, Subjects: subjects()})
+		return
+	}
+	w.objects.RoleBindings = append(w.objects.RoleBindings, &rbacv1.RoleBinding{ObjectMeta: meta(pick(w, w.namespaces()), "chain"), RoleRef: ref, Subjects: subjects()})
 }
 
 // aggregatedAsByController is a copy of the ClusterRoles as the cluster's own controller leaves them: there is none in this

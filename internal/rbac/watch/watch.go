@@ -60,7 +60,9 @@ var _ validate.Privileges = (*Watcher)(nil)
 
 // New makes a Watcher; Start sets it to work.
 func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometheus.Registerer) (*Watcher, error) {
-	client, err := rbacv1client.NewForConfig(config)
+	compact := rest.CopyConfig(config)
+	compact.ContentType, compact.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+	client, err := rbacv1client.NewForConfig(compact)
 	if err != nil {
 		return nil, fmt.Errorf("RBAC: %w", err)
 	}
