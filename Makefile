@@ -72,6 +72,15 @@ cluster-up: image ## a cluster with a node, and the image on it (Linux, root)
 cluster-down: ## ends it
 	@test/cluster/down.sh
 
+# A KUBECONFIG of the environment may be anybody's: only one that is named in the command itself is meant.
+.PHONY: e2e
+e2e: ## the chart on a node of its own (Linux, root), or on a cluster you may break: KUBECONFIG=FILE IMAGE=NAME:TAG
+ifeq ($(origin KUBECONFIG),command line)
+	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
+else
+	@test/e2e/installed/run.sh $(IMAGE)
+endif
+
 .PHONY: clean
 clean: ## removes bin/
 	@rm -rf bin

@@ -120,7 +120,7 @@ func (t Template) CanBegin(prefix string) (by string, ok bool) { return t.match(
 
 func (t Template) match(target string, prefix bool) (by string, ok bool) {
 	session := slices.IndexFunc(t.parts, func(p part) bool { return p.placeholder == SessionName || p.placeholder == SessionNameRaw })
-	var failed map[[2]int]bool // made late: most targets fail at the first part
+	var failed map[[2]int]bool  // made late: most targets fail at the first part
 	for _, p := range t.parts { // most targets are told apart by what is written out
 		if !prefix && p.placeholder == "" && !strings.Contains(target, p.literal) {
 			return "", false
