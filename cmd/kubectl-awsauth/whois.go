@@ -107,7 +107,7 @@ func (v *view) whois(a awsauth.ARN) *identity {
 // rendered fills the templates of an identity, as far as the ARN tells.
 func rendered(id awsauth.Identity, a awsauth.ARN) awsauth.Identity {
 	fill := func(s string) string {
-		if a.Session == "" && (strings.Contains(s, awsauth.SessionName) || strings.Contains(s, awsauth.SessionNameRaw)) {
+		if a.Session == "" && a.Kind == awsauth.KindRole && (strings.Contains(s, awsauth.SessionName) || strings.Contains(s, awsauth.SessionNameRaw)) {
 			return s
 		}
 		full, _ := awsauth.Render(s, a.Account, a.Session)

@@ -52,12 +52,15 @@ type part struct {
 	placeholder string
 }
 
-// ParseTemplate takes s apart. account, if known, is the account of the entry's ARN, which is what {{AccountID}}
-// becomes.
-func ParseTemplate(s, account string) Template {
+// ParseTemplate takes s apart, as it stands in an entry with that ARN. What is the same for everybody whom the ARN matches is
+// replaced at once: {{AccountID}}, and for users and the root user, who have no session, its name, by nothing.
+func ParseTemplate(s string, of ARN) Template {
 	var t Template
-	if allDigits(account) {
-		s = strings.ReplaceAll(s, AccountID, account)
+	if allDigits(of.Account) {
+		s = strings.ReplaceAll(s, AccountID, of.Account)
+	}
+	if of.Kind == KindUser || of.Kind == KindRoot {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, SessionName, ""), SessionNameRaw, "")
 	}
 	for s != "" {
 		at, which := nextPlaceholder(s)

@@ -84,9 +84,9 @@ func has(id awsauth.Identity, a policy.Approval) bool {
 	if !a.Matches(id.Canonical) {
 		return false
 	}
-	account := accountOf(id.Canonical)
+	arn, _ := awsauth.ParseARN(id.Canonical) // what EKS matches is one
 	can := func(written, name string) bool {
-		_, ok := awsauth.ParseTemplate(written, account).CanBe(name)
+		_, ok := awsauth.ParseTemplate(written, arn).CanBe(name)
 		return ok
 	}
 	return slices.ContainsFunc(a.Usernames, func(name string) bool { return can(id.Username, name) }) ||

@@ -37,10 +37,6 @@ var privilegedByName = []string{groupNodes, groupBootstrappers, "system:kube-con
 func checkTemplates(p *pass) {
 	for _, e := range p.at.doc.Entries() {
 		p.unknownTemplates(e, "username", e.Username)
-		account := ""
-		if a, err := awsauth.ParseARN(e.ARN.Value); err == nil {
-			account = a.Account
-		}
 		for i, g := range e.Groups {
 			p.unknownTemplates(e, fmt.Sprintf("groups[%d]", i), g)
 		}
@@ -55,7 +51,8 @@ func checkTemplates(p *pass) {
 			}
 			p.template(e, field, at, target, w.Session)
 		}
-		if t := awsauth.ParseTemplate(e.Username.Value, account); !t.Literal() && reservedPrefix(e.Username.Value) == "" {
+		of, _ := awsauth.ParseARN(e.ARN.Value) // where it is none, nothing is known of it
+		if t := awsauth.ParseTemplate(e.Username.Value, of); !(t.Literal() && t.Text() == e.Username.Value) && reservedPrefix(e.Username.Value) == "" {
 			for _, prefix := range reservedPrefixes {
 				if by, ok := t.CanBegin(prefix); ok {
 					p.template(e, "username", e.Username, prefix+"...", by)

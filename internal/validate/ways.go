@@ -60,10 +60,10 @@ func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
 // ways lists how an identity is as good as system:masters, by names that are the same for every caller. arn is its
 // principal's.
 func (o oracle) ways(arn, username string, groups []string) []Way {
-	account := accountOf(arn)
+	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	var ways []Way
 	add := func(written string, index int, find func(name string) Way) {
-		t := awsauth.ParseTemplate(written, account)
+		t := awsauth.ParseTemplate(written, of)
 		if !t.Literal() {
 			return
 		}
@@ -84,15 +84,6 @@ func (o oracle) ways(arn, username string, groups []string) []Way {
 	add(username, -1, o.username)
 	add(everybody, -1, o.group)
 	return ways
-}
-
-// accountOf is the account that {{AccountID}} becomes, or "".
-func accountOf(arn string) string {
-	a, err := awsauth.ParseARN(arn)
-	if err != nil {
-		return ""
-	}
-	return a.Account
 }
 
 // username is the way that a username is; its Rule is empty if it is none.
@@ -137,21 +128,26 @@ func (o oracle) approved(arn string, w Way) (policy.Approval, policy.Standing) {
 	return a, s
 }
 
-// templateWays lists what the templates of an identity can become: for each template the first that is not approved.
+// templateWays lists what the templates of an identity can become: for each template the first that is not approved. Those
+// that are the same for every caller are among ways; here they are only held against the names of nodes and of the control plane.
 func (o oracle) templateWays(arn, username string, groups []string) []Way {
-	account := accountOf(arn)
-	literal := append(o.policy.PrivilegedGroups(), privilegedByName...)
+	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
+	privileged := append(o.policy.PrivilegedGroups(), privilegedByName...)
 	var ways []Way
 	for i, g := range groups {
-		t := awsauth.ParseTemplate(g, account)
+		names, fromRBAC := privileged, o.equivalents.Groups
+		t := awsauth.ParseTemplate(g, of)
 		if t.Literal() {
-			continue
+			if t.Text() == g {
+				continue
+			}
+			names, fromRBAC = privilegedByName, nil
 		}
-		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, literal, o.equivalents.Groups); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC); ok {
 			ways = append(ways, w)
 		}
 	}
-	if t := awsauth.ParseTemplate(username, account); !t.Literal() {
+	if t := awsauth.ParseTemplate(username, of); !t.Literal() {
 		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, nil, o.equivalents.Usernames); ok {
 			ways = append(ways, w)
 		}
