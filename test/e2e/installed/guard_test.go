@@ -91,7 +91,7 @@ func wantRoles(t *testing.T, want string) {
 
 // try makes an edit as a dry run: it is admitted or refused like any other, and changes nothing.
 func try(mapRoles string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Patch(ctx, "aws-auth", types.MergePatchType, []byte(patch(mapRoles)),
 		metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})

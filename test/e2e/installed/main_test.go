@@ -126,7 +126,8 @@ func writeValues(file string) error {
 		return fmt.Errorf("-image %q has no tag, want NAME:TAG", *image)
 	}
 	text, err := yaml.Marshal(map[string]any{
-		"image": map[string]string{"repository": (*image)[:colon], "tag": (*image)[colon+1:]},
+		"image":   map[string]string{"repository": (*image)[:colon], "tag": (*image)[colon+1:]},
+		"webhook": map[string]any{"timeoutSeconds": 30}, // a machine that is busy with something else loses no admission by it
 		"policy": map[string]any{
 			"breakGlass": map[string]any{"groups": []string{breakGlass}},
 			"privileged": map[string]any{"approvals": []any{map[string]any{

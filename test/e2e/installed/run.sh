@@ -3,7 +3,7 @@
 # gone afterwards, with an image of this checkout (Linux, root). With it: on that cluster, whose nodes have IMAGE or can pull it.
 #
 # TESTS    regular expression of the tests to run (default: all)
-# CLUSTER  name of the cluster on this machine (default: e2e)
+# CLUSTER  name of the cluster on this machine (default: one that no other run has)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -23,12 +23,11 @@ if [ -n "$kubeconfig" ]; then
 fi
 
 "$root/test/cluster/prepare.sh"
-export CLUSTER=${CLUSTER:-e2e}
+export CLUSTER=${CLUSTER:-e2e-$$}
 make -C "$root" image IMAGE="$image" PLATFORMS="$(go env GOARCH)"
 compile
-"$root/test/cluster/down.sh" # of a run that was killed
-trap '"$root/test/cluster/down.sh"' EXIT
 "$root/test/cluster/up.sh" "$root/bin/aws-auth-guard.tar"
+trap '"$root/test/cluster/down.sh"' EXIT
 # In there is no go, and no way out. The tests find the chart by the directory that they run in.
 cd "$here"
 "$root/test/cluster/in.sh" "$root/bin/installed.test" "${flags[@]}" -image-tar "$root/bin/aws-auth-guard.tar" || {
