@@ -25,11 +25,11 @@ demo: ## a real API server with the guard in front of it, and a short story (CI=
 test: ## all tests, end to end on a real API server
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
-	status=0 && { go test ./... || status=1; } && { go test -C test/tools ./... || status=1; } && exit $$status
+	status=0 && { go test -timeout 30m ./... || status=1; } && { go test -C test/tools ./... || status=1; } && exit $$status
 
 .PHONY: race
 race: ## the tests of the packages under the race detector (needs a C compiler)
-	@CGO_ENABLED=1 go test -race -short ./internal/... ./cmd/... ./certs
+	@CGO_ENABLED=1 go test -race -short -timeout 30m ./internal/... ./cmd/... ./certs
 
 .PHONY: fuzz-short
 fuzz-short: ## FUZZTIME (30s) of fuzzing against the authenticator that EKS runs

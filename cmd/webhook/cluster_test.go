@@ -147,7 +147,7 @@ func newCluster(t *testing.T) *cluster {
 	if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", c.binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	env := &envtest.Environment{}
+	env := &envtest.Environment{ControlPlaneStartTimeout: time.Minute}
 	var err error
 	if c.config, err = env.Start(); err != nil {
 		t.Fatal(err)

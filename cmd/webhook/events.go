@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,8 +12,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
 )
 
-// maxNote is what an Event's note may hold.
-const maxNote = 1024
+// What an Event's note and its action may hold.
+const maxNote, maxAction = 1024, 128
 
 // events tells the cluster what an operator would want to come across.
 type events struct {
@@ -29,23 +30,24 @@ func (e *events) policyChanged(err error) {
 	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: e.namespace, Name: name}
 	if err != nil {
 		e.recorder.Eventf(pod, nil, corev1.EventTypeWarning, "PolicyRejected", "Reload", "%s",
-			clip(fmt.Sprintf("the changed policy is no good, so the last good one stays in force: %s", err)))
+			clip(fmt.Sprintf("the changed policy is no good, so the last good one stays in force: %s", err), maxNote))
 		return
 	}
 	e.recorder.Eventf(pod, nil, corev1.EventTypeNormal, "PolicyReloaded", "Reload", "the changed policy is in force")
 }
 
-// excused tells at aws-auth of an edit that was let in though it would be refused otherwise.
+// excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it was:
+// Events that are alike but for their note are counted as one, under the first one's note.
 func (e *events) excused(x admission.Excused) {
 	object := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: admission.Namespace, Name: admission.Name, UID: x.UID}}
-	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "LetIn", string(x.Operation), "%s",
-		clip(fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, x.Username, x.Why, x.Rules)))
+	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "LetIn", clip(fmt.Sprintf("%s by %s", x.Operation, x.Username), maxAction), "%s",
+		clip(fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, x.Username, x.Why, x.Rules), maxNote))
 }
 
-func clip(s string) string {
-	if len(s) <= maxNote {
+func clip(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	return s[:maxNote-3] + "..."
+	return strings.ToValidUTF8(s[:limit-3], "") + "..."
 }

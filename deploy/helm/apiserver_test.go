@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		os.Exit(m.Run())
 	}
-	env := &envtest.Environment{}
+	env := &envtest.Environment{ControlPlaneStartTimeout: time.Minute}
 	var err error
 	if apiServer, err = env.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot start the API server:", err)

@@ -38,7 +38,7 @@ fail() {
 }
 until [ -e "$state/ready" ]; do
   kill -0 "$unshare" 2>/dev/null || fail "ended before its node was Ready"
-  [ $((SECONDS - start)) -lt 120 ] || fail "no node Ready after 120 s"
+  [ $((SECONDS - start)) -lt 300 ] || fail "no node Ready after 300 s"
   sleep 0.1
 done
 # The cluster's first process is the only child of unshare.
