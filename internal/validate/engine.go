@@ -90,6 +90,9 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
 	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: v.now()}
+	if v.ports.Fleet != nil {
+		p.fleet = v.ports.Fleet.View()
+	}
 	if req.Old != nil {
 		p.old = v.read(req.Old)
 	}
@@ -166,6 +169,8 @@ type pass struct {
 	policy *policy.Policy
 	ports  Ports
 	now    time.Time
+	// fleet is what is known of the live nodes, the same for all rules; nil if nothing is.
+	fleet *FleetView
 
 	old, new *state
 	// at is the version that a state rule looks at: old or new.

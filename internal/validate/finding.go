@@ -33,6 +33,8 @@ type Finding struct {
 
 	// DataKey is the data key that Line and Column are inside: mapRoles, mapUsers, mapAccounts.
 	DataKey string `json:"-"`
+	// Nodes are the live nodes that the edit would cost.
+	Nodes []string `json:"-"`
 	// entry and subject say what the finding is about, so that the same thing is known again in another
 	// version of the object: a canonical ARN, a field's name, never a line.
 	entry, subject string
