@@ -43,12 +43,13 @@ type Principal struct {
 	// without credentials ("the guard's role arn:... lacks iam:GetRole").
 	Reason Reason
 	Detail string
-	// Suggestions are real ARNs that may have been meant, the nearest first; for Missing, and only if
-	// the account's names could be listed.
+	// Suggestions are real ARNs that may have been meant, the likeliest first; for Missing and Foreign, as far
+	// as there were time and permissions to find some.
 	Suggestions []string
 }
 
-// Self is who the guard is, and so which account and partition the cluster is in.
+// Self is who the guard is, and so which account and partition the cluster is in. ARN is empty if only
+// the account is known.
 type Self struct {
 	ARN, Account, Partition string
 }

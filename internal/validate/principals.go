@@ -25,47 +25,66 @@ var principalFamily = family{
 	},
 }
 
+// inquiry is an ARN that an edit brings, and what to do with the answer.
+type inquiry struct {
+	arn  awsauth.ARN
+	tell func(Principal)
+}
+
 // checkPrincipals asks IAM, only about ARNs that the edit brings.
 func checkPrincipals(p *pass) {
 	if p.ports.Principals == nil || p.new == nil {
 		return
 	}
-	var entries []*awsauth.Entry
-	var arns []awsauth.ARN
 	known := map[string]bool{}
 	if p.old != nil {
 		for _, e := range p.old.doc.Entries() {
-			known[awsauth.Key(e.ARN.Value)] = true
+			known[awsauth.Key(principalOf(e))] = true
 		}
 	}
+	var inquiries []inquiry
 	for _, e := range p.new.doc.Entries() {
-		a, err := awsauth.ParseARN(e.ARN.Value)
-		if err != nil || known[awsauth.Key(e.ARN.Value)] || !askable(a) {
+		s := principalOf(e)
+		a, err := awsauth.ParseARN(s)
+		if err != nil || known[awsauth.Key(s)] || !askable(a) {
 			continue
 		}
-		known[awsauth.Key(e.ARN.Value)] = true
-		entries, arns = append(entries, e), append(arns, a)
+		known[awsauth.Key(s)] = true
+		if e.SSO != nil {
+			inquiries = append(inquiries, inquiry{a, func(answer Principal) { p.nameSSORole(e, answer) }})
+			continue
+		}
+		inquiries = append(inquiries, inquiry{a, func(answer Principal) { p.principal(e, a, answer) }})
 	}
-	if len(arns) == 0 {
+	if len(inquiries) == 0 {
 		return
 	}
+	arns := make([]awsauth.ARN, len(inquiries))
+	for i, q := range inquiries {
+		arns[i] = q.arn
+	}
 	for i, answer := range p.ports.Principals.Lookup(p.ctx, arns) {
-		p.principal(entries[i], arns[i], answer)
+		inquiries[i].tell(answer)
 	}
 }
 
-// askable are the ARNs that IAM can be asked about: sound ones of roles and users. The others have findings of their own.
+// askable are the sound ARNs of principals. The others have findings of their own.
 func askable(a awsauth.ARN) bool {
-	return (a.Kind == awsauth.KindRole || a.Kind == awsauth.KindUser) && a.Region == "" && accountID.MatchString(a.Account) && principalName.MatchString(a.Name)
+	if a.Region != "" || !accountID.MatchString(a.Account) {
+		return false
+	}
+	switch a.Kind {
+	case awsauth.KindRole, awsauth.KindUser:
+		return principalName.MatchString(a.Name)
+	case awsauth.KindRoot, awsauth.KindFederatedUser: // IAM does not know them by name, but the account is one that the policy knows, or not
+		return true
+	}
+	return false
 }
 
 func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	f := Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
 		Value: e.ARN.Value, entry: awsauth.Subject(e.ARN.Value), subject: "principal"}
-	unverified := Error
-	if p.policy.IAM.WarnUnverified {
-		unverified = Warning
-	}
 	arn := q(e.ARN.Value)
 	switch answer.Existence {
 	case Exists:
@@ -73,47 +92,99 @@ func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 		if err != nil || real.Canonical() == a.Canonical() {
 			return
 		}
-		f.Severity, f.Message = Warning, fmt.Sprintf("IAM writes %s as %s", arn, bare(real.Canonical()))
-		f.Why, f.Fix = "which EKS takes for the same", "write "+bare(real.Canonical())
+		f.Severity, f.Message = Warning, fmt.Sprintf("IAM writes %s as %s", arn, whole(real.Canonical()))
+		f.Why, f.Fix = "which EKS takes for the same", "write "+whole(real.Canonical())
 		p.report("AA301", f)
 	case Missing:
 		f.Message, f.Why = fmt.Sprintf("IAM knows no %s %s", a.Kind, arn), "so this entry matches nobody"
 		f.Fix = fmt.Sprintf("create the %s first, or write the ARN of one that exists", a.Kind)
-		switch {
-		case answer.ARN != "":
+		if answer.ARN != "" {
 			f.Message = fmt.Sprintf("%s is not the ARN of user %s", arn, q(a.Name))
-			f.Why, f.Fix = "whose path EKS compares as well, so this entry matches nobody", "write "+bare(answer.ARN)
-		case len(answer.Suggestions) > 0:
-			f.Fix = "did you mean " + bare(answer.Suggestions[0]) + "?"
-			if others := answer.Suggestions[1:]; len(others) > 0 {
-				f.Fix += " (or " + bare(strings.Join(others, ", ")) + ")"
-			}
+			f.Why, f.Fix = "whose path EKS compares as well, so this entry matches nobody", "write "+whole(answer.ARN)
+		} else if meant := didYouMean(a, answer.Suggestions); meant != "" {
+			f.Fix = meant
 		}
 		p.report("AA301", f)
 	case Unverified:
-		rule := "AA302"
-		if answer.Reason == ReasonForeign {
-			rule = "AA303"
-		}
-		f.Severity = unverified
-		f.Message, f.Why, f.Fix = fmt.Sprintf("could not check whether %s exists: %s", arn, answer.Reason), bare(answer.Detail), remedy(answer.Reason)
-		p.report(rule, f)
+		p.unverified(f, a, answer)
 	case Foreign:
 		f.Message, f.Why = fmt.Sprintf("%s is in account %s, which the policy does not know", arn, a.Account), "and whose administrators decide who may assume its roles"
 		f.Fix = "add the account to the policy under accounts, with a roleARN to look principals up, or trust: unchecked"
+		if meant := didYouMean(a, answer.Suggestions); meant != "" {
+			f.Fix = meant + " If not, " + f.Fix
+		}
 		p.report("AA303", f)
 	}
 }
 
-// remedy says what to do about not knowing.
-func remedy(r Reason) string {
-	switch r {
-	case ReasonThrottled:
-		return "try again in a minute"
-	case ReasonDenied:
-		return "give the guard's role the permission; `kubectl awsauth iam-policy` prints the policy"
-	case ReasonForeign:
-		return "let the guard assume the account's roleARN, or set trust: unchecked for the account in the policy"
+// unverified says why it is not known whether a principal exists, and what to do about it.
+func (p *pass) unverified(f Finding, a awsauth.ARN, answer Principal) {
+	if f.Severity = Error; p.policy.IAM.WarnUnverified {
+		f.Severity = Warning
 	}
-	return "try again; if it stays so, see the guard's log and its way to IAM, or set iam.onUnverified: warn in the policy"
+	f.Message, f.Why = fmt.Sprintf("could not check whether %s exists: %s", q(f.Value), answer.Reason), whole(answer.Detail)
+	switch answer.Reason {
+	case ReasonForeign:
+		f.Message = fmt.Sprintf("%s is in account %s, which could not be read", q(f.Value), a.Account)
+		f.Fix = "name a role of that account which the guard may assume as its roleARN in the policy, or set trust: unchecked for the account"
+		p.report("AA303", f)
+		return
+	case ReasonThrottled:
+		f.Fix = "try again in a minute"
+	case ReasonDenied:
+		f.Fix = "see to the guard's role; `kubectl awsauth iam-policy` prints the permissions that it needs"
+	default:
+		f.Fix = "try again; if it stays so, see the guard's log and its way to AWS, or set iam.onUnverified: warn in the policy"
+	}
+	p.report("AA302", f)
+}
+
+// didYouMean offers what IAM has instead, in the form in which EKS compares it; "" if there is nothing.
+func didYouMean(a awsauth.ARN, suggestions []string) string {
+	var offers []string
+	for _, s := range suggestions {
+		real, err := awsauth.ParseARN(s)
+		if err != nil {
+			continue
+		}
+		offer := whole(real.Canonical())
+		if real.Kind != a.Kind {
+			offer = fmt.Sprintf("the %s %s", real.Kind, offer)
+		}
+		offers = append(offers, offer)
+	}
+	switch len(offers) {
+	case 0:
+		return ""
+	case 1:
+		return "did you mean " + offers[0] + "?"
+	}
+	return "did you mean " + offers[0] + "? (or " + strings.Join(offers[1:], ", ") + ")"
+}
+
+// principalOf is the ARN that an entry stands for. That of an sso block is the beginning of one: IAM Identity Center
+// adds 16 characters to the role's name that nobody can guess.
+func principalOf(e *awsauth.Entry) string {
+	if e.SSO == nil {
+		return e.ARN.Value
+	}
+	return fmt.Sprintf("arn:%s:iam::%s:role/%s%s_", orDefault(e.SSO.Partition, "aws"), e.SSO.AccountID, ssoPrefix, e.SSO.PermissionSetName)
+}
+
+const ssoPrefix = "AWSReservedSSO_"
+
+// nameSSORole writes the role of a permission set, if IAM has it, into the finding about the sso block.
+func (p *pass) nameSSORole(e *awsauth.Entry, answer Principal) {
+	for _, s := range answer.Suggestions {
+		real, err := awsauth.ParseARN(s)
+		if err != nil || !strings.HasPrefix(strings.ToLower(real.Name), strings.ToLower(ssoPrefix+e.SSO.PermissionSetName+"_")) {
+			continue
+		}
+		for i := range p.stated {
+			if f := &p.stated[i]; f.Rule == "AA205" && f.Field == e.Path("sso") {
+				f.Fix = "write rolearn: " + whole(real.Canonical())
+			}
+		}
+		return
+	}
 }

@@ -44,6 +44,12 @@ func bare(s string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
+// whole is bare for what comes from AWS, or from us: an ARN that is to be copied must not be shortened.
+func whole(s string) string {
+	quoted := strconv.Quote(redact(s))
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
+
 // list joins words for a sentence: a, b and c.
 func list(words []string) string {
 	if len(words) < 2 {

@@ -1,0 +1,363 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	"github.com/go-logr/logr"
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+const (
+	// attempts is how often one question is put before it is given up; the caller's deadline may end it earlier.
+	attempts = 3
+	// maxBackoff bounds the wait between two attempts: an answer after a longer one would come too late for an admission.
+	maxBackoff = 500 * time.Millisecond
+	// tripAfter is how many calls in a row must fail before an account is left alone: two, so that a single new name,
+	// asked for twice, is enough. A list that fails is left alone at once: the names can still be asked for one by one.
+	tripAfter, tripListsAfter = 2, 1
+	// openFor is how long an account is left alone before one call tries again.
+	openFor = 15 * time.Second
+	// callRate and callBurst keep the guard from using up an account's share of IAM, which AWS publishes no figure for and
+	// which other tools need too.
+	callRate, callBurst = 10, 20
+	// pageSize is the most that IAM returns at once; maxPages is well above what an account may hold (5,000 of each kind).
+	pageSize, maxPages = 1000, 20
+	// slowerPages is how much longer than other calls a page of a list may take.
+	slowerPages = 2
+	// sessionName is what CloudTrail of the other account shows.
+	sessionName = "aws-auth-guard"
+	// renewBefore is how long before their end the credentials for another account are renewed.
+	renewBefore = time.Minute
+)
+
+// account is IAM as one identity sees it: the guard's own, or a role that it assumes in another account.
+type account struct {
+	roleARN string // what is assumed; "" for the guard's own identity
+	// who names the identity in messages.
+	who         func() string
+	callTimeout func() time.Duration
+	metrics     *Metrics
+
+	iam         *awsiam.Client
+	credentials aws.CredentialsProvider
+	limiter     *rate.Limiter
+	backoff     *retry.ExponentialJitterBackoff
+	// names and lists fail apart: a list may be too slow while everything else is well.
+	names, lists *breaker
+}
+
+// breaker keeps calls from a service that does not answer.
+type breaker struct {
+	*gobreaker.CircuitBreaker[any]
+	// last is the outage for which it opened.
+	last atomic.Pointer[failure]
+}
+
+func newBreaker(account, calls string, tripAfter uint32, log logr.Logger, m *Metrics) *breaker {
+	b := &breaker{}
+	b.CircuitBreaker = gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
+		Timeout:      openFor,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
+		IsSuccessful: func(err error) bool { return !outage(err) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			m.breaker(account, calls, to != gobreaker.StateClosed)
+			if to == gobreaker.StateOpen && from == gobreaker.StateClosed {
+				log.Info("AWS does not answer and is left alone for a while", "account", account, "calls", calls, "reason", b.leftAlone().Error())
+			}
+			if to == gobreaker.StateClosed {
+				log.Info("AWS answers again", "account", account, "calls", calls)
+			}
+		},
+	})
+	m.breaker(account, calls, false)
+	return b
+}
+
+// leftAlone is the answer while the breaker is open.
+func (b *breaker) leftAlone() error {
+	f := b.last.Load()
+	if f == nil {
+		f = failed(validate.ReasonUnreachable, "AWS did not answer")
+	}
+	return failed(f.reason, "%s (asked again within %s)", f.detail, openFor)
+}
+
+// remember keeps the reason of an outage, for those who come while the breaker is open.
+func (b *breaker) remember(err error) error {
+	if outage(err) {
+		b.last.Store(asFailure(err))
+	}
+	return err
+}
+
+// newAccount is the account called name in messages of the log and in metrics, without a connection.
+func (d *Directory) newAccount(name string, who func() string) *account {
+	return &account{who: who, callTimeout: d.callTimeout, metrics: d.metrics,
+		limiter: rate.NewLimiter(callRate, callBurst), backoff: retry.NewExponentialJitterBackoff(maxBackoff),
+		names: newBreaker(name, "names", tripAfter, d.log, d.metrics), lists: newBreaker(name, "lists", tripListsAfter, d.log, d.metrics)}
+}
+
+// connect reaches IAM in a partition with cfg's credentials.
+func (a *account) connect(cfg aws.Config, partition string) *account {
+	a.credentials = cfg.Credentials
+	a.iam = awsiam.NewFromConfig(cfg, func(o *awsiam.Options) {
+		o.Region = iamRegion(partition)
+		o.Retryer = aws.NopRetryer{} // call retries, inside the time that there is
+	})
+	return a
+}
+
+// newOwn is the guard's own account.
+func (d *Directory) newOwn(cfg aws.Config, partition string) *account {
+	return d.newAccount("own", d.who).connect(cfg, partition)
+}
+
+// newAssumed is another account: cfg's credentials are used to assume roleARN.
+func (d *Directory) newAssumed(id, roleARN string, cfg aws.Config, partition string, client *sts.Client) *account {
+	a := d.newAccount(id, func() string { return roleARN })
+	a.roleARN = roleARN
+	provider := stscreds.NewAssumeRoleProvider(&assumer{a, d.who, client}, roleARN, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = sessionName })
+	cfg.Credentials = aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore })
+	return a.connect(cfg, partition)
+}
+
+// assumer assumes an account's role, in the way of every other call: bounded, counted, and a refusal told from silence.
+// It has to bound the time itself, since the SDK's cache of credentials hides the caller's deadline from it.
+type assumer struct {
+	account *account
+	caller  func() string
+	sts     *sts.Client
+}
+
+func (s *assumer) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+	return call(ctx, s.account, s.account.names, "AssumeRole", func(ctx context.Context) (*sts.AssumeRoleOutput, error) {
+		out, err := s.sts.AssumeRole(ctx, in)
+		if err == nil && out.Credentials == nil {
+			return nil, failed(validate.ReasonMalformed, "the answer to sts:AssumeRole holds no credentials")
+		}
+		err = classify(err, s.caller(), "sts:AssumeRole", s.account.roleARN)
+		if reasonOf(err) == validate.ReasonDenied {
+			return nil, failed(validate.ReasonForeign, "%s", asFailure(err).detail)
+		}
+		return out, err
+	})
+}
+
+// authenticate makes sure of credentials, once for all the names that will be asked for.
+func (a *account) authenticate(ctx context.Context) error {
+	if a.names.State() == gobreaker.StateOpen {
+		return a.names.leftAlone()
+	}
+	if a.roleARN != "" { // AssumeRole is a call like the others, and has been counted as one
+		_, err := a.credentials.Retrieve(ctx)
+		if err != nil && ctx.Err() != nil {
+			return failed(validate.ReasonTimeout, "sts:AssumeRole on %s took too long", a.roleARN)
+		}
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.callTimeout())
+	defer cancel()
+	if _, err := a.credentials.Retrieve(ctx); err != nil {
+		_, err = a.names.Execute(func() (any, error) { return nil, a.names.remember(noCredentials(err)) })
+		return err
+	}
+	return nil
+}
+
+// noCredentials says why the guard has no identity: STS or the Pod Identity agent refuses it, or nothing gives it one.
+func noCredentials(err error) error {
+	const remedy = "give the guard's service account a role, by IRSA or EKS Pod Identity"
+	var answer smithy.APIError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return failed(validate.ReasonTimeout, "no AWS credentials in time: %s", remedy)
+	case errors.As(err, &answer) && !throttle.IsErrorThrottle(err).Bool():
+		return failed(validate.ReasonDenied, "AWS gives the guard no credentials (%s): may its service account assume its role?", oneLine(answer.ErrorCode()))
+	}
+	return failed(validate.ReasonUnreachable, "no AWS credentials: %s", remedy)
+}
+
+// call puts one question to AWS: at the guard's own pace, unless the breaker is open, with a time limit of its own, and
+// again after a failure that may pass. do returns errors as classify makes them.
+func call[T any](ctx context.Context, a *account, b *breaker, api string, do func(context.Context) (T, error)) (T, error) {
+	var none T
+	var last error
+	for attempt := 1; ; attempt++ {
+		out, err := try(ctx, a, b, api, do)
+		switch {
+		case err == nil:
+			return out, nil
+		case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+			if last == nil {
+				last = b.leftAlone()
+			}
+			return none, last
+		}
+		last = err
+		if attempt == attempts || !retryable(err) {
+			return none, last
+		}
+		delay, backoffErr := a.backoff.BackoffDelay(attempt-1, err)
+		if backoffErr != nil || !pause(ctx, min(delay, maxBackoff)) {
+			return none, last
+		}
+	}
+}
+
+// try is one attempt.
+func try[T any](ctx context.Context, a *account, b *breaker, api string, do func(context.Context) (T, error)) (T, error) {
+	var none T
+	if b.State() == gobreaker.StateOpen {
+		return none, gobreaker.ErrOpenState
+	}
+	if err := a.limiter.Wait(ctx); err != nil { // fails at once if the wait would outlast ctx
+		a.metrics.heldBack()
+		return none, failed(validate.ReasonThrottled, "more calls than the guard allows itself (%d a second); with iam:ListRoles and iam:ListUsers it needs fewer", callRate)
+	}
+	timeout := a.callTimeout()
+	if b == a.lists {
+		timeout *= slowerPages
+	}
+	out, err := b.Execute(func() (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		started := time.Now()
+		out, err := do(ctx)
+		a.metrics.call(api, err, started)
+		return out, b.remember(err)
+	})
+	if err != nil {
+		return none, err
+	}
+	return out.(T), nil
+}
+
+// pause waits, unless ctx would end before or during the wait.
+func pause(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// get asks for one principal by its name, and returns its ARN as IAM has it.
+func (a *account) get(ctx context.Context, kind awsauth.Kind, name string) (string, error) {
+	if kind == awsauth.KindUser {
+		return call(ctx, a, a.names, "GetUser", func(ctx context.Context) (string, error) {
+			out, err := a.iam.GetUser(ctx, &awsiam.GetUserInput{UserName: &name})
+			switch {
+			case err != nil:
+				return "", classify(err, a.who(), "iam:GetUser", "user "+name)
+			case out.User == nil || out.User.Arn == nil: // a 200 with an empty body is no error to the SDK
+				return "", failed(validate.ReasonMalformed, "the answer to iam:GetUser holds no user")
+			}
+			return *out.User.Arn, sameName(kind, name, *out.User.Arn)
+		})
+	}
+	return call(ctx, a, a.names, "GetRole", func(ctx context.Context) (string, error) {
+		out, err := a.iam.GetRole(ctx, &awsiam.GetRoleInput{RoleName: &name})
+		switch {
+		case err != nil:
+			return "", classify(err, a.who(), "iam:GetRole", "role "+name)
+		case out.Role == nil || out.Role.Arn == nil:
+			return "", failed(validate.ReasonMalformed, "the answer to iam:GetRole holds no role")
+		}
+		return *out.Role.Arn, sameName(kind, name, *out.Role.Arn)
+	})
+}
+
+// sameName refuses an answer about something else than what was asked for.
+func sameName(kind awsauth.Kind, name, arn string) error {
+	if a, err := awsauth.ParseARN(arn); err != nil || a.Kind != kind || !strings.EqualFold(a.Name, name) {
+		return failed(validate.ReasonMalformed, "the answer about %s %s is about something else", kind, name)
+	}
+	return nil
+}
+
+// list returns all principals of a kind: name in lower case to ARN.
+func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]string, error) {
+	all := map[string]string{}
+	var marker *string
+	for range maxPages {
+		arns, next, err := a.page(ctx, kind, marker)
+		if err != nil {
+			return nil, err
+		}
+		for _, arn := range arns {
+			if parsed, err := awsauth.ParseARN(arn); err == nil && parsed.Kind == kind {
+				all[strings.ToLower(parsed.Name)] = arn
+			}
+		}
+		if next == nil {
+			return all, nil
+		}
+		marker = next
+	}
+	return nil, failed(validate.ReasonMalformed, "the list of %ss has no end", kind)
+}
+
+func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (arns []string, next *string, err error) {
+	type page struct {
+		arns []string
+		next *string
+	}
+	p, err := call(ctx, a, a.lists, listAPI(kind), func(ctx context.Context) (page, error) {
+		var p page
+		var more, list bool
+		if kind == awsauth.KindUser {
+			out, err := a.iam.ListUsers(ctx, &awsiam.ListUsersInput{Marker: marker, MaxItems: aws.Int32(pageSize)})
+			if err != nil {
+				return p, classify(err, a.who(), "iam:ListUsers", "*")
+			}
+			for _, u := range out.Users {
+				p.arns = append(p.arns, aws.ToString(u.Arn))
+			}
+			p.next, more, list = out.Marker, out.IsTruncated, out.Users != nil
+		} else {
+			out, err := a.iam.ListRoles(ctx, &awsiam.ListRolesInput{Marker: marker, MaxItems: aws.Int32(pageSize)})
+			if err != nil {
+				return p, classify(err, a.who(), "iam:ListRoles", "*")
+			}
+			for _, r := range out.Roles {
+				p.arns = append(p.arns, aws.ToString(r.Arn))
+			}
+			p.next, more, list = out.Marker, out.IsTruncated, out.Roles != nil
+		}
+		if !list || more && aws.ToString(p.next) == "" { // an empty list is an empty element; without one, it is no answer
+			return p, failed(validate.ReasonMalformed, "the answer to iam:%s holds no list", listAPI(kind))
+		}
+		if !more {
+			p.next = nil
+		}
+		return p, nil
+	})
+	return p.arns, p.next, err
+}
+
+func listAPI(kind awsauth.Kind) string {
+	if kind == awsauth.KindUser {
+		return "ListUsers"
+	}
+	return "ListRoles"
+}

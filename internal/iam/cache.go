@@ -1,0 +1,65 @@
+package iam
+
+import (
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+const (
+	// foundFor is how long a principal that was found is taken to exist: long enough for one person's series of edits, and
+	// a role that is deleted meanwhile was there when its mapping was first let in.
+	foundFor = 5 * time.Minute
+	// missingFor is how long one that was not found is not asked for again: long enough for the several requests that one
+	// kubectl command can make, too short for somebody who creates the role and tries again.
+	missingFor = time.Second
+	// maxNames and maxLists bound the memory, whatever is written into aws-auth: some 2 MB, and two lists for each of a
+	// good many accounts.
+	maxNames, maxLists = 10_000, 64
+)
+
+// key names a principal, as IAM tells names apart: without letter case.
+type key struct {
+	account string
+	kind    awsauth.Kind
+	name    string // lower case
+}
+
+// caches remember answers. What was found holds whoever asked, so that a changed policy loses nothing.
+type caches struct {
+	found   *expirable.LRU[key, string]             // ARN
+	missing *expirable.LRU[key, validate.Principal] // looked for twice
+	lists   *expirable.LRU[key, map[string]string]  // by account and kind: lower-case name to ARN
+}
+
+func newCaches() caches {
+	return caches{
+		found:   expirable.NewLRU[key, string](maxNames, nil, foundFor),
+		missing: expirable.NewLRU[key, validate.Principal](maxNames, nil, missingFor),
+		lists:   expirable.NewLRU[key, map[string]string](maxLists, nil, foundFor),
+	}
+}
+
+// arn is the ARN of a principal that was seen not long ago.
+func (c caches) arn(k key) (string, bool) {
+	if arn, ok := c.found.Get(k); ok {
+		return arn, true
+	}
+	list, _ := c.list(k)
+	arn, ok := list[k.name]
+	return arn, ok
+}
+
+// list is the list that a principal would be in.
+func (c caches) list(k key) (map[string]string, bool) {
+	k.name = ""
+	return c.lists.Get(k)
+}
+
+func (c caches) keepList(k key, list map[string]string) {
+	k.name = ""
+	c.lists.Add(k, list)
+}

@@ -1,0 +1,133 @@
+package iam
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// identifyAgain is how long after a failure nobody asks again who the guard is.
+const identifyAgain = 15 * time.Second
+
+// Self returns who the guard is; ok is false while that is not known. Where STS could not be asked but an answer of IAM,
+// or the source of the credentials, has told the account, the ARN is empty.
+func (d *Directory) Self() (self validate.Self, ok bool) {
+	if s := d.self.Load(); s != nil {
+		return *s, true
+	}
+	return validate.Self{}, false
+}
+
+// Run finds out who the guard is, logs it, and ends; it goes on trying until ctx ends. Lookups do not wait for it.
+func (d *Directory) Run(ctx context.Context) error {
+	for told := ""; ; {
+		err := d.identify(ctx)
+		if err == nil {
+			return nil
+		}
+		if why := err.Error(); why != told { // the same again is no news
+			d.log.Info("cannot find out who the guard is at AWS; trying again", "reason", why)
+			told = why
+		}
+		t := time.NewTimer(identifyAgain)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// identify asks STS who the guard is, unless that is known or has just failed. It does not outlast ctx.
+func (d *Directory) identify(ctx context.Context) error {
+	if s, ok := d.Self(); ok && s.ARN != "" {
+		return nil
+	}
+	answer := d.flights.DoChan("identity", func() (any, error) {
+		if f := d.unidentified.Load(); f != nil && time.Since(f.at) < identifyAgain {
+			return nil, f.err
+		}
+		ctx, cancel := d.detach(ctx)
+		defer cancel()
+		err := d.getCallerIdentity(ctx)
+		if err != nil {
+			d.fromCredentials(ctx)
+			d.unidentified.Store(&unidentified{err, time.Now()})
+		}
+		return nil, err
+	})
+	select {
+	case r := <-answer:
+		return r.Err
+	case <-ctx.Done():
+		return failed(validate.ReasonTimeout, "AWS did not answer sts:GetCallerIdentity in time")
+	}
+}
+
+// unidentified is a failure to find out who the guard is.
+type unidentified struct {
+	err error
+	at  time.Time
+}
+
+func (d *Directory) getCallerIdentity(ctx context.Context) error {
+	s := d.setup.Load()
+	ctx, cancel := context.WithTimeout(ctx, d.callTimeout())
+	defer cancel()
+	started := time.Now()
+	self, err := s.whoAmI(ctx)
+	d.metrics.call("GetCallerIdentity", err, started)
+	if err != nil {
+		return err
+	}
+	d.self.Store(&self)
+	d.log.Info("IAM is asked with this identity", "arn", self.ARN, "account", self.Account, "partition", self.Partition)
+	return nil
+}
+
+func (s *setup) whoAmI(ctx context.Context) (validate.Self, error) {
+	out, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return validate.Self{}, classify(err, "the guard", "sts:GetCallerIdentity", "itself")
+	}
+	if out.Arn == nil || out.Account == nil { // a 200 with an empty body is no error to the SDK
+		return validate.Self{}, failed(validate.ReasonMalformed, "the answer to sts:GetCallerIdentity holds no identity")
+	}
+	arn, err := awsauth.ParseARN(*out.Arn)
+	if err != nil || arn.Account != *out.Account {
+		return validate.Self{}, failed(validate.ReasonMalformed, "the answer to sts:GetCallerIdentity holds no ARN of account %s", oneLine(*out.Account))
+	}
+	return validate.Self{ARN: *out.Arn, Account: *out.Account, Partition: arn.Partition}, nil
+}
+
+// fromCredentials takes the account from the credentials' source, which often knows it: the Pod Identity agent works
+// where STS cannot be reached.
+func (d *Directory) fromCredentials(ctx context.Context) {
+	s := d.setup.Load()
+	ctx, cancel := context.WithTimeout(ctx, d.callTimeout())
+	defer cancel()
+	if c, err := s.own.credentials.Retrieve(ctx); err == nil && c.AccountID != "" {
+		d.learn(c.AccountID, s.partition)
+	}
+}
+
+// learn takes in which account is the guard's own, for want of a better source.
+func (d *Directory) learn(account, partition string) {
+	if d.self.CompareAndSwap(nil, &validate.Self{Account: account, Partition: partition}) {
+		d.log.Info("the guard's own AWS account is known", "account", account, "partition", partition)
+	}
+}
+
+// who names the guard's identity in messages: the role, not its session.
+func (d *Directory) who() string {
+	self, _ := d.Self()
+	if a, err := awsauth.ParseARN(self.ARN); err == nil {
+		return a.Canonical()
+	}
+	return "the guard"
+}

@@ -1,0 +1,89 @@
+package iam
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// Metrics count the calls to AWS. A nil *Metrics counts nothing.
+type Metrics struct {
+	calls     *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	hits      prometheus.Counter
+	throttled prometheus.Counter
+	open      *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics; it panics if they are registered already.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_iam_calls_total",
+			Help: "Calls to IAM and STS, every attempt by itself, by API and outcome: ok, missing, or why nothing was found out."}, []string{"api", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_auth_guard_iam_call_seconds",
+			Help: "Time that a call to IAM or STS took.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 11)}, []string{"api"}),
+		hits: prometheus.NewCounter(prometheus.CounterOpts{Name: "aws_auth_guard_iam_cache_hits_total",
+			Help: "Principals that were known without a call."}),
+		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "aws_auth_guard_iam_throttled_total",
+			Help: "Calls that AWS answered with a request to slow down, and calls not made since the guard kept to its own rate."}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_iam_breaker_open",
+			Help: "1 while an account's IAM is not asked, since it did not answer. account is own, or the id of another; calls are names or lists."}, []string{"account", "calls"}),
+	}
+	r.MustRegister(m.calls, m.seconds, m.hits, m.throttled, m.open)
+	return m
+}
+
+func (m *Metrics) call(api string, err error, started time.Time) {
+	if m == nil {
+		return
+	}
+	m.calls.WithLabelValues(api, outcome(err)).Inc()
+	m.seconds.WithLabelValues(api).Observe(time.Since(started).Seconds())
+	if reasonOf(err) == validate.ReasonThrottled {
+		m.throttled.Inc()
+	}
+}
+
+// outcome is a label's value: few, and without blanks.
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case isMissing(err):
+		return "missing"
+	}
+	return strings.ReplaceAll(string(reasonOf(err)), " ", "_")
+}
+
+func (m *Metrics) hit() {
+	if m != nil {
+		m.hits.Inc()
+	}
+}
+
+func (m *Metrics) heldBack() {
+	if m != nil {
+		m.throttled.Inc()
+	}
+}
+
+func (m *Metrics) breaker(account, calls string, open bool) {
+	if m == nil {
+		return
+	}
+	value := 0.0
+	if open {
+		value = 1
+	}
+	m.open.WithLabelValues(account, calls).Set(value)
+}
+
+// forget drops what is said of an account that the policy no longer names.
+func (m *Metrics) forget(account string) {
+	if m != nil {
+		m.open.DeletePartialMatch(prometheus.Labels{"account": account})
+	}
+}

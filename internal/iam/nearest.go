@@ -1,0 +1,56 @@
+package iam
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
+
+// maxSuggestions is how many names a reader wants to choose from.
+const maxSuggestions = 3
+
+// nearest returns the ARNs of those names in a list (lower case to ARN) that name may have been meant for, the most
+// alike first.
+func nearest(name string, list map[string]string) []string {
+	name = strings.ToLower(name)
+	limit := max(1, min(4, (len(name)+2)/3)) // of a short name, little may be wrong
+	params := levenshtein.NewParams().MaxCost(limit)
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var found []candidate
+	for other := range list {
+		d := limit + 1
+		if set := permissionSet(name); set != "" && set == permissionSet(other) {
+			d = 0
+		} else if abs(len(name)-len(other)) <= limit {
+			d = levenshtein.Distance(name, other, params)
+		}
+		if d <= limit {
+			found = append(found, candidate{other, d})
+		}
+	}
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), strings.Compare(a.name, b.name))
+	})
+	var arns []string
+	for _, c := range found[:min(len(found), maxSuggestions)] {
+		arns = append(arns, list[c.name])
+	}
+	return arns
+}
+
+// permissionSet is the permission set of a role that IAM Identity Center made, AWSReservedSSO_NAME_0123456789abcdef: the
+// end differs from account to account, and nobody can guess it. It is "" for other roles.
+func permissionSet(lowerCaseName string) string {
+	set, ok := strings.CutPrefix(lowerCaseName, "awsreservedsso_")
+	if i := strings.LastIndexByte(set, '_'); ok && i > 0 {
+		return set[:i]
+	}
+	return ""
+}
+
+func abs(n int) int { return max(n, -n) }
