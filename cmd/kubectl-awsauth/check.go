@@ -3,18 +3,20 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // judge is the only place that speaks to the engine. old is nil if there is no object yet. Who will make the edit is
 // not known here, so nothing is said of the caller's own way in.
-func judge(ctx context.Context, policyFile string, old, updated *corev1.ConfigMap) (validate.Report, error) {
+func judge(ctx context.Context, policyFile string, askIAM bool, old, updated *corev1.ConfigMap) (validate.Report, error) {
 	p := policy.Default()
 	if policyFile != "" {
 		var err error
@@ -22,7 +24,16 @@ func judge(ctx context.Context, policyFile string, old, updated *corev1.ConfigMa
 			return validate.Report{}, err
 		}
 	}
-	v, err := validate.New(p)
+	var ports validate.Ports
+	if askIAM {
+		directory, err := iam.New(ctx, p, iam.Options{})
+		if err != nil {
+			return validate.Report{}, fmt.Errorf("--iam aws: %w", err)
+		}
+		directory.Identify(ctx)
+		ports.Principals = directory
+	}
+	v, err := validate.New(p, validate.WithPorts(ports))
 	if err != nil {
 		return validate.Report{}, err
 	}

@@ -51,6 +51,7 @@ FILE is a manifest in YAML or JSON, as it is kept in git or as kubectl get -o ya
 It may hold other objects too. The manifest's own YAML is checked as well.
 
 Without --against the object is judged as a new one. With it, as an edit: what was wrong before is a warning.
+With --iam aws the principals that are new are looked up with your own AWS credentials, as the webhook does with its own.
 Where only some values are given (--map-roles, ...), the others are those of --against.
 
 Lines and columns are those of the file, in every output form; columns count characters.
@@ -123,7 +124,7 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 	}
 	rep := validate.Report{Allowed: true}
 	if s.object != nil {
-		if rep, err = judge(cmd.Context(), o.policy, old, s.object); err != nil {
+		if rep, err = judge(cmd.Context(), o.policy, o.iam.value == "aws", old, s.object); err != nil {
 			return err
 		}
 	}
@@ -156,8 +157,6 @@ func (o *checkOptions) validate() error {
 		return usagef("-f gives the whole object and --map-roles, --map-users, --map-accounts its values; use one or the other")
 	case stdin > 1:
 		return usagef("standard input (-) can be read only once")
-	case o.iam.value == "aws":
-		return usagef("--iam aws is not available in this build; want off")
 	case o.against != "live" && (o.cluster.kubeconfig != "" || o.cluster.context != ""):
 		return usagef("--kubeconfig and --context have a meaning only with --against live")
 	}

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -71,6 +72,13 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		return err
 	}
 	guard := &guard{log: log}
+	if o.iam == "aws" {
+		directory, err := iam.New(ctx, policy.Default(), iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)})
+		if err != nil {
+			return fmt.Errorf("--iam aws: %w", err)
+		}
+		guard.directory = directory
+	}
 	store, err := guard.open(o.policy)
 	if err != nil {
 		return err
@@ -85,9 +93,9 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		Validator: guard.validator.Load, Log: log, Metrics: admission.NewMetrics(metrics.Registry)}))
 
 	if o.standalone {
-		return o.serveStandalone(ctx, log, server, store)
+		return o.serveStandalone(ctx, log, server, guard.background(store))
 	}
-	return o.serveInCluster(ctx, server, store)
+	return o.serveInCluster(ctx, server, guard.background(store))
 }
 
 func (o *options) check() error {
@@ -116,6 +124,7 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 // guard holds what changes while the server runs.
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
+	directory *iam.Directory // nil: IAM is not asked
 	log       logr.Logger
 }
 
@@ -134,16 +143,35 @@ func (g *guard) open(path string) (*policy.Store, error) {
 }
 
 func (g *guard) apply(p *policy.Policy) error {
-	v, err := validate.New(p)
+	var ports validate.Ports
+	if g.directory != nil {
+		ports.Principals = g.directory
+	}
+	v, err := validate.New(p, validate.WithPorts(ports))
 	if err != nil {
 		return err
+	}
+	if g.directory != nil {
+		g.directory.Configure(p)
 	}
 	g.validator.Store(v)
 	return nil
 }
 
+// background is what runs beside the server until ctx ends: the watch over the policy file, and finding out who the guard
+// is at AWS. Neither is waited for: a guard that AWS does not know is ready all the same.
+func (g *guard) background(store *policy.Store) (tasks []func(context.Context) error) {
+	if store != nil {
+		tasks = append(tasks, func(ctx context.Context) error { store.Watch(ctx); return nil })
+	}
+	if g.directory != nil {
+		tasks = append(tasks, g.directory.Run)
+	}
+	return tasks
+}
+
 // serveStandalone runs the webhook and its health endpoint, and nothing that needs a cluster.
-func (o *options) serveStandalone(ctx context.Context, log logr.Logger, server webhook.Server, store *policy.Store) error {
+func (o *options) serveStandalone(ctx context.Context, log logr.Logger, server webhook.Server, background []func(context.Context) error) error {
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", healthz.CheckHandler{Checker: healthz.Ping})
 	mux.Handle("/readyz", healthz.CheckHandler{Checker: server.StartedChecker()})
@@ -161,15 +189,15 @@ func (o *options) serveStandalone(ctx context.Context, log logr.Logger, server w
 		<-ctx.Done()
 		return health.Close()
 	})
-	if store != nil {
-		group.Go(func() error { store.Watch(ctx); return nil })
+	for _, task := range background {
+		group.Go(func() error { return task(ctx) })
 	}
 	log.Info("standalone: no cluster is asked", "address", o.bindAddress)
 	return group.Wait()
 }
 
 // serveInCluster runs the webhook under a manager, which serves health and metrics as controller-runtime does.
-func (o *options) serveInCluster(ctx context.Context, server webhook.Server, store *policy.Store) error {
+func (o *options) serveInCluster(ctx context.Context, server webhook.Server, background []func(context.Context) error) error {
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("no cluster: %w (use --standalone to run without one)", err)
@@ -182,9 +210,8 @@ func (o *options) serveInCluster(ctx context.Context, server webhook.Server, sto
 	if err := errors.Join(mgr.Add(server), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("webhook", server.StartedChecker())); err != nil {
 		return err
 	}
-	if store != nil {
-		watch := manager.RunnableFunc(func(ctx context.Context) error { store.Watch(ctx); return nil })
-		if err := mgr.Add(watch); err != nil {
+	for _, task := range background {
+		if err := mgr.Add(manager.RunnableFunc(task)); err != nil {
 			return err
 		}
 	}

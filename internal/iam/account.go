@@ -149,6 +149,10 @@ func (s *assumer) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...
 		if err == nil && out.Credentials == nil {
 			return nil, failed(validate.ReasonMalformed, "the answer to sts:AssumeRole holds no credentials")
 		}
+		var answer smithy.APIError
+		if errors.As(err, &answer) && refusedCredentials[answer.ErrorCode()] {
+			return nil, classify(err, s.caller(), "sts:AssumeRole", s.account.roleARN)
+		}
 		err = classify(err, s.caller(), "sts:AssumeRole", s.account.roleARN)
 		if reasonOf(err) == validate.ReasonDenied {
 			return nil, failed(validate.ReasonForeign, "%s", asFailure(err).detail)

@@ -76,9 +76,13 @@ func New(ctx context.Context, p *policy.Policy, o Options) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration is no good: %w", err)
 	}
+	return newDirectory(cfg, p, o), nil
+}
+
+func newDirectory(cfg aws.Config, p *policy.Policy, o Options) *Directory {
 	d := &Directory{cfg: cfg, log: o.Log, metrics: o.Metrics, caches: newCaches()}
 	d.Configure(p)
-	return d, nil
+	return d
 }
 
 // Configure takes in a changed policy. Connections stay where nothing changed for them, and so does what is known.

@@ -100,6 +100,8 @@ func classify(err error, who, api, on string) error {
 		return failed(validate.ReasonUnreachable, "AWS answered %s with HTTP %d", api, status)
 	case errors.As(err, &answer) && answer.ErrorCode() != "UnknownError":
 		return refused(answer.ErrorCode(), who, api, on)
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return failed(validate.ReasonDenied, "HTTP %d to %s, and not in AWS's words: does %s lack the permission, or does a proxy refuse?", status, api, who)
 	case errors.As(err, &answer) || errors.As(err, &garbled) || response != nil:
 		return failed(validate.ReasonMalformed, "the answer to %s (HTTP %d) is not AWS's: is there a proxy or a sign-in page in between?", api, status)
 	case errors.As(err, &send):

@@ -43,6 +43,13 @@ func (d *Directory) Run(ctx context.Context) error {
 	}
 }
 
+// Identify finds out who the guard is, within the time for one request; without an answer Self stays unknown.
+func (d *Directory) Identify(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout())
+	defer cancel()
+	_ = d.identify(ctx) // what the failure costs is told with each principal that it concerns
+}
+
 // identify asks STS who the guard is, unless that is known or has just failed. It does not outlast ctx.
 func (d *Directory) identify(ctx context.Context) error {
 	if s, ok := d.Self(); ok && s.ARN != "" {

@@ -16,7 +16,6 @@ const maxSuggestions = 3
 func nearest(name string, list map[string]string) []string {
 	name = strings.ToLower(name)
 	limit := max(1, min(4, (len(name)+2)/3)) // of a short name, little may be wrong
-	params := levenshtein.NewParams().MaxCost(limit)
 	type candidate struct {
 		name     string
 		distance int
@@ -27,7 +26,7 @@ func nearest(name string, list map[string]string) []string {
 		if set := permissionSet(name); set != "" && set == permissionSet(other) {
 			d = 0
 		} else if abs(len(name)-len(other)) <= limit {
-			d = levenshtein.Distance(name, other, params)
+			d = levenshtein.Distance(name, other, nil)
 		}
 		if d <= limit {
 			found = append(found, candidate{other, d})

@@ -1,0 +1,21 @@
+package iam
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+)
+
+// For the tests beside this package, which need a connection of their own each.
+
+func NewWithConfig(cfg aws.Config, p *policy.Policy, o Options) *Directory {
+	return newDirectory(cfg, p, o)
+}
+
+var (
+	Nearest     = nearest
+	PartitionOf = partitionOf
+	IAMRegion   = iamRegion
+)
+
+const MissingFor = missingFor

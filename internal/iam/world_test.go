@@ -1,0 +1,200 @@
+package iam_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
+)
+
+const (
+	own   = "arn:aws:iam::111122223333:"
+	other = "arn:aws:iam::444455556666:"
+)
+
+// seed is the cluster's account and another one, whose role the guard may assume.
+func seed() fake.Seed {
+	return fake.Seed{
+		Credentials: []fake.Credential{
+			{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"},
+			{AccessKeyID: "no-lists", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod", Deny: []string{"iam:ListRoles", "iam:ListUsers"}},
+			{AccessKeyID: "nothing", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod",
+				Deny: []string{"iam:ListRoles", "iam:ListUsers", "iam:GetRole", "iam:GetUser"}},
+			{AccessKeyID: "operator", ARN: own + "user/operator"},
+			{AccessKeyID: "guard-cn", ARN: "arn:aws-cn:sts::111122223333:assumed-role/aws-auth-guard/pod"},
+			{AccessKeyID: "guard-gov", ARN: "arn:aws-us-gov:sts::111122223333:assumed-role/aws-auth-guard/pod"},
+		},
+		Roles: []fake.Role{
+			{ARN: own + "role/nodes"}, {ARN: own + "role/team/ci"}, {ARN: own + "role/deployer"}, {ARN: own + "role/Mixed-Case"},
+			{ARN: own + "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef"},
+			{ARN: own + "role/irsa", Trusts: []string{"oidc"}}, {ARN: own + "role/pod-identity"},
+			{ARN: other + "role/aws-auth-guard", Trusts: []string{own + "role/aws-auth-guard"}}, {ARN: other + "role/closed"},
+			{ARN: other + "role/auditor"},
+			{ARN: "arn:aws-cn:iam::111122223333:role/ci"}, {ARN: "arn:aws-us-gov:iam::111122223333:role/ci"},
+		},
+		Users:           []fake.User{{ARN: own + "user/people/alice"}, {ARN: own + "user/operator"}, {ARN: other + "user/bob"}},
+		PodIdentityRole: own + "role/pod-identity",
+	}
+}
+
+// world is a directory in front of a fake AWS.
+type world struct {
+	t         testing.TB
+	aws       *fake.Server
+	url       string
+	directory *iam.Directory
+	registry  *prometheus.Registry
+}
+
+// reading is a policy that can read account 444455556666.
+const reading = `
+accounts:
+- id: "444455556666"
+  roleARN: arn:aws:iam::444455556666:role/aws-auth-guard
+`
+
+func parsePolicy(t testing.TB, text string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Parse([]byte("apiVersion: " + policy.APIVersion + "\nkind: " + policy.Kind + "\n" + text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func serve(t testing.TB, s fake.Seed) (*fake.Server, string) {
+	t.Helper()
+	f, err := fake.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(f)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // what hangs by order must not keep the test
+		server.Close()
+	})
+	return f, server.URL
+}
+
+// newWorld is a world in which the guard knows already who it is, as it does a moment after its start.
+func newWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
+	t.Helper()
+	w := strangeWorld(t, accessKeyID, policyText, s)
+	w.directory.Identify(t.Context())
+	if _, ok := w.directory.Self(); !ok {
+		t.Fatal("the guard does not know who it is")
+	}
+	w.aws.Forget()
+	return w
+}
+
+// strangeWorld is a world in which nothing has been asked yet.
+func strangeWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
+	t.Helper()
+	w := &world{t: t, registry: prometheus.NewRegistry()}
+	w.aws, w.url = serve(t, s)
+	w.directory = iam.NewWithConfig(w.config(accessKeyID), parsePolicy(t, policyText), iam.Options{Metrics: iam.NewMetrics(w.registry)})
+	return w
+}
+
+func (w *world) config(accessKeyID string) aws.Config {
+	return aws.Config{BaseEndpoint: &w.url, Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(accessKeyID, "secret", ""))}
+}
+
+// lookup asks for ARNs, with the webhook's usual time.
+func (w *world) lookup(arns ...string) []validate.Principal {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
+	return w.lookupWithin(ctx, arns...)
+}
+
+func (w *world) lookupWithin(ctx context.Context, arns ...string) []validate.Principal {
+	w.t.Helper()
+	parsed := make([]awsauth.ARN, len(arns))
+	for i, s := range arns {
+		var err error
+		if parsed[i], err = awsauth.ParseARN(s); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return w.directory.Lookup(ctx, parsed)
+}
+
+func (w *world) faults(f fake.Faults) {
+	w.t.Helper()
+	if err := w.aws.SetFaults(f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// operator is somebody who makes roles while the guard is running.
+func (w *world) operator() *awsiam.Client {
+	cfg := w.config("operator")
+	cfg.Region = "us-east-1"
+	return awsiam.NewFromConfig(cfg)
+}
+
+func (w *world) createRole(name string) {
+	w.t.Helper()
+	if _, err := w.operator().CreateRole(w.t.Context(), &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String("{}")}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// metric is the sum of a metric's samples whose labels hold all of the given ones.
+func (w *world) metric(name string, labels map[string]string) float64 {
+	w.t.Helper()
+	families, err := w.registry.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+	samples:
+		for _, m := range f.GetMetric() {
+			has := map[string]string{}
+			for _, l := range m.GetLabel() {
+				has[l.GetName()] = l.GetValue()
+			}
+			for k, v := range labels {
+				if has[k] != v {
+					continue samples
+				}
+			}
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return sum
+}
+
+// many are count ARNs of roles that exist, in an account that holds total roles.
+func many(s *fake.Seed, count, total int) []string {
+	var arns []string
+	for i := range total {
+		arn := fmt.Sprintf("%srole/bulk-%04d", own, i)
+		s.Roles = append(s.Roles, fake.Role{ARN: arn})
+		if i < count {
+			arns = append(arns, arn)
+		}
+	}
+	return arns
+}
+
+func latency(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }

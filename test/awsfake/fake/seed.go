@@ -1,0 +1,125 @@
+package fake
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// Seed is what there is at the start.
+type Seed struct {
+	// Credentials are the access keys that are known; with any secret, since signatures are not computed. Without any,
+	// every key is taken for the user anyone of account 111122223333.
+	Credentials []Credential `json:"credentials,omitempty"`
+	Roles       []Role       `json:"roles,omitempty"`
+	Users       []User       `json:"users,omitempty"`
+	// PodIdentityRole is the ARN of the role that GET /v1/credentials hands out, as the EKS Pod Identity agent does.
+	PodIdentityRole string `json:"podIdentityRole,omitempty"`
+	Faults          Faults `json:"faults,omitempty"`
+}
+
+// Credential is a long-lived access key, or one that somebody has already assumed a role with.
+type Credential struct {
+	AccessKeyID string `json:"accessKeyId"`
+	// ARN is whose it is: a user, or arn:P:sts::ACCT:assumed-role/NAME/SESSION.
+	ARN string `json:"arn"`
+	// Deny are the actions that it may not do (iam:ListRoles).
+	Deny []string `json:"deny,omitempty"`
+}
+
+// Role is an IAM role.
+type Role struct {
+	ARN string `json:"arn"` // with its path
+	// Trusts are the account ids and ARNs that may assume it; oidc: whoever has a web identity token.
+	Trusts []string `json:"trusts,omitempty"`
+	Deny   []string `json:"deny,omitempty"`
+}
+
+// User is an IAM user.
+type User struct {
+	ARN string `json:"arn"` // with its path
+}
+
+// Faults are the switches. Zero: AWS at its best.
+type Faults struct {
+	// Latency is added to every answer.
+	Latency metav1.Duration `json:"latency,omitempty"`
+	// Rate is how many calls a second each account may make, after a burst of as many; 0: any number.
+	Rate int `json:"rate,omitempty"`
+	// Answer is what comes instead of AWS's answer.
+	Answer Answer `json:"answer,omitempty"`
+	// Actions are those to which Answer applies; none: to all.
+	Actions []string `json:"actions,omitempty"`
+	// Consistency is how long a principal that was just created stays unknown.
+	Consistency metav1.Duration `json:"consistency,omitempty"`
+}
+
+// Answer is a way in which a call goes wrong.
+type Answer string
+
+// The answers.
+const (
+	Normal       Answer = ""
+	Throttling   Answer = "throttling"    // HTTP 400, Throttling
+	AccessDenied Answer = "access-denied" // HTTP 403, AccessDenied
+	ExpiredToken Answer = "expired-token" // HTTP 403, ExpiredToken
+	Error500     Answer = "error-500"     // HTTP 500, ServiceFailure
+	Error503     Answer = "error-503"     // HTTP 503, a page of a load balancer
+	Hang         Answer = "hang"          // no answer, the connection stays open
+	Reset        Answer = "reset"         // the connection is closed
+	Empty        Answer = "empty"         // HTTP 200 without a body
+	HTML200      Answer = "html-200"      // HTTP 200, a page: a captive portal
+	HTML403      Answer = "html-403"      // HTTP 403, a page: a proxy that refuses
+	HTML404      Answer = "html-404"      // HTTP 404, a page: a proxy that knows no such host
+	Redirect     Answer = "redirect"      // HTTP 302 to a page
+	Truncated    Answer = "truncated"     // the right answer, cut in the middle
+	SomebodyElse Answer = "somebody-else" // a well-formed answer about another principal
+)
+
+// Answers are all of them.
+var Answers = []Answer{Normal, Throttling, AccessDenied, ExpiredToken, Error500, Error503, Hang, Reset, Empty, HTML200, HTML403, HTML404, Redirect, Truncated, SomebodyElse}
+
+func (f Faults) check() error {
+	for _, a := range Answers {
+		if f.Answer == a {
+			return nil
+		}
+	}
+	return fmt.Errorf("answer %q is not known, want one of %q", f.Answer, Answers[1:])
+}
+
+// Load reads a seed file.
+func Load(name string) (Seed, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return Seed{}, err
+	}
+	var s Seed
+	if err := yaml.UnmarshalStrict(data, &s); err != nil {
+		return Seed{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+// arn is an ARN of IAM or STS, taken apart.
+type arn struct {
+	partition, service, account, kind string // kind: role, user, assumed-role, root, federated-user
+	path, name                        string
+}
+
+var arnForm = regexp.MustCompile(`^arn:(aws[a-z-]*):(iam|sts)::([0-9]{12}):(role|user|assumed-role)(/(?:[\x21-\x7e]+/)?)([\w+=,.@-]{1,64})$`)
+
+func parseARN(s string) (arn, error) {
+	m := arnForm.FindStringSubmatch(s)
+	if m == nil {
+		return arn{}, fmt.Errorf("%q is not the ARN of a role, a user or a session", s)
+	}
+	return arn{m[1], m[2], m[3], m[4], m[5], m[6]}, nil
+}
+
+// session takes arn:P:sts::ACCT:assumed-role/NAME/SESSION apart.
+func (a arn) session() (role, session string) { return strings.Trim(a.path, "/"), a.name }
