@@ -93,7 +93,9 @@ func (p *parser) mappings() []Entry {
 	p.unreadable, p.complaint = unreadable, err
 	root, extra, serr := compose(p.text)
 	if serr != nil {
-		p.reportSyntax(p.better(serr), 0)
+		if utf8.ValidString(p.text) { // else it is said already
+			p.reportSyntax(p.better(serr), 0)
+		}
 		if unreadable {
 			return p.recover()
 		}

@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -60,7 +61,8 @@ type chunk struct {
 	text string
 }
 
-// chunks cuts a list into its items: at every line that begins with "- " no deeper than the first such line does.
+// chunks cuts a list into its items: at every line that begins with "- " no deeper than the first such line does, and at
+// every "- rolearn:" wherever it stands.
 func chunks(text string) []chunk {
 	var out []chunk
 	depth, line, offset, begin := -1, 0, 0, -1
@@ -72,7 +74,7 @@ func chunks(text string) []chunk {
 		if isItem && depth < 0 {
 			depth = indent
 		}
-		if isItem && indent <= depth && (begin < 0 || startsItem(body)) {
+		if isItem && (begin < 0 || indent <= depth && startsItem(body) || startsItem(body, "rolearn", "userarn")) {
 			if begin >= 0 {
 				out[len(out)-1].text = text[begin:offset]
 			}
@@ -87,17 +89,17 @@ func chunks(text string) []chunk {
 	return out
 }
 
-// startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash.
-func startsItem(trimmed string) bool {
+// startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash. Without
+// names it is any field that may begin an item.
+func startsItem(trimmed string, names ...string) bool {
 	key, _, ok := strings.Cut(strings.TrimLeft(trimmed[1:], " \t{"), ":")
 	if !ok {
 		return false
 	}
-	switch strings.ToLower(strings.Trim(key, `"' `)) {
-	case "rolearn", "userarn", "username", "groups", "userid", "sso":
-		return true
+	if len(names) == 0 {
+		names = []string{"rolearn", "userarn", "username", "groups", "userid", "sso"}
 	}
-	return false
+	return slices.Contains(names, strings.ToLower(strings.Trim(key, `"' `)))
 }
 
 // spaced replaces the tabs before the first word of every line by blanks.

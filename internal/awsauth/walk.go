@@ -471,7 +471,7 @@ func (it *item) compare(e *Entry, k kept) {
 	groups := make([]Text, len(k.Groups))
 	for i, g := range k.Groups {
 		at := e.Place
-		if i < len(e.Groups) {
+		if i < len(e.Groups) && (e.Groups[i].Value == g || g == "") {
 			at = e.Groups[i].Place
 		}
 		groups[i] = Text{at, g}
@@ -561,7 +561,9 @@ func (p *parser) accounts() []Text {
 	root, extra, serr := compose(p.text)
 	if serr != nil {
 		p.unreadable = err != nil
-		p.reportSyntax(p.better(serr), 0)
+		if utf8.ValidString(p.text) { // else it is said already
+			p.reportSyntax(p.better(serr), 0)
+		}
 		return placedAccounts(truth, nil)
 	}
 	p.tabs()

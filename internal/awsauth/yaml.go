@@ -1,7 +1,6 @@
 package awsauth
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"regexp"
@@ -34,14 +33,14 @@ type syntaxError struct {
 func compose(text string) (root *node, extra int, serr *syntaxError) {
 	loader, err := yaml.NewLoader(strings.NewReader(text))
 	if err != nil {
-		return nil, 0, positioned(err)
+		return nil, 0, positioned(err, text)
 	}
 	var doc node
 	switch err := loader.Load(&doc); {
 	case errors.Is(err, io.EOF):
 		return nil, 0, nil
 	case err != nil:
-		return nil, 0, positioned(err)
+		return nil, 0, positioned(err, text)
 	}
 	if len(doc.Content) == 1 {
 		root = doc.Content[0]
@@ -53,21 +52,50 @@ func compose(text string) (root *node, extra int, serr *syntaxError) {
 	if second.Line > 0 {
 		return root, second.Line, nil
 	}
-	return root, 1 + bytes.Count([]byte(text), []byte("\n")), nil
+	return root, markerLine(text, root), nil
+}
+
+// markerLine is the line of the first --- after the root, for a second document that is no YAML: no text of the first
+// one can have a line like it.
+func markerLine(text string, root *node) int {
+	first, line := 0, 0
+	if root != nil {
+		first = root.Line
+	}
+	for l := range strings.Lines(text) {
+		if line++; line > first && strings.HasPrefix(l, "---") {
+			return line
+		}
+	}
+	return max(line, 1)
 }
 
 // lineInText finds the line in messages of parsers that give no typed place.
 var lineInText = regexp.MustCompile(`line (\d+)(?:, column (\d+))?`)
 
-func positioned(err error) *syntaxError {
+func positioned(err error, text string) *syntaxError {
 	var le *yaml.LoadError
 	if errors.As(err, &le) {
-		if strings.Contains(le.Message, "end of stream") && le.ContextMark.Line > 0 {
-			le.Mark = le.ContextMark // where the quote was opened, not where the text ends
+		if le.ContextMark.Line > 0 && begunAtContext(le, text) {
+			le.Mark = le.ContextMark
 		}
 		return &syntaxError{line: le.Mark.Line, column: le.Mark.Column, text: le.Message}
 	}
 	return fromMessage(err)
+}
+
+// begunAtContext reports that what is wrong is what was begun at the context mark, not where the parser gave up: a quote
+// or bracket that is never closed, a key without its colon.
+func begunAtContext(le *yaml.LoadError, text string) bool {
+	if strings.Contains(le.Message, "end of stream") || strings.Contains(le.Message, "could not find expected ':'") {
+		return true
+	}
+	if !strings.Contains(le.Message, "did not find expected ','") || le.Mark.Line == le.ContextMark.Line {
+		return false
+	}
+	// At the end of the text or at the colon of the next key the bracket was open; anywhere else a comma is missing.
+	at := []rune(lineOf(text, le.Mark.Line))
+	return le.Mark.Column > len(at) || at[le.Mark.Column-1] == ':'
 }
 
 func fromMessage(err error) *syntaxError {

@@ -164,7 +164,7 @@ func wrongKind(a awsauth.ARN, wrong func(what, why, fix string) (string, Finding
 			return wrong("has a wildcard", "and EKS knows no wildcards, so this entry matches nobody", "map every "+a.Kind.String()+" by itself")
 		}
 		if a.Kind == awsauth.KindRole && strings.HasPrefix(a.Path, "/aws-service-role/") {
-			return wrong("is a service-linked role", "which only an AWS service can assume and which needs no mapping", "remove the entry")
+			return wrong("is a service-linked role", "and only an AWS service can assume it, without any mapping", "remove the entry")
 		}
 	}
 	return "", Finding{}
@@ -191,13 +191,13 @@ func workingKind(a awsauth.ARN, e *awsauth.Entry, wrong func(what, why, fix stri
 	}
 	switch {
 	case a.Kind == awsauth.KindRoot:
-		return warn("is the root user alone", "not the whole account as in a trust policy", "map the role that people assume")
+		return warn("is the root user alone", "and not, as in a trust policy, the whole account", "map the role that people assume")
 	case a.Kind == awsauth.KindFederatedUser:
-		return warn("is a federated user", "who exists only as long as a session", "map the role that people assume")
+		return warn("is a federated user", "and it exists only as long as its session", "map the role that people assume")
 	case a.Kind == awsauth.KindRole && e.DataKey == awsauth.MapUsers:
-		return warn("is a role under mapUsers", "where it works, but nobody looks for it", "move it to mapRoles, with rolearn")
+		return warn("is a role under mapUsers", "and it works there, but nobody looks for it", "move it to mapRoles, with rolearn")
 	case a.Kind == awsauth.KindUser && e.DataKey == awsauth.MapRoles:
-		return warn("is a user under mapRoles", "where it works, but nobody looks for it", "move it to mapUsers, with userarn")
+		return warn("is a user under mapRoles", "and it works there, but nobody looks for it", "move it to mapUsers, with userarn")
 	}
 	return "", Finding{}
 }
@@ -205,7 +205,7 @@ func workingKind(a awsauth.ARN, e *awsauth.Entry, wrong func(what, why, fix stri
 func ssoFinding(e *awsauth.Entry) Finding {
 	f := Finding{Field: e.Path("sso"), DataKey: e.DataKey, Line: e.SSO.Line, Column: e.SSO.Column, Value: redact(e.SSO.PermissionSetName),
 		subject: e.SSO.AccountID + " " + e.SSO.PermissionSetName,
-		Message: "an sso block", Why: "which EKS does not switch on, so this entry matches nobody",
+		Message: "an sso block", Why: "and EKS does not switch that feature on, so this entry matches nobody",
 		Fix: "write the role's ARN without its path, rolearn: arn:aws:iam::ACCOUNT:role/AWSReservedSSO_NAME_..."}
 	if accountID.MatchString(e.SSO.AccountID) && principalName.MatchString(e.SSO.PermissionSetName) {
 		f.Fix = fmt.Sprintf("write the role's ARN without its path, rolearn: arn:%s:iam::%s:role/AWSReservedSSO_%s_ and the 16 characters that IAM shows",

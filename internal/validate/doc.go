@@ -9,3 +9,5 @@
 //
 // The package is pure but for the ports: it imports neither client-go nor the AWS SDK.
 package validate
+
+//go:generate go run ./gendocs ../../docs/rules.md

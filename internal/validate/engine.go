@@ -231,6 +231,7 @@ func (v *Validator) weigh(p *pass) []Finding {
 		findings = p.run(p.new)
 		if p.old != nil {
 			markPreexisting(findings, p.run(p.old), continuity(p.old.doc, p.new.doc))
+			p.markStanding(findings)
 		}
 	}
 	p.stated = findings
@@ -306,6 +307,54 @@ func markPreexisting(findings, old []Finding, continues map[string]string) {
 		}
 	}
 }
+
+// markStanding marks what is wrong with lines that stood in a value that was no YAML: a syntax error hides what else is
+// wrong, and whoever mends it must not be refused for that. It holds for the text and the ARNs alone, never for what an
+// entry is given.
+func (p *pass) markStanding(findings []Finding) {
+	broken := map[string]bool{}
+	for _, pr := range p.old.problems {
+		if pr.Code == awsauth.Syntax {
+			broken[pr.DataKey] = true
+		}
+	}
+	lines := map[string][]string{}
+	stood := map[[3]string]int{} // how often the same may still be said of a line
+	for i := range findings {
+		f := &findings[i]
+		if f.Preexisting || f.Rule >= "AA3" || !broken[f.DataKey] {
+			continue
+		}
+		if lines[f.DataKey] == nil {
+			lines[f.DataKey] = strings.Split(p.new.object.Data[f.DataKey], "\n")
+		}
+		words := f.Value // where a place is not known
+		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
+			words = visible(lines[f.DataKey][f.Line-1])
+		}
+		key := [3]string{f.DataKey, f.key(), words}
+		left, counted := stood[key]
+		if !counted {
+			left = occurrences(p.old.object.Data[f.DataKey], words)
+		}
+		f.Preexisting = left > 0
+		stood[key] = left - 1
+	}
+}
+
+// occurrences counts the lines of a text that hold these words.
+func occurrences(text, words string) int {
+	n := 0
+	for l := range strings.Lines(text) {
+		if words != "" && strings.Contains(l, words) {
+			n++
+		}
+	}
+	return n
+}
+
+// visible is a line without the blanks and the byte order mark around it.
+func visible(line string) string { return strings.Trim(line, " \t\r\ufeff") }
 
 // continuity pairs the entries of which only the ARN has changed: while an ARN is being repaired, what else was wrong
 // with its entry is not new. An entry goes on as another if the rest of it is the same, or if it stands in its place.

@@ -29,14 +29,17 @@ var groupFamily = family{
 		{ID: "AA107", Name: "suspicious-group", Severity: Error, ofText: true,
 			What: "a group with spaces in or around it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows",
 			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing",
-			Bad: `data:
-  mapRoles: |
-    - rolearn: arn:aws:iam::111122223333:role/nodes
-      username: system:node:{{EC2PrivateDNSName}}
+			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
+      username: ci
       groups:
-        - system:bootstrappers
-         - system:nodes
-`, Good: goodNodes},
+        - deployers
+         - viewers
+`, Good: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
+      username: ci
+      groups:
+        - deployers
+        - viewers
+`},
 	},
 }
 

@@ -53,7 +53,7 @@ func checkIdentities(p *pass) {
 		if r := reservedPrefix(username); r != "" && !node {
 			f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(username),
 				entry: awsauth.Subject(e.ARN.Value), subject: username,
-				Message: fmt.Sprintf("%s begins with %s", q(username), r), Why: "which belongs to Kubernetes and EKS: whoever has such a name is taken for one of them",
+				Message: fmt.Sprintf("%s begins with %s", q(username), r), Why: "and that prefix belongs to Kubernetes and EKS: whoever has such a name is taken for one of them",
 				Fix: "write another name, for example " + bare(clip(strings.TrimLeft(strings.TrimPrefix(username, r), ":")))}
 			if strings.HasPrefix(username, nodePrefix) {
 				f.Fix = "write " + nodePrefix + awsauth.EC2PrivateDNSName + " for EC2 nodes, " + nodePrefix + awsauth.SessionName + " for Fargate and hybrid nodes"
@@ -85,11 +85,11 @@ func (p *pass) nodeMisuse(e *awsauth.Entry, node bool) {
 		entry: awsauth.Subject(e.ARN.Value), subject: "node identity", Why: "and a node's identity may read the secrets of every pod on that node"}
 	switch {
 	case a.Kind == awsauth.KindUser || a.Kind == awsauth.KindRoot || a.Kind == awsauth.KindFederatedUser:
-		f.Message, f.Fix = fmt.Sprintf("%s on %s, and no node signs in as one", q(at.Value), withArticle(a.Kind)), "give the user a name and groups of its own"
+		f.Message, f.Fix = fmt.Sprintf("%s is given to %s, and no node signs in as one", q(at.Value), withArticle(a.Kind)), "give the user a name and groups of its own"
 	case strings.HasPrefix(strings.ToLower(a.Name), "awsreservedsso_"):
-		f.Message, f.Fix = q(at.Value)+" on an IAM Identity Center (SSO) role, which people assume", "map the role that the nodes use, and give people groups of their own"
+		f.Message, f.Fix = q(at.Value)+" is given to an IAM Identity Center (SSO) role, which people assume", "map the role that the nodes use, and give people groups of their own"
 	case !claims && !node:
-		f.Message = fmt.Sprintf("%s on a role whose username %s is no node's", q(at.Value), q(e.Username.Value))
+		f.Message = fmt.Sprintf("%s is given to a role whose username %s is no node's", q(at.Value), q(e.Username.Value))
 		f.Fix = "leave the group out, or, if nodes use the role, write username: " + nodePrefix + awsauth.EC2PrivateDNSName
 	default:
 		return

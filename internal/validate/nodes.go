@@ -127,9 +127,13 @@ func (p *pass) nodeMapping(e *awsauth.Entry) bool {
 	}
 	switch {
 	case len(missing) > 0:
-		f.Message = fmt.Sprintf("the username is a node's, and %s is missing from the groups", list(missing))
+		is := "is"
+		if len(missing) > 1 {
+			is = "are"
+		}
+		f.Message = fmt.Sprintf("the username is a node's, and %s %s missing from the groups", list(missing), is)
 		f.Why = "so nodes with this role cannot work"
-		f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, blank), missing...), ", ") + "]"
+		f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, odd), missing...), ", ") + "]"
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)
 		f.Why = "and one role cannot serve both: a role has one username template"
@@ -190,7 +194,11 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	p.report("AA505", f)
 }
 
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
+// odd groups have findings of their own, and no place in what to write instead.
+func odd(group string) bool {
+	message, _, _ := suspicious(group)
+	return message != "" || group == ""
+}
 
 // nodeRoles are the principals by which nodes can sign in.
 func nodeRoles(a *awsauth.Access) map[string]awsauth.Identity {

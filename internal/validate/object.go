@@ -17,13 +17,18 @@ var objectFamily = family{
 		{ID: "AA103", Name: "unknown-data-key", Severity: Error,
 			What: "a data key close to mapRoles, mapUsers or mapAccounts, and binaryData; any other extra key is a warning",
 			Why:  "the keys are case-sensitive, and EKS ignores every other one: maproles is the same as no mapRoles",
-			Bad:  strings.Replace(goodNodes, "mapRoles", "maproles", 1), Good: goodNodes},
+			Bad:  goodNodes + "  mapusers: |\n" + goodUser, Good: goodNodes + "  mapUsers: |\n" + goodUser},
 		{ID: "AA109", Name: "frozen", Severity: Error,
 			What: "immutable: true",
 			Why:  "no edit of aws-auth is possible ever after: only deleting it, which locks everybody out, undoes it",
 			Bad:  "immutable: true\n" + goodNodes, Good: goodNodes},
 	},
 }
+
+const goodUser = `    - userarn: arn:aws:iam::111122223333:user/alice
+      username: alice
+      groups: [viewers]
+`
 
 func checkObject(p *pass) {
 	cm := p.at.object
@@ -46,7 +51,7 @@ func checkObject(p *pass) {
 	}
 	if cm.Immutable != nil && *cm.Immutable {
 		p.report("AA109", Finding{Field: "immutable", subject: "immutable", Value: "true",
-			Message: "immutable: true freezes aws-auth for good", Why: "so that only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
+			Message: "immutable: true freezes aws-auth for good", Why: "and only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
 	}
 }
 

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -104,7 +105,7 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		return "AA102", Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
 			Fix: "remove the line --- and make one list of the two"}
 	case awsauth.HiddenCharacter:
-		f = Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "which nobody sees, and which makes it another text",
+		f = Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "and nobody sees it, yet it makes another text of the word",
 			Fix: "delete the character, or type the word again"}
 		if pr.Got == "a space around it" {
 			f.Message = q(pr.Value) + " has a space around it"
@@ -197,6 +198,11 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 	return "AA101", Finding{Message: "unreadable"} // no such code
 }
 
+var (
+	conflictMarker = regexp.MustCompile(`^(<<<<<<<|=======|>>>>>>>)( |$)`)
+	narrowColon    = regexp.MustCompile(`^(- )?\w+:\S`)
+)
+
 // sayIn puts a parser's complaint into an operator's words. line is the offending line.
 func sayIn(parser, line string) (message, fix string) {
 	this := "the text"
@@ -205,6 +211,8 @@ func sayIn(parser, line string) (message, fix string) {
 	}
 	has := func(s string) bool { return strings.Contains(parser, s) }
 	switch {
+	case conflictMarker.MatchString(line):
+		return this + " is the mark of a merge conflict", "keep one of the two sides, and remove the lines with <<<<<<<, ======= and >>>>>>>"
 	case has("tab character"):
 		return this + " is indented with a tab", "use spaces instead, as many as in the lines around it"
 	case has("cannot start any token"):
@@ -216,9 +224,11 @@ func sayIn(parser, line string) (message, fix string) {
 	case has("mapping values are not allowed"):
 		return this + " has a colon where no key can stand", "indent the line like its neighbours, or put a text that holds \": \" in quotes"
 	case has("'-' indicator"):
-		return this + " is out of step with the list that it stands in", "begin entries with \"- \", all equally far from the left, with their fields two further in"
+		return this + " is out of step with the list that it stands in", "begin entries with \"- \", all equally far from the left, with their fields two spaces further in"
 	case has("did not find expected key"):
 		return this + " is out of step with the lines above", "indent it exactly like the other fields of its entry"
+	case has("could not find expected ':'") && narrowColon.MatchString(line):
+		return this + " has no space after its colon", "write " + bare(strings.Replace(line, ":", ": ", 1))
 	case has("could not find expected ':'"):
 		return this + " is a key without a colon", "write key: value"
 	case has("unexpected end of stream"):

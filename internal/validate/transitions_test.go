@@ -319,13 +319,13 @@ var transitions = map[string]transition{
 
 var clock = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-func validator(t testing.TB, policyText string) *validate.Validator {
+func validator(t testing.TB, policyText string, options ...validate.Option) *validate.Validator {
 	t.Helper()
 	p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" + policyText))
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := validate.New(p, validate.WithClock(func() time.Time { return clock }))
+	v, err := validate.New(p, append(options, validate.WithClock(func() time.Time { return clock }))...)
 	if err != nil {
 		t.Fatal(err)
 	}

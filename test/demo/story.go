@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
+)
+
+// before is the aws-auth of the story before the guard comes. The path in the last ARN is the mistake that nobody has
+// seen.
+const before = `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: aws-auth
+  namespace: kube-system
+data:
+  mapRoles: |
+    - rolearn: arn:aws:iam::111122223333:role/workers
+      username: system:node:{{EC2PrivateDNSName}}
+      groups:
+      - system:bootstrappers
+      - system:nodes
+    - rolearn: arn:aws:iam::111122223333:role/admin
+      username: admin
+      groups:
+      - system:masters
+    - rolearn: arn:aws:iam::111122223333:role/pipelines/deploy
+      username: deploy
+      groups:
+      - deployers
+`
+
+const workers = `    - rolearn: arn:aws:iam::111122223333:role/workers
+      username: system:node:{{EC2PrivateDNSName}}
+      groups:
+      - system:bootstrappers
+      - system:nodes
+`
+
+// edit is one chapter: a change of the file, and what kubectl says when it is applied.
+type edit struct {
+	title string
+	about string
+	// old is replaced by new; an empty old: new is appended.
+	old, new string
+	admitted bool
+	// says is what is in kubectl's output, such as the rule of a denial or a warning; nothing: no warning either.
+	says []string
+}
+
+var edits = []edit{
+	{
+		title: "A good edit", about: "The on-call team gets in. The old mistake is named, and blocks nothing.",
+		new:      "    - rolearn: arn:aws:iam::111122223333:role/on-call\n      username: on-call\n      groups:\n      - viewers\n",
+		admitted: true, says: []string{"AA203"},
+	},
+	{
+		title: "A repair", about: "The mistake from before the guard came. What makes things better is always let in, and nothing is left to warn of.",
+		old: "role/pipelines/deploy", new: "role/deploy",
+		admitted: true,
+	},
+	{
+		title: "A tab", about: "One tab (→) in the indentation: EKS would read nothing of mapRoles, and every worker would be locked out.",
+		new:  "    - rolearn: arn:aws:iam::111122223333:role/audit\n    \tusername: audit\n      groups:\n      - viewers\n",
+		says: []string{"AA101"},
+	},
+	{
+		title: "A path in an ARN", about: "As IAM shows the ARN; but EKS compares it without the path, so it would match nobody.",
+		new:  "    - rolearn: arn:aws:iam::111122223333:role/security/audit\n      username: audit\n      groups:\n      - viewers\n",
+		says: []string{"AA203"},
+	},
+	{
+		title: "system:masters", about: "The whole cluster for the on-call team, which the policy does not approve.",
+		old: "      username: on-call\n      groups:\n      - viewers\n", new: "      username: on-call\n      groups:\n      - system:masters\n",
+		says: []string{"AA401"},
+	},
+	{
+		title: "A lost worker role", about: "Tidied away, and with it every node within minutes.",
+		old:  workers,
+		says: []string{"AA503"},
+	},
+}
+
+// narrator plays the story and counts its chapters.
+type narrator struct {
+	ctx     context.Context
+	cluster *guarded.Cluster
+	dir     string
+	chapter int
+}
+
+// tell plays the whole story. It ends with an error where kubectl does not say what is told.
+func tell(ctx context.Context, cluster *guarded.Cluster, guard *guarded.Guard, dir string) error {
+	n := &narrator{ctx: ctx, cluster: cluster, dir: dir}
+	n.open("Before the guard came", "Three roles in aws-auth: the workers, the admins, the pipelines. One of them is wrong, and nobody has seen it.")
+	if err := n.write(before); err != nil {
+		return err
+	}
+	if err := n.kubectl(true, nil, "apply", "-f", "aws-auth.yaml"); err != nil {
+		return err
+	}
+	n.open("The guard comes", "A webhook before the API server, asked about aws-auth alone.")
+	if err := guard.Start(ctx); err != nil {
+		return err
+	}
+	if err := cluster.Install(ctx, guard); err != nil {
+		return err
+	}
+	if err := n.kubectl(true, nil, "get", "validatingwebhookconfigurations"); err != nil {
+		return err
+	}
+	text := before
+	for _, e := range edits {
+		changed := text + e.new
+		if e.old != "" {
+			changed = strings.Replace(text, e.old, e.new, 1)
+		}
+		n.open(e.title, e.about)
+		showEdit(text, changed)
+		if err := n.write(changed); err != nil {
+			return err
+		}
+		if err := n.kubectl(e.admitted, e.says, "apply", "-f", "aws-auth.yaml"); err != nil {
+			return err
+		}
+		if e.admitted {
+			text = changed
+		}
+	}
+	if err := n.write(text); err != nil {
+		return err
+	}
+	n.open("What EKS reads now", "The two good edits are in. Four that would have locked somebody out, or given the cluster away, are not.")
+	return n.kubectl(true, []string{"role/workers", "role/admin", "role/deploy", "role/on-call"}, "get", "configmap", "aws-auth", "-n", "kube-system", "-o", "jsonpath={.data.mapRoles}")
+}
+
+func (n *narrator) open(title, about string) {
+	n.chapter++
+	heading.Printf("\n%d. %s\n", n.chapter, title) //nolint:errcheck // as fmt.Println
+	fmt.Printf("   %s\n\n", about)
+}
+
+func (n *narrator) write(text string) error {
+	return os.WriteFile(filepath.Join(n.dir, "aws-auth.yaml"), []byte(text), 0o600)
+}
+
+// showEdit prints the lines in which two texts differ, which are in one place.
+func showEdit(old, updated string) {
+	a, b := strings.SplitAfter(old, "\n"), strings.SplitAfter(updated, "\n")
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	for _, line := range a {
+		removed.Print("   - " + line) //nolint:errcheck // as fmt.Println
+	}
+	for _, line := range b {
+		added.Print("   + " + strings.ReplaceAll(line, "\t", "→ ")) //nolint:errcheck // as fmt.Println
+	}
+	fmt.Println()
+}
+
+// kubectl shows a command and what it says, and checks that it goes as told: whether it succeeds, and what
+// it says.
+func (n *narrator) kubectl(success bool, says []string, args ...string) error {
+	command := "kubectl " + strings.Join(args, " ")
+	prompt.Printf("$ %s\n", command) //nolint:errcheck // as fmt.Println
+	cmd := n.cluster.Kubectl(n.ctx, args...)
+	cmd.Dir = n.dir
+	var said bytes.Buffer
+	both := io.MultiWriter(os.Stdout, &said)
+	cmd.Stdout, cmd.Stderr = both, both
+	code, err := exitCode(cmd.Run())
+	if err != nil {
+		return fmt.Errorf("%s: %w", command, err)
+	}
+	if success != (code == 0) {
+		return fmt.Errorf("chapter %d did not go as told: %s ended with exit code %d", n.chapter, command, code)
+	}
+	if !success && !strings.Contains(said.String(), "The ConfigMap \"aws-auth\" is invalid") {
+		return fmt.Errorf("chapter %d did not go as told: it was not the guard that refused", n.chapter)
+	}
+	for _, words := range says {
+		if !strings.Contains(said.String(), words) {
+			return fmt.Errorf("chapter %d did not go as told: kubectl does not say %q", n.chapter, words)
+		}
+	}
+	if len(says) == 0 && strings.Contains(said.String(), "Warning") {
+		return fmt.Errorf("chapter %d did not go as told: there is a warning", n.chapter)
+	}
+	return nil
+}

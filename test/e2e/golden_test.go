@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// golden compares what a user sees with testdata/golden/name.txt.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "golden", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (-update writes it)", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// addresses are what differs from run to run in kubectl's output.
+var addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+// told is a terminal's content after a command.
+func told(command string, a answer) string {
+	return fmt.Sprintf("$ kubectl %s\n%s[exit code %d]\n", command, addresses.ReplaceAllString(a.text, "127.0.0.1:PORT"), a.code)
+}
+
+// What kubectl prints of a denial, to the letter. Each file of testdata/in is an edit of base.
+func TestDenials(t *testing.T) {
+	inputs, err := filepath.Glob("testdata/in/*.yaml")
+	if err != nil || len(inputs) == 0 {
+		t.Fatalf("no inputs: %v", err)
+	}
+	for _, input := range inputs {
+		file := filepath.Base(input)
+		t.Run(file, func(t *testing.T) {
+			givenRoles(t, base)
+			cmd := cluster.Kubectl(t.Context(), "apply", "-f", file)
+			cmd.Dir = filepath.Dir(input)
+			got := show(t, "", cmd)
+			if got.code != 1 {
+				t.Errorf("exit code %d, want 1", got.code)
+			}
+			golden(t, strings.TrimSuffix(file, ".yaml"), told("apply -f "+file, got))
+			wantRoles(t, base)
+		})
+	}
+	t.Run("delete", func(t *testing.T) {
+		givenRoles(t, base)
+		golden(t, "delete", told("delete configmap aws-auth -n kube-system", kubectl(t, "", "delete", "configmap", "aws-auth", "-n", "kube-system")))
+	})
+	t.Run("delete-collection", func(t *testing.T) {
+		givenRoles(t, base)
+		const path = "/api/v1/namespaces/kube-system/configmaps"
+		golden(t, "delete-collection", told("delete --raw "+path, kubectl(t, "", "delete", "--raw", path)))
+	})
+}
