@@ -130,20 +130,34 @@ func (v *FleetView) nodeEntry(kind NodeKind, now time.Time) bool {
 		return false
 	}
 	for _, e := range v.Entries {
-		if e.ofNodes() && (kind == notNode || strings.HasPrefix(e.Type, strings.ToUpper(string(kind)))) {
+		if e.ofNodes() && (kind == notNode || slices.Contains(entryTypes[kind], e.Type)) {
 			return true
 		}
 	}
 	return false
 }
 
-// independent reports that no live node needs aws-auth: every one signs in by an access entry.
+// entryTypes are the types of access entry by which nodes of a kind sign in (Amazon EKS user guide, "Create access
+// entries"; EC2 is that of Auto Mode).
+var entryTypes = map[NodeKind][]string{
+	EC2Node:     {"EC2_LINUX", "EC2_WINDOWS", "EC2"},
+	WindowsNode: {"EC2_WINDOWS"},
+	FargateNode: {"FARGATE_LINUX"},
+	HybridNode:  {"HYBRID_LINUX"},
+}
+
+// independent reports that no live node needs aws-auth: every one signs in by an access entry, or may, if it is hybrid.
 func (v *FleetView) independent(now time.Time) bool {
 	if v.ignored() {
 		return true
 	}
-	if !v.nodesKnown(now) || !v.accessKnown(now) || v.Mode != BothModes || len(v.Unplaced) > 0 {
+	if !v.nodesKnown(now) || !v.accessKnown(now) || v.Mode != BothModes {
 		return false
+	}
+	for _, s := range v.Unplaced {
+		if s.Kind != HybridNode || !v.nodeEntry(HybridNode, now) {
+			return false // whether an access entry is for their role is not known
+		}
 	}
 	for role := range v.Nodes {
 		if _, ok := v.shadow(role, now); !ok {
@@ -185,7 +199,7 @@ func names(sets []NodeSet) []string {
 // fewNodes is how many nodes a message names.
 const fewNodes = 5
 
-// count puts sets into words: 12 live EC2 nodes (1 not ready): a, b, c, d, e and 7 more.
+// count puts sets into words: 12 live EC2 nodes (1 not ready).
 func count(sets []NodeSet) string {
 	kinds := map[string]int{}
 	var notReady, joining int
@@ -194,12 +208,11 @@ func count(sets []NodeSet) string {
 		notReady += s.NotReady
 		joining += s.Joining
 	}
-	all := names(sets)
 	var words []string
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		words = append(words, fmt.Sprintf("%d live %s", kinds[kind], kind))
 	}
-	text := list(words) + " node" + plural(len(all))
+	text := list(words) + " node" + plural(len(names(sets)))
 	var notes []string
 	if notReady > 0 {
 		notes = append(notes, fmt.Sprintf("%d not ready", notReady))
@@ -210,8 +223,14 @@ func count(sets []NodeSet) string {
 	if len(notes) > 0 {
 		text += " (" + strings.Join(notes, ", ") + ")"
 	}
+	return text
+}
+
+// which names the first few nodes: a, b, c, d, e and 7 more.
+func which(sets []NodeSet) string {
+	all := names(sets)
 	shown := all[:min(len(all), fewNodes)]
-	text += ": " + bare(strings.Join(shown, ", "))
+	text := bare(strings.Join(shown, ", "))
 	if more := len(all) - len(shown); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
@@ -225,8 +244,8 @@ func plural(n int) string {
 	return "s"
 }
 
-// uses is the verb that goes with sets: some nodes only may have the role.
-func uses(sets []NodeSet) string {
+// use is what nodes do with a role; of some it is known only that they may.
+func use(sets []NodeSet) string {
 	if !slices.ContainsFunc(sets, func(s NodeSet) bool { return !s.Maybe }) {
 		return "may use"
 	}

@@ -97,8 +97,8 @@ func (p *pass) otherWay(a *awsauth.Access, s NodeSet) bool {
 	if p.fleet.nodeEntry(s.Kind, p.now) {
 		return true
 	}
-	for _, ids := range a.Principals {
-		if serveAny(ids, s) {
+	for key, ids := range a.Principals {
+		if _, shadowed := p.fleet.shadow(key, p.now); !shadowed && serveAny(ids, s) {
 			return true
 		}
 	}
@@ -151,7 +151,7 @@ func (p *pass) emptied(gone []loss) bool {
 	f := Finding{Field: "data.mapRoles", DataKey: awsauth.MapRoles, subject: "mapRoles", Message: "mapRoles is gone, and with it " + list(roles),
 		Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role", Nodes: names(cut)}
 	if len(cut) > 0 {
-		f.Why = "so within minutes these turn NotReady: " + count(cut)
+		f.Why = "so within minutes " + count(cut) + " turn NotReady: " + which(cut)
 	}
 	p.report("AA502", f)
 	return true
@@ -163,7 +163,7 @@ func (p *pass) nodeRoleGone(l loss) {
 		Message: fmt.Sprintf("the node role %s is no longer mapped", q(l.was.Canonical)), Fix: "keep this entry:" + entryText(l.was), Nodes: names(l.cut)}
 	switch {
 	case len(l.cut) > 0:
-		f.Message += ", and " + count(l.cut) + " " + uses(l.cut) + " it"
+		f.Message += ", and " + count(l.cut) + " " + use(l.cut) + " it: " + which(l.cut)
 		f.Why = "so they turn NotReady within minutes" + p.uncovered()
 		f.Fix += ", or drain the nodes and terminate them first"
 	case l.fatal:
@@ -174,7 +174,7 @@ func (p *pass) nodeRoleGone(l loss) {
 		f.Why += ": every node with it turns NotReady within minutes"
 	case len(l.maybe) > 0:
 		f.Severity = Warning
-		f.Message += ", and " + count(l.maybe) + " may use it"
+		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
 		f.Why = "since nothing tells which role they have"
 		f.Fix = "make sure that they do not use the role any more, or keep the entry"
 	default:
@@ -215,7 +215,8 @@ func entryText(id awsauth.Identity) string {
 func (p *pass) nodeBroken(l loss) {
 	is := l.is[0]
 	said := func(f Finding) bool {
-		return f.Rule == "AA505" && f.entry == awsauth.Subject(is.Canonical) && !f.Preexisting && f.Severity == Error
+		return f.Rule == "AA505" && f.entry == awsauth.Subject(is.Canonical) && !f.Preexisting && f.Severity == Error &&
+			!slices.ContainsFunc(names(l.cut), func(n string) bool { return !slices.Contains(f.Nodes, n) })
 	}
 	if slices.ContainsFunc(p.stated, said) {
 		return
@@ -229,8 +230,12 @@ func (p *pass) nodeBroken(l loss) {
 		entry: awsauth.Subject(is.Canonical), subject: "node mapping", Nodes: names(l.cut),
 		Message: fmt.Sprintf("the node role %s is mapped as %s no longer", q(l.was.Canonical), n.username),
 		Why:     fmt.Sprintf("and %s nodes with it turn NotReady within minutes", kind), Fix: "write username: " + n.username}
-	if len(l.cut) > 0 {
-		f.Why = "and within minutes these turn NotReady: " + count(l.cut) + p.uncovered()
+	switch {
+	case len(l.cut) > 0:
+		f.Why = "so within minutes " + count(l.cut) + " turn NotReady: " + which(l.cut) + p.uncovered()
+	case len(l.maybe) > 0 && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)
 	}
 	if e.Username.Value == n.username || e.Username.Value == l.was.Username {
 		var missing []string

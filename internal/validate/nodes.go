@@ -146,7 +146,7 @@ func (p *pass) nodeMapping(e *awsauth.Entry) bool {
 		return false
 	}
 	if cut := p.unserved(e); len(cut) > 0 {
-		f.Why = "and " + count(cut) + " cannot sign in with it"
+		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
 		f.Nodes = names(cut)
 	}
 	p.report("AA505", f)
@@ -181,7 +181,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	n := cut[0].needs()
 	f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(e.Username.Value),
 		entry: awsauth.Subject(e.ARN.Value), subject: "live nodes", Nodes: names(cut),
-		Message: count(cut) + " " + uses(cut) + " this role, and cannot sign in by this mapping",
+		Message: count(cut) + " " + use(cut) + " this role and cannot sign in by this mapping: " + which(cut),
 		Why:     fmt.Sprintf("since %s nodes need another", cut[0].Kind),
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", n.username, strings.Join(n.groups, ", "))}
 	if len(cut) < len(p.fleet.Nodes[f.entry]) {
