@@ -169,7 +169,7 @@ func (a *account) authenticate(ctx context.Context) error {
 	if a.roleARN != "" { // AssumeRole is a call like the others, and has been counted as one
 		_, err := a.credentials.Retrieve(ctx)
 		if err != nil && ctx.Err() != nil {
-			return failed(validate.ReasonTimeout, "sts:AssumeRole on %s took too long", a.roleARN)
+			return failed(validate.ReasonTimeout, "AWS did not answer sts:AssumeRole on %s in time", a.roleARN)
 		}
 		return err
 	}
@@ -229,8 +229,11 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 		return none, gobreaker.ErrOpenState
 	}
 	if err := a.limiter.Wait(ctx); err != nil { // fails at once if the wait would outlast ctx
+		if ctx.Err() != nil {
+			return none, errNoTime
+		}
 		a.metrics.heldBack()
-		return none, failed(validate.ReasonThrottled, "more calls than the guard allows itself (%d a second); with iam:ListRoles and iam:ListUsers it needs fewer", callRate)
+		return none, errOwnPace
 	}
 	timeout := a.callTimeout()
 	if b == a.lists {
@@ -248,6 +251,21 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 		return none, err
 	}
 	return out.(T), nil
+}
+
+// Both say that it was the guard that did not ask.
+var (
+	errOwnPace error = failed(validate.ReasonThrottled, "the guard makes no more than %d calls a second; with iam:ListRoles and iam:ListUsers it needs fewer", callRate)
+	errNoTime  error = failed(validate.ReasonTimeout, "no time was left to ask AWS")
+)
+
+// inTime is how many names can be asked for one by one before ctx ends.
+func (a *account) inTime(ctx context.Context) int {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return callBurst
+	}
+	return int(max(0, a.limiter.Tokens()) + callRate*time.Until(end).Seconds())
 }
 
 // pause waits, unless ctx would end before or during the wait.

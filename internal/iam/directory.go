@@ -285,6 +285,7 @@ func found(q question, arn string) {
 // ask looks for principals in the cheapest way, and returns those that IAM says do not exist. again says that it is the
 // second look: what fails now does not take back what IAM has said.
 func (d *Directory) ask(ctx context.Context, s *setup, a *account, kind awsauth.Kind, questions []question, again bool) (absent []question) {
+	tooMany := errOwnPace
 	if len(questions) > fewNames {
 		list, err := d.list(ctx, a, questions[0].key, again)
 		switch {
@@ -309,7 +310,22 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, kind awsauth.
 				unverified(q, err)
 			}
 			return nil
+		case outage(err):
+			tooMany = err
 		}
+	}
+	if n := a.inTime(ctx); n < len(questions) {
+		if n == 0 && !outage(tooMany) {
+			tooMany = errNoTime
+		}
+		for _, q := range questions[n:] {
+			if again {
+				absent = append(absent, q)
+			} else {
+				unverified(q, tooMany)
+			}
+		}
+		questions = questions[:n]
 	}
 	errs := make([]error, len(questions))
 	var g errgroup.Group
@@ -378,6 +394,10 @@ func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (ma
 
 // share runs a question that others may be asking too, and waits for its answer no longer than ctx allows.
 func share[T any](ctx context.Context, d *Directory, name string, do func(context.Context) (T, error)) (T, error) {
+	var none T
+	if ctx.Err() != nil { // too late to begin
+		return none, errNoTime
+	}
 	answer := d.flights.DoChan(name, func() (any, error) {
 		ctx, cancel := d.detach(ctx)
 		defer cancel()
@@ -387,7 +407,6 @@ func share[T any](ctx context.Context, d *Directory, name string, do func(contex
 	case r := <-answer:
 		return r.Val.(T), r.Err
 	case <-ctx.Done():
-		var none T
 		return none, failed(validate.ReasonTimeout, "AWS did not answer in time")
 	}
 }

@@ -59,7 +59,13 @@ func outage(err error) bool {
 }
 
 // retryable reports the failures that may pass within a moment.
-func retryable(err error) bool { return outage(err) || reasonOf(err) == validate.ReasonThrottled }
+func retryable(err error) bool {
+	switch reasonOf(err) {
+	case validate.ReasonThrottled, validate.ReasonUnreachable, validate.ReasonTimeout:
+		return true
+	}
+	return false
+}
 
 // refusedCredentials are the codes of AWS that speak of who calls, not of what is called (IAM API reference, "Common
 // Error Types").
@@ -92,6 +98,8 @@ func classify(err error, who, api, on string) error {
 		return errMissing
 	case errors.Is(err, context.DeadlineExceeded):
 		return failed(validate.ReasonTimeout, "AWS did not answer %s in time", api)
+	case errors.As(err, &send):
+		return failed(validate.ReasonUnreachable, "no connection for %s: %s", api, cause(err))
 	case status == http.StatusTooManyRequests:
 		return failed(validate.ReasonThrottled, "AWS answered %s with HTTP 429", api)
 	case errors.As(err, &answer) && throttle.IsErrorThrottle(err).Bool():
@@ -104,8 +112,6 @@ func classify(err error, who, api, on string) error {
 		return failed(validate.ReasonDenied, "HTTP %d to %s, and not in AWS's words: does %s lack the permission, or does a proxy refuse?", status, api, who)
 	case errors.As(err, &answer) || errors.As(err, &garbled) || response != nil:
 		return failed(validate.ReasonMalformed, "the answer to %s (HTTP %d) is not AWS's: is there a proxy or a sign-in page in between?", api, status)
-	case errors.As(err, &send):
-		return failed(validate.ReasonUnreachable, "no connection for %s: %s", api, cause(err))
 	}
 	return failed(validate.ReasonUnreachable, "%s could not be sent: %s", api, cause(err))
 }

@@ -2,8 +2,11 @@ package iam_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -92,11 +95,12 @@ func serve(t testing.TB, s fake.Seed) (*fake.Server, string) {
 // newWorld is a world in which the guard knows already who it is, as it does a moment after its start.
 func newWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
 	t.Helper()
-	w := strangeWorld(t, accessKeyID, policyText, s)
+	w := strangeWorld(t, accessKeyID, "iam: {timeouts: {call: 20s, total: 40s}}", s)
 	w.directory.Identify(t.Context())
 	if _, ok := w.directory.Self(); !ok {
 		t.Fatal("the guard does not know who it is")
 	}
+	w.directory.Configure(parsePolicy(t, policyText))
 	w.aws.Forget()
 	return w
 }
@@ -198,3 +202,12 @@ func many(s *fake.Seed, count, total int) []string {
 }
 
 func latency(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }
+
+// TestMain lets many tests wait at the same time: most of them are about time that passes.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if set := flag.Lookup("test.parallel"); set.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", "8") // a sound number
+	}
+	os.Exit(m.Run())
+}

@@ -85,13 +85,13 @@ func askable(a awsauth.ARN) bool {
 func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	f := Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
 		Value: e.ARN.Value, entry: awsauth.Subject(e.ARN.Value), subject: "principal"}
+	real, _ := awsauth.ParseARN(answer.ARN)
+	if answer.Existence == Exists && real.Canonical() == a.Canonical() {
+		return
+	}
 	arn := q(e.ARN.Value)
 	switch answer.Existence {
 	case Exists:
-		real, err := awsauth.ParseARN(answer.ARN)
-		if err != nil || real.Canonical() == a.Canonical() {
-			return
-		}
 		f.Severity, f.Message = Warning, fmt.Sprintf("IAM writes %s as %s", arn, whole(real.Canonical()))
 		f.Why, f.Fix = "which EKS takes for the same", "write "+whole(real.Canonical())
 		p.report("AA301", f)

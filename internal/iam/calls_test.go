@@ -1,0 +1,249 @@
+package iam_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
+)
+
+// workday is IAM as it is on a working day: 40 ms away, and no more than 20 calls a second.
+var workday = fake.Faults{Latency: latency(40 * time.Millisecond), Rate: 20}
+
+// How many calls an edit costs.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	t.Run("one new role", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "", seed())
+		w.faults(workday)
+		all(t, validate.Exists, w.lookup(own+"role/ci"))
+		w.spent("GetRole", 1)
+		all(t, validate.Exists, w.lookup(own+"role/ci"))
+		w.spent("", 1)
+		if hits := w.metric("aws_auth_guard_iam_cache_hits_total", nil); hits != 1 {
+			t.Errorf("%v cache hits, want 1", hits)
+		}
+	})
+	t.Run("500 new roles of 1,500", func(t *testing.T) {
+		t.Parallel()
+		s := seed()
+		arns := many(&s, 500, 1500)
+		w := newWorld(t, "guard", "", s)
+		w.faults(workday)
+		all(t, validate.Exists, w.lookup(arns...))
+		w.spent("ListRoles", 2)
+		w.spent("", 2)
+		all(t, validate.Exists, w.lookup(arns...))
+		w.spent("", 2)
+	})
+	t.Run("500 new roles, 20 of them misspelt", func(t *testing.T) {
+		t.Parallel()
+		s := seed()
+		arns := many(&s, 480, 1500)
+		for i := range 20 {
+			arns = append(arns, fmt.Sprintf("%srole/bullk-%04d", own, i))
+		}
+		w := newWorld(t, "guard", "", s)
+		w.faults(workday)
+		answers := w.lookup(arns...)
+		all(t, validate.Exists, answers[:480])
+		all(t, validate.Missing, answers[480:])
+		for _, a := range answers[480:] {
+			if len(a.Suggestions) == 0 {
+				t.Errorf("no suggestion: %+v", a)
+			}
+		}
+		w.spent("ListRoles", 4) // the second look is a list too
+	})
+	t.Run("500 new roles without lists", func(t *testing.T) {
+		t.Parallel()
+		s := seed()
+		arns := many(&s, 500, 500)
+		w := newWorld(t, "no-lists", "iam: {timeouts: {total: 2s}}", s)
+		found := 0
+		for _, a := range w.lookup(arns...) {
+			switch {
+			case a.Existence == validate.Exists:
+				found++
+			case a.Existence != validate.Unverified || a.Reason != validate.ReasonThrottled && a.Reason != validate.ReasonTimeout:
+				t.Fatalf("%+v, want it to exist or not to be asked for", a)
+			}
+		}
+		if calls := w.aws.Count("GetRole"); found < 20 || calls > 45 { // a burst of 20, and 10 a second
+			t.Errorf("%d found with %d calls, want 20 at least with 45 at most", found, calls)
+		}
+	})
+	t.Run("50 edits at once that name the same new role", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "", seed())
+		w.faults(workday)
+		var g sync.WaitGroup
+		for range 50 {
+			g.Go(func() {
+				if got := w.lookup(own + "role/ci")[0]; got.Existence != validate.Exists {
+					t.Errorf("%+v, want it to exist", got)
+				}
+			})
+		}
+		g.Wait()
+		w.spent("", 1)
+	})
+	t.Run("50 edits at once that name the same misspelt role", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "", seed())
+		w.faults(workday)
+		var g sync.WaitGroup
+		for range 50 {
+			g.Go(func() {
+				if got := w.lookup(own + "role/deplyoer")[0]; got.Existence != validate.Missing {
+					t.Errorf("%+v, want it missing", got)
+				}
+			})
+		}
+		g.Wait()
+		if calls := w.aws.Count(""); calls > 8 { // two looks, a list and a user; the stragglers may cost as much again
+			t.Errorf("%d calls, want 8 at most", calls)
+		}
+	})
+	t.Run("500 roles of an account whose role may not be assumed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "accounts: [{id: '444455556666', roleARN: 'arn:aws:iam::444455556666:role/closed'}]", seed())
+		var arns []string
+		for i := range 500 {
+			arns = append(arns, fmt.Sprintf("%srole/bulk-%d", other, i))
+		}
+		for _, a := range w.lookup(arns...) {
+			if a.Reason != validate.ReasonForeign {
+				t.Fatalf("%+v, want it foreign", a)
+			}
+		}
+		w.spent("", 1)
+	})
+}
+
+func (w *world) spent(api string, want int) {
+	w.t.Helper()
+	if got := w.aws.Count(api); got != want {
+		w.t.Errorf("%d calls %s, want %d: %v", got, api, want, w.aws.Calls())
+	}
+}
+
+func all(t *testing.T, want validate.Existence, answers []validate.Principal) {
+	t.Helper()
+	for i, a := range answers {
+		if a.Existence != want {
+			t.Fatalf("answer %d: %+v, want existence %d", i, a, want)
+		}
+	}
+}
+
+// IAM is eventually consistent: what was made a moment ago is found all the same.
+func TestEventualConsistency(t *testing.T) {
+	t.Parallel()
+	t.Run("made just before the edit", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "", seed())
+		w.faults(fake.Faults{Consistency: latency(400 * time.Millisecond)})
+		w.createRole("fresh")
+		all(t, validate.Exists, w.lookup(own+"role/fresh"))
+		w.spent("GetRole", 2)
+	})
+	t.Run("made after the refusal", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "", seed())
+		all(t, validate.Missing, w.lookup(own+"role/fresh"))
+		w.aws.Forget()
+		all(t, validate.Missing, w.lookup(own+"role/fresh"))
+		w.spent("", 0) // the requests of one kubectl command share one answer
+		w.createRole("fresh")
+		time.Sleep(iam.MissingFor) // no condition to poll for: the answer has to be forgotten
+		all(t, validate.Exists, w.lookup(own+"role/fresh"))
+	})
+	t.Run("still unknown at the second look", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "iam: {timeouts: {total: 2s}}", seed())
+		w.faults(fake.Faults{Consistency: latency(time.Minute)})
+		w.createRole("fresh")
+		all(t, validate.Missing, w.lookup(own+"role/fresh"))
+	})
+}
+
+// While IAM hangs, every answer comes in time, and after the first it comes at once.
+func TestHang(t *testing.T) {
+	t.Parallel()
+	for name, arns := range map[string][]string{
+		"a role":          {own + "role/ci"},
+		"a user":          {own + "user/people/alice"},
+		"another account": {other + "role/auditor"},
+		"many roles":      func() []string { s := seed(); return many(&s, 50, 50) }(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "guard", reading+"iam: {timeouts: {call: 300ms, total: 3s}}", seed())
+			w.faults(fake.Faults{Answer: fake.Hang})
+			for {
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+				started := time.Now()
+				for _, a := range w.lookupWithin(ctx, arns...) {
+					if a.Existence != validate.Unverified || a.Reason != validate.ReasonTimeout {
+						t.Errorf("%+v, want a timeout", a)
+					}
+				}
+				took, late := time.Since(started), ctx.Err()
+				cancel()
+				if late != nil {
+					t.Fatalf("answered after %s, too late", took)
+				}
+				if w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "names"}) > 0 && took < 250*time.Millisecond {
+					break // open, and no longer waited for
+				}
+				if t.Failed() {
+					return
+				}
+			}
+			calls := w.aws.Count("")
+			w.lookup(arns...)
+			w.spent("", calls)
+		})
+	}
+}
+
+// A deadline that is shorter than all of the guard's own limits is kept.
+func TestDeadline(t *testing.T) {
+	w := newWorld(t, "guard", "", seed())
+	w.faults(fake.Faults{Latency: latency(time.Minute)})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	answers := w.lookupWithin(ctx, own+"role/ci", own+"user/people/alice")
+	if ctx.Err() != nil {
+		t.Fatal("answered after the deadline")
+	}
+	for _, a := range answers {
+		if a.Existence != validate.Unverified || a.Reason != validate.ReasonTimeout {
+			t.Errorf("%+v, want a timeout", a)
+		}
+	}
+}
+
+// A throttle that passes is waited for.
+func TestThrottledOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "guard", "", seed())
+	w.faults(fake.Faults{Answer: fake.Throttling})
+	go func() {
+		for w.aws.Count("GetRole") == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		_ = w.aws.SetFaults(fake.Faults{}) // no faults are sound faults
+	}()
+	all(t, validate.Exists, w.lookup(own+"role/ci"))
+	if w.metric("aws_auth_guard_iam_throttled_total", nil) == 0 {
+		t.Error("not counted as throttled")
+	}
+}
