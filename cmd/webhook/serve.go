@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -25,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -36,6 +38,9 @@ type options struct {
 	certDir        string
 	policy         string
 	iam            string
+	fleet          string
+	clusterName    string
+	region         string
 	bindAddress    string
 	healthAddress  string
 	metricsAddress string
@@ -60,6 +65,9 @@ func command() *cobra.Command {
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
 	f.StringVar(&o.policy, "policy", "", "policy file; none: the built-in policy, which approves nothing")
 	f.StringVar(&o.iam, "iam", "off", "ask IAM whether principals exist: off or aws")
+	f.StringVar(&o.fleet, "fleet", "off", "find out which IAM roles the live nodes use: on or off")
+	f.StringVar(&o.clusterName, "cluster-name", "", "name of the EKS cluster, for --fleet on; empty: the nodes and their instances tell")
+	f.StringVar(&o.region, "region", "", "AWS region of the cluster, for --fleet on; empty: the environment or the nodes tell")
 	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
 	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
 	f.StringVar(&o.metricsAddress, "metrics-address", "0", "where /metrics is served; 0: nowhere")
@@ -79,6 +87,19 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		}
 		guard.directory = directory
 	}
+	var cluster *rest.Config
+	if !o.standalone {
+		var err error
+		if cluster, err = ctrl.GetConfig(); err != nil {
+			return fmt.Errorf("no cluster: %w (use --standalone to run without one)", err)
+		}
+	}
+	if o.fleet == "on" {
+		var err error
+		if guard.fleet, err = o.newFleet(ctx, log, cluster, guard.who); err != nil {
+			return fmt.Errorf("--fleet on: %w", err)
+		}
+	}
 	store, err := guard.open(o.policy)
 	if err != nil {
 		return err
@@ -95,12 +116,32 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 	if o.standalone {
 		return o.serveStandalone(ctx, log, server, guard.background(store))
 	}
-	return o.serveInCluster(ctx, server, guard.background(store))
+	return o.serveInCluster(ctx, cluster, server, guard.background(store))
+}
+
+// newFleet watches the nodes of a cluster and asks AWS about them, once it runs.
+func (o *options) newFleet(ctx context.Context, log logr.Logger, cluster *rest.Config, who func() string) (*fleet.Fleet, error) {
+	aws, err := iam.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := fleet.Nodes(cluster)
+	if err != nil {
+		return nil, err
+	}
+	return fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.clusterName, Region: o.region, Who: who,
+		Log: log.WithName("fleet"), Metrics: fleet.NewMetrics(metrics.Registry)}), nil
 }
 
 func (o *options) check() error {
 	if o.iam != "off" && o.iam != "aws" {
 		return fmt.Errorf("--iam %q is not known, want off or aws", o.iam)
+	}
+	if o.fleet != "on" && o.fleet != "off" {
+		return fmt.Errorf("--fleet %q is not known, want on or off", o.fleet)
+	}
+	if o.fleet == "on" && o.standalone {
+		return errors.New("--fleet on needs a cluster, want --fleet off with --standalone")
 	}
 	for _, name := range []string{"tls.crt", "tls.key"} {
 		if _, err := os.Stat(filepath.Join(o.certDir, name)); err != nil {
@@ -125,6 +166,7 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
 	directory *iam.Directory // nil: IAM is not asked
+	fleet     *fleet.Fleet   // nil: nobody looks at the nodes
 	log       logr.Logger
 }
 
@@ -147,6 +189,9 @@ func (g *guard) apply(p *policy.Policy) error {
 	if g.directory != nil {
 		ports.Principals = g.directory
 	}
+	if g.fleet != nil {
+		ports.Fleet = g.fleet
+	}
 	v, err := validate.New(p, validate.WithPorts(ports))
 	if err != nil {
 		return err
@@ -158,6 +203,16 @@ func (g *guard) apply(p *policy.Policy) error {
 	return nil
 }
 
+// who names the guard's identity at AWS, as far as it is known.
+func (g *guard) who() string {
+	if g.directory != nil {
+		if self, ok := g.directory.Self(); ok && self.ARN != "" {
+			return self.ARN
+		}
+	}
+	return "the guard"
+}
+
 // background is what runs beside the server until ctx ends: the watch over the policy file, and finding out who the guard
 // is at AWS. Neither is waited for: a guard that AWS does not know is ready all the same.
 func (g *guard) background(store *policy.Store) (tasks []func(context.Context) error) {
@@ -166,6 +221,9 @@ func (g *guard) background(store *policy.Store) (tasks []func(context.Context) e
 	}
 	if g.directory != nil {
 		tasks = append(tasks, g.directory.Run)
+	}
+	if g.fleet != nil {
+		tasks = append(tasks, g.fleet.Run)
 	}
 	return tasks
 }
@@ -197,12 +255,8 @@ func (o *options) serveStandalone(ctx context.Context, log logr.Logger, server w
 }
 
 // serveInCluster runs the webhook under a manager, which serves health and metrics as controller-runtime does.
-func (o *options) serveInCluster(ctx context.Context, server webhook.Server, background []func(context.Context) error) error {
-	config, err := ctrl.GetConfig()
-	if err != nil {
-		return fmt.Errorf("no cluster: %w (use --standalone to run without one)", err)
-	}
-	mgr, err := ctrl.NewManager(config, manager.Options{WebhookServer: server, HealthProbeBindAddress: o.healthAddress,
+func (o *options) serveInCluster(ctx context.Context, cluster *rest.Config, server webhook.Server, background []func(context.Context) error) error {
+	mgr, err := ctrl.NewManager(cluster, manager.Options{WebhookServer: server, HealthProbeBindAddress: o.healthAddress,
 		Metrics: metricsserver.Options{BindAddress: o.metricsAddress}})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -183,6 +184,13 @@ func watchNodes(ctx context.Context, client corev1client.NodesGetter, s *nodeSto
 		},
 	}
 	cache.NewReflectorWithOptions(lw, &corev1.Node{}, s, cache.ReflectorOptions{Name: "fleet"}).RunWithContext(ctx)
+}
+
+// Nodes reads the nodes of a cluster, in the compact encoding: a large cluster's list is tens of megabytes of JSON.
+func Nodes(cluster *rest.Config) (corev1client.NodesGetter, error) {
+	cluster = rest.CopyConfig(cluster)
+	cluster.ContentType, cluster.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+	return corev1client.NewForConfig(cluster)
 }
 
 // nodePage is how many Node objects are read at once where they are only listed.

@@ -1,11 +1,26 @@
 package iam
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 )
+
+// Config is how AWS is asked, with the credentials that every AWS tool finds. It makes no call, and fails only if the
+// configuration itself is unsound.
+func Config(ctx context.Context) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithAppID("aws-auth-guard"),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(httpTimeout)))
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("the AWS configuration is no good: %w", err)
+	}
+	return cfg, nil
+}
 
 // Explain says in one line for the operator why a call to AWS found nothing out. who makes the call, api is its name as IAM
 // policies spell it (ec2:DescribeInstances), on what it asks about.
