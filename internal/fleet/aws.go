@@ -18,9 +18,9 @@ import (
 const (
 	// callTimeout bounds one call with the SDK's own retries.
 	callTimeout = 20 * time.Second
-	// callRate and callBurst are what each service is asked at most, in calls a second: a quarter of the rate at which EC2
+	// callRate and callBurst are what each service is asked at most, in calls a second: half of the rate at which EC2
 	// refills its bucket for DescribeInstances (Amazon EC2 API reference, "Request throttling").
-	callRate, callBurst = 5, 5
+	callRate, callBurst = 10, 10
 )
 
 // problem is a question to AWS without an answer, in one line for the operator.

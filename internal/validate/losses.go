@@ -27,7 +27,7 @@ func checkNodesLost(p *pass) {
 	var gone []loss
 	denied := false
 	for _, l := range p.losses() {
-		l.fatal = len(l.cut) > 0 || len(after) == 0 && !p.fleet.nodesKnown(p.now)
+		l.fatal = len(l.cut) > 0 || len(after) == 0 && (!p.fleet.nodesKnown(p.now) || slices.ContainsFunc(l.maybe, traceable))
 		denied = denied || l.fatal
 		if len(l.is) > 0 {
 			p.nodeBroken(l)
@@ -54,6 +54,9 @@ type loss struct {
 	maybe []NodeSet          // live nodes of which it is not known whether they have this role
 	fatal bool               // the edit must not get in
 }
+
+// traceable reports that the role of such nodes can be found out, so that not to know it is a gap and not their nature.
+func traceable(s NodeSet) bool { return s.Kind != HybridNode }
 
 // losses are the roles by which nodes signed in, or may have, and cannot any more. A role that no live node uses is none.
 func (p *pass) losses() []loss {
@@ -166,6 +169,9 @@ func (p *pass) nodeRoleGone(l loss) {
 		f.Message += ", and " + count(l.cut) + " " + use(l.cut) + " it: " + which(l.cut)
 		f.Why = "so they turn NotReady within minutes" + p.uncovered()
 		f.Fix += ", or drain the nodes and terminate them first"
+	case l.fatal && len(l.maybe) > 0:
+		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
+		f.Why = "and it is the last by which nodes can sign in" + p.untraced()
 	case l.fatal:
 		f.Why = "and it is the last by which nodes can sign in"
 		if p.fleet != nil {
@@ -175,7 +181,7 @@ func (p *pass) nodeRoleGone(l loss) {
 	case len(l.maybe) > 0:
 		f.Severity = Warning
 		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
-		f.Why = "since nothing tells which role they have"
+		f.Why = "since nothing tells which role they have" + p.untraced()
 		f.Fix = "make sure that they do not use the role any more, or keep the entry"
 	default:
 		f.Severity = Warning
@@ -192,6 +198,14 @@ func (p *pass) blind() string {
 		s += " (" + why + ")"
 	}
 	return s
+}
+
+// untraced says what is in the way of finding out the roles of nodes.
+func (p *pass) untraced() string {
+	if p.fleet == nil || p.fleet.NodesKnown.Problem == "" {
+		return ""
+	}
+	return " (" + p.fleet.NodesKnown.Problem + ")"
 }
 
 // uncovered says that an access entry might save the nodes, where the guard cannot tell.
@@ -233,7 +247,7 @@ func (p *pass) nodeBroken(l loss) {
 	switch {
 	case len(l.cut) > 0:
 		f.Why = "so within minutes " + count(l.cut) + " turn NotReady: " + which(l.cut) + p.uncovered()
-	case len(l.maybe) > 0 && p.fleet.nodesKnown(p.now):
+	case len(l.maybe) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
 		f.Severity = Warning
 		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)
 	}
