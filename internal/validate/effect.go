@@ -25,7 +25,7 @@ func checkEffect(p *pass) {
 			Why: "so EKS does not look at aws-auth, and this edit has no effect", Fix: "use access entries (`aws eks create-access-entry`)"})
 		return
 	}
-	if p.op == Delete {
+	if p.op == Delete || p.fleet == nil || len(p.fleet.Entries) == 0 {
 		return
 	}
 	for _, c := range awsauth.Diff(p.table(p.old), p.table(p.new)) {

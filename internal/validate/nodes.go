@@ -159,16 +159,16 @@ func (p *pass) unserved(e *awsauth.Entry) []NodeSet {
 	if p.fleet == nil || p.fleet.ignored() {
 		return nil
 	}
-	a, err := awsauth.ParseARN(e.ARN.Value)
-	if err != nil || a.Kind != awsauth.KindRole || !a.Matchable() {
-		return nil // another rule says so
+	role := awsauth.Key(e.ARN.Value) // an ARN with a path finds nothing here: another rule says so
+	sets := p.fleet.Nodes[role]
+	if len(sets) == 0 {
+		return nil
 	}
-	role := awsauth.Subject(e.ARN.Value)
 	if _, shadowed := p.fleet.shadow(role, p.now); shadowed {
 		return nil
 	}
 	id := e.Identity()
-	return setsBy(p.fleet.Nodes[role], func(s NodeSet) bool { return !signsIn(id, s) })
+	return setsBy(sets, func(s NodeSet) bool { return !signsIn(id, s) })
 }
 
 // liveMapping holds an entry against the nodes that really have its role. An entry that serves some of them is better
