@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 CONTROL_PLANE := etcd kube-apiserver kubectl
 FUZZTIME ?= 30s
 BENCH ?= .
+IMAGE ?= example.test/aws-auth-guard:dev
+PLATFORMS ?= amd64 arm64
 
 # A recipe that begins with this has the control plane's programs in KUBEBUILDER_ASSETS, built if need be.
 with-control-plane := KUBEBUILDER_ASSETS="$$(test/cluster/build.sh $(CONTROL_PLANE))" && export KUBEBUILDER_ASSETS
@@ -23,7 +25,7 @@ demo: ## a real API server with the guard in front of it, and a short story (CI=
 test: ## all tests, end to end on a real API server
 	@$(with-control-plane) && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
-	go test ./...
+	go test ./... && go test -C test/tools ./...
 
 .PHONY: race
 race: ## the tests of the packages under the race detector (needs a C compiler)
@@ -53,6 +55,22 @@ generate: ## what is generated from code and comments
 build: ## the webhook and the kubectl plugin, into bin/
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 	@ls bin/*
+
+.PHONY: image
+image: ## the webhook as an image for PLATFORMS, bin/aws-auth-guard.tar
+	@for arch in $(PLATFORMS); do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -ldflags '-s -w' -o bin/linux-$$arch/webhook ./cmd/webhook; \
+	done
+	@go run -C test/tools ./image -name $(IMAGE) -o $(CURDIR)/bin/aws-auth-guard.tar \
+		$(foreach arch,$(PLATFORMS),linux/$(arch)=$(CURDIR)/bin/linux-$(arch)/webhook)
+
+# For another cluster: CLUSTER=name. Commands run inside by test/cluster/in.sh.
+.PHONY: cluster-up cluster-down
+cluster-up: PLATFORMS = $(shell go env GOARCH)
+cluster-up: image ## a cluster with a node, and the image on it (Linux, root)
+	@test/cluster/up.sh bin/aws-auth-guard.tar
+cluster-down: ## ends it
+	@test/cluster/down.sh
 
 .PHONY: clean
 clean: ## removes bin/

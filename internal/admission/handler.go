@@ -42,8 +42,8 @@ type Handler struct {
 }
 
 // Webhook wraps h in controller-runtime's server side: body limit, decoding, panic recovery.
-func Webhook(h *Handler) *admission.Webhook {
-	return &admission.Webhook{Handler: h, WithContextFunc: withBudget}
+func Webhook(h *Handler) http.Handler {
+	return largeReviews{&admission.Webhook{Handler: h, WithContextFunc: withBudget}}
 }
 
 type budgetKey struct{}

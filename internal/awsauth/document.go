@@ -119,7 +119,7 @@ const (
 	Disagreement                 // two parsers read it differently; Got: what EKS reads
 	NotAList                     // the whole value; Got: what it is
 	NotAMapping                  // an item; Got
-	NotAListOfGroups             // groups; Got; Want: the list to write
+	NotAListOfGroups             // groups; Value, Got
 	NotText                      // a field or a group that is a list or mapping; Got; Want: the text to write, if it can be told
 	UnknownField                 // Value: the key; Want: the known key that was meant, or ""
 	WrongCaseField               // Value: the key; Want: the key

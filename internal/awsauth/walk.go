@@ -384,9 +384,6 @@ func (it *item) groups() []Text {
 	if n.Kind != sequenceNode {
 		pr := it.problem(v, NotAListOfGroups, "groups")
 		pr.Value, pr.Got = firstWords(n), shape(n)
-		if n.Kind == scalarNode && n.Value != "" {
-			pr.Want = groupList(n.Value)
-		}
 		it.report(pr)
 		return nil
 	}
@@ -423,12 +420,6 @@ func (it *item) groups() []Text {
 		}
 	}
 	return groups
-}
-
-// groupList is the YAML list for groups that were written as one string.
-func groupList(s string) string {
-	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
-	return "groups: [" + strings.Join(parts, ", ") + "]"
 }
 
 func (it *item) sso() *SSO {

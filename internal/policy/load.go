@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // maxSize bounds the file: a ConfigMap holds 1 MiB at most.
 const maxSize = 1 << 20
 
-// file is the format on disk. yaml/v4 decodes it, since it refuses unknown fields with their line.
+// file is the format on disk; shape.go checks a text against it before it is decoded.
 type file struct {
 	APIVersion string            `yaml:"apiVersion"`
 	Kind       string            `yaml:"kind"`
@@ -85,11 +86,6 @@ func (r *fileRequired) UnmarshalYAML(n *yaml.Node) error {
 		r.ARN = n.Value
 		return nil
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if k := n.Content[i]; !slices.Contains([]string{"arn", "username", "groups"}, k.Value) {
-			return fmt.Errorf("line %d: unknown field %q, want arn, username or groups", k.Line, k.Value)
-		}
-	}
 	type plain fileRequired
 	return n.Load((*plain)(r))
 }
@@ -130,25 +126,28 @@ func Parse(data []byte) (*Policy, error) {
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("the file is larger than %d bytes", maxSize)
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		return nil, plainError(err)
-	}
-	var f file
-	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithKnownFields(), yaml.WithUniqueKeys())
+	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithUniqueKeys())
 	if err != nil {
 		return nil, plainError(err)
 	}
-	if err := loader.Load(&f); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("the file is empty: want apiVersion: %s and kind: %s", APIVersion, Kind)
-		}
+	var doc yaml.Node
+	switch err := loader.Load(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("the file is empty: want apiVersion: %s and kind: %s", APIVersion, Kind)
+	case err != nil:
 		return nil, plainError(err)
 	}
 	if err := loader.Load(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the file holds more than one YAML document")
 	}
-	c := &checker{root: &root}
+	c := &checker{root: &doc}
+	var f file
+	if c.shape(nil, doc.Content[0], reflect.TypeFor[file]()); c.undecodable {
+		return nil, errors.Join(c.errs...)
+	}
+	if err := doc.Load(&f); err != nil {
+		return nil, plainError(err)
+	}
 	p := c.policy(&f)
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
@@ -171,20 +170,17 @@ func plainError(err error) error {
 		if strings.HasPrefix(one.Message, "line ") {
 			return errors.New(one.Message)
 		}
-		return fmt.Errorf("line %d: %s", max(one.Mark.Line, 1), goTypes.Replace(one.Message))
+		return fmt.Errorf("line %d: %s", max(one.Mark.Line, 1), one.Message)
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 }
-
-// goTypes says decoding errors in the reader's words.
-var goTypes = strings.NewReplacer(" in type policy.fileApproval", " in an approval",
-	" in type policy.fileAccount", " in an account", " in type policy.file", " in the policy", " in type struct", " here", " into string", " into text", " into []string", " into a list of texts",
-	"cannot construct ", "cannot read ", "!!str", "text", "!!seq", "a list", "!!map", "a mapping", "!!int", "a number", "!!bool", "a boolean")
 
 // checker turns the file into a Policy and collects what is wrong with it.
 type checker struct {
 	root *yaml.Node
 	errs []error
+	// undecodable is set if a value is of the wrong kind, so that nothing more can be said of the file.
+	undecodable bool
 }
 
 // line finds the line of a path in the file: the nearest parent's where the path itself is not there.
@@ -228,6 +224,9 @@ func (c *checker) fail(steps []any, format string, args ...any) {
 			at.WriteByte('.')
 		}
 		fmt.Fprint(&at, s)
+	}
+	if len(steps) == 0 {
+		at.WriteString("the policy")
 	}
 	c.errs = append(c.errs, fmt.Errorf("line %d: %s: %s", c.line(steps...), at.String(), fmt.Sprintf(format, args...)))
 }

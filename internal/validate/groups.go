@@ -72,17 +72,34 @@ func suspicious(g string) (message, why, fix string) {
 	case strings.IndexFunc(g, unicode.IsSpace) >= 0:
 		return q(g) + " has spaces in it", "and nothing is bound to such a group", "write one group a line, without spaces"
 	}
-	if parts := strings.FieldsFunc(g, func(r rune) bool { return r == ',' || r == ';' }); len(parts) > 1 {
+	if parts := strings.FieldsFunc(g, separator); len(parts) > 1 {
 		for _, part := range parts {
 			if near, _ := nearGroup(part); near != "" {
-				return q(g) + " is one group to EKS", "and nothing is bound to it", "write groups: [" + bare(strings.Join(parts, ", ")) + "]"
+				return q(g) + " is one group to EKS", "and nothing is bound to it", "write groups: [" + bare(groupList(g)) + "]"
 			}
 		}
 	}
 	if near, exact := nearGroup(g); near != "" && !exact {
-		return q(g) + " is not " + near, "and Kubernetes compares groups to the letter, so it gives nothing", "write " + near
+		fix = "write " + near
+		if near == policy.Masters {
+			fix += ", which needs an approval in the policy"
+		}
+		return q(g) + " is not " + near, "and Kubernetes compares groups to the letter, so it gives nothing", fix
 	}
 	return "", "", ""
+}
+
+func separator(r rune) bool { return r == ',' || r == ';' || r == ' ' }
+
+// groupList is what was meant by several groups in one text, for a YAML list.
+func groupList(s string) string {
+	parts := strings.FieldsFunc(s, separator)
+	for i, part := range parts {
+		if near, _ := nearGroup(part); near != "" {
+			parts[i] = near
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // nearGroup finds the well-known group that g is or was meant to be.

@@ -157,8 +157,8 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 			Fix: "write - " + awsauth.ARNField(pr.DataKey) + ": ARN with username and groups below it, or remove the item"}
 	case awsauth.NotAListOfGroups:
 		f = Finding{Message: "groups is " + pr.Got + ", not a list", Why: "and EKS gives the entry no groups at all", Fix: `write every group on a line of its own after "- ", or groups: [] if none are meant`}
-		if pr.Want != "" {
-			f.Fix = "write " + bare(pr.Want)
+		if groups := groupList(pr.Value); pr.Got == "text" && groups != "" {
+			f.Fix = "write groups: [" + bare(groups) + "]"
 		}
 		return "AA104", f
 	case awsauth.NotText:

@@ -31,7 +31,7 @@ fi
 command -v go >/dev/null || die "go is not in PATH; Go 1.26 or later is needed"
 cd "$here"
 export GOWORK=off
-key=$({ go env GOVERSION GOOS GOARCH && cat build.sh go.mod go.sum helm/go.* node/go.*; } | git hash-object --stdin)
+key=$({ go env GOVERSION GOOS GOARCH && cat build.sh go.mod go.sum helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
 dir=${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/programs-${key:0:16}
 if holds "$dir" "$@"; then
   echo "$dir"
@@ -79,8 +79,8 @@ compile() {
     sleep 1
     if [ $((SECONDS - start)) -ge $next ]; then
       next=$((next + 15))
-      # go build -v names a package when it is compiled; what an earlier build left in Go's own cache is never named.
-      say "  $label: $((SECONDS - start)) s, $(grep -c '^[a-z0-9][^: ]*$' "$log" || true) packages compiled, of at most $((total))"
+      # go build -v names a package when it compiles it, and does not name what it has in its cache.
+      say "  $label: $((SECONDS - start)) s, $(grep -c '^[a-z0-9][^: ]*$' "$log" || true) of at most $((total)) packages compiled; the linking comes after"
     fi
   done
   wait "$job" || {
@@ -112,12 +112,13 @@ for name in "${missing[@]}"; do
   cni/host-local) plugins+=("github.com/containernetworking/plugins/plugins/ipam/${name#cni/}") ;;
   cni/bridge | cni/loopback) plugins+=("github.com/containernetworking/plugins/plugins/main/${name#cni/}") ;;
   etcd | runc) minutes=$((minutes + 1)) ;;
+  pause) ;;
   helm) minutes=$((minutes + 3)) ;;
   *) die "unknown program \"$name\"" ;;
   esac
 done
 
-say "building ${missing[*]} from their Go modules: about $((minutes > 0 ? minutes : 1)) min on two cores, once"
+say "building ${missing[*]} from Go modules: about $((minutes > 0 ? minutes : 1)) min on two cores, once"
 export CGO_ENABLED=0
 for name in "${missing[@]}"; do
   case $name in
@@ -129,6 +130,10 @@ for name in "${missing[@]}"; do
   helm)
     version=$(cd helm && go list -m -f '{{.Version}}' helm.sh/helm/v4)
     compile helm helm -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$version" -- helm.sh/helm/v4/cmd/helm
+    keep .
+    ;;
+  pause)
+    compile pause . -ldflags "-s -w" -- ./pause
     keep .
     ;;
   runc)

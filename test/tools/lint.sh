@@ -12,11 +12,11 @@ formatted() {
   [ -z "$bad" ] || { echo "not formatted (make fmt mends it):"; echo "$bad"; return 1; }
 }
 
-vet() { go vet ./...; }
+vet() { go vet ./... && go vet -C test/tools ./... && go vet -C test/cluster ./...; }
 
 # staticcheck alone, and not a collection of linters: it has next to no false alarms, so every finding of it is mended and
 # none is silenced.
-static() { go tool -modfile=test/tools/go.mod staticcheck ./...; }
+static() { go tool -modfile=test/tools/go.mod staticcheck ./... && (cd test/tools && go tool staticcheck ./...); }
 
 shell() {
   if ! command -v shellcheck >/dev/null; then

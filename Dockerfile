@@ -1,0 +1,13 @@
+# The guard's image. `make image` makes the same without a container engine.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG TARGETOS TARGETARCH
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags '-s -w' -o /webhook ./cmd/webhook
+
+FROM scratch
+COPY --from=build /webhook /webhook
+USER 65532:65532
+ENTRYPOINT ["/webhook"]

@@ -1,0 +1,263 @@
+package policy_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+)
+
+const header = "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" // two lines: what follows begins on line 3
+
+// everything is a file with every field.
+const everything = `
+mode: audit
+partition: aws-us-gov
+rules:
+  AA106: error
+  unknown-data-key: off
+  AA203: warn
+  AA204: warning
+privileged:
+  groups: [platform-admins]
+  fromRBAC: false
+  approvals:
+  - arn: arn:aws:iam::111122223333:role/admin
+    groups: [system:masters]
+    usernames: [admin]
+    reason: the platform team
+    approvedBy: security review
+    expires: 2027-06-30
+  - pattern: arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*
+    groups: [system:masters]
+    expires: 2027-06-30T12:00:00+02:00
+accounts:
+- id: "444455556666"
+  roleARN: arn:aws:iam::444455556666:role/aws-auth-guard
+- id: "111122223333"
+  trust: unchecked
+  mapAccounts: true
+required:
+- arn:aws:iam::111122223333:role/nodes
+- arn: arn:aws:iam::111122223333:user/team/alice
+  username: alice
+  groups: [viewers]
+exempt:
+  usernames: [eks:node-manager]
+breakGlass:
+  groups: [aws-auth-break-glass]
+iam:
+  onUnverified: warn
+  region: eu-west-1
+  timeouts:
+    call: 2s
+    total: 1m30s
+waivers:
+- rule: AA203
+  subject: arn:aws:iam::111122223333:role/legacy
+  reason: goes with the migration
+  expires: 2027-01-31
+preexisting: deny
+`
+
+func TestEveryField(t *testing.T) {
+	got, err := policy.Parse([]byte(header + everything))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &policy.Policy{
+		Mode: policy.Audit, Partition: "aws-us-gov",
+		Rules: []policy.RuleSeverity{{Rule: "AA106", Severity: policy.Error, Line: 7}, {Rule: "AA203", Severity: policy.Warning, Line: 9},
+			{Rule: "AA204", Severity: policy.Warning, Line: 10}, {Rule: "unknown-data-key", Severity: policy.Off, Line: 8}},
+		Privileged: policy.Privileged{Groups: []string{"platform-admins"}, Approvals: []policy.Approval{
+			{ARN: "arn:aws:iam::111122223333:role/admin", Groups: []string{"system:masters"}, Usernames: []string{"admin"}, Reason: "the platform team",
+				ApprovedBy: "security review", Expires: time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), Line: 15},
+			{ARN: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", Groups: []string{"system:masters"},
+				Expires: time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC), Line: 21},
+		}},
+		Accounts: []policy.Account{{ID: "444455556666", RoleARN: "arn:aws:iam::444455556666:role/aws-auth-guard"},
+			{ID: "111122223333", Unchecked: true, MapAccounts: true}},
+		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 31},
+			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 32}},
+		ExemptUsernames: []string{"eks:node-manager"}, BreakGlassGroups: []string{"aws-auth-break-glass"},
+		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 90 * time.Second},
+		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Reason: "goes with the migration",
+			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 46}},
+		DenyPreexisting: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	for name, text := range map[string]string{"nothing but the header": "", "empty fields": "mode:\nrules:\nprivileged:\naccounts: []\nexempt:\nwaivers: []\n"} {
+		t.Run(name, func(t *testing.T) {
+			got, err := policy.Parse([]byte(header + text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(policy.Default(), got); diff != "" {
+				t.Errorf("want the default policy (-want +got):\n%s", diff)
+			}
+		})
+	}
+	none, err := policy.Parse([]byte(header + "exempt: {}\n"))
+	if err != nil || len(none.ExemptUsernames) > 0 {
+		t.Errorf("exempt: {} exempts nobody, got %q, %v", none.ExemptUsernames, err)
+	}
+}
+
+// TestDocumentedFile: the file in docs/policy.md, which has every field, is one that can be loaded.
+func TestDocumentedFile(t *testing.T) {
+	page, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, ok := strings.Cut(text, "```")
+	if !ok {
+		t.Fatal("no example in docs/policy.md")
+	}
+	if _, err := policy.Parse([]byte(text)); err != nil {
+		t.Error(err)
+	}
+	for _, field := range []string{"mode", "partition", "rules", "privileged", "groups", "approvals", "arn", "pattern", "reason", "approvedBy", "expires", "accounts",
+		"roleARN", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting"} {
+		if !strings.Contains(text, field+":") {
+			t.Errorf("the example says nothing of %s", field)
+		}
+	}
+}
+
+// badFiles are what must not be taken in, with all lines of the error. They stand under the header.
+var badFiles = map[string]struct {
+	text string
+	want []string
+}{
+	"mode":                      {"mode: dry-run", []string{`line 3: mode: "dry-run" is not known, want enforce, audit`}},
+	"mode is a list":            {"mode: [audit]", []string{"line 3: mode: is a list, want text"}},
+	"unknown field":             {"mod: audit", []string{"line 3: mod: unknown field, did you mean mode?"}},
+	"unknown field, upper case": {"Mode: audit", []string{"line 3: Mode: unknown field, did you mean mode?"}},
+	"unknown field, none near":  {"iam: {endpoint: x}", []string{"line 3: iam.endpoint: unknown field, want one of onUnverified, region, timeouts"}},
+	"unknown field further in":  {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a\n    group: [system:masters]", []string{"line 6: privileged.approvals[0].group: unknown field, did you mean groups?", "line 5: privileged.approvals[0].groups: missing: say which privileged groups are approved, such as [system:masters]"}},
+	"merge key":                 {"iam: &a {region: x}\n<<: *a", []string{"line 4: <<: unknown field, want one of apiVersion"}},
+	"a key twice":               {"mode: audit\nmode: enforce", []string{`line 4: mapping key "mode" already defined at line 3`}},
+	"a rule twice":              {"rules:\n  AA203: off\n  AA203: error", []string{`line 5: mapping key "AA203" already defined at line 4`}},
+	"severity":                  {"rules:\n  AA203: fatal", []string{`line 4: rules.AA203: "fatal" is not known, want error, warning, warn, off`}},
+	"rules is a list":           {"rules: [AA203]", []string{"line 3: rules: is a list, want a mapping such as AA203: warning"}},
+	"partition":                 {"partition: aws-eu", []string{`line 3: partition: "aws-eu" is not known, want aws, aws-cn, aws-us-gov`}},
+	"preexisting":               {"preexisting: ignore", []string{`line 3: preexisting: "ignore" is not known, want warn, deny`}},
+	"groups is a text":          {"privileged: {groups: admins}", []string{`line 3: privileged.groups: "admins" is text, want a list`}},
+	"blank group":               {"privileged:\n  groups: [a, ' b', '']", []string{`line 4: privileged.groups[1]: " b" is blank or has blanks around it`, `line 4: privileged.groups[2]: "" is blank`}},
+	"fromRBAC":                  {"privileged: {fromRBAC: maybe}", []string{`line 3: privileged.fromRBAC: "maybe" is text, want true or false`}},
+	"yes is no boolean":         {"accounts: [{id: '444455556666', mapAccounts: yes}]", []string{`line 3: accounts[0].mapAccounts: "yes" is text, want true or false`}},
+	"approval without ARN":      {"privileged: {approvals: [{groups: [a]}]}", []string{"line 3: privileged.approvals[0].arn: missing: want a role or user ARN"}},
+	"approval without groups":   {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a", []string{"line 5: privileged.approvals[0].groups: missing"}},
+	"approval of arn, pattern":  {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a\n    groups: [a]\n    pattern: arn:aws:iam::111122223333:role/b*", []string{"line 7: privileged.approvals[0].pattern: both arn and pattern are set, want one of them"}},
+	"approval of a path":        {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/team/a\n    groups: [a]", []string{`line 5: privileged.approvals[0].arn: "arn:aws:iam::111122223333:role/team/a" has a path, and EKS drops the path before it compares: write arn:aws:iam::111122223333:role/a`}},
+	"approval of no ARN":        {"privileged: {approvals: [{arn: admin, groups: [a]}]}", []string{`line 3: privileged.approvals[0].arn: "admin" is not an ARN`}},
+	"approval of a session":     {"privileged: {approvals: [{arn: 'arn:aws:sts::111122223333:assumed-role/a/b', groups: [a]}]}", []string{"line 3: privileged.approvals[0].arn: "}},
+	"pattern for every name":    {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/*', groups: [a]}]}", []string{"approves every name"}},
+	"pattern of two stars":      {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/**', groups: [a]}]}", []string{"approves every name"}},
+	"pattern for every account": {"privileged: {approvals: [{pattern: 'arn:aws:iam::*:role/admin', groups: [a]}]}", []string{"has a * outside the name"}},
+	"pattern in the path":       {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/*/admin', groups: [a]}]}", []string{"has a * outside the name"}},
+	"pattern in the kind":       {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:*/admin', groups: [a]}]}", []string{"has a * outside the name"}},
+	"pattern with a class":      {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/[a-z]*', groups: [a]}]}", []string{"is no pattern of a name"}},
+	"pattern with ?":            {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/a?*', groups: [a]}]}", []string{"is no pattern of a name"}},
+	"expires in words":          {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a\n    groups: [a]\n    expires: next year", []string{`line 7: privileged.approvals[0].expires: "next year" is no date, want 2027-06-30 or 2027-06-30T12:00:00Z`}},
+	"expires on no such day":    {"waivers: [{rule: AA203, subject: x, reason: y, expires: 2027-02-30}]", []string{`line 3: waivers[0].expires: "2027-02-30" is no date`}},
+	"account id":                {"accounts:\n- id: \"4444\"", []string{`line 4: accounts[0].id: "4444" is not an account id, want 12 digits in quotes`}},
+	"account without id":        {"accounts:\n- trust: unchecked", []string{`line 4: accounts[0].id: "" is not an account id`}},
+	"account trust":             {"accounts:\n- id: \"444455556666\"\n  trust: full", []string{`line 5: accounts[0].trust: "full" is not known, want unchecked, or a roleARN to assume`}},
+	"account trust and role":    {"accounts:\n- id: \"444455556666\"\n  trust: unchecked\n  roleARN: arn:aws:iam::444455556666:role/guard", []string{"line 5: accounts[0].trust: both trust and roleARN are set, want one of them"}},
+	"role of another account":   {"accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::111122223333:role/guard", []string{`line 5: accounts[0].roleARN: "arn:aws:iam::111122223333:role/guard" is not in account "444455556666"`}},
+	"a user to assume":          {"accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::444455556666:user/guard", []string{"line 5: accounts[0].roleARN: "}},
+	"required":                  {"required:\n- x", []string{`line 4: required[0].arn: "x" is not an ARN`}},
+	"required with a star":      {"required:\n- arn:aws:iam::111122223333:role/a*", []string{`line 4: required[0].arn: "arn:aws:iam::111122223333:role/a*" has a *, want one exact ARN`}},
+	"required with a typo":      {"required:\n- arm: x", []string{"line 4: required[0].arm: unknown field, did you mean arn?", "line 4: required[0].arn: missing"}},
+	"required is a list":        {"required:\n- [x]", []string{"line 4: required[0]: is a list, want fields: arn, username, groups"}},
+	"exempt username":           {"exempt:\n  usernames:\n  - ' eks:node-manager'", []string{`line 5: exempt.usernames[0]: " eks:node-manager" is blank or has blanks around it`}},
+	"break-glass group":         {"breakGlass: {groups: ['']}", []string{`line 3: breakGlass.groups[0]: "" is blank`}},
+	"onUnverified":              {"iam: {onUnverified: allow}", []string{`line 3: iam.onUnverified: "allow" is not known, want deny, warn`}},
+	"timeout without a unit":    {"iam:\n  timeouts:\n    call: 2", []string{`line 5: iam.timeouts.call: "2" is no duration, want for example 2s or 500ms`}},
+	"timeout of nothing":        {"iam:\n  timeouts:\n    total: 0s", []string{`line 5: iam.timeouts.total: "0s" is no duration`}},
+	"timeout below nothing":     {"iam: {timeouts: {total: -1s}}", []string{`"-1s" is no duration`}},
+	"waiver without reason":     {"waivers:\n- rule: AA203\n  subject: x", []string{"line 4: waivers[0].reason: missing: a waiver needs rule, subject and reason"}},
+	"waiver without anything":   {"waivers:\n- {}", []string{"waivers[0].rule: missing", "waivers[0].subject: missing", "waivers[0].reason: missing"}},
+	"all at once":               {"mode: x\npreexisting: y\niam: {onUnverified: z}", []string{"line 3: mode", "line 4: preexisting", "line 5: iam.onUnverified"}},
+	"a tab":                     {"rules:\n\tAA203: off", []string{"line 4: found character that cannot start any token"}},
+	"an open quote":             {"mode: 'audit", []string{"line "}},
+	"an unknown anchor":         {"mode: *m", []string{"line 3: unknown anchor"}},
+	"two documents":             {"---\n" + header, []string{"the file holds more than one YAML document"}},
+	"no version":                {"", []string{`line 1: apiVersion: "v1" is not known, want aws-auth-guard.io/v1alpha1`}},
+	"no kind":                   {"", []string{`line 1: kind: "" is not known, want Policy`}},
+	"empty":                     {"", []string{"the file is empty: want apiVersion: aws-auth-guard.io/v1alpha1 and kind: Policy"}},
+	"only comments":             {"", []string{"the file is empty"}},
+	"a list":                    {"", []string{"line 1: the policy: is a list, want fields: apiVersion, kind, mode"}},
+	"a text":                    {"", []string{`line 1: the policy: "audit" is text, want fields: apiVersion, kind, mode`}},
+	"no UTF-8":                  {"", []string{"UTF-8"}},
+	"too large":                 {"", []string{"the file is larger than 1048576 bytes"}},
+}
+
+// wholeFiles are the bad files that do not stand under the header.
+var wholeFiles = map[string]string{
+	"no version": "apiVersion: v1\nkind: Policy\n", "no kind": "apiVersion: aws-auth-guard.io/v1alpha1\n", "empty": "", "only comments": "# later\n",
+	"a list": "- mode: audit\n", "a text": "audit\n", "no UTF-8": header + "mode: \xff\n", "too large": header + strings.Repeat("#", 1<<20),
+}
+
+func TestBadFiles(t *testing.T) {
+	for name, test := range badFiles {
+		t.Run(name, func(t *testing.T) {
+			text, whole := wholeFiles[name]
+			if !whole {
+				text = header + test.text + "\n"
+			}
+			_, err := policy.Parse([]byte(text))
+			if err == nil {
+				t.Fatal("taken in")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(test.want) {
+				t.Errorf("want %d lines, got:\n%v", len(test.want), err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("want %q in:\n%v", want, err)
+				}
+			}
+			for _, jargon := range []string{"struct", "policy.", "[]string", "map[", "yaml:", "!!"} {
+				if strings.Contains(err.Error(), jargon) {
+					t.Errorf("%q means nothing to whoever writes a policy:\n%v", jargon, err)
+				}
+			}
+		})
+	}
+}
+
+func TestLoadNamesTheFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "policy.yaml")
+	if _, err := policy.Load(name); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	write(t, name, header+"mode: x\n")
+	if _, err := policy.Load(name); err == nil || !strings.Contains(err.Error(), name+": line 3: mode") {
+		t.Errorf("a bad file: %v", err)
+	}
+	write(t, name, header+"mode: audit\n")
+	if p, err := policy.Load(name); err != nil || p.Mode != policy.Audit {
+		t.Errorf("a good file: %v, %v", p, err)
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
