@@ -96,8 +96,9 @@ func skippable(text string) bool {
 	return false
 }
 
-// maybeTyped is a quick no for the scalars that yaml.v2 can only read as text.
-var maybeTyped = regexp.MustCompile(`^[-+.0-9yYnNtTfFoO~]`)
+// maybeTyped is a quick no for the scalars that yaml.v2 can only read as text (its resolve.go: what begins like a number,
+// and a table of words).
+var maybeTyped = regexp.MustCompile(`^(?:[-+.0-9].*|~|(?i:y|n|yes|no|on|off|true|false|null))$`)
 
 // implicitType names the type that yaml.v2 guesses for an unquoted scalar: "number", "boolean", "null"; "" if text.
 func implicitType(s string) string {
