@@ -79,12 +79,14 @@ var examplesNeed = map[string]struct {
 	policy string
 	user   authenticationv1.UserInfo
 	iam    map[string]answer
+	fleet  *validate.FleetView
 }{
 	"AA301": {iam: map[string]answer{"arn:aws:iam::111122223333:role/cii": {Existence: "missing"}}},
 	"AA302": {iam: map[string]answer{"arn:aws:iam::111122223333:role/unverified": {Existence: "unverified", Reason: validate.ReasonThrottled}}},
 	"AA303": {iam: map[string]answer{"arn:aws:iam::444455556666:role/ci": {Existence: "foreign"}}},
 	"AA504": {policy: "required: [arn:aws:iam::111122223333:role/ci]"},
 	"AA506": {user: caller("ci", "build", "ci", "deployers")},
+	"AA508": {fleet: view(accessEntry("ci", "STANDARD", "deployers"))},
 	"AA507": {policy: "privileged: {approvals: [{arn: arn:aws:iam::111122223333:role/ci, groups: [system:masters]}]}"},
 }
 
@@ -97,6 +99,9 @@ func TestExamples(t *testing.T) {
 			v := validator(t, need.policy)
 			if need.iam != nil {
 				v = validator(t, need.policy, validate.WithPorts(validate.Ports{Principals: caseHead{IAM: need.iam}}))
+			}
+			if need.fleet != nil {
+				v = validator(t, need.policy, validate.WithPorts(validate.Ports{Fleet: fleetPort{need.fleet}}))
 			}
 			good := example(t, r.Good)
 			if rep := v.Validate(context.Background(), validate.Request{Operation: validate.Create, New: good, User: need.user}); !rep.Allowed || len(rep.Findings) > 0 {

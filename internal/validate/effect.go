@@ -12,7 +12,7 @@ var effectFamily = family{
 		{ID: "AA508", Name: "no-effect", Severity: Warning,
 			What: "an edit of aws-auth that changes nothing: the cluster's authentication mode is API, or an access entry decides about the principal",
 			Why:  "in mode API EKS ignores aws-auth; in mode API_AND_CONFIG_MAP an access entry for a principal wins over its entry in aws-auth",
-			Good: goodNodes},
+			Bad:  goodNodesAndCI, Good: goodNodes},
 	},
 }
 
@@ -43,7 +43,7 @@ func checkEffect(p *pass) {
 		}
 		p.report("AA508", Finding{Field: e.Path(""), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column, Value: redact(e.ARN.Value),
 			entry: awsauth.Subject(c.Principal), subject: "shadowed",
-			Message: fmt.Sprintf("%s has %s", q(e.ARN.Value), what), Why: "which wins over aws-auth, so this entry has no effect",
+			Message: fmt.Sprintf("%s has %s", q(e.ARN.Value), what), Why: "and an access entry wins over aws-auth, so this entry has no effect",
 			Fix: "change the access entry instead, or delete it if aws-auth is to decide"})
 	}
 }

@@ -229,8 +229,11 @@ func count(sets []NodeSet) string {
 // which names the first few nodes: a, b, c, d, e and 7 more.
 func which(sets []NodeSet) string {
 	all := names(sets)
-	shown := all[:min(len(all), fewNodes)]
-	text := bare(strings.Join(shown, ", "))
+	var shown []string
+	for _, name := range all[:min(len(all), fewNodes)] {
+		shown = append(shown, bare(name))
+	}
+	text := strings.Join(shown, ", ")
 	if more := len(all) - len(shown); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
@@ -249,10 +252,15 @@ func use(sets []NodeSet) string {
 	if !slices.ContainsFunc(sets, func(s NodeSet) bool { return !s.Maybe }) {
 		return "may use"
 	}
+	return agree(sets, "uses", "use")
+}
+
+// agree picks the word that goes with one node or with several.
+func agree(sets []NodeSet, one, several string) string {
 	if len(names(sets)) == 1 {
-		return "uses"
+		return one
 	}
-	return "use"
+	return several
 }
 
 // signsIn reports that nodes of the set can sign in by the identity.

@@ -182,6 +182,57 @@ var fleetTransitions = map[string]struct {
 	"a role in another letter case is the same one": {view(), update(nodes+otherNodes, strings.Replace(nodes, "role/nodes", "role/NODES", 1)+otherNodes, clean, "", "")},
 }
 
+// fleetHead is a fleet in a golden case. What it does not say is known and fresh, and there is none of it.
+type fleetHead struct {
+	Mode     validate.AuthenticationMode `yaml:"mode"`
+	Nodes    []setHead                   `yaml:"nodes"`
+	Entries  []entryHead                 `yaml:"entries"`
+	Unknown  string                      `yaml:"unknown"`       // why the nodes are not known
+	NoAccess string                      `yaml:"accessUnknown"` // why the access entries are not known
+}
+
+type setHead struct {
+	Role     string            `yaml:"role"` // name; none: not known
+	Kind     validate.NodeKind `yaml:"kind"`
+	Names    []string          `yaml:"names"`
+	ByID     bool              `yaml:"byInstanceID"`
+	Maybe    bool              `yaml:"maybe"`
+	Starting int               `yaml:"starting"`
+	NotReady int               `yaml:"notReady"`
+}
+
+type entryHead struct {
+	ARN          string   `yaml:"arn"`
+	Type         string   `yaml:"type"`
+	Groups       []string `yaml:"groups"`
+	ClusterAdmin bool     `yaml:"clusterAdmin"`
+}
+
+func (h *fleetHead) view() *validate.FleetView {
+	v := view(func(v *validate.FleetView) { v.Nodes = map[string][]validate.NodeSet{} })
+	if h.Mode != "" {
+		v.Mode = h.Mode
+	}
+	for _, n := range h.Nodes {
+		set := validate.NodeSet{Kind: n.Kind, Names: n.Names, ByInstanceID: n.ByID, Maybe: n.Maybe, Joining: n.Starting, NotReady: n.NotReady}
+		if n.Role == "" {
+			v.Unplaced = append(v.Unplaced, set)
+		} else {
+			v.Nodes[roleKey(n.Role)] = append(v.Nodes[roleKey(n.Role)], set)
+		}
+	}
+	for _, e := range h.Entries {
+		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin}
+	}
+	if h.Unknown != "" {
+		v.NodesKnown = validate.Knowledge{Problem: h.Unknown}
+	}
+	if h.NoAccess != "" {
+		v.AccessKnown = validate.Knowledge{Problem: h.NoAccess}
+	}
+	return v
+}
+
 type fleetPort struct{ view *validate.FleetView }
 
 func (f fleetPort) View() *validate.FleetView { return f.view }

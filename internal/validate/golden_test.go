@@ -44,6 +44,8 @@ type caseHead struct {
 	} `yaml:"user"`
 	// IAM is what IAM answers, by ARN; every other principal exists as written. Without it IAM is not asked.
 	IAM map[string]answer `yaml:"iam"`
+	// Fleet is what is known of the live nodes. Without it nobody looks at them.
+	Fleet *fleetHead `yaml:"fleet"`
 }
 
 type answer struct {
@@ -140,11 +142,14 @@ func documents(stream string) []string {
 
 func (c goldenCase) run(t *testing.T) validate.Report {
 	t.Helper()
-	options := []validate.Option{validate.WithClock(func() time.Time { return clock })}
+	var ports validate.Ports
 	if c.head.IAM != nil {
-		options = append(options, validate.WithPorts(validate.Ports{Principals: c.head}))
+		ports.Principals = c.head
 	}
-	v, err := validate.New(c.policy, options...)
+	if c.head.Fleet != nil {
+		ports.Fleet = fleetPort{c.head.Fleet.view()}
+	}
+	v, err := validate.New(c.policy, validate.WithClock(func() time.Time { return clock }), validate.WithPorts(ports))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func (p *pass) emptied(gone []loss) bool {
 	f := Finding{Field: "data.mapRoles", DataKey: awsauth.MapRoles, subject: "mapRoles", Message: "mapRoles is gone, and with it " + list(roles),
 		Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role", Nodes: names(cut)}
 	if len(cut) > 0 {
-		f.Why = "so within minutes " + count(cut) + " turn NotReady: " + which(cut)
+		f.Why = "so within minutes " + count(cut) + agree(cut, " turns", " turn") + " NotReady: " + which(cut)
 	}
 	p.report("AA502", f)
 	return true
@@ -167,8 +167,8 @@ func (p *pass) nodeRoleGone(l loss) {
 	switch {
 	case len(l.cut) > 0:
 		f.Message += ", and " + count(l.cut) + " " + use(l.cut) + " it: " + which(l.cut)
-		f.Why = "so they turn NotReady within minutes" + p.uncovered()
-		f.Fix += ", or drain the nodes and terminate them first"
+		f.Why = agree(l.cut, "so it turns", "so they turn") + " NotReady within minutes" + p.uncovered()
+		f.Fix += agree(l.cut, ", or take the node out of service first", ", or take the nodes out of service first")
 	case l.fatal && len(l.maybe) > 0:
 		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
 		f.Why = "and it is the last by which nodes can sign in" + p.untraced()
@@ -181,7 +181,7 @@ func (p *pass) nodeRoleGone(l loss) {
 	case len(l.maybe) > 0:
 		f.Severity = Warning
 		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
-		f.Why = "since nothing tells which role they have" + p.untraced()
+		f.Why = agree(l.maybe, "and nothing tells which role it has", "and nothing tells which role they have") + p.untraced()
 		f.Fix = "make sure that they do not use the role any more, or keep the entry"
 	default:
 		f.Severity = Warning
@@ -246,7 +246,7 @@ func (p *pass) nodeBroken(l loss) {
 		Why:     fmt.Sprintf("and %s nodes with it turn NotReady within minutes", kind), Fix: "write username: " + n.username}
 	switch {
 	case len(l.cut) > 0:
-		f.Why = "so within minutes " + count(l.cut) + " turn NotReady: " + which(l.cut) + p.uncovered()
+		f.Why = "so within minutes " + count(l.cut) + agree(l.cut, " turns", " turn") + " NotReady: " + which(l.cut) + p.uncovered()
 	case len(l.maybe) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
 		f.Severity = Warning
 		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)

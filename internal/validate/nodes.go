@@ -182,12 +182,12 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(e.Username.Value),
 		entry: awsauth.Subject(e.ARN.Value), subject: "live nodes", Nodes: names(cut),
 		Message: count(cut) + " " + use(cut) + " this role and cannot sign in by this mapping: " + which(cut),
-		Why:     fmt.Sprintf("since %s nodes need another", cut[0].Kind),
+		Why:     fmt.Sprintf("and %s nodes need another", cut[0].Kind),
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", n.username, strings.Join(n.groups, ", "))}
 	if len(cut) < len(p.fleet.Nodes[f.entry]) {
 		f.Severity = Warning
 		if n.username != e.Username.Value {
-			f.Why = "since other kinds of node use it too, and a role has one username template"
+			f.Why = "and other kinds of node use it too, while a role has one username template"
 			f.Fix = fmt.Sprintf("give the %s nodes a role of their own, and map it with username: %s", cut[0].Kind, n.username)
 		}
 	}
