@@ -23,13 +23,13 @@ demo: ## a real API server with the guard in front of it, and a short story (CI=
 
 .PHONY: test
 test: ## all tests, end to end on a real API server
-	@$(with-control-plane) && \
+	@KUBEBUILDER_ASSETS="$$(test/cluster/build.sh $(CONTROL_PLANE) helm)" && export KUBEBUILDER_ASSETS && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
 	go test ./... && go test -C test/tools ./...
 
 .PHONY: race
 race: ## the tests of the packages under the race detector (needs a C compiler)
-	@CGO_ENABLED=1 go test -race ./internal/... ./cmd/...
+	@CGO_ENABLED=1 go test -race ./internal/... ./cmd/... ./certs
 
 .PHONY: fuzz-short
 fuzz-short: ## FUZZTIME (30s) of fuzzing against the authenticator that EKS runs

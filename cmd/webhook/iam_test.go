@@ -50,7 +50,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // certificate writes tls.crt and tls.key for loopback.
-func certificate(t *testing.T, dir string) {
+func servingCertificate(t *testing.T, dir string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -77,7 +77,7 @@ func certificate(t *testing.T, dir string) {
 func startGuard(t *testing.T, env ...string) *guardProcess {
 	t.Helper()
 	dir := t.TempDir()
-	certificate(t, dir)
+	servingCertificate(t, dir)
 	g := &guardProcess{t: t, policy: filepath.Join(dir, "policy.yaml"), webhook: freeAddress(t), health: freeAddress(t),
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}} //nolint:gosec // the certificate is the test's own
 	g.setPolicy("")

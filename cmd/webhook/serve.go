@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -16,13 +17,9 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
@@ -38,12 +35,18 @@ type options struct {
 	certDir        string
 	policy         string
 	iam            string
-	fleet          string
-	clusterName    string
-	region         string
+	fleet          fleetOptions
 	bindAddress    string
 	healthAddress  string
 	metricsAddress string
+
+	// What only a guard in a cluster needs.
+	tlsMode         string
+	tlsSecret       string
+	configuration   string
+	policyConfigMap string
+	namespace       string
+	shutdownDelay   time.Duration
 }
 
 func command() *cobra.Command {
@@ -62,12 +65,18 @@ func command() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for benchmarks, tests and trying it out")
+	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")
+	f.StringVar(&o.tlsSecret, "tls-secret", "aws-auth-guard-tls", "Secret in which the guard keeps its own authority")
+	f.StringVar(&o.configuration, "webhook-configuration", "aws-auth-guard", "ValidatingWebhookConfiguration that names this webhook")
+	f.StringVar(&o.policyConfigMap, "policy-configmap", "", "ConfigMap of the guard's own namespace whose "+policyKey+" is the policy; watched, so that a change is in force at once; instead of --policy")
+	f.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the guard itself")
+	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 5*time.Second, "how long a guard in a cluster goes on serving after it was told to stop, until every API server has heard of it")
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
 	f.StringVar(&o.policy, "policy", "", "policy file; none: the built-in policy, which approves nothing")
 	f.StringVar(&o.iam, "iam", "off", "ask IAM whether principals exist: off or aws")
-	f.StringVar(&o.fleet, "fleet", "off", "find out which IAM roles the live nodes use: on or off")
-	f.StringVar(&o.clusterName, "cluster-name", "", "name of the EKS cluster, for --fleet on; empty: the nodes and their instances tell")
-	f.StringVar(&o.region, "region", "", "AWS region of the cluster, for --fleet on; empty: the environment or the nodes tell")
+	f.StringVar(&o.fleet.enabled, "fleet", "off", "find out which IAM roles the live nodes use: on or off")
+	f.StringVar(&o.fleet.clusterName, "cluster-name", "", "name of the EKS cluster, for --fleet on; empty: the nodes and their instances tell")
+	f.StringVar(&o.fleet.region, "region", "", "AWS region of the cluster, for --fleet on; empty: the environment or the nodes tell")
 	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
 	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
 	f.StringVar(&o.metricsAddress, "metrics-address", "0", "where /metrics is served; 0: nowhere")
@@ -87,61 +96,33 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		}
 		guard.directory = directory
 	}
-	var cluster *rest.Config
-	if !o.standalone {
-		var err error
-		if cluster, err = ctrl.GetConfig(); err != nil {
-			return fmt.Errorf("no cluster: %w (use --standalone to run without one)", err)
-		}
-	}
-	if o.fleet == "on" {
-		var err error
-		if guard.fleet, err = o.newFleet(ctx, log, cluster, guard.who); err != nil {
-			return fmt.Errorf("--fleet on: %w", err)
-		}
-	}
-	store, err := guard.open(o.policy)
-	if err != nil {
+	var err error
+	if guard.fleet, err = o.fleet.connect(ctx, log.WithName("fleet"), guard.who); err != nil {
 		return err
 	}
-	host, port, err := splitAddress("bind-address", o.bindAddress)
-	if err != nil {
-		return err
-	}
-	server := webhook.NewServer(webhook.Options{Host: host, Port: port, CertDir: o.certDir,
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }}})
-	server.Register(admission.Path, admission.Webhook(&admission.Handler{
-		Validator: guard.validator.Load, Log: log, Metrics: admission.NewMetrics(metrics.Registry)}))
-
 	if o.standalone {
-		return o.serveStandalone(ctx, log, server, guard.background(store))
+		return o.serveStandalone(ctx, guard)
 	}
-	return o.serveInCluster(ctx, cluster, server, guard.background(store))
-}
-
-// newFleet watches the nodes of a cluster and asks AWS about them, once it runs.
-func (o *options) newFleet(ctx context.Context, log logr.Logger, cluster *rest.Config, who func() string) (*fleet.Fleet, error) {
-	aws, err := iam.Config(ctx)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := fleet.Nodes(cluster)
-	if err != nil {
-		return nil, err
-	}
-	return fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.clusterName, Region: o.region, Who: who,
-		Log: log.WithName("fleet"), Metrics: fleet.NewMetrics(metrics.Registry)}), nil
+	return o.serveInCluster(ctx, guard)
 }
 
 func (o *options) check() error {
 	if o.iam != "off" && o.iam != "aws" {
 		return fmt.Errorf("--iam %q is not known, want off or aws", o.iam)
 	}
-	if o.fleet != "on" && o.fleet != "off" {
-		return fmt.Errorf("--fleet %q is not known, want on or off", o.fleet)
+	if err := o.fleet.check(o.standalone); err != nil {
+		return err
 	}
-	if o.fleet == "on" && o.standalone {
-		return errors.New("--fleet on needs a cluster, want --fleet off with --standalone")
+	if !slices.Contains([]string{tlsSelf, tlsCertManager, tlsExistingSecret}, o.tlsMode) {
+		return fmt.Errorf("--tls-mode %q is not known, want %s, %s or %s", o.tlsMode, tlsSelf, tlsCertManager, tlsExistingSecret)
+	}
+	switch {
+	case o.policyConfigMap != "" && (o.policy != "" || o.standalone):
+		return errors.New("--policy-configmap goes neither with --policy nor with --standalone")
+	case !o.standalone && o.namespace == "" && (o.policyConfigMap != "" || o.tlsMode == tlsSelf):
+		return errors.New("--namespace is missing: say where the guard keeps its Secret and its policy")
+	case !o.standalone && o.tlsMode == tlsSelf:
+		return nil
 	}
 	for _, name := range []string{"tls.crt", "tls.key"} {
 		if _, err := os.Stat(filepath.Join(o.certDir, name)); err != nil {
@@ -149,6 +130,20 @@ func (o *options) check() error {
 		}
 	}
 	return nil
+}
+
+// server is the webhook's own. Without a getCertificate it serves what is in --cert-dir.
+func (o *options) server(handler http.Handler, getCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) (webhook.Server, error) {
+	host, port, err := splitAddress("bind-address", o.bindAddress)
+	if err != nil {
+		return nil, err
+	}
+	server := webhook.NewServer(webhook.Options{Host: host, Port: port, CertDir: o.certDir, TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+		c.MinVersion = tls.VersionTLS13
+		c.GetCertificate = getCertificate
+	}}})
+	server.Register(admission.Path, handler)
+	return server, nil
 }
 
 func splitAddress(flag, address string) (host string, port int, err error) {
@@ -168,6 +163,17 @@ type guard struct {
 	directory *iam.Directory // nil: IAM is not asked
 	fleet     *fleet.Fleet   // nil: nobody looks at the nodes
 	log       logr.Logger
+	// events is nil without a cluster.
+	events *events
+}
+
+// handler answers the API server.
+func (g *guard) handler() *admission.Handler {
+	h := &admission.Handler{Validator: g.validator.Load, Log: g.log, Metrics: admission.NewMetrics(metrics.Registry)}
+	if g.events != nil {
+		h.Excused = g.events.excused
+	}
+	return h
 }
 
 // open reads the policy and keeps the validator in step with it. A nil store: there is no file.
@@ -175,13 +181,19 @@ func (g *guard) open(path string) (*policy.Store, error) {
 	if path == "" {
 		return nil, g.apply(policy.Default())
 	}
-	return policy.Open(path, g.apply, func(err error) {
-		if err != nil {
-			g.log.Error(err, "the changed policy is no good: the last good one stays in force")
-			return
-		}
+	return policy.Open(path, g.apply, g.reloaded)
+}
+
+// reloaded tells of a changed policy; err: why it is not in force.
+func (g *guard) reloaded(err error) {
+	if err != nil {
+		g.log.Error(err, "the changed policy is no good: the last good one stays in force")
+	} else {
 		g.log.Info("the changed policy is in force")
-	})
+	}
+	if g.events != nil {
+		g.events.policyChanged(err)
+	}
 }
 
 func (g *guard) apply(p *policy.Policy) error {
@@ -203,22 +215,9 @@ func (g *guard) apply(p *policy.Policy) error {
 	return nil
 }
 
-// who names the guard's identity at AWS, as far as it is known.
-func (g *guard) who() string {
-	if g.directory != nil {
-		if self, ok := g.directory.Self(); ok && self.ARN != "" {
-			return self.ARN
-		}
-	}
-	return "the guard"
-}
-
-// background is what runs beside the server until ctx ends: the watch over the policy file, and finding out who the guard
-// is at AWS. Neither is waited for: a guard that AWS does not know is ready all the same.
-func (g *guard) background(store *policy.Store) (tasks []func(context.Context) error) {
-	if store != nil {
-		tasks = append(tasks, func(ctx context.Context) error { store.Watch(ctx); return nil })
-	}
+// background is what runs beside the server until ctx ends, and is not waited for: a guard that AWS does not know is ready
+// all the same.
+func (g *guard) background() (tasks []func(context.Context) error) {
 	if g.directory != nil {
 		tasks = append(tasks, g.directory.Run)
 	}
@@ -229,45 +228,25 @@ func (g *guard) background(store *policy.Store) (tasks []func(context.Context) e
 }
 
 // serveStandalone runs the webhook and its health endpoint, and nothing that needs a cluster.
-func (o *options) serveStandalone(ctx context.Context, log logr.Logger, server webhook.Server, background []func(context.Context) error) error {
-	mux := http.NewServeMux()
-	mux.Handle("/healthz", healthz.CheckHandler{Checker: healthz.Ping})
-	mux.Handle("/readyz", healthz.CheckHandler{Checker: server.StartedChecker()})
-	health := &http.Server{Addr: o.healthAddress, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return server.Start(ctx) })
-	group.Go(func() error {
-		if err := health.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("--health-address: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		return health.Close()
-	})
-	for _, task := range background {
-		group.Go(func() error { return task(ctx) })
-	}
-	log.Info("standalone: no cluster is asked", "address", o.bindAddress)
-	return group.Wait()
-}
-
-// serveInCluster runs the webhook under a manager, which serves health and metrics as controller-runtime does.
-func (o *options) serveInCluster(ctx context.Context, cluster *rest.Config, server webhook.Server, background []func(context.Context) error) error {
-	mgr, err := ctrl.NewManager(cluster, manager.Options{WebhookServer: server, HealthProbeBindAddress: o.healthAddress,
-		Metrics: metricsserver.Options{BindAddress: o.metricsAddress}})
+func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
+	store, err := guard.open(o.policy)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(mgr.Add(server), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("webhook", server.StartedChecker())); err != nil {
+	server, err := o.server(admission.Webhook(guard.handler()), nil)
+	if err != nil {
 		return err
 	}
-	for _, task := range background {
-		if err := mgr.Add(manager.RunnableFunc(task)); err != nil {
-			return err
-		}
+	ready := []check{{name: "webhook", ask: server.StartedChecker()}}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Start(ctx) })
+	group.Go(func() error { return healthServer(o.healthAddress, ready).Start(ctx) })
+	if store != nil {
+		group.Go(func() error { store.Watch(ctx); return nil })
 	}
-	return mgr.Start(ctx)
+	for _, task := range guard.background() {
+		group.Go(func() error { return task(ctx) })
+	}
+	guard.log.Info("standalone: no cluster is asked", "address", o.bindAddress)
+	return group.Wait()
 }

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -39,6 +41,20 @@ type Handler struct {
 	Validator Validator
 	Log       logr.Logger
 	Metrics   *Metrics
+	// Excused is told of edits that were let in though they would be refused otherwise, dry runs apart. It may be nil,
+	// and must not wait for anything.
+	Excused func(Excused)
+}
+
+// Excused is an edit that was let in for its author's or the policy's sake.
+type Excused struct {
+	Operation admissionv1.Operation
+	Username  string
+	UID       types.UID // of the object, if it existed
+	Why       string    // exempt, break-glass or audit
+	Rules     string    // ids, with commas
+	// Nodes are the live nodes that the edit costs, as far as they are known.
+	Nodes []string
 }
 
 // Webhook wraps h in controller-runtime's server side: body limit, decoding, panic recovery.
@@ -80,8 +96,19 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	defer cancel()
 	report := h.Validator().Validate(ctx, edit)
 	decision := decide(report)
+	dryRun := req.DryRun != nil && *req.DryRun
+	if h.Excused != nil && report.Excuse != "" && !dryRun {
+		x := Excused{Operation: req.Operation, Username: req.UserInfo.Username, Why: report.Excuse, Rules: rules(report.Findings), Nodes: nodes(report.Findings)}
+		if edit.Old != nil {
+			x.UID = edit.Old.UID
+		}
+		h.Excused(x)
+	}
 	h.Metrics.observe(string(req.Operation), decision, report.Findings, started)
-	h.Log.Info(decision, "operation", req.Operation, "user", req.UserInfo.Username, "dryRun", req.DryRun != nil && *req.DryRun,
+	if report.Allowed && !dryRun {
+		h.Metrics.lost(report.Excuse, nodes(report.Findings))
+	}
+	h.Log.Info(decision, "operation", req.Operation, "user", req.UserInfo.Username, "dryRun", dryRun,
 		"uid", req.UID, "rules", rules(report.Findings))
 	return respond(report, decision)
 }
@@ -163,6 +190,18 @@ func decide(r validate.Report) string {
 		return "warn"
 	}
 	return "allow"
+}
+
+// nodes are the live nodes that the findings cost, each once, sorted.
+func nodes(findings []validate.Finding) []string {
+	var all []string
+	for _, f := range findings {
+		if !f.Preexisting {
+			all = append(all, f.Nodes...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // rules are the ids of the findings, each once, in their order.

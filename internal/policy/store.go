@@ -11,10 +11,10 @@ import (
 // when a ConfigMap changes, and some file systems send no events at all.
 const reloadEvery = 2 * time.Second
 
-// Store holds the policy in force and takes in a changed file. A file that is no good leaves the last good policy in
-// force.
+// Store holds the policy in force and takes in a changed text. One that is no good leaves the last good policy in force.
 type Store struct {
-	path string
+	// name is the file's, or says otherwise where the text comes from.
+	name string
 	// apply is called with every policy before it comes into force; its error keeps it out.
 	apply func(*Policy) error
 	// changed is told of every reload: nil if it is in force.
@@ -27,25 +27,29 @@ type Store struct {
 
 // Open reads the file for the first time. An error here is a refusal to start.
 func Open(path string, apply func(*Policy) error, changed func(error)) (*Store, error) {
-	s := &Store{path: path, apply: apply, changed: changed}
 	data, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	s.last = data
+	return OpenText(path, data, apply, changed)
+}
+
+// OpenText is Open for a policy that comes from elsewhere; name says where from.
+func OpenText(name string, data []byte, apply func(*Policy) error, changed func(error)) (*Store, error) {
+	s := &Store{name: name, apply: apply, changed: changed, last: data}
 	return s, s.load(data)
 }
 
-// load puts a file's text in force.
+// load puts a text in force.
 func (s *Store) load(data []byte) error {
-	p, err := parseFile(s.path, data)
+	p, err := parseFile(s.name, data)
 	if err != nil {
 		return err
 	}
 	return s.apply(p)
 }
 
-// Err is why the file on disk is not in force, or nil.
+// Err is why the newest text is not in force, or nil.
 func (s *Store) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,8 +71,10 @@ func (s *Store) Watch(ctx context.Context) {
 }
 
 // Reload looks at the file once.
-func (s *Store) Reload() {
-	data, err := read(s.path)
+func (s *Store) Reload() { s.Take(read(s.name)) }
+
+// Take takes in the newest text, or why there is none.
+func (s *Store) Take(data []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {

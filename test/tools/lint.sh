@@ -39,6 +39,12 @@ tidy() {
   return $bad
 }
 
+# The chart's generated files are what values.yaml says, and all that it renders is known to the published schemas.
+chart() {
+  local programs
+  programs=$(test/cluster/build.sh helm) && deploy/helm/generate.sh --check && deploy/helm/conform.sh "$programs/helm"
+}
+
 # Nothing in the repository hangs on where one developer keeps it.
 paths() {
   local hits
@@ -48,7 +54,7 @@ paths() {
 }
 
 failed=()
-for check in formatted vet static shell tidy paths; do
+for check in formatted vet static shell tidy chart paths; do
   printf '%-10s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then

@@ -1,0 +1,224 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"time"
+
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
+)
+
+// The keys of the Secret. ca.crt is what clients trust: the authority whose key is ca.key first, then those on their way
+// out.
+const (
+	caCert  = "ca.crt"
+	caKey   = "ca.key"
+	tlsCert = "tls.crt"
+	tlsKey  = "tls.key"
+)
+
+const (
+	caLifetime   = 365 * 24 * time.Hour
+	leafLifetime = 30 * 24 * time.Hour
+	// backdate is how far clocks may be apart: a certificate is valid from so long before it is made.
+	backdate = time.Hour
+	// retireAfter is how long an authority is trusted after the leaf of the next one is there: long enough for every
+	// replica to serve that leaf, short enough for an authority that is replaced because its key got out.
+	retireAfter = time.Hour
+	// maxRetiring bounds what is taken over from the live configuration.
+	maxRetiring = 4
+)
+
+// renewAt is the moment from which a certificate is replaced: two thirds through its life, as cert-manager does it.
+func renewAt(c *x509.Certificate) time.Time {
+	return c.NotAfter.Add(-c.NotAfter.Sub(c.NotBefore) / 3)
+}
+
+// authority is what the Secret holds. Parts that are missing or no good are nil.
+type authority struct {
+	ca       *x509.Certificate
+	caKey    *ecdsa.PrivateKey
+	retiring []*x509.Certificate
+	leaf     *tls.Certificate
+}
+
+// readAuthority reads a Secret's data and keeps what is good of it.
+func readAuthority(data map[string][]byte) authority {
+	var a authority
+	bundle, err := cert.ParseCertsPEM(data[caCert])
+	if err != nil {
+		return a
+	}
+	key, err := keyutil.ParsePrivateKeyPEM(data[caKey])
+	if err != nil {
+		return a
+	}
+	ecKey, ok := key.(*ecdsa.PrivateKey)
+	if !ok || !ecKey.PublicKey.Equal(bundle[0].PublicKey) || !bundle[0].IsCA {
+		return a
+	}
+	a.ca, a.caKey, a.retiring = bundle[0], ecKey, bundle[1:]
+	if leaf, err := tls.X509KeyPair(data[tlsCert], data[tlsKey]); err == nil {
+		a.leaf = &leaf
+	}
+	return a
+}
+
+// data is the Secret's data.
+func (a authority) data() (map[string][]byte, error) {
+	ca, err := keyutil.MarshalPrivateKeyToPEM(a.caKey)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyutil.MarshalPrivateKeyToPEM(a.leaf.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{caCert: a.bundle(), caKey: ca, tlsCert: encode(a.leaf.Leaf), tlsKey: key}, nil
+}
+
+// bundle is what clients are told to trust.
+func (a authority) bundle() []byte {
+	return encode(append([]*x509.Certificate{a.ca}, a.retiring...)...)
+}
+
+func encode(certs ...*x509.Certificate) []byte {
+	var buf bytes.Buffer
+	for _, c := range certs {
+		buf.Write(pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: c.Raw}))
+	}
+	return buf.Bytes()
+}
+
+// renewed is a with everything in order at that moment for that host, and what was done about it: "" for nothing.
+// trusted are the authorities that the live configuration trusts: a new authority goes on trusting them for a while, so
+// that leaves which are being served stay good.
+func (a authority) renewed(now time.Time, host string, trusted []*x509.Certificate) (authority, string, error) {
+	switch {
+	case a.ca == nil || !now.Before(renewAt(a.ca)) || now.Before(a.ca.NotBefore):
+		next, err := newAuthority(now)
+		if err != nil {
+			return a, "", err
+		}
+		old := trusted
+		if a.ca != nil {
+			old = slices.Concat([]*x509.Certificate{a.ca}, a.retiring, trusted)
+		}
+		for _, c := range old {
+			known := slices.ContainsFunc(next.retiring, c.Equal)
+			if !known && c.IsCA && now.Before(c.NotAfter) && len(next.retiring) < maxRetiring {
+				next.retiring = append(next.retiring, c)
+			}
+		}
+		next.leaf, err = next.issue(now, host)
+		return next, "new authority", err
+	case a.leaf == nil || !now.Before(renewAt(a.leaf.Leaf)) || verify(a.leaf, encode(a.ca), host, now) != nil:
+		var err error
+		a.leaf, err = a.issue(now, host)
+		return a, "new certificate", err
+	case len(a.retiring) > 0 && !now.Before(a.leaf.Leaf.NotBefore.Add(backdate+retireAfter)):
+		a.retiring = nil
+		return a, "old authority retired", nil
+	}
+	return a, "", nil
+}
+
+// nextChange is when renewed has something to do again, if nobody interferes.
+func (a authority) nextChange() time.Time {
+	next := renewAt(a.leaf.Leaf)
+	if t := renewAt(a.ca); t.Before(next) {
+		next = t
+	}
+	if t := a.leaf.Leaf.NotBefore.Add(backdate + retireAfter); len(a.retiring) > 0 && t.Before(next) {
+		next = t
+	}
+	return next
+}
+
+func newAuthority(now time.Time) (authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return authority{}, err
+	}
+	template := &x509.Certificate{
+		Subject:               pkix.Name{CommonName: "aws-auth-guard-ca"},
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	ca, err := sign(template, template, key, key, now, caLifetime)
+	return authority{ca: ca, caKey: key}, err
+}
+
+// issue makes a leaf for a host name or an IP address.
+func (a authority) issue(now time.Time, host string) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		Subject:     pkix.Name{CommonName: "aws-auth-guard"},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else {
+		template.DNSNames = []string{host}
+	}
+	leaf, err := sign(template, a.ca, key, a.caKey, now, leafLifetime)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}, nil
+}
+
+func sign(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey, now time.Time, lifetime time.Duration) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	template.SerialNumber = serial
+	template.NotBefore, template.NotAfter = now.Add(-backdate).UTC(), now.Add(lifetime).UTC()
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+// verify says why a client that trusts bundle would not accept leaf for host; nil: it would.
+func verify(leaf *tls.Certificate, bundle []byte, host string, now time.Time) error {
+	if len(bytes.TrimSpace(bundle)) == 0 {
+		return errors.New("caBundle is empty")
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(bundle) {
+		return errors.New("caBundle holds no certificate")
+	}
+	intermediates := x509.NewCertPool()
+	for _, der := range leaf.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			intermediates.AddCert(c)
+		}
+	}
+	_, err := leaf.Leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: intermediates, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	if err != nil {
+		return fmt.Errorf("caBundle does not trust the certificate being served: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/aws-auth-guard/aws-auth-guard/certs"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
+)
+
+// The values of --tls-mode, as the chart's tls.mode.
+const (
+	tlsSelf           = "self"
+	tlsCertManager    = "certManager"
+	tlsExistingSecret = "existingSecret"
+)
+
+// certificate is what package certs offers.
+type certificate interface {
+	prometheus.Collector
+	SetUp(manager.Manager) error
+	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	Check() error
+}
+
+// serveInCluster runs the webhook under a manager, until ctx ends and the requests that were on their way are answered.
+func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
+	mgr, cert, err := o.manager()
+	if err != nil {
+		return err
+	}
+	guard.events = &events{recorder: mgr.GetEventRecorder("aws-auth-guard"), namespace: o.namespace}
+	store, err := o.clusterPolicy(ctx, mgr, guard)
+	if err != nil {
+		return err
+	}
+	var drain drain
+	server, err := o.server(drain.wrap(admission.Webhook(guard.handler())), cert.GetCertificate)
+	if err != nil {
+		return err
+	}
+	ready := []check{
+		{name: "running", ask: drain.check},
+		{name: "certificate", ask: func(*http.Request) error { return cert.Check() }},
+		{name: "webhook", ask: server.StartedChecker()},
+	}
+	if store != nil {
+		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
+		metrics.Registry.MustRegister(policyMetric(store))
+	}
+	if err := errors.Join(mgr.Add(healthServer(o.healthAddress, ready)), mgr.Add(server)); err != nil {
+		return err
+	}
+	for _, task := range guard.background() {
+		if err := mgr.Add(manager.RunnableFunc(task)); err != nil {
+			return err
+		}
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		guard.log.Info("stopping", "after", o.shutdownDelay.String())
+		drain.on.Store(true)
+		time.AfterFunc(o.shutdownDelay, stop)
+	})
+	return mgr.Start(run)
+}
+
+// manager makes a manager that watches no more of the cluster than it needs, and the certificate that it looks after.
+func (o *options) manager() (manager.Manager, certificate, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, nil, fmt.Errorf("no cluster: %w (use --standalone to run without one)", err)
+	}
+	var cert certificate = &certs.Mounted{Dir: o.certDir, ConfigurationName: o.configuration}
+	secret := ""
+	if o.tlsMode == tlsSelf {
+		secret = o.tlsSecret
+		cert = &certs.Keeper{Namespace: o.namespace, SecretName: secret, ConfigurationName: o.configuration,
+			Log: ctrl.Log.WithName("certificate")}
+	}
+	objects := certs.CacheOptions(o.configuration, o.namespace, secret)
+	if o.policyConfigMap != "" {
+		objects[&corev1.ConfigMap{}] = cache.ByObject{Namespaces: map[string]cache.Config{
+			o.namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", o.policyConfigMap)}}}
+	}
+	mgr, err := ctrl.NewManager(config, manager.Options{
+		Cache:                  cache.Options{ByObject: objects},
+		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress: "0", // healthServer says more than yes or no
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cert.SetUp(mgr); err != nil {
+		return nil, nil, err
+	}
+	metrics.Registry.MustRegister(cert)
+	return mgr, cert, nil
+}

@@ -1,0 +1,527 @@
+package main_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+const (
+	policyName = "aws-auth-guard-policy"
+	nodesEntry = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	brokenPath = "- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci\n  groups: [deployers]\n"
+)
+
+// TestInCluster runs the built webhook in front of a real API server, two replicas behind a balancer that does what a
+// Service and the kubelet's probes do, and lives through what happens to a Deployment.
+func TestInCluster(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
+	}
+	c := newCluster(t)
+	first, second := c.start(), c.start()
+	c.waitReady(first)
+	c.waitReady(second)
+
+	t.Run("refuses and lets in", func(t *testing.T) {
+		c.eventually(t, func() error { return c.edit(nodesEntry) })
+		if err := c.edit(nodesEntry + brokenPath); err == nil || !strings.Contains(err.Error(), "AA203") {
+			t.Errorf("a role with a path: %v, want AA203", err)
+		}
+	})
+
+	t.Run("a changed policy is in force without a restart", func(t *testing.T) {
+		c.setPolicy(t, "rules: {AA203: warning}")
+		c.eventually(t, func() error { return c.edit(nodesEntry + brokenPath) })
+		c.setPolicy(t, "")
+		c.eventually(t, func() error {
+			if c.edit(nodesEntry+brokenPath) == nil {
+				return errors.New("the policy is not taken back")
+			}
+			return nil
+		})
+	})
+
+	t.Run("a bad policy is kept out, and told", func(t *testing.T) {
+		c.setPolicy(t, "mode: on-fridays")
+		c.eventually(t, func() error {
+			status, detail := first.get("/readyz")
+			if status != http.StatusOK || !strings.Contains(detail, `[!] policy: policy ConfigMap aws-auth-guard-policy: line 3: mode: "on-fridays" is not known`) {
+				return fmt.Errorf("readiness %d: %s", status, detail)
+			}
+			if _, metrics := first.getMetrics(); !strings.Contains(metrics, "\naws_auth_guard_policy_rejected 1\n") {
+				return errors.New("no metric")
+			}
+			return c.event("PolicyRejected", `"on-fridays" is not known`)
+		})
+		if err := c.edit(nodesEntry + brokenPath); err == nil {
+			t.Error("the last good policy is not in force any more")
+		}
+		c.setPolicy(t, "")
+		c.eventually(t, func() error {
+			if _, detail := first.get("/readyz"); strings.Contains(detail, "[!]") {
+				return errors.New(detail)
+			}
+			return nil
+		})
+	})
+
+	t.Run("an exempt edit is told", func(t *testing.T) {
+		writer := c.as(t, "eks:node-manager")
+		if err := update(t, writer, nodesEntry+brokenPath, false); err != nil {
+			t.Fatal(err)
+		}
+		c.eventually(t, func() error { return c.event("LetIn", "AA203") })
+		if err := update(t, writer, nodesEntry, false); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	t.Run("figures", func(t *testing.T) {
+		t.Logf("ready %v after its start, resident %d MiB", first.readyAfter.Round(time.Millisecond), first.resident()>>20)
+		if first.readyAfter > 20*time.Second || first.resident() > 80<<20 {
+			t.Error("that is far from ready within 2 s and 40 MiB")
+		}
+	})
+
+	t.Run("a rolling restart loses no request", func(t *testing.T) {
+		stop := c.load(t)
+		for _, old := range []*replica{first, second} {
+			next := c.start()
+			c.waitReady(next)
+			old.terminate()
+		}
+		stop()
+	})
+}
+
+// rendered is the chart with its defaults, as the rendering tests hold it.
+const rendered = "../../deploy/helm/testdata/defaults.yaml"
+
+// cluster is a real API server with the chart in it, but for what needs a node: the pods are processes with the arguments and the
+// rights that the chart gives them, and the Service is the balancer.
+type cluster struct {
+	t          *testing.T
+	config     *rest.Config
+	admin      client.Client
+	kubeconfig string
+	binary     string
+	args       []string
+	balancer   *balancer
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	dir := t.TempDir()
+	c := &cluster{t: t, binary: filepath.Join(dir, "webhook"), kubeconfig: filepath.Join(dir, "kubeconfig"), balancer: newBalancer(t)}
+	if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", c.binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	env := &envtest.Environment{}
+	var err error
+	if c.config, err = env.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := env.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	kubeconfig, err := clientcmd.Load(env.KubeConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range kubeconfig.AuthInfos {
+		user.Impersonate = "system:serviceaccount:guard:aws-auth-guard"
+		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:authenticated"}
+	}
+	if err := clientcmd.WriteToFile(*kubeconfig, c.kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	c.admin = c.as(t, "admin")
+	c.install(t)
+	return c
+}
+
+// install puts what the chart renders into the API server.
+func (c *cluster) install(t *testing.T) {
+	t.Helper()
+	all := []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "guard"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth"}, Data: map[string]string{"mapRoles": nodesEntry}},
+	}
+	file, err := os.Open(rendered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
+	for {
+		o := &unstructured.Unstructured{}
+		if err := decoder.Decode(o); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		switch o.GetKind() {
+		case "ValidatingWebhookConfiguration":
+			all = append(all, c.webhooks(t, o))
+		case "Deployment":
+			containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.args, _, err = unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
+			if err != nil || len(c.args) == 0 {
+				t.Fatalf("the chart gives the webhook no arguments (%v)", err)
+			}
+		default:
+			all = append(all, o)
+		}
+	}
+	for _, o := range all {
+		if err := c.admin.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// webhooks calls the balancer instead of the Service.
+func (c *cluster) webhooks(t *testing.T, o *unstructured.Unstructured) client.Object {
+	t.Helper()
+	var config admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &config); err != nil {
+		t.Fatal(err)
+	}
+	for i := range config.Webhooks {
+		w := &config.Webhooks[i].ClientConfig
+		w.URL = new("https://" + c.balancer.address + *w.Service.Path)
+		w.Service = nil
+	}
+	return &config
+}
+
+func policyText(field string) string {
+	return "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" + field
+}
+
+// as is a client of somebody who may do everything.
+func (c *cluster) as(t *testing.T, name string) client.Client {
+	t.Helper()
+	config := rest.CopyConfig(c.config)
+	config.QPS = -1
+	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: []string{"system:masters"}}
+	as, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return as
+}
+
+// edit tries an edit of aws-auth as the admin.
+func (c *cluster) edit(mapRoles string) error { return update(c.t, c.admin, mapRoles, true) }
+
+func update(t *testing.T, c client.Client, mapRoles string, dryRun bool) error {
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth",
+		Labels: map[string]string{"edited": fmt.Sprint(time.Now().UnixNano())}}, Data: map[string]string{"mapRoles": mapRoles}}
+	var options []client.UpdateOption
+	if dryRun {
+		options = append(options, client.DryRunAll)
+	}
+	return c.Update(t.Context(), cm, options...)
+}
+
+func (c *cluster) setPolicy(t *testing.T, field string) {
+	t.Helper()
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "guard", Name: policyName}, Data: map[string]string{"policy.yaml": policyText(field)}}
+	if err := c.admin.Update(t.Context(), cm); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// event is nil if there is an Event with that reason and note.
+func (c *cluster) event(reason, note string) error {
+	var all eventsv1.EventList
+	if err := c.admin.List(c.t.Context(), &all); err != nil {
+		return err
+	}
+	for _, e := range all.Items {
+		if e.Reason == reason && strings.Contains(e.Note, note) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no Event %s that says %q", reason, note)
+}
+
+func (c *cluster) eventually(t *testing.T, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// load edits from four sides until stop is called, which fails the test if one edit failed.
+func (c *cluster) load(t *testing.T) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var edits atomic.Int64
+	var failures sync.Map
+	var done sync.WaitGroup
+	for range 4 {
+		done.Go(func() {
+			for ctx.Err() == nil {
+				if err := c.edit(nodesEntry); err != nil {
+					failures.Store(edits.Load(), err)
+				}
+				edits.Add(1)
+			}
+		})
+	}
+	return func() {
+		cancel()
+		done.Wait()
+		failed := 0
+		failures.Range(func(at, err any) bool {
+			failed++
+			t.Errorf("edit %v: %v", at, err)
+			return failed < 5
+		})
+		t.Logf("%d edits", edits.Load())
+	}
+}
+
+// replica is one process.
+type replica struct {
+	t                        *testing.T
+	cmd                      *exec.Cmd
+	address, health, metrics string
+	started                  time.Time
+	readyAfter               time.Duration
+	ended                    chan struct{}
+}
+
+func (c *cluster) start() *replica {
+	c.t.Helper()
+	r := &replica{t: c.t, address: freeAddress(c.t), health: freeAddress(c.t), metrics: freeAddress(c.t), ended: make(chan struct{})}
+	// What is said again last counts.
+	args := append(slices.Clone(c.args), "--bind-address="+r.address, "--health-address="+r.health, "--metrics-address="+r.metrics, "--shutdown-delay=2s")
+	r.cmd = exec.Command(c.binary, args...)
+	r.cmd.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig, "POD_NAME=aws-auth-guard-0", "POD_NAMESPACE=guard")
+	log, err := os.CreateTemp(c.t.TempDir(), "log")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.cmd.Stdout, r.cmd.Stderr = log, log
+	r.started = time.Now()
+	if err := r.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	go func() {
+		defer close(r.ended)
+		if err := r.cmd.Wait(); err != nil {
+			c.t.Errorf("the webhook ended: %v", err)
+		}
+	}()
+	c.t.Cleanup(func() {
+		r.terminate()
+		if c.t.Failed() {
+			if text, err := os.ReadFile(log.Name()); err == nil {
+				c.t.Logf("log of %s:\n%s", r.address, text)
+			}
+		}
+		_ = log.Close() // read already
+	})
+	c.balancer.add(r)
+	return r
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // it was only to find a port
+	return l.Addr().String()
+}
+
+func (c *cluster) waitReady(r *replica) {
+	c.t.Helper()
+	c.eventually(c.t, func() error {
+		status, detail := r.get("/readyz")
+		if status != http.StatusOK {
+			return fmt.Errorf("not ready: %s", detail)
+		}
+		r.readyAfter = time.Since(r.started)
+		return nil
+	})
+	c.eventually(c.t, func() error {
+		if !c.balancer.has(r) {
+			return errors.New("the balancer does not see it")
+		}
+		return nil
+	})
+}
+
+func (r *replica) get(path string) (int, string) { return get("http://" + r.health + path) }
+func (r *replica) getMetrics() (int, string)     { return get("http://" + r.metrics + "/metrics") }
+
+func get(url string) (int, string) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(body)
+}
+
+var residentSize = regexp.MustCompile(`(?m)^process_resident_memory_bytes (\S+)$`)
+
+// resident is its own figure; 0 where the system does not tell.
+func (r *replica) resident() int {
+	_, text := r.getMetrics()
+	var size float64
+	if m := residentSize.FindStringSubmatch(text); m != nil {
+		_, _ = fmt.Sscan(m[1], &size) // 0 where it does not tell
+	}
+	return int(size)
+}
+
+// terminate does what the kubelet does, and waits.
+func (r *replica) terminate() {
+	_ = r.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	<-r.ended
+}
+
+// balancer spreads connections over the replicas whose readiness says yes, as a Service does: it learns of a change late,
+// and leaves the connections that there are alone.
+type balancer struct {
+	address string
+
+	mu       sync.Mutex
+	replicas []*replica
+	ready    []*replica
+	next     int
+}
+
+func newBalancer(t *testing.T) *balancer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &balancer{address: l.Addr().String()}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() { cancel(); l.Close() }) //nolint:errcheck // the test is over
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go b.forward(conn)
+		}
+	}()
+	go func() {
+		for ctx.Err() == nil {
+			b.probe()
+			time.Sleep(500 * time.Millisecond)
+		}
+	}()
+	return b
+}
+
+func (b *balancer) add(r *replica) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.replicas = append(b.replicas, r)
+}
+
+func (b *balancer) has(r *replica) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, ready := range b.ready {
+		if ready == r {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *balancer) probe() {
+	b.mu.Lock()
+	all := b.replicas
+	b.mu.Unlock()
+	var ready []*replica
+	for _, r := range all {
+		if status, _ := r.get("/readyz"); status == http.StatusOK {
+			ready = append(ready, r)
+		}
+	}
+	b.mu.Lock()
+	b.ready = ready
+	b.mu.Unlock()
+}
+
+func (b *balancer) forward(from net.Conn) {
+	defer from.Close() //nolint:errcheck // nobody to tell
+	b.mu.Lock()
+	if len(b.ready) == 0 {
+		b.mu.Unlock()
+		return
+	}
+	b.next++
+	address := b.ready[b.next%len(b.ready)].address
+	b.mu.Unlock()
+	to, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	defer to.Close() //nolint:errcheck // nobody to tell
+	ended := make(chan struct{}, 2)
+	pipe := func(dst, src net.Conn) {
+		_, _ = io.Copy(dst, src) // ends when either side hangs up
+		ended <- struct{}{}
+	}
+	go pipe(to, from)
+	go pipe(from, to)
+	<-ended
+}

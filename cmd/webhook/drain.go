@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+)
+
+// drain lets a server go without losing a request. The API server keeps its connections open and notices late that an
+// endpoint has gone. So the guard says first that it is not ready, goes on answering, asks for every connection to be
+// closed with its answer, and only then stops.
+type drain struct{ on atomic.Bool }
+
+// check makes readiness say so.
+func (d *drain) check(*http.Request) error {
+	if d.on.Load() {
+		return errors.New("stopping")
+	}
+	return nil
+}
+
+func (d *drain) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.on.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		// The server's own context ends when it stops, and would end the requests that it waits for with it. Each has
+		// a deadline of its own.
+		next.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+	})
+}

@@ -1,0 +1,263 @@
+package helm_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// apiServer is a real one, for all tests of the package; nil if there are no binaries.
+var apiServer *rest.Config
+
+func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		os.Exit(m.Run())
+	}
+	env := &envtest.Environment{}
+	var err error
+	if apiServer, err = env.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot start the API server:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := env.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// user talks to the API server as somebody who may do everything, since the tests are about what comes after RBAC.
+func user(t *testing.T, name string, groups ...string) client.Client {
+	t.Helper()
+	if apiServer == nil {
+		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
+	}
+	config := rest.CopyConfig(apiServer)
+	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: append(groups, "system:masters")}
+	c, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func namespace(t *testing.T, c client.Client, labels map[string]string) string {
+	t.Helper()
+	n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "chart-", Labels: labels}}
+	if err := c.Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	return n.Name
+}
+
+// TestAppliedStrictly: the API server knows every field of every object.
+func TestAppliedStrictly(t *testing.T) {
+	admin := user(t, "admin")
+	for name, values := range variants {
+		t.Run(name, func(t *testing.T) {
+			ns := namespace(t, admin, nil)
+			for key, o := range objects(t, template(t, values)) {
+				if strings.Contains(o.GetAPIVersion(), "coreos.com") || strings.Contains(o.GetAPIVersion(), "cert-manager.io") {
+					continue // kubeconform's, in make lint
+				}
+				if o.GetNamespace() == "guard" {
+					o.SetNamespace(ns)
+				}
+				err := admin.Create(t.Context(), o, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+				if err != nil {
+					t.Errorf("%s: %v", key, err)
+				}
+			}
+		})
+	}
+}
+
+// TestPodSecurity: the pods of the defaults run where the restricted level is enforced.
+func TestPodSecurity(t *testing.T) {
+	admin := user(t, "admin")
+	for name, c := range map[string]struct{ values, refused string }{
+		"defaults":       {"{}", ""},
+		"everything":     {everything, ""},
+		"cert-manager":   {"tls: {mode: certManager}", ""},
+		"host's network": {"hostNetwork: true", "hostNetwork"}, // as README says; and the test sees what it should see
+	} {
+		t.Run(name, func(t *testing.T) {
+			ns := namespace(t, admin, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
+			d := as[appsv1.Deployment](t, objects(t, template(t, c.values))["Deployment aws-auth-guard"])
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, GenerateName: "guard-", Labels: d.Spec.Template.Labels}, Spec: d.Spec.Template.Spec}
+			err := admin.Create(t.Context(), pod, client.DryRunAll)
+			if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(err.Error(), c.refused)) {
+				t.Errorf("Create() = %v, want %q", err, c.refused)
+			}
+		})
+	}
+}
+
+const (
+	nodesEntry = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	ciEntry    = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"
+)
+
+func awsAuth(mapRoles string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth"}, Data: map[string]string{"mapRoles": mapRoles}}
+}
+
+// TestFloor installs the floor alone, as if no guard pod were alive, and tries what it is there for.
+func TestFloor(t *testing.T) {
+	admin, manager, rescuer := user(t, "admin"), user(t, "eks:node-manager"), user(t, "oncall", "break-glass")
+	ctx := t.Context()
+
+	floor := map[string]*unstructured.Unstructured{}
+	for key, o := range objects(t, template(t, "policy: {breakGlass: {groups: [break-glass]}}")) {
+		if strings.HasPrefix(o.GetKind(), "ValidatingAdmissionPolicy") {
+			floor[key] = o
+		}
+	}
+	if len(floor) != 2 {
+		t.Fatalf("the floor is made of %d objects, want a policy and a binding", len(floor))
+	}
+	for _, o := range floor {
+		if err := admin.Create(ctx, o.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func() {
+		for _, o := range floor {
+			if err := admin.Delete(context.Background(), o.DeepCopy()); client.IgnoreNotFound(err) != nil {
+				t.Error(err)
+			}
+		}
+	}
+	t.Cleanup(remove)
+
+	if err := admin.Create(ctx, awsAuth(nodesEntry+ciEntry)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := rescuer.Delete(context.Background(), awsAuth("")); client.IgnoreNotFound(err) != nil {
+			t.Error(err)
+		}
+	})
+	waitUntil(t, "the floor holds", func() bool { return admin.Delete(ctx, awsAuth(""), client.DryRunAll) != nil })
+
+	edit := func(change func(*corev1.ConfigMap)) func(client.Client) error {
+		return func(c client.Client) error {
+			cm := &corev1.ConfigMap{}
+			if err := c.Get(ctx, client.ObjectKeyFromObject(awsAuth("")), cm); err != nil {
+				return err
+			}
+			change(cm)
+			return c.Update(ctx, cm, client.DryRunAll)
+		}
+	}
+	mapRoles := func(text string) func(client.Client) error {
+		return edit(func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = text })
+	}
+	remnant := func(c client.Client) error { return c.Delete(ctx, awsAuth(""), client.DryRunAll) }
+	collection := func(c client.Client) error {
+		return c.DeleteAllOf(ctx, &corev1.ConfigMap{}, client.InNamespace("kube-system"), client.DryRunAll)
+	}
+
+	for name, c := range map[string]struct {
+		do   func(client.Client) error
+		rule string // "" is let in
+		fix  string
+	}{
+		"delete":                      {remnant, "AA501 deletes-aws-auth", "edit it instead"},
+		"delete with all ConfigMaps":  {collection, "AA501 deletes-aws-auth", "edit it instead"},
+		"mapRoles emptied":            {mapRoles(""), "AA502 empties-mappings", "keep the node role's entry"},
+		"mapRoles without nodes":      {mapRoles(ciEntry), "AA502 empties-mappings", "keep the node role's entry"},
+		"mapRoles taken out":          {edit(func(cm *corev1.ConfigMap) { cm.Data = nil }), "AA502 empties-mappings", "keep the node role's entry"},
+		"nodes commented out":         {mapRoles(ciEntry + "#" + strings.ReplaceAll(strings.TrimSpace(nodesEntry), "\n", "\n#")), "AA502 empties-mappings", "keep the node role's entry"},
+		"nodes in a trailing comment": {mapRoles(ciEntry + "  # no system:nodes here\n"), "AA502 empties-mappings", "keep the node role's entry"},
+		"key in the wrong case":       {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"maproles": nodesEntry} }), "AA502 empties-mappings", "keep the node role's entry"},
+		"frozen":                      {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) }), "AA109 frozen", "remove immutable"},
+		"another entry goes":          {mapRoles(nodesEntry), "", ""},
+		"nodes listed one a line":     {mapRoles(strings.Replace(nodesEntry, "[system:bootstrappers, system:nodes]", "\n  - system:bootstrappers\n  - \"system:nodes\" # workers", 1)), "", ""},
+		"nodes as JSON":               {mapRoles(`[{"rolearn":"arn:aws:iam::111122223333:role/n#1","groups":["system:nodes"]}]`), "", ""},
+		"a label":                     {edit(func(cm *corev1.ConfigMap) { cm.Labels = map[string]string{"a": "b"} }), "", ""},
+		"immutable: false":            {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(false) }), "", ""},
+		"an aws-auth somewhere else": {func(c client.Client) error {
+			cm := awsAuth("")
+			cm.Namespace = "default"
+			return c.Create(ctx, cm, client.DryRunAll)
+		}, "", ""},
+		"another ConfigMap of kube-system": {func(c client.Client) error {
+			cm := awsAuth("")
+			cm.Name, cm.Immutable = "other", new(true)
+			return c.Create(ctx, cm, client.DryRunAll)
+		}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := c.do(admin)
+			switch {
+			case c.rule == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case c.rule != "" && err == nil:
+				t.Error("let in")
+			case c.rule != "":
+				for _, want := range []string{c.rule, c.fix, "a member of break-glass gets past this"} {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("%q does not say %q", err, want)
+					}
+				}
+				if !apierrors.IsInvalid(err) {
+					t.Errorf("the reason is %s, want Invalid, with which kubectl edit opens again", apierrors.ReasonForError(err))
+				}
+			}
+			for who, other := range map[string]client.Client{"EKS's writer": manager, "the break-glass group": rescuer} {
+				if err := c.do(other); err != nil {
+					t.Errorf("%s is refused: %v", who, err)
+				}
+			}
+		})
+	}
+
+	t.Run("what was there before is let in", func(t *testing.T) {
+		frozen := awsAuth(ciEntry)
+		frozen.Immutable = new(true)
+		if err := rescuer.Delete(ctx, awsAuth("")); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.Create(ctx, frozen.DeepCopy()); err == nil || !strings.Contains(err.Error(), "AA109") {
+			t.Errorf("a frozen one is created: %v", err)
+		}
+		if err := rescuer.Create(ctx, frozen.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+		if err := edit(func(cm *corev1.ConfigMap) { cm.Labels = map[string]string{"a": "b"} })(admin); err != nil {
+			t.Errorf("a label on a frozen aws-auth without nodes: %v", err)
+		}
+	})
+
+	t.Run("nothing blocks after it is uninstalled", func(t *testing.T) {
+		remove()
+		waitUntil(t, "the floor is gone", func() bool { return admin.Delete(ctx, awsAuth(""), client.DryRunAll) == nil })
+	})
+}
+
+func waitUntil(t *testing.T, what string, ask func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !ask() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}

@@ -1,0 +1,86 @@
+{{- define "aws-auth-guard.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* Short enough for the longest suffix and for a Service's name. */ -}}
+{{- define "aws-auth-guard.fullname" -}}
+{{- $name := include "aws-auth-guard.name" . }}
+{{- if .Values.fullnameOverride }}{{ $name = .Values.fullnameOverride }}
+{{- else if not (contains $name .Release.Name) }}{{ $name = printf "%s-%s" .Release.Name $name }}
+{{- else }}{{ $name = .Release.Name }}
+{{- end }}
+{{- $name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "aws-auth-guard.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "aws-auth-guard.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "aws-auth-guard.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "aws-auth-guard.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "aws-auth-guard.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}{{ default (include "aws-auth-guard.fullname" .) .Values.serviceAccount.name }}
+{{- else }}{{ required "serviceAccount.name is missing: name the ServiceAccount to use, or set serviceAccount.create" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "aws-auth-guard.image" -}}
+{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end }}
+{{- end }}
+
+{{- /* The Secret with the certificate. In the modes self and certManager it is made in the cluster. */ -}}
+{{- define "aws-auth-guard.tlsSecret" -}}
+{{- if eq .Values.tls.mode "existingSecret" }}{{ required "tls.existingSecret is missing: name the Secret with tls.crt and tls.key" .Values.tls.existingSecret }}
+{{- else }}{{ include "aws-auth-guard.fullname" . }}-tls
+{{- end }}
+{{- end }}
+
+{{- /* The match conditions of guard and witness, from the file that the tests read as well. */ -}}
+{{- define "aws-auth-guard.matchConditions" -}}
+{{- tpl (.Files.Get "files/match-conditions.yaml") (dict "exemptUsernames" .Values.policy.exempt.usernames "breakGlassGroups" .Values.policy.breakGlass.groups "Template" .Template) }}
+{{- end }}
+
+{{- /* Who gets past webhook and floor, for messages and notes. */ -}}
+{{- define "aws-auth-guard.whoCanHelp" -}}
+{{- if .Values.policy.breakGlass.groups }}a member of {{ join " or " .Values.policy.breakGlass.groups }} gets past this
+{{- else }}policy.breakGlass.groups is empty, so nobody gets past this; a cluster admin can delete the ValidatingAdmissionPolicyBinding {{ include "aws-auth-guard.fullname" . }}-floor
+{{- end }}
+{{- end }}
+
+{{- /*
+The policy file. Empty values mean "not set" and are left out, so that the policy's own defaults hold. `off` without quotes
+is a boolean by the time that it arrives here, and is meant as the severity.
+*/ -}}
+{{- define "aws-auth-guard.policy" -}}
+{{- $p := deepCopy .Values.policy }}
+{{- $rules := dict }}
+{{- range $rule, $severity := $p.rules }}{{ $_ := set $rules $rule (ternary "off" $severity (eq (toString $severity) "false")) }}{{ end }}
+{{- $_ := set $p "rules" $rules }}
+{{- if not $p.partition }}{{ $_ := unset $p "partition" }}{{ end }}
+{{- range $key := list "rules" "accounts" "required" "waivers" }}
+{{- if not (get $p $key) }}{{ $_ := unset $p $key }}{{ end }}
+{{- end }}
+{{- if $p.iam }}
+{{- if not $p.iam.region }}{{ $_ := unset $p.iam "region" }}{{ end }}
+{{- if $p.iam.timeouts }}
+{{- range $key := list "call" "total" }}
+{{- if not (get $p.iam.timeouts $key) }}{{ $_ := unset $p.iam.timeouts $key }}{{ end }}
+{{- end }}
+{{- if not $p.iam.timeouts }}{{ $_ := unset $p.iam "timeouts" }}{{ end }}
+{{- end }}
+{{- end }}
+apiVersion: aws-auth-guard.io/v1alpha1
+kind: Policy
+{{ toYaml $p }}
+{{- end }}

@@ -1,0 +1,583 @@
+// Package helm_test renders the chart with the real helm, and shows what comes out to a real API server.
+package helm_test
+
+//go:generate go test -run TestSchemaKnowsEveryRule -update .
+//go:generate ./generate.sh
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+var update = flag.Bool("update", false, "write the golden files, and the rules into the policy's schema")
+
+const chart = "aws-auth-guard"
+
+// helmBinary is helm beside the control plane's programs, or in PATH.
+func helmBinary(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
+		if path := filepath.Join(dir, "helm"); exists(path) {
+			return path
+		}
+	}
+	path, err := exec.LookPath("helm")
+	if err != nil {
+		t.Skip("needs helm: put it into PATH, or into KUBEBUILDER_ASSETS")
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// helm runs helm on the chart, with values as YAML.
+func helm(t *testing.T, values string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), helmBinary(t), append(args, "--values", "-")...)
+	home := t.TempDir()
+	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	cmd.Stdin = strings.NewReader(values)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+func template(t *testing.T, values string) string {
+	t.Helper()
+	out, err := helm(t, values, "template", chart, chart, "--namespace", "guard", "--kube-version", "v1.30.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// objects are the rendered objects by "Kind name".
+func objects(t *testing.T, manifest string) map[string]*unstructured.Unstructured {
+	t.Helper()
+	all := map[string]*unstructured.Unstructured{}
+	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifest), 4096)
+	for {
+		o := &unstructured.Unstructured{}
+		if err := decoder.Decode(o); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("%v in:\n%s", err, manifest)
+		}
+		if len(o.Object) == 0 {
+			continue
+		}
+		key := o.GetKind() + " " + o.GetName()
+		if all[key] != nil {
+			t.Errorf("%s is rendered twice", key)
+		}
+		all[key] = o
+	}
+}
+
+func as[T any](t *testing.T, o *unstructured.Unstructured) *T {
+	t.Helper()
+	var into T
+	if o == nil {
+		t.Fatalf("no %T is rendered", into)
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, &into, true); err != nil {
+		t.Fatal(err)
+	}
+	return &into
+}
+
+// everything switches all on that is off by default.
+const everything = `
+commonLabels: {team: platform}
+podLabels: {tier: guard}
+podAnnotations: {note: hello}
+imagePullSecrets: [{name: registry}]
+serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/aws-auth-guard"}}
+image: {digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000"}
+iam: {enabled: true}
+networkPolicy: {enabled: true}
+metrics:
+  serviceMonitor: {enabled: true, labels: {release: prometheus}}
+  prometheusRule: {enabled: true, labels: {release: prometheus}}
+  dashboard: {enabled: true, annotations: {grafana_folder: security}}
+affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64]}]}]}}}
+topologySpreadConstraints: [{maxSkew: 2, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app.kubernetes.io/name: aws-auth-guard}}}]
+extraArgs: [--zap-devel]
+extraEnv: [{name: AWS_REGION, value: eu-west-1}]
+webhook: {matchConditions: [{name: not-the-installer, expression: "request.userInfo.username != 'installer'"}]}
+policy:
+  mode: audit
+  partition: aws
+  rules: {AA106: error, unknown-data-key: off}
+  privileged:
+    groups: [platform-admins]
+    approvals:
+    - {arn: "arn:aws:iam::111122223333:role/admin", groups: ["system:masters"], reason: the platform team's role, approvedBy: security review, expires: 2027-06-30}
+    - {pattern: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", groups: ["system:masters"]}
+  accounts:
+  - {id: "444455556666", roleARN: "arn:aws:iam::444455556666:role/aws-auth-guard"}
+  - {id: "111122223333", mapAccounts: true}
+  required: ["arn:aws:iam::111122223333:role/nodes", {arn: "arn:aws:iam::111122223333:role/admin", groups: ["system:masters"]}]
+  breakGlass: {groups: [break-glass]}
+  iam: {onUnverified: warn, region: eu-west-1, timeouts: {call: 2s, total: 5s}}
+  waivers: [{rule: AA203, subject: "arn:aws:iam::111122223333:role/legacy", reason: removed with the migration, expires: "2027-01-31"}]
+  preexisting: deny
+`
+
+// variants are the values that the static checks go through.
+var variants = map[string]string{
+	"defaults":               "{}",
+	"everything":             everything,
+	"one replica":            "replicaCount: 1",
+	"cert-manager":           "tls: {mode: certManager}",
+	"cert-manager's issuer":  "tls: {mode: certManager, certManager: {issuerRef: {name: corporate, kind: ClusterIssuer}}}",
+	"existing secret":        "tls: {mode: existingSecret, existingSecret: mine, caBundle: hello}",
+	"host network":           "{hostNetwork: true, webhook: {port: 10260}, healthPort: 10261, metrics: {port: 10262}}",
+	"nothing that is spared": "{rbac: {create: false}, serviceAccount: {create: false, name: mine}, floor: {enabled: false}, metrics: {enabled: false}, podDisruptionBudget: {enabled: false}, resources: {limits: null}, priorityClassName: ''}",
+	"other names":            "{fullnameOverride: guard-of-aws-auth, nameOverride: guard}",
+}
+
+func TestRendering(t *testing.T) {
+	for name, values := range variants {
+		t.Run(name, func(t *testing.T) {
+			got := template(t, values)
+			if again := template(t, values); got != again {
+				t.Errorf("a second rendering differs:\n%s", cmp.Diff(got, again))
+			}
+			if strings.Contains(got, "caBundle") != (name == "existing secret") {
+				t.Error("caBundle is the guard's or cert-manager's to write, unless it is given")
+			}
+			path := filepath.Join("testdata", strings.NewReplacer(" ", "-", "'", "").Replace(name)+".yaml")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("rendered otherwise (go test ./deploy/helm -update takes it in):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLint(t *testing.T) {
+	for name, values := range variants {
+		t.Run(name, func(t *testing.T) {
+			if out, err := helm(t, values, "lint", chart, "--strict"); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	d := as[appsv1.Deployment](t, objects(t, template(t, "{}"))["Deployment aws-auth-guard"])
+	if *d.Spec.Replicas != 2 || d.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue() != 0 {
+		t.Errorf("%d replicas, maxUnavailable %v: want 2 that are never fewer", *d.Spec.Replicas, d.Spec.Strategy.RollingUpdate.MaxUnavailable)
+	}
+	if d.Spec.Template.Spec.PriorityClassName != "system-cluster-critical" {
+		t.Errorf("priority %q", d.Spec.Template.Spec.PriorityClassName)
+	}
+}
+
+func TestVariants(t *testing.T) {
+	for name, c := range map[string]struct {
+		values string
+		check  func(t *testing.T, o map[string]*unstructured.Unstructured)
+	}{
+		"a budget for two": {"{}", func(t *testing.T, o map[string]*unstructured.Unstructured) {
+			if o["PodDisruptionBudget aws-auth-guard"] == nil {
+				t.Error("no PodDisruptionBudget")
+			}
+		}},
+		"no budget for one: it could not be drained": {"replicaCount: 1", func(t *testing.T, o map[string]*unstructured.Unstructured) {
+			if o["PodDisruptionBudget aws-auth-guard"] != nil {
+				t.Error("a PodDisruptionBudget")
+			}
+		}},
+		"the host's network": {"hostNetwork: true", func(t *testing.T, o map[string]*unstructured.Unstructured) {
+			spec := as[appsv1.Deployment](t, o["Deployment aws-auth-guard"]).Spec.Template.Spec
+			if !spec.HostNetwork || spec.DNSPolicy != corev1.DNSClusterFirstWithHostNet {
+				t.Errorf("hostNetwork %v, dnsPolicy %s", spec.HostNetwork, spec.DNSPolicy)
+			}
+		}},
+		"the role for IAM": {everything, func(t *testing.T, o map[string]*unstructured.Unstructured) {
+			account := as[corev1.ServiceAccount](t, o["ServiceAccount aws-auth-guard"])
+			if got := account.Annotations["eks.amazonaws.com/role-arn"]; got != "arn:aws:iam::111122223333:role/aws-auth-guard" {
+				t.Errorf("role %q", got)
+			}
+		}},
+		"a digest wins over a tag": {"image: {repository: example.com/guard, tag: v1, digest: 'sha256:" + strings.Repeat("a", 64) + "'}", func(t *testing.T, o map[string]*unstructured.Unstructured) {
+			got := as[appsv1.Deployment](t, o["Deployment aws-auth-guard"]).Spec.Template.Spec.Containers[0].Image
+			if got != "example.com/guard@sha256:"+strings.Repeat("a", 64) {
+				t.Errorf("image %q", got)
+			}
+		}},
+		"no rights on Secrets that are somebody else's": {"tls: {mode: certManager}", func(t *testing.T, o map[string]*unstructured.Unstructured) {
+			for key, object := range o {
+				text, _ := json.Marshal(object)
+				if strings.HasSuffix(object.GetKind(), "Role") && (bytes.Contains(text, []byte("secrets")) || bytes.Contains(text, []byte("patch")) && object.GetKind() == "ClusterRole") {
+					t.Errorf("%s: %s", key, text)
+				}
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.check(t, objects(t, template(t, c.values)))
+		})
+	}
+}
+
+// policyOf is the policy file as the guard gets it.
+func policyOf(t *testing.T, values string) string {
+	t.Helper()
+	for key, o := range objects(t, template(t, values)) {
+		if o.GetKind() == "ConfigMap" && strings.HasSuffix(key, "-policy") {
+			return as[corev1.ConfigMap](t, o).Data["policy.yaml"]
+		}
+	}
+	t.Fatal("no policy is rendered")
+	return ""
+}
+
+// TestPolicyIsTakenIn: what the chart renders is a policy, and says what the values say.
+func TestPolicyIsTakenIn(t *testing.T) {
+	t.Parallel()
+	for name, values := range variants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := policyOf(t, values)
+			p, err := policy.Parse([]byte(text))
+			if err != nil {
+				t.Fatalf("%v in:\n%s", err, text)
+			}
+			if _, err := validate.New(p); err != nil {
+				t.Fatalf("%v in:\n%s", err, text)
+			}
+			if name == "defaults" {
+				if diff := cmp.Diff(policy.Default(), p, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("the chart's defaults are not the policy's (-policy +chart):\n%s", diff)
+				}
+			}
+			if name == "everything" && (len(p.Rules) != 2 || len(p.Privileged.Approvals) != 2 || len(p.Waivers) != 1 || p.Mode != policy.Audit || !p.DenyPreexisting) {
+				t.Errorf("not all of the policy arrived: %+v", p)
+			}
+		})
+	}
+}
+
+// TestDocumentedPolicy: the example of docs/policy.md can be given to the chart as it is.
+func TestDocumentedPolicy(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/policy.md has no example")
+	}
+	var file map[string]any
+	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+		t.Fatal(err)
+	}
+	delete(file, "apiVersion")
+	delete(file, "kind")
+	values, err := yaml.Marshal(map[string]any{"policy": file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := policy.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := policy.Parse([]byte(policyOf(t, string(values))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(withoutLines(t, want), withoutLines(t, got)); diff != "" {
+		t.Errorf("what arrives is another policy (-want +got):\n%s", diff)
+	}
+}
+
+var lineNumber = regexp.MustCompile(`"Line":\d+`)
+
+// withoutLines is a policy without its places in the file.
+func withoutLines(t *testing.T, p *policy.Policy) string {
+	t.Helper()
+	text, err := json.MarshalIndent(p, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lineNumber.ReplaceAllString(strings.ReplaceAll(string(text), `"Line": `, `"Line":`), "")
+}
+
+// TestBadPolicyIsRefused: helm upgrade refuses what the guard would refuse.
+func TestBadPolicyIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"unknown field":             "modes: enforce",
+		"unknown mode":              "mode: on-fridays",
+		"unknown partition":         "partition: moon",
+		"unknown rule":              "rules: {AA999: error}",
+		"unknown severity":          "rules: {AA106: fatal}",
+		"field of an approval":      "privileged: {approvals: [{arn: 'arn:aws:iam::111122223333:role/a', group: [x]}]}",
+		"approval of nothing":       "privileged: {approvals: [{arn: 'arn:aws:iam::111122223333:role/a'}]}",
+		"approval of nobody":        "privileged: {approvals: [{groups: [x]}]}",
+		"arn and pattern":           "privileged: {approvals: [{arn: 'arn:aws:iam::111122223333:role/a', pattern: 'arn:aws:iam::111122223333:role/a*', groups: [x]}]}",
+		"everybody is approved":     "privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/*', groups: [x]}]}",
+		"pattern of accounts":       "privileged: {approvals: [{pattern: 'arn:aws:iam::*:role/admin', groups: [x]}]}",
+		"role with a path":          "privileged: {approvals: [{arn: 'arn:aws:iam::111122223333:role/team/a', groups: [x]}]}",
+		"star in an arn":            "required: ['arn:aws:iam::111122223333:role/a*']",
+		"assumed role":              "required: ['arn:aws:sts::111122223333:assumed-role/a/b']",
+		"no arn at all":             "required: [nodes]",
+		"required without an arn":   "required: [{groups: [a]}]",
+		"account id that is short":  "accounts: [{id: '123'}]",
+		"account id without quotes": "accounts: [{id: 111122223333}]",
+		"account of blind trust":    "accounts: [{id: '111122223333', trust: blind}]",
+		"role and trust":            "accounts: [{id: '111122223333', trust: unchecked, roleARN: 'arn:aws:iam::111122223333:role/a'}]",
+		"account that is a text":    "accounts: ['111122223333']",
+		"waiver without a reason":   "waivers: [{rule: AA203, subject: x}]",
+		"waiver of an unknown rule": "waivers: [{rule: AA999, subject: x, reason: y}]",
+		"no date":                   "waivers: [{rule: AA203, subject: x, reason: y, expires: next week}]",
+		"no such day":               "waivers: [{rule: AA203, subject: x, reason: y, expires: '2027-13-01'}]",
+		"no duration":               "iam: {timeouts: {call: soon}}",
+		"no time at all":            "iam: {timeouts: {call: 0s}}",
+		"number for a duration":     "iam: {timeouts: {call: 5}}",
+		"unverified":                "iam: {onUnverified: guess}",
+		"group with blanks":         "breakGlass: {groups: [' admins']}",
+		"blank username":            "exempt: {usernames: ['']}",
+		"preexisting":               "preexisting: ignore",
+		"a list for a mapping":      "exempt: [eks:node-manager]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if p, err := policy.Parse([]byte("apiVersion: " + policy.APIVersion + "\nkind: Policy\n" + text)); err == nil {
+				if _, err := validate.New(p); err == nil && name != "account id without quotes" {
+					t.Error("the guard itself takes it")
+				}
+			}
+			values := "policy:\n  " + text + "\n"
+			if out, err := helm(t, values, "template", chart, chart); err == nil {
+				t.Errorf("rendered:\n%s", policyOf(t, values)+out[:0])
+			} else if !strings.Contains(err.Error(), "policy") {
+				t.Errorf("refused without naming the policy: %v", err)
+			}
+		})
+	}
+}
+
+// TestBadValuesAreRefused: a typo is an error, and not a setting that does nothing.
+func TestBadValuesAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string]string{
+		"unknown value":         "replicas: 3",
+		"unknown nested value":  "webhook: {failurePolcy: Ignore}",
+		"failure policy":        "webhook: {failurePolicy: Open}",
+		"tls mode":              "tls: {mode: magic}",
+		"text for a number":     "replicaCount: two",
+		"timeout too long":      "webhook: {timeoutSeconds: 31}",
+		"half a digest":         "image: {digest: 'sha256:abc'}",
+		"secret without a name": "tls: {mode: existingSecret}",
+		"account without name":  "serviceAccount: {create: false}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := helm(t, values, "template", chart, chart); err == nil {
+				t.Error("rendered")
+			}
+		})
+	}
+}
+
+// TestSchemaKnowsEveryRule: no more and no fewer than the catalogue.
+func TestSchemaKnowsEveryRule(t *testing.T) {
+	path := filepath.Join(chart, "policy.schema.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, r := range validate.Catalogue() {
+		want = append(want, r.ID, r.Name)
+	}
+	slices.Sort(want)
+	list, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		enum := regexp.MustCompile(`"rule": \{"enum": \[[^\]]*\]\}`)
+		text = enum.ReplaceAll(text, fmt.Appendf(nil, `"rule": {"enum": %s}`, list))
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return // generate.sh does the rest
+	}
+	for _, file := range []string{path, filepath.Join(chart, "values.schema.json")} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var schema any
+		if err := json.Unmarshal(text, &schema); err != nil {
+			t.Fatal(err)
+		}
+		if got := rulesOf(schema); !slices.Equal(got, want) {
+			t.Errorf("%s does not list the rules of the catalogue (make generate mends it):\n%s", file, cmp.Diff(want, got))
+		}
+	}
+}
+
+// rulesOf finds the enumeration of the definition "rule".
+func rulesOf(schema any) []string {
+	node, ok := schema.(map[string]any)
+	if !ok {
+		return nil
+	}
+	if rule, ok := node["rule"].(map[string]any); ok {
+		if enum, ok := rule["enum"].([]any); ok {
+			var all []string
+			for _, e := range enum {
+				all = append(all, fmt.Sprint(e))
+			}
+			return all
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(node)) {
+		if found := rulesOf(node[key]); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+var (
+	metricUsed = regexp.MustCompile(`aws_auth_guard_[a-z_]+`)
+	metricMade = regexp.MustCompile(`"(aws_auth_guard_[a-z_]+)"`)
+)
+
+// TestMetricsExist: dashboard and alerts ask for what the code counts.
+func TestMetricsExist(t *testing.T) {
+	t.Parallel()
+	made := map[string]bool{}
+	for _, dir := range []string{"../../internal", "../../certs", "../../cmd"} {
+		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range metricMade.FindAllStringSubmatch(string(text), -1) {
+				made[m[1]] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dashboard, err := os.ReadFile(filepath.Join(chart, "dashboards", "aws-auth-guard.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, err := os.ReadFile(filepath.Join(chart, "templates", "prometheusrule.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"dashboard": dashboard, "alerts": alerts} {
+		for _, used := range metricUsed.FindAllString(string(text), -1) {
+			if !made[used] && !made[strings.TrimSuffix(used, "_bucket")] {
+				t.Errorf("the %s asks for %s, which nothing counts", name, used)
+			}
+		}
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(chart, "dashboards", "aws-auth-guard.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type panel struct {
+		ID      int    `json:"id"`
+		Title   string `json:"title"`
+		Type    string `json:"type"`
+		GridPos struct{ X, Y, W, H int }
+		Targets []struct {
+			Expr string `json:"expr"`
+		} `json:"targets"`
+	}
+	var d struct {
+		SchemaVersion int     `json:"schemaVersion"`
+		UID           string  `json:"uid"`
+		Panels        []panel `json:"panels"`
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	if d.SchemaVersion < 36 || d.UID == "" {
+		t.Errorf("schemaVersion %d, uid %q", d.SchemaVersion, d.UID)
+	}
+	ids := map[int]bool{}
+	taken := map[[2]int]string{}
+	for _, p := range d.Panels {
+		if ids[p.ID] {
+			t.Errorf("id %d is there twice", p.ID)
+		}
+		ids[p.ID] = true
+		if p.Type != "row" && len(p.Targets) == 0 {
+			t.Errorf("%q shows nothing", p.Title)
+		}
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				if other := taken[[2]int{x, y}]; other != "" || x >= 24 {
+					t.Fatalf("%q is over %q, or beyond the edge", p.Title, other)
+				}
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+	}
+	// As Grafana gets it, through the ConfigMap.
+	o := objects(t, template(t, everything))["ConfigMap aws-auth-guard-dashboard"]
+	if got := as[corev1.ConfigMap](t, o); got.Data["aws-auth-guard.json"] != string(text) || got.Labels["grafana_dashboard"] != "1" {
+		t.Error("the ConfigMap does not hold the dashboard, or not the sidecar's label")
+	}
+}
