@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -98,7 +97,7 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	decision := decide(report)
 	dryRun := req.DryRun != nil && *req.DryRun
 	if h.Excused != nil && report.Excuse != "" && !dryRun {
-		x := Excused{Operation: req.Operation, Username: req.UserInfo.Username, Why: report.Excuse, Rules: rules(report.Findings), Nodes: nodes(report.Findings)}
+		x := Excused{Operation: req.Operation, Username: req.UserInfo.Username, Why: report.Excuse, Rules: rules(report.Findings), Nodes: report.Lost}
 		if edit.Old != nil {
 			x.UID = edit.Old.UID
 		}
@@ -106,7 +105,7 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	}
 	h.Metrics.observe(string(req.Operation), decision, report.Findings, started)
 	if report.Allowed && !dryRun {
-		h.Metrics.lost(report.Excuse, nodes(report.Findings))
+		h.Metrics.lost(report.Excuse, report.Lost)
 	}
 	h.Log.Info(decision, "operation", req.Operation, "user", req.UserInfo.Username, "dryRun", dryRun,
 		"uid", req.UID, "rules", rules(report.Findings))
@@ -190,18 +189,6 @@ func decide(r validate.Report) string {
 		return "warn"
 	}
 	return "allow"
-}
-
-// nodes are the live nodes that the findings cost, each once, sorted.
-func nodes(findings []validate.Finding) []string {
-	var all []string
-	for _, f := range findings {
-		if !f.Preexisting {
-			all = append(all, f.Nodes...)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // rules are the ids of the findings, each once, in their order.

@@ -332,6 +332,8 @@ func TestWorlds(t *testing.T) {
 		switch {
 		case denied != (len(want) > 0) || !slices.Equal(cut, want):
 			t.Errorf("world %d: refused %v for %q, want it refused for %q", seed, denied, cut, want)
+		case !slices.Equal(report.Lost, slices.DeleteFunc(slices.Clone(lost), func(name string) bool { return strings.HasPrefix(name, "mi-") })):
+			t.Errorf("world %d: the report says that %q are lost, want %q but for hybrid nodes", seed, report.Lost, lost)
 		case len(perhaps) > 0 && !denied && !warned:
 			t.Errorf("world %d: not a word about %q", seed, perhaps)
 		}

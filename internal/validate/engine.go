@@ -99,7 +99,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	if req.New != nil {
 		p.new = v.read(req.New)
 	}
-	report := Report{Findings: v.weigh(p)}
+	report := Report{Findings: v.weigh(p), Lost: p.lost()}
 	report.Allowed = !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Severity == Error })
 	if !report.Allowed {
 		if why, ok := v.policy.Exempt(req.User.Username, req.User.Groups); ok {

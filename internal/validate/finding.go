@@ -33,7 +33,7 @@ type Finding struct {
 
 	// DataKey is the data key that Line and Column are inside: mapRoles, mapUsers, mapAccounts.
 	DataKey string `json:"-"`
-	// Nodes are the live nodes that the edit would cost.
+	// Nodes are the live nodes that cannot sign in for that reason.
 	Nodes []string `json:"-"`
 	// entry and subject say what the finding is about, so that the same thing is known again in another
 	// version of the object: a canonical ARN, a field's name, never a line.
@@ -64,4 +64,6 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	// Excuse says why an edit with errors is let in all the same: "exempt", "break-glass" or "audit".
 	Excuse string `json:"-"`
+	// Lost are the live nodes, as far as they are known, that can sign in before the edit and cannot after it.
+	Lost []string `json:"-"`
 }

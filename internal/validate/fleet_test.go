@@ -279,15 +279,38 @@ func TestFleetTransitions(t *testing.T) {
 	}
 }
 
-// TestNodesOfFindings holds that a finding which costs nodes carries all of them, for the metric and the event.
-func TestNodesOfFindings(t *testing.T) {
-	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: fleetPort{view()}}), validate.WithClock(func() time.Time { return clock }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	report := v.Validate(context.Background(), validate.Request{Operation: validate.Update, User: authenticationv1.UserInfo{Username: "eks:node-manager"},
-		Old: aconfigmap(map[string]string{awsauth.MapRoles: nodes + otherNodes}), New: aconfigmap(map[string]string{awsauth.MapRoles: otherNodes})})
-	if len(report.Findings) != 1 || len(report.Findings[0].Nodes) != 7 || report.Excuse != "exempt" {
-		t.Errorf("%+v, want one finding with seven nodes, let in as exempt", report)
+// TestLost holds that a report says which nodes an edit costs, for the metric and the event, whatever the findings are.
+func TestLost(t *testing.T) {
+	eks := authenticationv1.UserInfo{Username: "eks:node-manager"}
+	for name, tt := range map[string]struct {
+		fleet    *validate.FleetView
+		op       validate.Operation
+		old, new string
+		lost     int
+	}{
+		"the role goes":                     {view(), validate.Update, nodes + otherNodes, otherNodes, 7},
+		"the value cannot be read any more": {view(), validate.Update, nodes, nodes + "\t- x\n", 7},
+		"deleted":                           {view(), validate.Delete, nodes, "", 7},
+		"emptied":                           {view(), validate.Update, nodes, "[]", 7},
+		"stale":                             {view(staleNodes), validate.Update, nodes + otherNodes, otherNodes, 7},
+		"an access entry covers them":       {view(accessEntry("nodes", "EC2_LINUX")), validate.Update, nodes + otherNodes, otherNodes, 0},
+		"mode API":                          {view(mode(validate.APIMode)), validate.Delete, nodes, "", 0},
+		"they could not sign in before":     {view(), validate.Update, "- x\n" + nodes + "\t- x\n", otherNodes, 0},
+		"a retired role goes":               {view(), validate.Update, nodes + otherNodes, nodes, 0},
+		"repaired":                          {view(), validate.Update, nodes + "\t- x\n", nodes, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: fleetPort{tt.fleet}}), validate.WithClock(func() time.Time { return clock }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := validate.Request{Operation: tt.op, User: eks, Old: aconfigmap(map[string]string{awsauth.MapRoles: tt.old})}
+			if tt.op != validate.Delete {
+				req.New = aconfigmap(map[string]string{awsauth.MapRoles: tt.new})
+			}
+			if report := v.Validate(context.Background(), req); len(report.Lost) != tt.lost || !report.Allowed {
+				t.Errorf("lost %q, allowed %v: want %d, and EKS let through", report.Lost, report.Allowed, tt.lost)
+			}
+		})
 	}
 }

@@ -108,16 +108,26 @@ func (p *pass) otherWay(a *awsauth.Access, s NodeSet) bool {
 	return false
 }
 
-// dependents are the live nodes that sign in by the old version of aws-auth.
-func (p *pass) dependents() []NodeSet {
-	if p.fleet == nil {
+// lost are the live nodes that sign in by the old version of aws-auth and cannot by the new one, as EKS reads them.
+func (p *pass) lost() []string { return names(p.lostSets()) }
+
+func (p *pass) lostSets() []NodeSet {
+	if p.fleet == nil || p.fleet.ignored() || p.old == nil {
 		return nil
 	}
+	var after *awsauth.Access
+	if p.new != nil {
+		after = p.new.effective
+	} else {
+		after = &awsauth.Access{}
+	}
 	var sets []NodeSet
-	for role, ids := range p.table(p.old).Principals {
-		if _, shadowed := p.fleet.shadow(role, p.now); !shadowed {
-			sets = append(sets, setsBy(p.fleet.Nodes[role], func(s NodeSet) bool { return serveAny(ids, s) })...)
+	for role, all := range p.fleet.Nodes {
+		before := p.old.effective.Principals[role]
+		if _, shadowed := p.fleet.shadow(role, p.now); shadowed || len(before) == 0 {
+			continue
 		}
+		sets = append(sets, setsBy(all, func(s NodeSet) bool { return serveAny(before, s) && !serveAny(after.Principals[role], s) })...)
 	}
 	return sets
 }

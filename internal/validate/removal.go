@@ -17,7 +17,7 @@ func checkRemoval(p *pass) {
 	f := Finding{Field: "metadata.name", Value: "aws-auth", subject: "delete", Message: "aws-auth is being deleted",
 		Why: "and EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
 		Fix: "edit it instead (`kubectl edit configmap aws-auth -n kube-system`); to replace it, use `kubectl replace` without --force"}
-	if cut := p.dependents(); len(cut) > 0 {
+	if cut := p.lostSets(); len(cut) > 0 {
 		f.Why = "and EKS forgets every mapping at once: everybody but the cluster's creator is locked out" + agree(cut, ", and so is ", ", and so are ") + count(cut) + ": " + which(cut)
 		f.Nodes = names(cut)
 	}
