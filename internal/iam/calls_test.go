@@ -49,7 +49,7 @@ func TestCost(t *testing.T) {
 		for i := range 20 {
 			arns = append(arns, fmt.Sprintf("%srole/bullk-%04d", own, i))
 		}
-		w := newWorld(t, "guard", "", s)
+		w := newWorld(t, "guard", "iam: {timeouts: {call: 5s, total: 9s}}", s)
 		w.faults(workday)
 		answers := w.lookup(arns...)
 		all(t, validate.Exists, answers[:480])
