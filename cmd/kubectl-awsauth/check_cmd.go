@@ -106,7 +106,11 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 	switch o.against {
 	case "":
 	case "live":
-		if old, err = o.cluster.live(cmd.Context()); err == nil && old == nil {
+		old, err = o.cluster.live(cmd.Context())
+		if err != nil {
+			return fmt.Errorf("--against live: %w", err)
+		}
+		if old == nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "note: the cluster has no aws-auth; judged as a new object")
 		}
 	default:

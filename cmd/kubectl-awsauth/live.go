@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -17,25 +18,34 @@ const liveTimeout = 15 * time.Second
 
 type clusterOptions struct{ kubeconfig, context string }
 
-// live reads aws-auth from the cluster; nil if the cluster has none.
-func (o clusterOptions) live(ctx context.Context) (*corev1.ConfigMap, error) {
+// config says how to reach the cluster.
+func (o clusterOptions) config() (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("--against live: %w", err)
+		return nil, err
 	}
 	config.Timeout = liveTimeout
+	return config, nil
+}
+
+// live reads aws-auth from the cluster; nil if the cluster has none.
+func (o clusterOptions) live(ctx context.Context) (*corev1.ConfigMap, error) {
+	config, err := o.config()
+	if err != nil {
+		return nil, err
+	}
 	client, err := corev1client.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("--against live: %w", err)
+		return nil, err
 	}
 	cm, err := client.ConfigMaps("kube-system").Get(ctx, "aws-auth", metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("--against live: cannot read configmap kube-system/aws-auth: %w", err)
+		return nil, fmt.Errorf("cannot read configmap kube-system/aws-auth: %w", err)
 	}
 	return cm, nil
 }

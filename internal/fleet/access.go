@@ -31,9 +31,7 @@ type access struct {
 	complete time.Time
 	problem  string
 
-	fargate        []string // the pod execution roles
-	fargateKnown   bool
-	fargateProblem string
+	fargate []string // the pod execution roles
 }
 
 // syncAccess brings up to date how EKS lets principals in without aws-auth, and which roles Fargate nodes have.
@@ -59,9 +57,8 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 	if slices.ContainsFunc(slices.Collect(maps.Values(nodes)), func(n Node) bool { return n.Kind() == validate.FargateNode }) {
 		roles, fargateErr := f.aws.fargateRoles(ctx, cluster)
 		if fargateErr == nil {
-			x.fargate, x.fargateKnown, x.fargateProblem = roles, true, ""
+			x.fargate = roles
 		} else {
-			x.fargateProblem = why(fargateErr)
 			err = errors.Join(err, fargateErr)
 		}
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,9 +36,8 @@ type Facts struct {
 	Instances, Starting map[string]Instance
 	// Profiles leads from the ARN of an instance profile to that of its role; "" for a profile without one.
 	Profiles map[string]string
-	// FargateRoles are the pod execution roles of the cluster's Fargate profiles; FargateKnown tells none from unknown.
+	// FargateRoles are the pod execution roles of the cluster's Fargate profiles, as ARNs.
 	FargateRoles []string
-	FargateKnown bool
 
 	Mode    validate.AuthenticationMode
 	Entries []validate.AccessEntry
@@ -154,11 +154,16 @@ func (f *Facts) View() *validate.FleetView {
 		}
 		x.add(role, s, id, false, true)
 	}
-	v := &validate.FleetView{Nodes: make(map[string][]validate.NodeSet, len(x)), Unplaced: x.sets(""), NodesKnown: f.NodesKnown,
+	v := &validate.FleetView{Nodes: make(map[string][]validate.NodeSet, len(x)), RoleARNs: make(map[string]string, len(x)), Unplaced: x.sets(""), NodesKnown: f.NodesKnown,
 		Mode: f.Mode, Entries: make(map[string]validate.AccessEntry, len(f.Entries)), AccessKnown: f.AccessKnown}
 	for role := range x {
 		if role != "" {
 			v.Nodes[role] = x.sets(role)
+		}
+	}
+	for _, arn := range slices.Concat(slices.Collect(maps.Values(f.Profiles)), f.FargateRoles) {
+		if role := awsauth.Subject(arn); v.Nodes[role] != nil {
+			v.RoleARNs[role] = arn
 		}
 	}
 	for _, e := range f.Entries {

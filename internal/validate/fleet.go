@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -93,6 +94,8 @@ func (k Knowledge) Doubt(now time.Time) string {
 type FleetView struct {
 	// Nodes are the live nodes by the role that they sign in with: the awsauth.Subject of its ARN, so without its path.
 	Nodes map[string][]NodeSet
+	// RoleARNs are those roles as IAM or EKS names them, with their paths.
+	RoleARNs map[string]string
 	// Unplaced are live nodes whose role is not known: hybrid nodes, and those that nothing was found out about yet.
 	Unplaced []NodeSet
 	// NodesKnown says whether there are no others.
@@ -165,6 +168,53 @@ func (v *FleetView) independent(now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// Way is how nodes with one role sign in.
+type Way struct {
+	Role string // the ARN as IAM has it; "" if it is not known
+	Set  NodeSet
+	// Entry is the access entry that decides about the role, if there is one, and Mapping what aws-auth says of it: EKS
+	// looks at the mapping only without the entry. Open says that the nodes can sign in by the one that counts.
+	Entry   *AccessEntry
+	Mapping *awsauth.Identity
+	Open    bool
+}
+
+// Ways lists how all live nodes sign in under aws-auth as it is, by role. Where the role is not known, neither is the way.
+func (v *FleetView) Ways(a *awsauth.Access, now time.Time) []Way {
+	var ways []Way
+	for _, role := range slices.Sorted(maps.Keys(v.Nodes)) {
+		for _, s := range v.Nodes[role] {
+			w := Way{Role: cmp.Or(v.RoleARNs[role], role), Set: s}
+			ids := a.Principals[role]
+			if len(ids) > 0 {
+				w.Mapping = &ids[0]
+			}
+			if e, ok := v.shadow(role, now); ok {
+				w.Entry = &e
+				w.Open = slices.Contains(entryTypes[s.Kind], e.Type)
+			} else {
+				w.Open = !v.ignored() && serveAny(ids, s)
+			}
+			ways = append(ways, w)
+		}
+	}
+	for _, s := range v.Unplaced {
+		ways = append(ways, Way{Set: s})
+	}
+	return ways
+}
+
+// Shadowed are the entries of aws-auth that EKS does not look at, since an access entry decides about their principal.
+func (v *FleetView) Shadowed(a *awsauth.Access, now time.Time) []awsauth.Identity {
+	var shadowed []awsauth.Identity
+	for _, key := range a.Keys() {
+		if _, ok := v.shadow(key, now); ok || v.ignored() {
+			shadowed = append(shadowed, a.Principals[key]...)
+		}
+	}
+	return shadowed
 }
 
 // doubt says why the live nodes are not known.
