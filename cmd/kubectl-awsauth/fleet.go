@@ -228,6 +228,10 @@ func (l *fleetList) write(out io.Writer, form string) error {
 	if l.AccessDoubt != "" {
 		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", l.AccessDoubt)
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil { // the table pads its last column
+			return err
+		}
+	}
+	return nil
 }

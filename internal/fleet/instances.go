@@ -115,7 +115,8 @@ type instances struct {
 	read            time.Time // when known was last read from the beginning
 	profiles        map[string]string
 	profilesRead    map[string]time.Time
-	complete        time.Time // when starting was last read
+	complete        time.Time // when all of this was last known
+	foreign         string    // the cluster to which instances of our nodes belong by their tags, if it is not ours
 	problem         string
 }
 
@@ -205,7 +206,7 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[strin
 			if err != nil {
 				return err
 			}
-			x.known = map[string]Instance{}
+			x.known, x.foreign = map[string]Instance{}, ""
 			x.take(all, on)
 			x.read = now
 		}
@@ -214,17 +215,28 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[strin
 			return err
 		}
 		x.take(all, on)
-		x.starting, x.complete = map[string]Instance{}, now
+		x.starting = map[string]Instance{}
 		for _, i := range all {
 			x.starting[i.id] = i.Instance
 		}
 	}
 	all, err := f.aws.byID(ctx, x.missing(nodes))
 	x.take(all, on)
-	if err == nil && cluster == "" {
-		return problemf("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+	for _, i := range all {
+		if i.cluster != "" && i.cluster != cluster {
+			x.foreign = i.cluster
+		}
 	}
-	return err
+	switch {
+	case err != nil:
+		return err
+	case cluster == "":
+		return problemf("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+	case x.foreign != "":
+		return problemf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", x.foreign, cluster)
+	}
+	x.complete = now
+	return nil
 }
 
 // readProfiles finds the roles in the instance profiles that are in use.

@@ -195,6 +195,7 @@ func TestDiscovery(t *testing.T) {
 		"instances of two clusters":    {seed: tagged(map[string]string{"kubernetes.io/cluster/a": "owned", "kubernetes.io/cluster/b": "owned"}), node: onEC2(1), region: "us-west-2", doubt: "fleet.clusterName"},
 		"no tag at all":                {seed: tagged(nil), node: onEC2(1), region: "us-west-2", doubt: "fleet.clusterName"},
 		"no region":                    {seed: tagged(nil), node: node("a", "", nil), flags: fleet.Options{Cluster: "demo"}, cluster: "demo", doubt: "fleet.region"},
+		"the name of another cluster":  {seed: tagged(map[string]string{"kubernetes.io/cluster/demo": "owned"}), node: onEC2(1), flags: fleet.Options{Cluster: "prod"}, cluster: "prod", region: "us-west-2", doubt: "belong to the cluster demo"},
 		"a cluster that EKS has not":   {seed: tagged(nil), node: onEC2(1), flags: fleet.Options{Cluster: "nope"}, cluster: "nope", region: "us-west-2"},
 		"a cluster of another account": {seed: fake.Seed{Clusters: []fake.Cluster{{Name: "demo", Account: "444455556666"}}}, node: onEC2(1), flags: fleet.Options{Cluster: "demo"}, cluster: "demo", region: "us-west-2"},
 	} {

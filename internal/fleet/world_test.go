@@ -211,6 +211,9 @@ func (w *world) lost() (lost, perhaps []string) {
 		if m.kind == "hybrid" { // nobody knows its role: any that lets it in may be it
 			could, went, can := false, false, false
 			for _, role := range roleNames {
+				if slices.ContainsFunc(w.machines, func(o machine) bool { return slices.Contains(o.roles, role) }) {
+					continue // a role of nodes in AWS
+				}
 				before, after := w.authenticates(m, role, w.old), w.authenticates(m, role, w.new)
 				could, went, can = could || before, went || before && !after, can || after
 			}

@@ -74,7 +74,7 @@ func (p *pass) losses() []loss {
 		l := loss{was: c.Before[0], is: c.After}
 		if p.fleet != nil {
 			l.cut = setsBy(p.fleet.Nodes[role], signedIn)
-			for _, s := range setsBy(p.fleet.Unplaced, signedIn) {
+			for _, s := range setsBy(p.fleet.Unplaced, func(s NodeSet) bool { return p.mayHave(s, role) && signedIn(s) }) {
 				if p.otherWay(updated, s) {
 					l.maybe = append(l.maybe, s)
 				} else {
@@ -95,13 +95,19 @@ func serveAny(ids []awsauth.Identity, s NodeSet) bool {
 	return slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return nodeKindOf(id) != notNode && signsIn(id, s) })
 }
 
+// mayHave reports that nodes whose role is not known may have this one. A hybrid node's role is not one that nodes in AWS
+// use: it is made for hybrid nodes.
+func (p *pass) mayHave(s NodeSet, role string) bool {
+	return traceable(s) || len(p.fleet.Nodes[role]) == 0
+}
+
 // otherWay reports that nodes whose role is not known may still sign in: by another mapping, or by an access entry.
 func (p *pass) otherWay(a *awsauth.Access, s NodeSet) bool {
 	if p.fleet.nodeEntry(s.Kind, p.now) {
 		return true
 	}
 	for key, ids := range a.Principals {
-		if _, shadowed := p.fleet.shadow(key, p.now); !shadowed && serveAny(ids, s) {
+		if _, shadowed := p.fleet.shadow(key, p.now); !shadowed && p.mayHave(s, key) && serveAny(ids, s) {
 			return true
 		}
 	}
