@@ -23,7 +23,7 @@ demo: ## a real API server with the guard in front of it, and a short story (CI=
 
 .PHONY: test
 test: ## all tests, end to end on a real API server
-	@KUBEBUILDER_ASSETS="$$(test/cluster/build.sh $(CONTROL_PLANE) helm)" && export KUBEBUILDER_ASSETS && \
+	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
 	go test ./... && go test -C test/tools ./...
 

@@ -68,12 +68,12 @@ type fleetList struct {
 	Cluster string                      `json:"cluster"`
 	Region  string                      `json:"region"`
 	Mode    validate.AuthenticationMode `json:"authenticationMode"` // "" if it is not known
-	// NodesDoubt and AccessDoubt say why what follows is not complete; "" if it is.
-	NodesDoubt  string          `json:"nodesDoubt"`
-	AccessDoubt string          `json:"accessDoubt"`
-	Roles       []fleetRole     `json:"roles"`
-	Entries     []fleetEntry    `json:"accessEntries"`
-	Shadowed    []shadowedEntry `json:"shadowed"`
+	// NodesTrouble and AccessTrouble say why what follows is not complete; "" if it is.
+	NodesTrouble  string          `json:"nodesTrouble"`
+	AccessTrouble string          `json:"accessTrouble"`
+	Roles         []fleetRole     `json:"roles"`
+	Entries       []fleetEntry    `json:"accessEntries"`
+	Shadowed      []shadowedEntry `json:"shadowed"`
 }
 
 // fleetRole is one kind of node with one role.
@@ -129,7 +129,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 		doc, _ := awsauth.Parse(cm.Data) // 'check' tells the problems
 		access = doc.Access()
 	}
-	l := &fleetList{Mode: view.Mode, NodesDoubt: view.NodesKnown.Doubt(time.Now()), AccessDoubt: view.AccessKnown.Doubt(time.Now()),
+	l := &fleetList{Mode: view.Mode, NodesTrouble: view.NodesKnown.Trouble(time.Now()), AccessTrouble: view.AccessKnown.Trouble(time.Now()),
 		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
 	l.Cluster, l.Region = f.Where()
 	for _, w := range view.Ways(access, time.Now()) {
@@ -222,11 +222,11 @@ func (l *fleetList) write(out io.Writer, form string) error {
 			fmt.Fprintf(&b, "  %s (%s)\n", s.ARN, s.Place)
 		}
 	}
-	if l.NodesDoubt != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", l.NodesDoubt)
+	if l.NodesTrouble != "" {
+		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", l.NodesTrouble)
 	}
-	if l.AccessDoubt != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", l.AccessDoubt)
+	if l.AccessTrouble != "" {
+		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", l.AccessTrouble)
 	}
 	for line := range strings.Lines(b.String()) {
 		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil { // the table pads its last column

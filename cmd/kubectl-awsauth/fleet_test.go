@@ -71,6 +71,7 @@ func TestFleet(t *testing.T) {
 	}
 	seed := fake.Seed{
 		Credentials: []fake.Credential{{AccessKeyID: "operator", ARN: "arn:aws:iam::111122223333:user/operator"},
+			{AccessKeyID: "half", ARN: "arn:aws:iam::111122223333:user/half", Deny: []string{"iam:GetInstanceProfile", "eks:DescribeAccessEntry"}},
 			{AccessKeyID: "stranger", ARN: "arn:aws:iam::111122223333:user/stranger", Deny: []string{"ec2:DescribeInstances", "eks:DescribeCluster"}}},
 		Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", AccessEntries: []fake.AccessEntry{
 			{Principal: "arn:aws:iam::111122223333:role/eks/covered", Type: "EC2_LINUX"},
@@ -104,11 +105,16 @@ func TestFleet(t *testing.T) {
 	if err := os.WriteFile(kubeconfig, env.KubeConfig, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	docs, err := os.ReadFile("../../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct{ args, key string }{
 		"fleet":            {"fleet", "operator"},
 		"fleet-wide":       {"fleet -o wide", "operator"},
 		"fleet-json":       {"fleet --cluster-name demo -o json", "operator"},
 		"fleet-stranger":   {"fleet", "stranger"},
+		"fleet-half":       {"fleet", "half"},
 		"fleet-no-cluster": {"fleet --cluster-name production", "operator"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,6 +138,9 @@ func TestFleet(t *testing.T) {
 			}
 			if d := cmp.Diff(string(want), got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
+			}
+			if name == "fleet" && !strings.Contains(string(docs), "```\n"+got+"```\n") {
+				t.Error("docs/fleet.md shows something else")
 			}
 		})
 	}

@@ -163,7 +163,7 @@ func TestFleetInCluster(t *testing.T) {
 		for _, call := range aws.Calls() {
 			calls[call.Action]++
 		}
-		t.Logf("%v", calls)
+		t.Logf("%v; resident %d MiB", calls, r.resident()>>20)
 		if calls["GetInstanceProfile"] > 3 {
 			t.Errorf("%d calls for 3 instance profiles", calls["GetInstanceProfile"])
 		}

@@ -178,19 +178,46 @@ func TestRendering(t *testing.T) {
 			if strings.Contains(got, "caBundle") != (name == "existing secret") {
 				t.Error("caBundle is the guard's or cert-manager's to write, unless it is given")
 			}
-			path := filepath.Join("testdata", strings.NewReplacer(" ", "-", "'", "").Replace(name)+".yaml")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
+			golden(t, name+".yaml", got)
+		})
+	}
+}
+
+// golden compares with the file of that name.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", strings.NewReplacer(" ", "-", "'", "").Replace(name))
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("rendered otherwise (go test ./deploy/helm -update takes it in):\n%s", diff)
+	}
+}
+
+// TestNotes: how to try it and how to get out, as helm install prints it.
+func TestNotes(t *testing.T) {
+	for name, values := range map[string]string{
+		"defaults":   "{}",
+		"everything": everything,
+		"open":       "{replicaCount: 1, webhook: {failurePolicy: Ignore}, floor: {enabled: false}, fullnameOverride: guard}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := helm(t, values, "install", chart, chart, "--namespace", "guard", "--dry-run=client")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("rendered otherwise (go test ./deploy/helm -update takes it in):\n%s", diff)
+			_, notes, ok := strings.Cut(out, "\nNOTES:\n")
+			if !ok {
+				t.Fatalf("no notes in:\n%s", out)
 			}
+			golden(t, name+".notes.txt", notes)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -82,7 +83,11 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	case err != nil:
 		h.Metrics.observe(string(req.Operation), "error", nil, started)
 		h.Log.Info("cannot read the request", "error", err.Error(), "operation", req.Operation, "user", req.UserInfo.Username)
-		return admission.Errored(http.StatusBadRequest, err)
+		code := int32(http.StatusBadRequest)
+		if errors.Is(err, errTooLarge) {
+			code = http.StatusRequestEntityTooLarge
+		}
+		return admission.Errored(code, err)
 	case !guarded:
 		h.Metrics.observe(string(req.Operation), "not guarded", nil, started)
 		return admission.Allowed("not " + Namespace + "/" + Name)
@@ -175,8 +180,22 @@ func configMap(raw []byte) (*corev1.ConfigMap, error) {
 	if cm.Kind != "" && cm.Kind != "ConfigMap" {
 		return nil, fmt.Errorf("kind %q, want ConfigMap", cm.Kind)
 	}
+	size := 0
+	for _, value := range cm.Data {
+		size += len(value)
+	}
+	for _, value := range cm.BinaryData {
+		size += len(value)
+	}
+	if size > corev1.MaxSecretSize {
+		return nil, errTooLarge
+	}
 	return &cm, nil
 }
+
+// errTooLarge keeps the rules from a text that the API server would never have taken in: it holds ConfigMaps to the size of
+// Secrets (pkg/apis/core/validation, ValidateConfigMap).
+var errTooLarge = fmt.Errorf("the data is too large: a ConfigMap holds %d bytes at most", corev1.MaxSecretSize)
 
 // decide names the verdict for the audit log and the metrics.
 func decide(r validate.Report) string {

@@ -42,25 +42,29 @@ func respond(r validate.Report, decision string) admission.Response {
 	if ids := rules(r.Findings); ids != "" {
 		resp.AuditAnnotations["rules"] = ids
 	}
-	told := r.Findings
+	told, omitted := r.Findings, r.Omitted
 	if !r.Allowed {
 		errors := 0
 		for errors < len(r.Findings) && r.Findings[errors].Severity == validate.Error {
 			errors++ // errors come first
 		}
-		resp.Result = denial(r.Findings[:errors])
 		told = r.Findings[errors:]
+		if len(told) == 0 {
+			resp.Result, omitted = denial(r.Findings, omitted), 0
+		} else {
+			resp.Result = denial(r.Findings[:errors], 0)
+		}
 	}
 	var first string
 	if r.Excuse != "" {
 		first = "aws-auth-guard: " + excuses[r.Excuse]
 	}
-	resp.Warnings = warnings(first, told)
+	resp.Warnings = warnings(first, told, omitted)
 	return resp
 }
 
-// denial is the Status that kubectl prints as a list.
-func denial(findings []validate.Finding) *metav1.Status {
+// denial is the Status that kubectl prints as a list. omitted is how many more findings there are.
+func denial(findings []validate.Finding, omitted int) *metav1.Status {
 	s := &metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid,
 		Details: &metav1.StatusDetails{Name: Name, Kind: "ConfigMap"},
@@ -68,7 +72,7 @@ func denial(findings []validate.Finding) *metav1.Status {
 	for i, f := range findings {
 		if i == maxCauses {
 			s.Details.Causes = append(s.Details.Causes, metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Field: "data",
-				Message: fmt.Sprintf("%d more findings; see them all with `kubectl awsauth check`", len(findings)-maxCauses)})
+				Message: fmt.Sprintf("%d more findings; see them all with `kubectl awsauth check`", len(findings)-maxCauses+omitted)})
 			break
 		}
 		s.Details.Causes = append(s.Details.Causes, metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Field: f.Field,
@@ -89,15 +93,15 @@ func denial(findings []validate.Finding) *metav1.Status {
 	return s
 }
 
-// warnings are one line a finding, the most important first.
-func warnings(first string, findings []validate.Finding) []string {
+// warnings are one line a finding, the most important first. omitted is how many more findings there are.
+func warnings(first string, findings []validate.Finding, omitted int) []string {
 	var lines []string
 	if first != "" {
 		lines = append(lines, first)
 	}
 	for i, f := range findings {
 		if len(lines) == maxWarnings-1 && len(findings)-i > 1 {
-			lines = append(lines, fmt.Sprintf("%d more findings; see them all with `kubectl awsauth check --against live`", len(findings)-i))
+			lines = append(lines, fmt.Sprintf("%d more findings; see them all with `kubectl awsauth check --against live`", len(findings)-i+omitted))
 			break
 		}
 		lines = append(lines, warning(f))

@@ -68,7 +68,7 @@ type ARN struct {
 func ParseARN(s string) (ARN, error) {
 	parts := strings.SplitN(s, ":", 6)
 	if len(parts) != 6 || !strings.EqualFold(parts[0], "arn") {
-		return ARN{}, fmt.Errorf("%q is not an ARN: want arn:PARTITION:iam::ACCOUNT:role/NAME or arn:PARTITION:iam::ACCOUNT:user/NAME", s)
+		return ARN{}, notARN(s)
 	}
 	a := ARN{Partition: parts[1], Service: parts[2], Region: parts[3], Account: parts[4], Resource: parts[5]}
 	head, rest, slash := strings.Cut(a.Resource, "/")
@@ -108,6 +108,13 @@ func ParseARN(s string) (ARN, error) {
 		}
 	}
 	return a, nil
+}
+
+// notARN is the error for a text that is no ARN. Most callers only ask whether there is one.
+type notARN string
+
+func (s notARN) Error() string {
+	return fmt.Sprintf("%q is not an ARN: want arn:PARTITION:iam::ACCOUNT:role/NAME or arn:PARTITION:iam::ACCOUNT:user/NAME", string(s))
 }
 
 // String puts the ARN together again, as it was written.

@@ -1,7 +1,7 @@
 package awsauth
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -52,7 +52,7 @@ type SSO struct {
 func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }
 
 func fieldPath(key string, index int, field string) string {
-	p := fmt.Sprintf("data.%s[%d]", key, index)
+	p := "data." + key + "[" + strconv.Itoa(index) + "]"
 	if field != "" {
 		p += "." + field
 	}

@@ -51,6 +51,9 @@ type parser struct {
 	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
 	line0 int
+	// lines are those of the text, cut when the first is asked for; troubled are those with a problem.
+	lines    []string
+	troubled map[int]bool
 }
 
 func (p *parser) place(n *node) Place {
@@ -62,6 +65,10 @@ func (p *parser) report(pr Problem) {
 	case len(p.problems) < maxProblems:
 		pr.DataKey = p.key
 		p.problems = append(p.problems, pr)
+		if p.troubled == nil {
+			p.troubled = map[int]bool{}
+		}
+		p.troubled[pr.Line] = true
 	case len(p.problems) == maxProblems:
 		// Named after the text, so that it is never taken for the same problem in another text.
 		h := fnv.New64a()
@@ -76,11 +83,25 @@ func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
 		serr.line = 1
 	}
 	line := serr.line + line0
-	if l := lineOf(p.text, line); strings.Contains(l[:len(l)-len(strings.TrimLeft(l, " \t"))], "\t") {
+	if l := p.line(line); strings.Contains(l[:len(l)-len(strings.TrimLeft(l, " \t"))], "\t") {
 		serr.text = "found a tab character that indents the line" // whatever it is that the parser noticed first
 	}
 	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: Syntax, Field: "data." + p.key,
-		Subject: p.key, Value: strings.TrimSpace(lineOf(p.text, line)), Got: serr.text})
+		Subject: p.key, Value: strings.TrimSpace(p.line(line)), Got: serr.text})
+}
+
+// full reports that nothing more will be reported.
+func (p *parser) full() bool { return len(p.problems) > maxProblems }
+
+// line is a line of the text by its number, "" if there is none.
+func (p *parser) line(n int) string {
+	if p.lines == nil {
+		p.lines = strings.Split(p.text, "\n")
+	}
+	if n < 1 || n > len(p.lines) {
+		return ""
+	}
+	return p.lines[n-1]
 }
 
 // mappings reads mapRoles or mapUsers.
@@ -163,7 +184,7 @@ func newEntry(key string, index int, at Place, k kept) Entry {
 func (p *parser) extraDocument(line int) {
 	if line > 0 {
 		p.report(Problem{Place: Place{Line: line + p.line0, Column: 1}, Code: ExtraDocument, Field: "data." + p.key, Subject: p.key,
-			Value: strings.TrimSpace(lineOf(p.text, line+p.line0))})
+			Value: strings.TrimSpace(p.line(line + p.line0))})
 	}
 }
 

@@ -6,13 +6,19 @@ import (
 	"unicode/utf8"
 )
 
+// maxRecovered bounds the work that a broken megabyte can ask for. A ConfigMap cannot hold as many entries with an ARN.
+const maxRecovered = 20_000
+
 // recover reads a value of which EKS keeps nothing item by item, so that one look shows all that is wrong and a
 // repair can be told from a new grant.
 func (p *parser) recover() []Entry {
 	var entries []Entry
 	defer func() { p.line0 = 0 }()
 	known := len(p.problems)
-	for _, c := range chunks(p.text) {
+	for i, c := range chunks(p.text) {
+		if i == maxRecovered {
+			break
+		}
 		p.line0 = c.line - 1
 		text := c.text
 		items, unreadable, err := readMappings(p.key, text)
@@ -48,8 +54,8 @@ func (p *parser) recover() []Entry {
 
 // saidOfLines reports that a problem is already known in the lines from..to.
 func (p *parser) saidOfLines(from, to int) bool {
-	for _, pr := range p.problems {
-		if pr.Line >= from && pr.Line <= to {
+	for line := from; line <= to; line++ {
+		if p.troubled[line] {
 			return true
 		}
 	}

@@ -59,12 +59,7 @@ func ParseTemplate(s, account string) Template {
 		s = strings.ReplaceAll(s, AccountID, account)
 	}
 	for s != "" {
-		at, which := len(s), ""
-		for _, p := range Placeholders {
-			if i := strings.Index(s, p); i >= 0 && i < at {
-				at, which = i, p
-			}
-		}
+		at, which := nextPlaceholder(s)
 		if at > 0 {
 			t.parts = append(t.parts, part{literal: s[:at]})
 		}
@@ -75,6 +70,24 @@ func ParseTemplate(s, account string) Template {
 		s = s[at+len(which):]
 	}
 	return t
+}
+
+// nextPlaceholder finds the first placeholder in s: where it begins, and which it is. Without one, at is the end.
+func nextPlaceholder(s string) (at int, which string) {
+	for at < len(s) {
+		i := strings.Index(s[at:], "{{")
+		if i < 0 {
+			break
+		}
+		at += i
+		for _, p := range Placeholders {
+			if strings.HasPrefix(s[at:], p) {
+				return at, p
+			}
+		}
+		at++
+	}
+	return len(s), ""
 }
 
 // Literal reports that there is nothing to replace.
@@ -142,11 +155,13 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 	return by, ok
 }
 
-// UnknownPlaceholders are the {{...}} in s that EKS leaves as they are.
+// UnknownPlaceholders are the {{...}} in s that EKS leaves as they are, each once.
 func UnknownPlaceholders(s string) []string {
 	var unknown []string
+	seen := map[string]bool{}
 	for _, b := range braces.FindAllString(s, -1) {
-		if _, ok := languages[b]; !ok {
+		if _, ok := languages[b]; !ok && !seen[b] {
+			seen[b] = true
 			unknown = append(unknown, b)
 		}
 	}

@@ -108,6 +108,9 @@ func implicitType(s string) string {
 	if len(s) > 64 || !maybeTyped.MatchString(s) {
 		return ""
 	}
+	if allDigits(s) {
+		return "number" // the most common, without a parser
+	}
 	var v any
 	if err := yamlv2.Unmarshal([]byte(s), &v); err != nil {
 		return ""

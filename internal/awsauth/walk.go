@@ -89,8 +89,10 @@ func (p *parser) item(n *node, index int, truth *kept) Entry {
 	at := p.place(n)
 	n = resolve(n)
 	if n.Kind != mappingNode {
-		p.report(Problem{Place: at, Code: NotAMapping, Field: fieldPath(p.key, index, ""),
-			Subject: p.key + " item " + firstWords(n), Value: firstWords(n), Got: shape(n)})
+		if !p.full() { // a megabyte of such items takes seconds to describe
+			p.report(Problem{Place: at, Code: NotAMapping, Field: fieldPath(p.key, index, ""),
+				Subject: p.key + " item " + firstWords(n), Value: firstWords(n), Got: shape(n)})
+		}
 		return Entry{Place: at, Index: index}
 	}
 	it := &item{parser: p, node: n, index: index, seen: map[string]*node{}, before: len(p.problems)}

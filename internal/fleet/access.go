@@ -49,9 +49,8 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 	now := f.now()
 	x := f.access()
 	x.entries, x.read = maps.Clone(x.entries), maps.Clone(x.read)
-	if err = f.readAccess(ctx, &x, cluster, now); err == nil {
-		x.complete, x.problem = now, ""
-	} else {
+	x.problem = ""
+	if err = f.readAccess(ctx, &x, cluster, now); err != nil {
 		x.problem = why(err)
 	}
 	if slices.ContainsFunc(slices.Collect(maps.Values(nodes)), func(n Node) bool { return n.Kind() == validate.FargateNode }) {
@@ -73,7 +72,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 	}
 	x.mode = mode
 	if mode == validate.ConfigMapMode {
-		x.entries, x.read = nil, nil
+		x.entries, x.read, x.complete = nil, nil, now
 		return nil
 	}
 	principals, err := f.aws.principals(ctx, cluster, "")
@@ -103,7 +102,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 			read[p] = at
 		}
 	}
-	x.entries, x.read = entries, read
+	x.entries, x.read, x.complete = entries, read, now
 	return failed
 }
 

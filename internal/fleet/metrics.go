@@ -41,7 +41,8 @@ func (m *Metrics) watch(f *Fleet) {
 var (
 	nodesDesc = prometheus.NewDesc("aws_auth_guard_fleet_nodes", "Live nodes, by kind and by whether their IAM role is known.", []string{"kind", "role_known"}, nil)
 	rolesDesc = prometheus.NewDesc("aws_auth_guard_fleet_roles", "IAM roles that live nodes use.", nil, nil)
-	knownDesc = prometheus.NewDesc("aws_auth_guard_fleet_known", "1 if what is known of nodes or access entries is complete and fresh.", []string{"what"}, nil)
+	knownDesc = prometheus.NewDesc("aws_auth_guard_fleet_known", "1 if what is known of nodes or access entries is complete and recent enough to rely on.", []string{"what"}, nil)
+	failing   = prometheus.NewDesc("aws_auth_guard_fleet_failing", "1 if the last attempt to find out about nodes or access entries did not find out everything.", []string{"what"}, nil)
 	atDesc    = prometheus.NewDesc("aws_auth_guard_fleet_known_timestamp_seconds", "When nodes or access entries were last completely known; 0 if never.", []string{"what"}, nil)
 )
 
@@ -50,7 +51,7 @@ type gauges struct{ fleet *Fleet }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{nodesDesc, rolesDesc, knownDesc, atDesc} {
+	for _, d := range []*prometheus.Desc{nodesDesc, rolesDesc, knownDesc, failing, atDesc} {
 		ch <- d
 	}
 }
@@ -86,7 +87,10 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(rolesDesc, float64(len(v.Nodes)))
 	for what, k := range map[string]validate.Knowledge{"nodes": v.NodesKnown, "access": v.AccessKnown} {
-		known, at := 0.0, 0.0
+		known, failed, at := 0.0, 0.0, 0.0
+		if k.Problem != "" {
+			failed = 1
+		}
 		if k.Doubt(g.fleet.now()) == "" {
 			known = 1
 		}
@@ -94,6 +98,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			at = float64(k.At.Unix())
 		}
 		gauge(knownDesc, known, what)
+		gauge(failing, failed, what)
 		gauge(atDesc, at, what)
 	}
 }

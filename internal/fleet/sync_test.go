@@ -252,12 +252,16 @@ func TestFaults(t *testing.T) {
 					if !slices.ContainsFunc(v.Unplaced, func(s validate.NodeSet) bool { return s.Kind == validate.FargateNode }) {
 						t.Errorf("unplaced %v, want the Fargate node among them", v.Unplaced)
 					}
+				case "DescribeAccessEntry":
+					if e := v.Entries[key("windows")]; accessDoubt != "" || len(v.Entries) != 3 || e.Type != "" || !names(v.AccessKnown.Problem, "eks:DescribeAccessEntry") {
+						t.Errorf("entries %v, problem %q, want them without types, and the problem told", v.Entries, v.AccessKnown.Problem)
+					}
 				default:
 					if !names(accessDoubt, "eks:"+action) {
 						t.Errorf("doubt about access %q, want one that names eks:%s", accessDoubt, action)
 					}
 				}
-				if answer == fake.AccessDenied && !strings.Contains(nodesDoubt+v.NodesKnown.Problem+accessDoubt, "role guard lacks") && !strings.Contains(action, "Fargate") {
+				if answer == fake.AccessDenied && !strings.Contains(nodesDoubt+v.NodesKnown.Problem+v.AccessKnown.Problem, "role guard lacks") && !strings.Contains(action, "Fargate") {
 					t.Errorf("%q and %q, want who lacks what", nodesDoubt, accessDoubt)
 				}
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,7 +12,6 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
-	"github.com/go-logr/logr"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/time/rate"
 
@@ -22,22 +20,8 @@ import (
 )
 
 const (
-	// attempts is how often one question is put before it is given up; the caller's deadline may end it earlier.
-	attempts = 3
-	// maxBackoff bounds the wait between two attempts: an answer after a longer one would come too late for an admission.
-	maxBackoff = 500 * time.Millisecond
-	// tripAfter is how many calls in a row must fail before an account is left alone: two, so that a single new name,
-	// asked for twice, is enough. A list that fails is left alone at once: the names can still be asked for one by one.
-	tripAfter, tripListsAfter = 2, 1
-	// openFor is how long an account is left alone before one call tries again.
-	openFor = 15 * time.Second
-	// callRate and callBurst keep the guard from using up an account's share of IAM, which AWS publishes no figure for and
-	// which other tools need too.
-	callRate, callBurst = 10, 20
 	// pageSize is the most that IAM returns at once; maxPages is well above what an account may hold (5,000 of each kind).
 	pageSize, maxPages = 1000, 20
-	// slowerPages is how much longer than other calls a page of a list may take.
-	slowerPages = 2
 	// sessionName is what CloudTrail of the other account shows.
 	sessionName = "aws-auth-guard"
 	// renewBefore is how long before their end the credentials for another account are renewed.
@@ -58,50 +42,6 @@ type account struct {
 	backoff     *retry.ExponentialJitterBackoff
 	// names and lists fail apart: a list may be too slow while everything else is well.
 	names, lists *breaker
-}
-
-// breaker keeps calls from a service that does not answer.
-type breaker struct {
-	*gobreaker.CircuitBreaker[any]
-	// last is the outage for which it opened.
-	last atomic.Pointer[failure]
-}
-
-func newBreaker(account, calls string, tripAfter uint32, log logr.Logger, m *Metrics) *breaker {
-	b := &breaker{}
-	b.CircuitBreaker = gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
-		Timeout:      openFor,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
-		IsSuccessful: func(err error) bool { return !outage(err) },
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			m.breaker(account, calls, to != gobreaker.StateClosed)
-			if to == gobreaker.StateOpen && from == gobreaker.StateClosed {
-				log.Info("AWS does not answer and is left alone for a while", "account", account, "calls", calls, "reason", b.leftAlone().Error())
-			}
-			if to == gobreaker.StateClosed {
-				log.Info("AWS answers again", "account", account, "calls", calls)
-			}
-		},
-	})
-	m.breaker(account, calls, false)
-	return b
-}
-
-// leftAlone is the answer while the breaker is open.
-func (b *breaker) leftAlone() error {
-	f := b.last.Load()
-	if f == nil {
-		f = failed(validate.ReasonUnreachable, "AWS did not answer")
-	}
-	return failed(f.reason, "%s (asked again within %s)", f.detail, openFor)
-}
-
-// remember keeps the reason of an outage, for those who come while the breaker is open.
-func (b *breaker) remember(err error) error {
-	if outage(err) {
-		b.last.Store(asFailure(err))
-	}
-	return err
 }
 
 // newAccount is the account called name in messages of the log and in metrics, without a connection.
@@ -135,6 +75,9 @@ func (d *Directory) newAssumed(id, roleARN string, cfg aws.Config, partition str
 	return a.connect(cfg, partition)
 }
 
+// own reports the guard's own account.
+func (a *account) own() bool { return a.roleARN == "" }
+
 // assumer assumes an account's role, in the way of every other call: bounded, counted, and a refusal told from silence.
 // It has to bound the time itself, since the SDK's cache of credentials hides the caller's deadline from it.
 type assumer struct {
@@ -166,16 +109,19 @@ func (a *account) authenticate(ctx context.Context) error {
 	if a.names.State() == gobreaker.StateOpen {
 		return a.names.leftAlone()
 	}
-	if a.roleARN != "" { // AssumeRole is a call like the others, and has been counted as one
+	if !a.own() { // AssumeRole is a call like the others, and has been counted as one
 		_, err := a.credentials.Retrieve(ctx)
 		if err != nil && ctx.Err() != nil {
 			return failed(validate.ReasonTimeout, "AWS did not answer sts:AssumeRole on %s in time", a.roleARN)
 		}
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.callTimeout())
+	patience, cancel := context.WithTimeout(ctx, a.callTimeout())
 	defer cancel()
-	if _, err := a.credentials.Retrieve(ctx); err != nil {
+	if _, err := a.credentials.Retrieve(patience); err != nil {
+		if ctx.Err() != nil { // the caller had less time than a call may take: no outage
+			return errNoTime
+		}
 		_, err = a.names.Execute(func() (any, error) { return nil, a.names.remember(noCredentials(err)) })
 		return err
 	}
@@ -193,94 +139,6 @@ func noCredentials(err error) error {
 		return failed(validate.ReasonDenied, "AWS gives the guard no credentials (%s): may its service account assume its role?", oneLine(answer.ErrorCode()))
 	}
 	return failed(validate.ReasonUnreachable, "no AWS credentials: %s", remedy)
-}
-
-// call puts one question to AWS: at the guard's own pace, unless the breaker is open, with a time limit of its own, and
-// again after a failure that may pass. do returns errors as classify makes them.
-func call[T any](ctx context.Context, a *account, b *breaker, api string, do func(context.Context) (T, error)) (T, error) {
-	var none T
-	var last error
-	for attempt := 1; ; attempt++ {
-		out, err := try(ctx, a, b, api, do)
-		switch {
-		case err == nil:
-			return out, nil
-		case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
-			if last == nil {
-				last = b.leftAlone()
-			}
-			return none, last
-		}
-		last = err
-		if attempt == attempts || !retryable(err) {
-			return none, last
-		}
-		delay, backoffErr := a.backoff.BackoffDelay(attempt-1, err)
-		if backoffErr != nil || !pause(ctx, min(delay, maxBackoff)) {
-			return none, last
-		}
-	}
-}
-
-// try is one attempt.
-func try[T any](ctx context.Context, a *account, b *breaker, api string, do func(context.Context) (T, error)) (T, error) {
-	var none T
-	if b.State() == gobreaker.StateOpen {
-		return none, gobreaker.ErrOpenState
-	}
-	if err := a.limiter.Wait(ctx); err != nil { // fails at once if the wait would outlast ctx
-		if ctx.Err() != nil {
-			return none, errNoTime
-		}
-		a.metrics.heldBack()
-		return none, errOwnPace
-	}
-	timeout := a.callTimeout()
-	if b == a.lists {
-		timeout *= slowerPages
-	}
-	out, err := b.Execute(func() (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		started := time.Now()
-		out, err := do(ctx)
-		a.metrics.call(api, err, started)
-		return out, b.remember(err)
-	})
-	if err != nil {
-		return none, err
-	}
-	return out.(T), nil
-}
-
-// Both say that it was the guard that did not ask.
-var (
-	errOwnPace error = failed(validate.ReasonThrottled, "the guard makes no more than %d calls a second; with iam:ListRoles and iam:ListUsers it needs fewer", callRate)
-	errNoTime  error = failed(validate.ReasonTimeout, "no time was left to ask AWS")
-)
-
-// inTime is how many names can be asked for one by one before ctx ends.
-func (a *account) inTime(ctx context.Context) int {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return callBurst
-	}
-	return int(max(0, a.limiter.Tokens()) + callRate*time.Until(end).Seconds())
-}
-
-// pause waits, unless ctx would end before or during the wait.
-func pause(ctx context.Context, d time.Duration) bool {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
-		return false
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // get asks for one principal by its name, and returns its ARN as IAM has it.

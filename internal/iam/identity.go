@@ -63,7 +63,6 @@ func (d *Directory) identify(ctx context.Context) error {
 		defer cancel()
 		err := d.getCallerIdentity(ctx)
 		if err != nil {
-			d.fromCredentials(ctx)
 			d.unidentified.Store(&unidentified{err, time.Now()})
 		}
 		return nil, err
@@ -84,12 +83,19 @@ type unidentified struct {
 
 func (d *Directory) getCallerIdentity(ctx context.Context) error {
 	s := d.setup.Load()
+	if err := s.own.authenticate(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.callTimeout())
 	defer cancel()
 	started := time.Now()
 	self, err := s.whoAmI(ctx)
 	d.metrics.call("GetCallerIdentity", err, started)
 	if err != nil {
+		// The source of the credentials often knows the account: the Pod Identity agent works where STS cannot be reached.
+		if c, noCredentials := s.own.credentials.Retrieve(ctx); noCredentials == nil && c.AccountID != "" {
+			d.learn(c.AccountID, s.partition)
+		}
 		return err
 	}
 	d.self.Store(&self)
@@ -110,17 +116,6 @@ func (s *setup) whoAmI(ctx context.Context) (validate.Self, error) {
 		return validate.Self{}, failed(validate.ReasonMalformed, "the answer to sts:GetCallerIdentity holds no ARN of account %s", oneLine(*out.Account))
 	}
 	return validate.Self{ARN: *out.Arn, Account: *out.Account, Partition: arn.Partition}, nil
-}
-
-// fromCredentials takes the account from the credentials' source, which often knows it: the Pod Identity agent works
-// where STS cannot be reached.
-func (d *Directory) fromCredentials(ctx context.Context) {
-	s := d.setup.Load()
-	ctx, cancel := context.WithTimeout(ctx, d.callTimeout())
-	defer cancel()
-	if c, err := s.own.credentials.Retrieve(ctx); err == nil && c.AccountID != "" {
-		d.learn(c.AccountID, s.partition)
-	}
 }
 
 // learn takes in which account is the guard's own, for want of a better source.

@@ -122,6 +122,9 @@ func writeSummary(b *bytes.Buffer, rep validate.Report, st styles) {
 	if len(parts) == 0 {
 		parts = []string{"no findings"}
 	}
+	if rep.Omitted > 0 {
+		parts = append(parts, fmt.Sprintf("%d more findings not shown", rep.Omitted))
+	}
 	verdict := st.good.Sprint("would be admitted")
 	switch {
 	case !rep.Allowed:

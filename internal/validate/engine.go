@@ -50,6 +50,10 @@ type Validator struct {
 // memory for nothing, since there is one aws-auth.
 const parsedDocuments = 4
 
+// maxFindings bounds a report, and so what a hostile megabyte makes of the answer, the log and the metrics. The errors
+// come first, so that the verdict does not depend on it.
+const maxFindings = 1_000
+
 // Option changes a Validator under construction.
 type Option func(*Validator)
 
@@ -100,6 +104,10 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		p.new = v.read(req.New)
 	}
 	report := Report{Findings: v.weigh(p), Lost: p.lost()}
+	if len(report.Findings) > maxFindings {
+		report.Omitted = len(report.Findings) - maxFindings
+		report.Findings = slices.Clone(report.Findings[:maxFindings])
+	}
 	report.Allowed = !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Severity == Error })
 	if !report.Allowed {
 		if why, ok := v.policy.Exempt(req.User.Username, req.User.Groups); ok {

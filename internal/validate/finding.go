@@ -62,6 +62,8 @@ type Report struct {
 	Allowed bool `json:"allowed"`
 	// Findings are sorted: errors first, then what the edit brought, then by place.
 	Findings []Finding `json:"findings"`
+	// Omitted is how many more there are, the least important ones: nobody reads a thousand before the first are mended.
+	Omitted int `json:"omitted,omitempty"`
 	// Excuse says why an edit with errors is let in all the same: "exempt", "break-glass" or "audit".
 	Excuse string `json:"-"`
 	// Lost are the live nodes, as far as they are known, that can sign in before the edit and cannot after it.

@@ -70,6 +70,9 @@ type Knowledge struct {
 
 func (k Knowledge) good(now time.Time) bool { return !k.At.IsZero() && now.Before(k.Expires) }
 
+// Trouble is Doubt, or else what could not be found out of late.
+func (k Knowledge) Trouble(now time.Time) string { return cmp.Or(k.Doubt(now), k.Problem) }
+
 // Doubt says in a few words why it cannot be relied on; "" if it can.
 func (k Knowledge) Doubt(now time.Time) string {
 	var s string

@@ -84,6 +84,9 @@ func (p *pass) template(e *awsauth.Entry, field string, at awsauth.Text, target,
 }
 
 func (p *pass) unknownTemplates(e *awsauth.Entry, field string, t awsauth.Text) {
+	if !strings.Contains(t.Value, "{{") {
+		return
+	}
 	f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: t.Line, Column: t.Column, Value: redact(t.Value), entry: awsauth.Subject(e.ARN.Value)}
 	for _, u := range awsauth.UnknownPlaceholders(t.Value) {
 		f := f

@@ -31,7 +31,7 @@ fi
 command -v go >/dev/null || die "go is not in PATH; Go 1.26 or later is needed"
 cd "$here"
 export GOWORK=off
-key=$({ go env GOVERSION GOOS GOARCH && cat build.sh go.mod go.sum helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
+key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
 dir=${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/programs-${key:0:16}
 if holds "$dir" "$@"; then
   echo "$dir"

@@ -122,6 +122,7 @@ disabled_plugins = ["io.containerd.internal.v1.tracing", "io.containerd.nri.v1.n
   sandbox = "example.test/pause:dev"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true # in a container or a small virtual machine, root may lack the right to lower it
+  disable_apparmor = true # the profile would stay loaded in the machine's kernel
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = ["$programs/cni"]
   conf_dir = "$run/cni"

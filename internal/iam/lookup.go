@@ -1,0 +1,302 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+const (
+	// answerMargin is what Lookup leaves of the caller's time, a tenth at most.
+	answerMargin = 100 * time.Millisecond
+	// secondLook is how long after IAM said that there is no such principal it is asked once more, since it may take a
+	// moment to know what was just created; half of the time that is left at most.
+	secondLook = 750 * time.Millisecond
+	// fewNames are asked for one by one, at once. For more than that, the list of all costs less: a page holds 1,000, and
+	// an account 5,000 of a kind.
+	fewNames = 10
+)
+
+// question is one ARN on its way to an answer.
+type question struct {
+	arn    awsauth.ARN
+	key    key
+	answer *validate.Principal
+}
+
+// Lookup answers for every ARN, in order. It returns before ctx's deadline, with Unverified for what it did not get to.
+func (d *Directory) Lookup(ctx context.Context, arns []awsauth.ARN) []validate.Principal {
+	budget := d.timeout()
+	if end, ok := ctx.Deadline(); ok {
+		left := time.Until(end)
+		budget = min(budget, left-min(answerMargin, left/10))
+	}
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+
+	s := d.setup.Load()
+	if _, ok := d.Self(); !ok {
+		_ = d.identify(ctx) // without an identity, there may still be an answer
+	}
+	answers := make([]validate.Principal, len(arns))
+	asked := map[*account][]question{}
+	var foreign []question
+	for i, arn := range arns {
+		q := question{arn, key{arn.Account, arn.Kind, strings.ToLower(arn.Name)}, &answers[i]}
+		switch a := d.route(s, q); {
+		case a != nil:
+			asked[a] = append(asked[a], q)
+		case q.answer.Existence == validate.Foreign:
+			foreign = append(foreign, q)
+		}
+	}
+	var g errgroup.Group
+	for a, questions := range asked {
+		for _, kind := range []awsauth.Kind{awsauth.KindRole, awsauth.KindUser} {
+			if some := of(kind, questions); len(some) > 0 {
+				g.Go(func() error { d.resolve(ctx, s, a, kind, some); return nil })
+			}
+		}
+	}
+	if len(foreign) > 0 {
+		g.Go(func() error { d.hintAtOwn(ctx, s, foreign); return nil })
+	}
+	_ = g.Wait() // the answers hold what went wrong
+	return answers
+}
+
+func of(kind awsauth.Kind, questions []question) []question {
+	var some []question
+	for _, q := range questions {
+		if q.arn.Kind == kind {
+			some = append(some, q)
+		}
+	}
+	return some
+}
+
+// route says which account a question is for, or answers it without one.
+func (d *Directory) route(s *setup, q question) *account {
+	named, known := s.policy.Account(q.arn.Account)
+	if known && named.Unchecked {
+		q.answer.Existence = validate.Trusted
+		return nil
+	}
+	self, identified := d.Self()
+	partition := s.partition
+	if identified && self.Partition != "" {
+		partition = self.Partition
+	}
+	own := !identified || self.Account == q.arn.Account
+	switch {
+	case !strings.EqualFold(q.arn.Partition, partition):
+		unverified(q, failed(validate.ReasonForeign, "principals of the partition %s cannot be looked up from %s", q.arn.Partition, partition))
+	case q.arn.Kind != awsauth.KindRole && q.arn.Kind != awsauth.KindUser:
+		if !own && !known {
+			s.notOwn(q)
+		}
+	case s.assumed[q.arn.Account] != nil:
+		return s.assumed[q.arn.Account]
+	case own:
+		return s.own
+	default:
+		s.notOwn(q)
+	}
+	return nil
+}
+
+// notOwn answers for an account that is not the guard's, and that nobody has said how to read.
+func (s *setup) notOwn(q question) {
+	if _, known := s.policy.Account(q.arn.Account); known {
+		unverified(q, failed(validate.ReasonForeign, "the policy names account %s, but no roleARN to look its principals up", q.arn.Account))
+		return
+	}
+	q.answer.Existence = validate.Foreign
+}
+
+func unverified(q question, err error) {
+	f := asFailure(err)
+	*q.answer = validate.Principal{Existence: validate.Unverified, Reason: f.reason, Detail: f.detail}
+}
+
+// resolve answers questions about one kind of principal of one account.
+func (d *Directory) resolve(ctx context.Context, s *setup, a *account, kind awsauth.Kind, questions []question) {
+	var open []question
+	for _, q := range questions {
+		arn, seen := d.caches.arn(q.key)
+		p, missed := d.caches.missing.Get(q.key)
+		switch {
+		case seen:
+			found(q, arn)
+		case missed:
+			*q.answer = p
+		default:
+			open = append(open, q)
+			continue
+		}
+		d.metrics.hit()
+	}
+	if len(open) == 0 {
+		return
+	}
+	if err := a.authenticate(ctx); err != nil {
+		for _, q := range open {
+			unverified(q, err)
+		}
+		return
+	}
+	absent := d.ask(ctx, s, a, kind, open, false)
+	if len(absent) == 0 {
+		return
+	}
+	if end, ok := ctx.Deadline(); ok && pause(ctx, min(secondLook, time.Until(end)/2)) {
+		absent = d.ask(ctx, s, a, kind, absent, true)
+	}
+	d.conclude(ctx, s, a, kind, absent)
+}
+
+// found answers with a principal that there is.
+func found(q question, arn string) {
+	*q.answer = validate.Principal{Existence: validate.Exists, ARN: arn}
+	if q.arn.Kind == awsauth.KindUser && !strings.EqualFold(arn, q.arn.String()) {
+		q.answer.Existence = validate.Missing // of that name, but under another path, and EKS compares the path
+	}
+}
+
+// ask looks for principals in the cheapest way, and returns those that IAM says do not exist. again says that it is the
+// second look: what fails now does not take back what IAM has said.
+func (d *Directory) ask(ctx context.Context, s *setup, a *account, kind awsauth.Kind, questions []question, again bool) (absent []question) {
+	tooMany := errOwnPace
+	if len(questions) > fewNames {
+		list, err := d.list(ctx, a, questions[0].key, again)
+		switch {
+		case err == nil:
+			for _, q := range questions {
+				if arn, ok := list[q.key.name]; ok {
+					found(q, arn)
+				} else {
+					absent = append(absent, q)
+				}
+			}
+			return absent
+		case again:
+			return questions
+		case errors.Is(err, errNotOwn):
+			for _, q := range questions {
+				s.notOwn(q)
+			}
+			return nil
+		case reasonOf(err) == validate.ReasonThrottled: // many small questions would fare worse
+			for _, q := range questions {
+				unverified(q, err)
+			}
+			return nil
+		case outage(err):
+			tooMany = err
+		}
+	}
+	if n := a.inTime(ctx); n < len(questions) {
+		if n == 0 && !outage(tooMany) {
+			tooMany = errNoTime
+		}
+		for _, q := range questions[n:] {
+			if again {
+				absent = append(absent, q)
+			} else {
+				unverified(q, tooMany)
+			}
+		}
+		questions = questions[:n]
+	}
+	errs := make([]error, len(questions))
+	var g errgroup.Group
+	g.SetLimit(fewNames)
+	for i, q := range questions {
+		g.Go(func() error {
+			var arn string
+			if arn, errs[i] = d.get(ctx, a, q.key, q.arn.Name, again); errs[i] == nil {
+				found(q, arn)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are kept by question
+	for i, q := range questions {
+		switch {
+		case errs[i] == nil:
+		case isMissing(errs[i]) || again:
+			absent = append(absent, q)
+		case errors.Is(errs[i], errNotOwn):
+			s.notOwn(q)
+		default:
+			unverified(q, errs[i])
+		}
+	}
+	return absent
+}
+
+// get asks for one principal, together with all who ask for it at the same time.
+func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (string, error) {
+	return share(ctx, d, fmt.Sprint("get ", k, again), func(ctx context.Context) (string, error) {
+		if arn, ok := d.caches.arn(k); ok { // found by whoever asked just before
+			return arn, nil
+		}
+		arn, err := a.get(ctx, k.kind, name)
+		if err != nil {
+			return "", err
+		}
+		if err := d.inAccount(a, k, arn); err != nil {
+			return "", err
+		}
+		d.caches.found.Add(k, arn)
+		return arn, nil
+	})
+}
+
+// list asks for all principals of a kind, together with all who do so at the same time.
+func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (map[string]string, error) {
+	k.name = ""
+	return share(ctx, d, fmt.Sprint("list ", k, again), func(ctx context.Context) (map[string]string, error) {
+		list, err := a.list(ctx, k.kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, arn := range list { // one tells for all
+			if err := d.inAccount(a, k, arn); err != nil {
+				return nil, err
+			}
+			break
+		}
+		d.caches.keepList(k, list)
+		return list, nil
+	})
+}
+
+// errNotOwn says that the guard's own credentials are another account's than the question's.
+var errNotOwn error = failed(validate.ReasonForeign, "another account's credentials")
+
+// inAccount makes sure that an answer is about the account that was meant: credentials of another account know roles of
+// the same names.
+func (d *Directory) inAccount(a *account, k key, arn string) error {
+	got, err := awsauth.ParseARN(arn)
+	if err != nil {
+		return failed(validate.ReasonMalformed, "%q is not an ARN", oneLine(arn))
+	}
+	if a.own() {
+		d.learn(got.Account, got.Partition)
+	}
+	if got.Account == k.account {
+		return nil
+	}
+	if self, _ := d.Self(); a.own() && self.Account != k.account {
+		return errNotOwn
+	}
+	return failed(validate.ReasonMalformed, "the answer is about account %s instead of %s", oneLine(got.Account), k.account)
+}

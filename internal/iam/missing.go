@@ -1,0 +1,90 @@
+package iam
+
+import (
+	"context"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// fewHints bounds the calls that only serve a better message, moreHints the names that are compared with a whole list:
+// nobody reads more findings before the first are mended.
+const fewHints, moreHints = 5, 25
+
+// conclude answers for those that IAM does not know, with what may have been meant.
+func (d *Directory) conclude(ctx context.Context, s *setup, a *account, kind awsauth.Kind, absent []question) {
+	if len(absent) == 0 {
+		return
+	}
+	if self, ok := d.Self(); a.own() && (!ok || self.Account != absent[0].key.account) {
+		// What these credentials do not know may well exist where the ARN says: nothing has told whose they are.
+		why := "the guard could not find out which account is its own"
+		if u := d.unidentified.Load(); u != nil {
+			why += ": " + asFailure(u.err).detail
+		}
+		for _, q := range absent {
+			unverified(q, failed(validate.ReasonUnreachable, "%s", why))
+		}
+		return
+	}
+	list, listed := d.caches.list(absent[0].key)
+	if !listed {
+		list, _ = d.list(ctx, a, absent[0].key, false) // without it there are fewer suggestions
+	}
+	for i, q := range absent {
+		if arn, ok := list[q.key.name]; ok { // IAM has it after all, in another letter case or since just now
+			found(q, arn)
+			continue
+		}
+		p := validate.Principal{Existence: validate.Missing}
+		if i < fewHints {
+			p.Suggestions = d.elsewhere(ctx, s, a, q)
+		}
+		if i < moreHints {
+			p.Suggestions = append(p.Suggestions, nearest(q.key.name, list)...)
+		}
+		*q.answer = p
+		d.caches.missing.Add(q.key, p)
+	}
+}
+
+// elsewhere looks for the same name as the other kind, and in the guard's own account.
+func (d *Directory) elsewhere(ctx context.Context, s *setup, a *account, q question) (arns []string) {
+	other := q.key
+	if other.kind == awsauth.KindRole {
+		other.kind = awsauth.KindUser
+	} else {
+		other.kind = awsauth.KindRole
+	}
+	if arn, err := d.get(ctx, a, other, q.arn.Name, false); err == nil {
+		arns = append(arns, arn)
+	}
+	if !a.own() {
+		arns = append(arns, d.inOwn(ctx, s, q)...)
+	}
+	return arns
+}
+
+// inOwn looks for a principal of the same kind and name in the guard's own account.
+func (d *Directory) inOwn(ctx context.Context, s *setup, q question) []string {
+	self, ok := d.Self()
+	if !ok {
+		return nil
+	}
+	k := q.key
+	k.account = self.Account
+	if arn, err := d.get(ctx, s.own, k, q.arn.Name, false); err == nil {
+		return []string{arn}
+	}
+	return nil
+}
+
+// hintAtOwn says where principals of accounts that the policy does not know may have been meant: often just the account
+// id is wrong.
+func (d *Directory) hintAtOwn(ctx context.Context, s *setup, foreign []question) {
+	for _, q := range foreign[:min(len(foreign), fewHints)] {
+		if q.arn.Kind == awsauth.KindRole || q.arn.Kind == awsauth.KindUser {
+			q.answer.Suggestions = d.inOwn(ctx, s, q)
+		}
+	}
+}
