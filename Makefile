@@ -25,11 +25,11 @@ demo: ## a real API server with the guard in front of it, and a short story (CI=
 test: ## all tests, end to end on a real API server
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
-	go test ./... && go test -C test/tools ./...
+	status=0 && { go test ./... || status=1; } && { go test -C test/tools ./... || status=1; } && exit $$status
 
 .PHONY: race
 race: ## the tests of the packages under the race detector (needs a C compiler)
-	@CGO_ENABLED=1 go test -race ./internal/... ./cmd/... ./certs
+	@CGO_ENABLED=1 go test -race -short ./internal/... ./cmd/... ./certs
 
 .PHONY: fuzz-short
 fuzz-short: ## FUZZTIME (30s) of fuzzing against the authenticator that EKS runs
@@ -71,6 +71,15 @@ cluster-up: image ## a cluster with a node, and the image on it (Linux, root)
 	@test/cluster/up.sh bin/aws-auth-guard.tar
 cluster-down: ## ends it
 	@test/cluster/down.sh
+
+# A KUBECONFIG of the environment may be anybody's: only one that is named in the command itself is meant.
+.PHONY: e2e
+e2e: ## the chart on a node of its own (Linux, root), or on a cluster you may break: KUBECONFIG=FILE IMAGE=NAME:TAG
+ifeq ($(origin KUBECONFIG),command line)
+	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
+else
+	@test/e2e/installed/run.sh $(IMAGE)
+endif
 
 .PHONY: clean
 clean: ## removes bin/

@@ -70,7 +70,9 @@ func newCluster(t *testing.T, replicas int) *cluster {
 	if apiServer == nil {
 		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
 	}
-	c, err := client.New(apiServer, client.Options{})
+	config := rest.CopyConfig(apiServer)
+	config.QPS = -1 // the load is the point
+	c, err := client.New(config, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

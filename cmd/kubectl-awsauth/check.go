@@ -3,36 +3,18 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // judge is the only place that speaks to the engine. old is nil if there is no object yet. Who will make the edit is
 // not known here, so nothing is said of the caller's own way in.
-func judge(ctx context.Context, policyFile string, askIAM bool, old, updated *corev1.ConfigMap) (validate.Report, error) {
-	p := policy.Default()
-	if policyFile != "" {
-		var err error
-		if p, err = policy.Load(policyFile); err != nil {
-			return validate.Report{}, err
-		}
-	}
-	var ports validate.Ports
-	if askIAM {
-		directory, err := iam.New(ctx, p, iam.Options{})
-		if err != nil {
-			return validate.Report{}, fmt.Errorf("--iam aws: %w", err)
-		}
-		directory.Identify(ctx)
-		ports.Principals = directory
-	}
+func judge(ctx context.Context, p *policy.Policy, ports validate.Ports, old, updated *corev1.ConfigMap) (validate.Report, error) {
 	v, err := validate.New(p, validate.WithPorts(ports))
 	if err != nil {
 		return validate.Report{}, err

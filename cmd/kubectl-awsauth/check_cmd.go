@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -29,6 +30,7 @@ type checkOptions struct {
 	iam     oneOf
 	output  oneOf
 	cluster clusterOptions
+	rbac    rbacOptions
 }
 
 // dataKeys are the keys of the object that a flag can give, and valueFlags the flags.
@@ -51,6 +53,8 @@ FILE is a manifest in YAML or JSON, as it is kept in git or as kubectl get -o ya
 It may hold other objects too. The manifest's own YAML is checked as well.
 
 Without --against the object is judged as a new one. With it, as an edit: what was wrong before is a warning.
+With --rbac, and always with --against live, groups and usernames that the cluster's RBAC makes as good as system:masters
+need an approval like it. Who will make the edit is not known here, so the policy's approvers are not asked.
 With --iam aws the principals that are new are looked up with your own AWS credentials, as the webhook does with its own.
 Where only some values are given (--map-roles, ...), the others are those of --against.
 
@@ -89,8 +93,8 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	flags.StringVar(&o.policy, "policy", "", "policy `FILE`; without it, the defaults")
 	flags.Var(&o.iam, "iam", "whether to ask AWS IAM if the principals exist")
 	flags.VarP(&o.output, "output", "o", "output form")
-	flags.StringVar(&o.cluster.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` for --against live")
-	flags.StringVar(&o.cluster.context, "context", "", "kubeconfig `CONTEXT` for --against live")
+	o.rbac.flags(flags)
+	o.cluster.flags(flags)
 	_ = cmd.RegisterFlagCompletionFunc("iam", o.iam.complete) // fails only for a flag that does not exist
 	_ = cmd.RegisterFlagCompletionFunc("output", o.output.complete)
 	return cmd
@@ -128,7 +132,7 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 	}
 	rep := validate.Report{Allowed: true}
 	if s.object != nil {
-		if rep, err = judge(cmd.Context(), o.policy, o.iam.value == "aws", old, s.object); err != nil {
+		if rep, err = o.judge(cmd, in, old, s.object); err != nil {
 			return err
 		}
 	}
@@ -142,9 +146,35 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 	return nil
 }
 
+// judge connects what is to be asked, and asks the engine.
+func (o *checkOptions) judge(cmd *cobra.Command, in *inputs, old, updated *corev1.ConfigMap) (validate.Report, error) {
+	p, err := loadPolicy(o.policy)
+	if err != nil {
+		return validate.Report{}, err
+	}
+	var ports validate.Ports
+	if o.iam.value == "aws" {
+		directory, err := iam.New(cmd.Context(), p, iam.Options{})
+		if err != nil {
+			return validate.Report{}, fmt.Errorf("--iam aws: %w", err)
+		}
+		directory.Identify(cmd.Context())
+		ports.Principals = directory
+	}
+	port, note, err := o.rbac.privileges(cmd.Context(), in, o.cluster, o.against == "live", p)
+	if err != nil {
+		return validate.Report{}, err
+	}
+	ports.Privileges = port
+	if note != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", note)
+	}
+	return judge(cmd.Context(), p, ports, old, updated)
+}
+
 func (o *checkOptions) validate() error {
 	values, stdin := 0, 0
-	for _, f := range append(o.values[:], o.file, o.against) {
+	for _, f := range append(o.values[:], o.file, o.against, o.rbac.from) {
 		if f == "-" {
 			stdin++
 		}
@@ -161,8 +191,8 @@ func (o *checkOptions) validate() error {
 		return usagef("-f gives the whole object and --map-roles, --map-users, --map-accounts its values; use one or the other")
 	case stdin > 1:
 		return usagef("standard input (-) can be read only once")
-	case o.against != "live" && (o.cluster.kubeconfig != "" || o.cluster.context != ""):
-		return usagef("--kubeconfig and --context have a meaning only with --against live")
+	case o.against != "live" && o.rbac.from != "live" && (o.cluster.kubeconfig != "" || o.cluster.context != ""):
+		return usagef("--kubeconfig and --context have a meaning only with --against live or --rbac live")
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -57,8 +56,7 @@ what the guard knows with --fleet on.
 	flags.StringVar(&o.name, "cluster-name", "", "`NAME` of the EKS cluster; without it, the nodes and their instances tell")
 	flags.StringVar(&o.region, "region", "", "AWS `REGION` of the cluster; without it, the AWS configuration or the nodes tell")
 	flags.VarP(&o.output, "output", "o", "output form")
-	flags.StringVar(&o.cluster.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster")
-	flags.StringVar(&o.cluster.context, "context", "", "kubeconfig `CONTEXT` of the cluster")
+	o.cluster.flags(flags)
 	_ = cmd.RegisterFlagCompletionFunc("output", o.output.complete) // fails only for a flag that does not exist
 	return cmd
 }
@@ -132,7 +130,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	l := &fleetList{Mode: view.Mode, NodesTrouble: view.NodesKnown.Trouble(time.Now()), AccessTrouble: view.AccessKnown.Trouble(time.Now()),
 		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
 	l.Cluster, l.Region = f.Where()
-	for _, w := range view.Ways(access, time.Now()) {
+	for _, w := range view.WaysIn(access, time.Now()) {
 		l.Roles = append(l.Roles, roleOf(w, view.Mode))
 	}
 	for _, e := range view.Entries {
@@ -150,7 +148,7 @@ func place(id awsauth.Identity) string {
 }
 
 // roleOf says what lets nodes in.
-func roleOf(w validate.Way, mode validate.AuthenticationMode) fleetRole {
+func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
 	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady, Starting: w.Set.Joining, Maybe: w.Set.Maybe, SignsIn: "no", By: "nothing"}
 	switch {
 	case w.Role == "":
@@ -178,10 +176,7 @@ func roleOf(w validate.Way, mode validate.AuthenticationMode) fleetRole {
 
 func (l *fleetList) write(out io.Writer, form string) error {
 	if form == "json" {
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(l)
+		return writeJSON(out, l)
 	}
 	var b strings.Builder
 	known := func(s string) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,10 +14,15 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// liveTimeout bounds the one read, so that a cluster that is gone is told, not waited for.
+// liveTimeout bounds every read, so that a cluster that is gone is told, not waited for.
 const liveTimeout = 15 * time.Second
 
 type clusterOptions struct{ kubeconfig, context string }
+
+func (o *clusterOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster")
+	f.StringVar(&o.context, "context", "", "kubeconfig `CONTEXT` of the cluster")
+}
 
 // config says how to reach the cluster.
 func (o clusterOptions) config() (*rest.Config, error) {

@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return exitAdmitted
-	case errors.Is(err, errDenied):
+	case errors.Is(err, errDenied), errors.Is(err, errDiffers), errors.Is(err, errNobody):
 		return exitDenied
 	}
 	fmt.Fprintf(stderr, "error: %s\n", strings.TrimSpace(err.Error()))
@@ -70,7 +70,7 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 		Version:       version(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q, want check, fleet, explain, rules or iam-policy", args[0])
+				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy", args[0])
 			}
 			return nil
 		},
@@ -78,7 +78,7 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newCheck(), newFleet(), newExplain(), newRules(), newIAMPolicy())
+	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
 	return root
 }
 

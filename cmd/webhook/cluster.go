@@ -57,6 +57,7 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		{name: "certificate", ask: func(*http.Request) error { return cert.Check() }},
 		{name: "webhook", ask: server.StartedChecker()},
 	}
+	ready = append(ready, guard.privileges.checks()...)
 	if store != nil {
 		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
 		metrics.Registry.MustRegister(policyMetric(store))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,8 +19,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
@@ -36,6 +39,7 @@ type options struct {
 	policy         string
 	iam            string
 	fleet          fleetOptions
+	rbac           string
 	bindAddress    string
 	healthAddress  string
 	metricsAddress string
@@ -77,9 +81,11 @@ func command() *cobra.Command {
 	f.StringVar(&o.fleet.enabled, "fleet", "off", "find out which IAM roles the live nodes use: on or off")
 	f.StringVar(&o.fleet.clusterName, "cluster-name", "", "name of the EKS cluster, for --fleet on; empty: the nodes and their instances tell")
 	f.StringVar(&o.fleet.region, "region", "", "AWS region of the cluster, for --fleet on; empty: the environment or the nodes tell")
+	f.StringVar(&o.rbac, "rbac", "", "where to learn what RBAC makes as good as system:masters: cluster, off, or a file of RBAC objects; by default cluster, and off with --standalone")
 	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
 	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
 	f.StringVar(&o.metricsAddress, "metrics-address", "0", "where /metrics is served; 0: nowhere")
+	f.AddGoFlag(flag.CommandLine.Lookup(config.KubeconfigFlagName)) // controller-runtime's own
 	return cmd
 }
 
@@ -98,6 +104,9 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 	}
 	var err error
 	if guard.fleet, err = o.fleet.connect(ctx, log.WithName("fleet"), guard.who); err != nil {
+		return err
+	}
+	if guard.privileges, err = o.connectPrivileges(log); err != nil {
 		return err
 	}
 	if o.standalone {
@@ -162,7 +171,9 @@ type guard struct {
 	validator atomic.Pointer[validate.Validator]
 	directory *iam.Directory // nil: IAM is not asked
 	fleet     *fleet.Fleet   // nil: nobody looks at the nodes
-	log       logr.Logger
+	// privileges knows what is as good as system:masters.
+	privileges *privileges
+	log        logr.Logger
 	// events is nil without a cluster.
 	events *events
 }
@@ -198,6 +209,7 @@ func (g *guard) reloaded(err error) {
 
 func (g *guard) apply(p *policy.Policy) error {
 	var ports validate.Ports
+	g.privileges.connect(&ports, p)
 	if g.directory != nil {
 		ports.Principals = g.directory
 	}
@@ -215,9 +227,10 @@ func (g *guard) apply(p *policy.Policy) error {
 	return nil
 }
 
-// background is what runs beside the server until ctx ends, and is not waited for: a guard that AWS does not know is ready
-// all the same.
-func (g *guard) background() (tasks []func(context.Context) error) {
+// background is what runs beside the server until ctx ends: the watch over RBAC, and finding out who the guard is at AWS.
+// The latter is not waited for: a guard that AWS does not know is ready all the same.
+func (g *guard) background() []func(context.Context) error {
+	tasks := g.privileges.tasks(g.validator.Load)
 	if g.directory != nil {
 		tasks = append(tasks, g.directory.Run)
 	}
@@ -237,12 +250,19 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 	if err != nil {
 		return err
 	}
-	ready := []check{{name: "webhook", ask: server.StartedChecker()}}
+	ready := append([]check{{name: "webhook", ask: server.StartedChecker()}}, guard.privileges.checks()...)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Start(ctx) })
 	group.Go(func() error { return healthServer(o.healthAddress, ready).Start(ctx) })
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
+	}
+	served, err := metricsserver.NewServer(metricsserver.Options{BindAddress: o.metricsAddress}, nil, nil)
+	if err != nil {
+		return fmt.Errorf("--metrics-address: %w", err)
+	}
+	if served != nil { // --metrics-address 0
+		group.Go(func() error { return served.Start(ctx) })
 	}
 	for _, task := range guard.background() {
 		group.Go(func() error { return task(ctx) })

@@ -42,10 +42,19 @@ type Entry struct {
 	Recovered bool
 }
 
-// SSO is an sso block: Place is that of the key.
+// SSO is an sso block: Place is that of its first field.
 type SSO struct {
 	Place
 	PermissionSetName, AccountID, Partition string
+}
+
+// GroupNames are the groups without their places.
+func (e *Entry) GroupNames() []string {
+	names := make([]string, len(e.Groups))
+	for i, g := range e.Groups {
+		names[i] = g.Value
+	}
+	return names
 }
 
 // Path names the item, or one of its fields: data.mapRoles[2].rolearn.

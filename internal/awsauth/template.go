@@ -2,6 +2,7 @@ package awsauth
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -100,7 +101,17 @@ func (t Template) Literal() bool {
 	return true
 }
 
-// CanBe reports that some caller's rendering is exactly target; by is what the first placeholder must become for that.
+// Text is what a literal template is.
+func (t Template) Text() string {
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.literal)
+	}
+	return b.String()
+}
+
+// CanBe reports that some caller's rendering is exactly target; by is the session name that does it, if the template asks
+// for one.
 // A placeholder that stands more than once counts as free each time, which errs on the side of yes.
 func (t Template) CanBe(target string) (by string, ok bool) { return t.match(target, false) }
 
@@ -108,14 +119,16 @@ func (t Template) CanBe(target string) (by string, ok bool) { return t.match(tar
 func (t Template) CanBegin(prefix string) (by string, ok bool) { return t.match(prefix, true) }
 
 func (t Template) match(target string, prefix bool) (by string, ok bool) {
-	first := -1
-	for i, p := range t.parts {
-		if p.placeholder != "" {
-			first = i
-			break
+	session := slices.IndexFunc(t.parts, func(p part) bool { return p.placeholder == SessionName || p.placeholder == SessionNameRaw })
+	var failed map[[2]int]bool  // made late: most targets fail at the first part
+	for _, p := range t.parts { // most targets are told apart by what is written out
+		if !prefix && p.placeholder == "" && !strings.Contains(target, p.literal) {
+			return "", false
 		}
 	}
-	failed := map[[2]int]bool{}
+	if len(t.parts) > 0 && t.parts[0].placeholder == "" && !strings.HasPrefix(target, t.parts[0].literal) && !(prefix && strings.HasPrefix(t.parts[0].literal, target)) {
+		return "", false
+	}
 	var try func(part, at int) bool
 	try = func(i, at int) bool {
 		if prefix && at >= len(target) {
@@ -141,12 +154,15 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 					break
 				}
 				if prefix && n == len(rest) || n >= l.min && try(i+1, at+n) {
-					if i == first {
+					if i == session {
 						by = rest[:n]
 					}
 					return true
 				}
 			}
+		}
+		if failed == nil {
+			failed = map[[2]int]bool{}
 		}
 		failed[[2]int{i, at}] = true
 		return false

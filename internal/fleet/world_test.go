@@ -28,7 +28,6 @@ func fresh() validate.Knowledge {
 type machine struct {
 	name, session string
 	kind          string // linux, windows, fargate, hybrid
-	role          string // name; "" where nothing leads to it
 	roles         []string
 	onEC2         bool
 }

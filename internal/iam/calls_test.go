@@ -17,6 +17,9 @@ var workday = fake.Faults{Latency: latency(40 * time.Millisecond), Rate: 20}
 
 // How many calls an edit costs.
 func TestCost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector is too slow for its time budgets")
+	}
 	t.Parallel()
 	t.Run("one new role", func(t *testing.T) {
 		t.Parallel()
@@ -145,6 +148,9 @@ func all(t *testing.T, want validate.Existence, answers []validate.Principal) {
 
 // IAM is eventually consistent: what was made a moment ago is found all the same.
 func TestEventualConsistency(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector is too slow for its time budgets")
+	}
 	t.Parallel()
 	t.Run("made just before the edit", func(t *testing.T) {
 		t.Parallel()
@@ -176,6 +182,9 @@ func TestEventualConsistency(t *testing.T) {
 
 // While IAM hangs, every answer comes in time, and after the first it comes at once.
 func TestHang(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector is too slow for its time budgets")
+	}
 	t.Parallel()
 	for name, arns := range map[string][]string{
 		"a role":          {own + "role/ci"},

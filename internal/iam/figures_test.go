@@ -68,6 +68,9 @@ func bulk(t testing.TB) (*world, map[string]string) {
 
 // TestFigures measures each figure once, alone, and prints it.
 func TestFigures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector is too slow for its time budgets")
+	}
 	for _, f := range figures {
 		t.Run(f.name, func(t *testing.T) {
 			measured, w, maxCalls := f.prepare(t)

@@ -31,6 +31,11 @@ type file struct {
 		Groups    []string       `yaml:"groups"`
 		FromRBAC  *bool          `yaml:"fromRBAC"`
 		Approvals []fileApproval `yaml:"approvals"`
+		Approvers struct {
+			Usernames []string `yaml:"usernames"`
+			Groups    []string `yaml:"groups"`
+		} `yaml:"approvers"`
+		SubjectAccessReview bool `yaml:"subjectAccessReview"`
 	} `yaml:"privileged"`
 	Accounts []fileAccount  `yaml:"accounts"`
 	Required []fileRequired `yaml:"required"`
@@ -261,7 +266,14 @@ func (c *checker) policy(f *file) *Policy {
 	for i, a := range f.Privileged.Approvals {
 		p.Privileged.Approvals = append(p.Privileged.Approvals, c.approval(at("privileged", "approvals", i), a))
 	}
+	c.texts(at("privileged", "approvers", "usernames"), f.Privileged.Approvers.Usernames)
+	c.texts(at("privileged", "approvers", "groups"), f.Privileged.Approvers.Groups)
+	p.Privileged.Approvers = Approvers(f.Privileged.Approvers)
+	p.Privileged.SubjectAccessReview = f.Privileged.SubjectAccessReview
 	for i, a := range f.Accounts {
+		if _, twice := p.Account(a.ID); twice {
+			c.fail(at("accounts", i, "id"), "%q is there twice, want one entry for each account", a.ID)
+		}
 		p.Accounts = append(p.Accounts, c.account(at("accounts", i), a))
 	}
 	for i, r := range f.Required {
@@ -287,8 +299,7 @@ func (c *checker) policy(f *file) *Policy {
 				c.fail(under(where, need[0]), "missing: a waiver needs rule, subject and reason")
 			}
 		}
-		p.Waivers = append(p.Waivers, Waiver{Rule: w.Rule, Subject: w.Subject, Reason: w.Reason,
-			Expires: c.expires(under(where, "expires"), w.Expires), Line: c.line(where...)})
+		p.Waivers = append(p.Waivers, Waiver{Rule: w.Rule, Subject: w.Subject, Terms: c.terms(where, w.Reason, w.Expires)})
 	}
 	return p
 }
@@ -365,11 +376,15 @@ func (c *checker) approval(where []any, a fileApproval) Approval {
 		c.principal(at, arn)
 	}
 	c.texts(under(where, "groups"), a.Groups)
+	c.texts(under(where, "usernames"), a.Usernames)
 	if len(a.Groups) == 0 && len(a.Usernames) == 0 {
-		c.fail(under(where, "groups"), "missing: say which privileged groups are approved, such as [%s]", Masters)
+		c.fail(under(where, "groups"), "missing: say which privileged groups or usernames are approved, such as [%s]", Masters)
 	}
-	return Approval{ARN: arn, Groups: a.Groups, Usernames: a.Usernames, Reason: a.Reason, ApprovedBy: a.ApprovedBy,
-		Expires: c.expires(under(where, "expires"), a.Expires), Line: c.line(where...)}
+	return Approval{ARN: arn, Groups: a.Groups, Usernames: a.Usernames, ApprovedBy: a.ApprovedBy, Terms: c.terms(where, a.Reason, a.Expires)}
+}
+
+func (c *checker) terms(where []any, reason, expires string) Terms {
+	return Terms{Reason: reason, Expires: c.expires(under(where, "expires"), expires), Line: c.line(where...)}
 }
 
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)

@@ -36,6 +36,10 @@ privileged:
   - pattern: arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*
     groups: [system:masters]
     expires: 2027-06-30T12:00:00+02:00
+  approvers:
+    usernames: [carol]
+    groups: [leads]
+  subjectAccessReview: true
 accounts:
 - id: "444455556666"
   roleARN: arn:aws:iam::444455556666:role/aws-auth-guard
@@ -75,19 +79,19 @@ func TestEveryField(t *testing.T) {
 		Rules: []policy.RuleSeverity{{Rule: "AA106", Severity: policy.Error, Line: 7}, {Rule: "AA203", Severity: policy.Warning, Line: 9},
 			{Rule: "AA204", Severity: policy.Warning, Line: 10}, {Rule: "unknown-data-key", Severity: policy.Off, Line: 8}},
 		Privileged: policy.Privileged{Groups: []string{"platform-admins"}, Approvals: []policy.Approval{
-			{ARN: "arn:aws:iam::111122223333:role/admin", Groups: []string{"system:masters"}, Usernames: []string{"admin"}, Reason: "the platform team",
-				ApprovedBy: "security review", Expires: time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), Line: 15},
+			{ARN: "arn:aws:iam::111122223333:role/admin", Groups: []string{"system:masters"}, Usernames: []string{"admin"},
+				ApprovedBy: "security review", Terms: policy.Terms{Reason: "the platform team", Expires: time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), Line: 15}},
 			{ARN: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", Groups: []string{"system:masters"},
-				Expires: time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC), Line: 21},
-		}},
+				Terms: policy.Terms{Expires: time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC), Line: 21}},
+		}, Approvers: policy.Approvers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
 		Accounts: []policy.Account{{ID: "444455556666", RoleARN: "arn:aws:iam::444455556666:role/aws-auth-guard"},
 			{ID: "111122223333", Unchecked: true, MapAccounts: true}},
-		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 31},
-			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 32}},
+		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 35},
+			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 36}},
 		ExemptUsernames: []string{"eks:node-manager"}, BreakGlassGroups: []string{"aws-auth-break-glass"},
 		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 90 * time.Second},
-		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Reason: "goes with the migration",
-			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 46}},
+		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Terms: policy.Terms{Reason: "goes with the migration",
+			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 50}}},
 		DenyPreexisting: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -145,7 +149,7 @@ var badFiles = map[string]struct {
 	"unknown field":             {"mod: audit", []string{"line 3: mod: unknown field, did you mean mode?"}},
 	"unknown field, upper case": {"Mode: audit", []string{"line 3: Mode: unknown field, did you mean mode?"}},
 	"unknown field, none near":  {"iam: {endpoint: x}", []string{"line 3: iam.endpoint: unknown field, want one of onUnverified, region, timeouts"}},
-	"unknown field further in":  {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a\n    group: [system:masters]", []string{"line 6: privileged.approvals[0].group: unknown field, did you mean groups?", "line 5: privileged.approvals[0].groups: missing: say which privileged groups are approved, such as [system:masters]"}},
+	"unknown field further in":  {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a\n    group: [system:masters]", []string{"line 6: privileged.approvals[0].group: unknown field, did you mean groups?", "line 5: privileged.approvals[0].groups: missing: say which privileged groups or usernames are approved, such as [system:masters]"}},
 	"merge key":                 {"iam: &a {region: x}\n<<: *a", []string{"line 4: <<: unknown field, want one of apiVersion"}},
 	"a key twice":               {"mode: audit\nmode: enforce", []string{`line 4: mapping key "mode" already defined at line 3`}},
 	"a rule twice":              {"rules:\n  AA203: off\n  AA203: error", []string{`line 5: mapping key "AA203" already defined at line 4`}},
@@ -175,6 +179,7 @@ var badFiles = map[string]struct {
 	"account id":                {"accounts:\n- id: \"4444\"", []string{`line 4: accounts[0].id: "4444" is not an account id, want 12 digits in quotes`}},
 	"account without id":        {"accounts:\n- trust: unchecked", []string{`line 4: accounts[0].id: "" is not an account id`}},
 	"account trust":             {"accounts:\n- id: \"444455556666\"\n  trust: full", []string{`line 5: accounts[0].trust: "full" is not known, want unchecked, or a roleARN to assume`}},
+	"account twice":             {"accounts:\n- id: \"444455556666\"\n- id: \"444455556666\"\n  trust: unchecked", []string{`line 5: accounts[1].id: "444455556666" is there twice`}},
 	"account trust and role":    {"accounts:\n- id: \"444455556666\"\n  trust: unchecked\n  roleARN: arn:aws:iam::444455556666:role/guard", []string{"line 5: accounts[0].trust: both trust and roleARN are set, want one of them"}},
 	"role of another account":   {"accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::111122223333:role/guard", []string{`line 5: accounts[0].roleARN: "arn:aws:iam::111122223333:role/guard" is not in account "444455556666"`}},
 	"a user to assume":          {"accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::444455556666:user/guard", []string{"line 5: accounts[0].roleARN: "}},

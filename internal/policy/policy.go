@@ -75,19 +75,41 @@ type Privileged struct {
 	// FromRBAC adds what the cluster's RBAC makes as good as cluster-admin.
 	FromRBAC  bool
 	Approvals []Approval
+	// Approvers are the callers who may add what is approved. Empty: whoever may edit aws-auth.
+	Approvers Approvers
+	// SubjectAccessReview asks the cluster's authorizer as well whether the caller may.
+	SubjectAccessReview bool
 }
 
-// Approval lets a principal have privileged groups.
+// Approvers are callers, by username or by one of their groups.
+type Approvers struct {
+	Usernames, Groups []string
+}
+
+// Any says that nobody in particular has to make the edit.
+func (a Approvers) Any() bool { return len(a.Usernames) == 0 && len(a.Groups) == 0 }
+
+// Has says whether a caller is among them.
+func (a Approvers) Has(username string, groups []string) bool {
+	return slices.Contains(a.Usernames, username) || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(a.Groups, g) })
+}
+
+// Terms are what an approval and a waiver have in common.
+type Terms struct {
+	Reason string
+	// Expires is the moment from which it no longer counts; zero: never.
+	Expires time.Time
+	Line    int
+}
+
+// Approval lets a principal have privileged groups and usernames.
 type Approval struct {
 	// ARN is a canonical ARN; * stands for any characters, in the name alone.
 	ARN        string
 	Groups     []string
 	Usernames  []string
-	Reason     string
 	ApprovedBy string
-	// Expires is the moment from which the approval no longer counts; zero: never.
-	Expires time.Time
-	Line    int
+	Terms
 }
 
 // Account is an AWS account other than the cluster's whose principals may be mapped.
@@ -122,9 +144,7 @@ type IAM struct {
 type Waiver struct {
 	Rule    string
 	Subject string
-	Reason  string
-	Expires time.Time
-	Line    int
+	Terms
 }
 
 // Default is the policy of a cluster that has none: enforce every rule, approve nothing, exempt EKS's own writers.
@@ -152,20 +172,38 @@ const (
 
 // Approved says whether the principal with that canonical ARN may be in group at that moment, and by which approval.
 func (p *Policy) Approved(canonicalARN, group string, now time.Time) (Approval, Standing) {
-	best, standing := Approval{}, None
-	for _, a := range p.Privileged.Approvals {
-		if !slices.Contains(a.Groups, group) || !a.matches(canonicalARN) {
-			continue
-		}
-		if !expired(a.Expires, now) {
-			return a, Valid
-		}
-		best, standing = a, Expired
-	}
-	return best, standing
+	return standing(p.Privileged.Approvals, func(a Approval) bool { return slices.Contains(a.Groups, group) && a.Matches(canonicalARN) }, now)
 }
 
-func (a Approval) matches(canonicalARN string) bool {
+// ApprovedUsername is Approved for a username.
+func (p *Policy) ApprovedUsername(canonicalARN, username string, now time.Time) (Approval, Standing) {
+	return standing(p.Privileged.Approvals, func(a Approval) bool { return slices.Contains(a.Usernames, username) && a.Matches(canonicalARN) }, now)
+}
+
+// standing finds, among approvals or waivers, the first about a matter that counts at that moment, or else the last that
+// has expired.
+func standing[T interface{ Standing(now time.Time) Standing }](all []T, about func(T) bool, now time.Time) (best T, s Standing) {
+	for _, one := range all {
+		if !about(one) {
+			continue
+		}
+		if best, s = one, one.Standing(now); s == Valid {
+			break
+		}
+	}
+	return best, s
+}
+
+// Standing says whether an approval or waiver counts at that moment: Valid or Expired.
+func (t Terms) Standing(now time.Time) Standing {
+	if !t.Expires.IsZero() && !now.Before(t.Expires) {
+		return Expired
+	}
+	return Valid
+}
+
+// Matches says whether the approval is about the principal with that canonical ARN.
+func (a Approval) Matches(canonicalARN string) bool {
 	pattern, arn := awsauth.Subject(a.ARN), awsauth.Subject(canonicalARN)
 	if !strings.Contains(pattern, "*") {
 		return pattern == arn
@@ -182,23 +220,14 @@ func (a Approval) matches(canonicalARN string) bool {
 
 // Waived says whether a rule (id or name) is waived at that moment for one of the subjects, and by which waiver.
 func (p *Policy) Waived(ruleID, ruleName string, subjects []string, now time.Time) (Waiver, Standing) {
-	best, standing := Waiver{}, None
-	for _, w := range p.Waivers {
-		if !strings.EqualFold(w.Rule, ruleID) && !strings.EqualFold(w.Rule, ruleName) {
-			continue
-		}
-		if !slices.ContainsFunc(subjects, func(s string) bool { return s != "" && awsauth.Subject(s) == awsauth.Subject(w.Subject) }) {
-			continue
-		}
-		if !expired(w.Expires, now) {
-			return w, Valid
-		}
-		best, standing = w, Expired
-	}
-	return best, standing
+	return standing(p.Waivers, func(w Waiver) bool { return w.About(ruleID, ruleName, subjects) }, now)
 }
 
-func expired(expires, now time.Time) bool { return !expires.IsZero() && !now.Before(expires) }
+// About says whether the waiver is for a rule (id or name) and one of the subjects.
+func (w Waiver) About(ruleID, ruleName string, subjects []string) bool {
+	return (strings.EqualFold(w.Rule, ruleID) || strings.EqualFold(w.Rule, ruleName)) &&
+		slices.ContainsFunc(subjects, func(s string) bool { return s != "" && awsauth.Subject(s) == awsauth.Subject(w.Subject) })
+}
 
 // Account returns what the policy says of an account id.
 func (p *Policy) Account(id string) (Account, bool) {

@@ -74,7 +74,7 @@ func (p *pass) adminElsewhere() bool {
 		return false
 	}
 	for _, e := range p.fleet.Entries {
-		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { return slices.Contains(p.policy.PrivilegedGroups(), g) }) {
+		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { return p.oracle.group(g).Rule != "" }) {
 			return true
 		}
 	}

@@ -80,10 +80,28 @@ var examplesNeed = map[string]struct {
 	user   authenticationv1.UserInfo
 	iam    map[string]answer
 	fleet  *validate.FleetView
+	rbac   string
+	// before is the old object, where the good one does not do.
+	before string
 }{
 	"AA301": {iam: map[string]answer{"arn:aws:iam::111122223333:role/cii": {Existence: "missing"}}},
 	"AA302": {iam: map[string]answer{"arn:aws:iam::111122223333:role/unverified": {Existence: "unverified", Reason: validate.ReasonThrottled}}},
 	"AA303": {iam: map[string]answer{"arn:aws:iam::444455556666:role/ci": {Existence: "foreign"}}},
+	"AA402": {rbac: `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: cluster-admin}
+rules: [{verbs: ["*"], apiGroups: ["*"], resources: ["*"]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: ops}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: ops}]
+`},
+	"AA407": {
+		policy: "privileged: {approvals: [{arn: arn:aws:iam::111122223333:role/ci, groups: [system:masters], expires: 2026-11-01}]}",
+		before: masters("ci")},
 	"AA504": {policy: "required: [arn:aws:iam::111122223333:role/ci]"},
 	"AA506": {user: caller("ci", "build", "ci", "deployers")},
 	"AA508": {fleet: view(accessEntry("ci", "STANDARD", "deployers"))},
@@ -96,18 +114,25 @@ func TestExamples(t *testing.T) {
 	for _, r := range validate.Catalogue() {
 		t.Run(r.ID, func(t *testing.T) {
 			need := examplesNeed[r.ID]
-			v := validator(t, need.policy)
+			var ports validate.Ports
 			if need.iam != nil {
-				v = validator(t, need.policy, validate.WithPorts(validate.Ports{Principals: caseHead{IAM: need.iam}}))
+				ports.Principals = caseHead{IAM: need.iam}
+			}
+			if need.rbac != "" {
+				ports.Privileges = fromRBAC(t, need.rbac)
 			}
 			if need.fleet != nil {
-				v = validator(t, need.policy, validate.WithPorts(validate.Ports{Fleet: fleetPort{need.fleet}}))
+				ports.Fleet = fleetPort{need.fleet}
 			}
+			v := validator(t, need.policy, validate.WithPorts(ports))
 			good := example(t, r.Good)
 			if rep := v.Validate(context.Background(), validate.Request{Operation: validate.Create, New: good, User: need.user}); !rep.Allowed || len(rep.Findings) > 0 {
 				t.Errorf("the good example has findings: %v", told(rep))
 			}
 			req := validate.Request{Operation: validate.Delete, Old: good, User: need.user}
+			if need.before != "" {
+				req.Old = example(t, need.before)
+			}
 			if r.Bad != "" {
 				req.Operation, req.New = validate.Update, example(t, r.Bad)
 			}
@@ -121,6 +146,12 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// masters is the bad example of AA407 with another username.
+func masters(username string) string {
+	r, _ := validate.Lookup("AA407")
+	return strings.Replace(r.Bad, "username: builder", "username: "+username, 1)
 }
 
 func example(t *testing.T, body string) *corev1.ConfigMap {

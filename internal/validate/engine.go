@@ -93,7 +93,9 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	if unchanged(req) {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: v.now()}
+	now := v.now()
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now,
+		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if v.ports.Fleet != nil {
 		p.fleet = v.ports.Fleet.View()
 	}
@@ -178,7 +180,10 @@ type pass struct {
 	ports  Ports
 	now    time.Time
 	// fleet is what is known of the live nodes, the same for all rules; nil if nothing is.
-	fleet *FleetView
+	fleet  *FleetView
+	oracle oracle
+	// replies are those of the cluster's authorizer.
+	replies map[string]reply
 
 	old, new *state
 	// at is the version that a state rule looks at: old or new.
@@ -281,7 +286,7 @@ func (v *Validator) excuse(f *Finding, now time.Time) {
 		f.Severity = Warning
 		return
 	}
-	w, standing := v.policy.Waived(f.Rule, f.Name, []string{f.entry, f.Value, f.subject, f.Field}, now)
+	w, standing := v.policy.Waived(f.Rule, f.Name, f.subjects(), now)
 	switch standing {
 	case policy.Valid:
 		f.Severity = Warning

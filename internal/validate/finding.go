@@ -42,6 +42,9 @@ type Finding struct {
 
 func (f Finding) key() string { return f.Rule + "\x00" + f.entry + "\x00" + f.subject }
 
+// subjects are the words by which a waiver may name what the finding is about.
+func (f Finding) subjects() []string { return []string{f.entry, f.Value, f.subject, f.Field} }
+
 // Sentence is the finding in one line without its field: rule id and name, message, why, fix, place.
 func (f Finding) Sentence() string {
 	s := f.Rule + " " + f.Name + ": " + f.Message

@@ -173,8 +173,8 @@ func (v *FleetView) independent(now time.Time) bool {
 	return true
 }
 
-// Way is how nodes with one role sign in.
-type Way struct {
+// WayIn is how nodes with one role sign in.
+type WayIn struct {
 	Role string // the ARN as IAM has it; "" if it is not known
 	Set  NodeSet
 	// Entry is the access entry that decides about the role, if there is one, and Mapping what aws-auth says of it: EKS
@@ -184,12 +184,12 @@ type Way struct {
 	Open    bool
 }
 
-// Ways lists how all live nodes sign in under aws-auth as it is, by role. Where the role is not known, neither is the way.
-func (v *FleetView) Ways(a *awsauth.Access, now time.Time) []Way {
-	var ways []Way
+// WaysIn lists how all live nodes sign in under aws-auth as it is, by role. Where the role is not known, neither is the way.
+func (v *FleetView) WaysIn(a *awsauth.Access, now time.Time) []WayIn {
+	var ways []WayIn
 	for _, role := range slices.Sorted(maps.Keys(v.Nodes)) {
 		for _, s := range v.Nodes[role] {
-			w := Way{Role: cmp.Or(v.RoleARNs[role], role), Set: s}
+			w := WayIn{Role: cmp.Or(v.RoleARNs[role], role), Set: s}
 			ids := a.Principals[role]
 			if len(ids) > 0 {
 				w.Mapping = &ids[0]
@@ -204,7 +204,7 @@ func (v *FleetView) Ways(a *awsauth.Access, now time.Time) []Way {
 		}
 	}
 	for _, s := range v.Unplaced {
-		ways = append(ways, Way{Set: s})
+		ways = append(ways, WayIn{Set: s})
 	}
 	return ways
 }

@@ -3,12 +3,14 @@ package validate_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -32,6 +35,7 @@ type goldenCase struct {
 	head    caseHead
 	policy  *policy.Policy
 	objects []*manifest.File // the old and the new object, or the only one
+	rbac    string           // the documents of RBAC objects; without any, RBAC is not asked
 }
 
 // caseHead is the document of a case that is neither a policy nor a ConfigMap: who edits, and what the world answers.
@@ -46,6 +50,39 @@ type caseHead struct {
 	IAM map[string]answer `yaml:"iam"`
 	// Fleet is what is known of the live nodes. Without it nobody looks at them.
 	Fleet *fleetHead `yaml:"fleet"`
+	// RBACError is why RBAC cannot be read.
+	RBACError string `yaml:"rbacError"`
+	// Grants is what the cluster's authorizer lets the user grant, such as privilegedgroups/system:masters. Without it no
+	// cluster is connected.
+	Grants []string `yaml:"grants"`
+	// GrantsError is why the authorizer cannot be asked.
+	GrantsError string `yaml:"grantsError"`
+}
+
+// MayGrant makes the grants of a case a port.
+func (h caseHead) MayGrant(_ context.Context, _ authenticationv1.UserInfo, resource, name string) (bool, string, error) {
+	if h.GrantsError != "" {
+		return false, "", errors.New(h.GrantsError)
+	}
+	return slices.Contains(h.Grants, resource+"/"+name), "", nil
+}
+
+// privileges makes RBAC objects a port, or an error.
+type privileges struct {
+	known *validate.Equivalents
+	err   error
+}
+
+func (p privileges) Equivalents() (*validate.Equivalents, error) { return p.known, p.err }
+
+// fromRBAC resolves RBAC objects for a guard that runs in the namespace guard.
+func fromRBAC(t testing.TB, text string) validate.Privileges {
+	t.Helper()
+	o, err := rbac.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return privileges{known: rbac.Resolve(o, rbac.Guard{Namespace: "guard", PolicyName: "guard-policy", ConfigurationName: "aws-auth-guard", Groups: []string{"break-glass"}})}
 }
 
 type answer struct {
@@ -111,8 +148,10 @@ func readCase(t *testing.T, name string) goldenCase {
 					t.Fatalf("%s: iam: %s: existence %q is not known", name, arn, a.Existence)
 				}
 			}
+		case "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding":
+			c.rbac += "---\n" + doc
 		default:
-			t.Fatalf("%s: kind %q, want ConfigMap or Policy", name, kind.Kind)
+			t.Fatalf("%s: kind %q, want ConfigMap, Policy or one of RBAC", name, kind.Kind)
 		}
 	}
 	if n := len(c.objects); n < 1 || n > 2 {
@@ -148,6 +187,15 @@ func (c goldenCase) run(t *testing.T) validate.Report {
 	}
 	if c.head.Fleet != nil {
 		ports.Fleet = fleetPort{c.head.Fleet.view()}
+	}
+	switch {
+	case c.head.RBACError != "":
+		ports.Privileges = privileges{err: errors.New(c.head.RBACError)}
+	case c.rbac != "":
+		ports.Privileges = fromRBAC(t, c.rbac)
+	}
+	if c.head.Grants != nil || c.head.GrantsError != "" {
+		ports.Grants = c.head
 	}
 	v, err := validate.New(c.policy, validate.WithClock(func() time.Time { return clock }), validate.WithPorts(ports))
 	if err != nil {

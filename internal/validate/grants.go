@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,29 +21,46 @@ var grantFamily = family{
       username: ci
       groups: [system:masters]
 `, Good: goodNodesAndCI},
+		{ID: "AA402", Name: "unapproved-equivalent", Severity: Error,
+			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, without an approval in the policy; a warning where RBAC could not be looked at",
+			Why:  "whoever is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system, can do everything, though system:masters is written nowhere",
+			Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[ops]", 1), Good: goodNodesAndCI},
+		{ID: "AA407", Name: "approval-expired", Severity: Warning,
+			What: "a principal that is in a privileged group, and was before, and whose approval in the policy has expired",
+			Why:  "nobody stands any longer for the rights that it still has",
+			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
+      username: builder
+      groups: [system:masters]
+`, Good: goodNodesAndCI},
 	},
 }
 
-// grant is one way into a privileged group.
+var errNoCluster = errors.New("no cluster is connected")
+
+// grant is one way in: a principal, by the subject of its ARN, and a privileged name.
 type grant struct {
-	principal string // the subject of the ARN
-	group     string
+	principal string
+	name      string
+	username  bool
+}
+
+// holding is the entry that a grant stands in.
+type holding struct {
+	*awsauth.Entry
+	way Way
 }
 
 // grants lists the ways in. Those that work: by effective access, also in values that EKS cannot read at the moment,
 // since whoever repairs the text brings them back. Those that are meant: by entries that match nobody as they stand.
-func (p *pass) grants(s *state) (working, meant map[grant]*awsauth.Entry) {
-	working, meant = map[grant]*awsauth.Entry{}, map[grant]*awsauth.Entry{}
+func (p *pass) grants(s *state) (working, meant map[grant]holding) {
+	working, meant = map[grant]holding{}, map[grant]holding{}
 	if s == nil {
 		return working, meant
 	}
-	privileged := p.policy.PrivilegedGroups()
 	for key, identities := range s.restored.Principals {
 		for _, id := range identities {
-			for _, g := range id.Groups {
-				if slices.Contains(privileged, g) {
-					working[grant{key, g}] = id.Entry
-				}
+			for _, w := range p.oracle.ways(id.Canonical, id.Username, id.Groups) {
+				working[grant{key, w.Name, w.Username}] = holding{id.Entry, w}
 			}
 		}
 	}
@@ -51,39 +69,44 @@ func (p *pass) grants(s *state) (working, meant map[grant]*awsauth.Entry) {
 		if err != nil || a.Matchable() {
 			continue
 		}
-		for _, g := range e.Groups {
-			if slices.Contains(privileged, g.Value) {
-				meant[grant{awsauth.Subject(e.ARN.Value), g.Value}] = e
-			}
+		subject := awsauth.Subject(e.ARN.Value)
+		for _, w := range p.oracle.ways(subject, e.Username.Value, e.GroupNames()) {
+			meant[grant{subject, w.Name, w.Username}] = holding{e, w}
 		}
 	}
 	return working, meant
 }
 
 func checkGrants(p *pass) {
+	if p.new == nil {
+		return
+	}
 	had, hadMeant := p.grants(p.old)
 	has, hasMeant := p.grants(p.new)
-	for g, e := range has {
+	for _, g := range sortedGrants(has) {
 		if _, before := had[g]; !before {
-			p.unapproved(g, e, p.reached(g, e))
+			p.unapproved(g, has[g], p.reached(g, has[g]))
+		} else if has[g].way.Standing == policy.Expired {
+			p.expired(g, has[g])
 		}
 	}
-	for g, e := range hasMeant {
+	for _, g := range sortedGrants(hasMeant) {
 		_, before := had[g]
 		_, meantBefore := hadMeant[g]
 		if _, works := has[g]; !works && !before && !meantBefore {
-			p.unapproved(g, e, "")
+			p.unapproved(g, hasMeant[g], "")
 		}
 	}
+	p.unseen()
 }
 
 // reached says how an entry that stood there before comes to work now, or nothing.
-func (p *pass) reached(g grant, e *awsauth.Entry) string {
+func (p *pass) reached(g grant, e holding) string {
 	if p.old == nil {
 		return ""
 	}
 	for _, o := range p.old.doc.Entries() {
-		if awsauth.Subject(o.ARN.Value) != g.principal || !slices.ContainsFunc(o.Groups, func(t awsauth.Text) bool { return t.Value == g.group }) {
+		if awsauth.Subject(o.ARN.Value) != g.principal || !(g.username && o.Username.Value == g.name || !g.username && slices.Contains(o.GroupNames(), g.name)) {
 			continue
 		}
 		if o.ARN.Value != e.ARN.Value {
@@ -94,37 +117,70 @@ func (p *pass) reached(g grant, e *awsauth.Entry) string {
 	return ""
 }
 
-func (p *pass) unapproved(g grant, e *awsauth.Entry, how string) {
-	approval, standing := p.policy.Approved(g.principal, g.group, p.now)
-	if standing == policy.Valid {
-		return
-	}
-	at, index := e.ARN, 0
-	for i, t := range e.Groups {
-		if t.Value == g.group && t.Line > 0 {
-			at, index = t, i
+// finding is about a grant, at the place of its name in the text.
+func (g grant) finding(e holding) Finding {
+	at, field := e.ARN, awsauth.ARNField(e.DataKey)
+	if g.username {
+		at, field = e.Username, "username"
+	} else if i := e.way.Index; i >= 0 {
+		field = fmt.Sprintf("groups[%d]", i)
+		if e.Groups[i].Line > 0 {
+			at = e.Groups[i]
 		}
 	}
-	why := "and the policy does not approve it"
-	if standing == policy.Expired {
-		why = fmt.Sprintf("and its approval in the policy (line %d) expired on %s", approval.Line, approval.Expires.Format(time.DateOnly))
+	return Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(g.name), entry: g.principal, subject: g.subject()}
+}
+
+func (g grant) subject() string {
+	if g.username {
+		return "username " + g.name
 	}
-	if how != "" {
-		why = how + ", " + why
+	return g.name
+}
+
+func (p *pass) unapproved(g grant, e holding, how string) {
+	against, remedies := p.conditions(e.way)
+	if len(against) == 0 {
+		return
 	}
-	what := "everything in the cluster"
-	switch {
-	case slices.Contains(p.policy.BreakGlassGroups, g.group):
-		what = "every edit past this guard"
-	case g.group != policy.Masters:
-		what = "what the policy calls privileged"
-	}
+	f := g.finding(e)
 	canonical := e.ARN.Value
 	if a, err := awsauth.ParseARN(strings.TrimSpace(canonical)); err == nil {
 		canonical = a.Canonical()
 	}
-	p.report("AA401", Finding{Field: e.Path(fmt.Sprintf("groups[%d]", index)), DataKey: e.DataKey, Line: at.Line, Column: at.Column,
-		Value: g.group, entry: g.principal, subject: g.group,
-		Message: fmt.Sprintf("%s gives %s %s", q(g.group), bare(clip(canonical)), what), Why: why,
-		Fix: "leave " + bare(g.group) + " out, or have the ARN approved in the policy under privileged.approvals"})
+	what := q(g.name)
+	switch {
+	case e.way.Index < 0 && !g.username:
+		what += ", which everybody is in,"
+	case e.way.Becomes != "":
+		what += ", which is " + bare(clip(e.way.Becomes)) + ","
+	}
+	f.Message = fmt.Sprintf("%s gives %s %s", what, bare(clip(canonical)), e.way.Evidence)
+	if e.way.Rule == "AA402" {
+		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, bare(clip(canonical)), whole(e.way.Evidence))
+	}
+	f.Why = "and " + strings.Join(against, ", and ")
+	if how != "" {
+		f.Why = how + ", " + f.Why
+	}
+	instead := "leave " + bare(g.name) + " out"
+	switch {
+	case g.username:
+		instead = "write another username"
+	case g.name == everybody:
+		instead = "take the right from " + everybody + " in RBAC"
+	}
+	f.Fix = instead + ", or " + strings.Join(remedies, ", and ")
+	p.report(e.way.Rule, f)
+}
+
+// expired tells of a standing grant that nobody approves any longer. It does not count against the edit.
+func (p *pass) expired(g grant, e holding) {
+	f := g.finding(e)
+	f.Preexisting = true
+	f.Message = fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s", q(g.name), bare(clip(e.ARN.Value)),
+		e.way.Approval.Line, e.way.Approval.Expires.Format(time.DateOnly))
+	f.Why = "and it is still mapped"
+	f.Fix = "remove " + bare(g.name) + ", or have the approval renewed in the policy"
+	p.report("AA407", f)
 }

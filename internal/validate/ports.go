@@ -3,6 +3,8 @@ package validate
 import (
 	"context"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
@@ -69,12 +71,24 @@ type Fleet interface {
 	View() *FleetView
 }
 
-// Privileges is the port to the cluster's RBAC: what is as good as system:masters here? Nothing implements
-// it yet; without it the rules use the policy's literal list.
+// Equivalents are the names that the cluster's RBAC makes as good as system:masters, each with the evidence: "group ops ->
+// ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)". They are not to be changed.
+type Equivalents struct {
+	Groups, Usernames map[string]string
+}
+
+// Privileges is the port to the cluster's RBAC.
 type Privileges interface {
-	// Why returns the chain of evidence that makes a group privileged, or "" if it is not; ok is false if
-	// that is not known.
-	Why(ctx context.Context, group string) (why string, ok bool)
+	// Equivalents is what is known at the moment. It does not wait. The error says in one line why RBAC cannot be looked
+	// at; then the rules use the policy's literal list.
+	Equivalents() (*Equivalents, error)
+}
+
+// Grants is the port to the cluster's authorizer, for organisations that say in RBAC who may hand out what.
+type Grants interface {
+	// MayGrant asks whether the user may do the verb grant on that object of aws-auth-guard.io: privilegedgroups/NAME, or
+	// privilegedusernames/NAME. reason is the authorizer's own; err says that it could not be asked.
+	MayGrant(ctx context.Context, user authenticationv1.UserInfo, resource, name string) (allowed bool, reason string, err error)
 }
 
 // Ports are the validator's views of the world outside the two objects. A nil port was not asked.
@@ -82,4 +96,5 @@ type Ports struct {
 	Principals Principals
 	Fleet      Fleet
 	Privileges Privileges
+	Grants     Grants
 }

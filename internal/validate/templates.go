@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 var templateFamily = family{
@@ -43,23 +42,18 @@ func checkTemplates(p *pass) {
 			account = a.Account
 		}
 		for i, g := range e.Groups {
-			field := fmt.Sprintf("groups[%d]", i)
-			p.unknownTemplates(e, field, g)
-			t := awsauth.ParseTemplate(g.Value, account)
-			if t.Literal() {
-				continue
+			p.unknownTemplates(e, fmt.Sprintf("groups[%d]", i), g)
+		}
+		for _, w := range p.oracle.templateWays(e.ARN.Value, e.Username.Value, e.GroupNames()) {
+			field, at := "username", e.Username
+			if !w.Username {
+				field, at = fmt.Sprintf("groups[%d]", w.Index), e.Groups[w.Index]
 			}
-			for _, target := range append(p.policy.PrivilegedGroups(), privilegedByName...) {
-				by, ok := t.CanBe(target)
-				if !ok {
-					continue
-				}
-				if _, standing := p.policy.Approved(e.ARN.Value, target, p.now); standing == policy.Valid {
-					continue
-				}
-				p.template(e, field, g, target, by)
-				break
+			target := w.Becomes
+			if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
+				target += ", which is as good as system:masters (" + whole(w.Evidence) + ")"
 			}
+			p.template(e, field, at, target, w.Session)
 		}
 		if t := awsauth.ParseTemplate(e.Username.Value, account); !t.Literal() && reservedPrefix(e.Username.Value) == "" {
 			for _, prefix := range reservedPrefixes {
@@ -75,11 +69,11 @@ func checkTemplates(p *pass) {
 func (p *pass) template(e *awsauth.Entry, field string, at awsauth.Text, target, by string) {
 	how := "for some callers"
 	if by != "" {
-		how = fmt.Sprintf("with the session name %s", q(by))
+		how = fmt.Sprintf("with the session name %s, which the caller chooses", q(by))
 	}
 	p.report("AA403", Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value),
 		entry: awsauth.Subject(e.ARN.Value), subject: at.Value,
-		Message: fmt.Sprintf("%s can become %s", q(at.Value), target), Why: how + ", which the caller chooses",
+		Message: fmt.Sprintf("%s can become %s", q(at.Value), target), Why: how,
 		Fix: "write the name out, or put a text of your own with another beginning before the {{"})
 }
 

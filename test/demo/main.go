@@ -1,4 +1,4 @@
-// Command demo starts a real API server with the guard in front of it, plays a short story on it with kubectl's own
+// Command demo starts a real API server with the guard in front of it, and an IAM for the guard to ask, plays a short story on it with kubectl's own
 // output, and then leaves it running for the reader to try, until Ctrl-C. With --ci it ends after the story. It exits
 // with 1 if the story did not go as told.
 //
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/fatih/color"
 
+	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
@@ -84,6 +86,13 @@ func run(ctx context.Context, ci bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, guard.Stop()) }()
+	iam, err := fake.New(account)
+	if err != nil {
+		return err
+	}
+	aws := httptest.NewServer(iam)
+	defer aws.Close()
+	guard.AskAWS(aws.URL)
 	if err := guarded.Build(ctx, filepath.Join(bin, "kubectl-awsauth"), "cmd/kubectl-awsauth"); err != nil {
 		return err
 	}
@@ -116,7 +125,7 @@ func invite(dir, bin, kubeconfig string) {
 	fmt.Printf(`
   export KUBECONFIG=%s PATH=%s:$PATH
 
-Three things to try:
+Four things to try:
 
   kubectl edit configmap aws-auth -n kube-system
       Take a group from the worker role and save: the editor opens again, with the finding on top.
@@ -126,6 +135,9 @@ Three things to try:
 
   kubectl delete configmap aws-auth -n kube-system
       Refused. Then add --as=on-call --as-group=system:masters --as-group=aws-auth-break-glass: let in, and told what it does.
+
+  Map a role that IAM does not know
+      It knows workers, admin, deploy, on-call, audit and reporting in account 111122223333.
 
 What this cluster allows is in %s; a change counts within seconds.
 Ctrl-C ends everything and removes it.

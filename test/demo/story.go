@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
@@ -43,6 +44,19 @@ const workers = `    - rolearn: arn:aws:iam::111122223333:role/workers
       - system:nodes
 `
 
+// account is what IAM knows in the story: the roles of aws-auth, with their paths, and one more.
+var account = fake.Seed{
+	Credentials: []fake.Credential{{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"}},
+	Roles: []fake.Role{
+		{ARN: "arn:aws:iam::111122223333:role/workers"},
+		{ARN: "arn:aws:iam::111122223333:role/admin"},
+		{ARN: "arn:aws:iam::111122223333:role/pipelines/deploy"},
+		{ARN: "arn:aws:iam::111122223333:role/on-call"},
+		{ARN: "arn:aws:iam::111122223333:role/security/audit"},
+		{ARN: "arn:aws:iam::111122223333:role/reporting"},
+	},
+}
+
 // edit is one chapter: a change of the file, and what kubectl says when it is applied.
 type edit struct {
 	title string
@@ -74,6 +88,11 @@ var edits = []edit{
 		title: "A path in an ARN", about: "As IAM shows the ARN; but EKS compares it without the path, so it would match nobody.",
 		new:  "    - rolearn: arn:aws:iam::111122223333:role/security/audit\n      username: audit\n      groups:\n      - viewers\n",
 		says: []string{"AA203"},
+	},
+	{
+		title: "A role that does not exist", about: "One letter is missing. The guard has asked IAM, and knows which name was meant.",
+		new:  "    - rolearn: arn:aws:iam::111122223333:role/reportng\n      username: reporting\n      groups:\n      - viewers\n",
+		says: []string{"AA301", "role/reporting"},
 	},
 	{
 		title: "system:masters", about: "The whole cluster for the on-call team, which the policy does not approve.",
@@ -136,7 +155,7 @@ func tell(ctx context.Context, cluster *guarded.Cluster, guard *guarded.Guard, d
 	if err := n.write(text); err != nil {
 		return err
 	}
-	n.open("What EKS reads now", "The two good edits are in. Four that would have locked somebody out, or given the cluster away, are not.")
+	n.open("What EKS reads now", "The two good edits are in. Five that would have locked somebody out, or given the cluster away, are not.")
 	return n.kubectl(true, []string{"role/workers", "role/admin", "role/deploy", "role/on-call"}, "get", "configmap", "aws-auth", "-n", "kube-system", "-o", "jsonpath={.data.mapRoles}")
 }
 

@@ -45,6 +45,7 @@ type Guard struct {
 
 	dir     string
 	policy  string
+	aws     string
 	address string
 	health  string
 	ca      []byte
@@ -78,6 +79,9 @@ func NewGuard(ctx context.Context, dir, policyFile string) (*Guard, error) {
 	return g, nil
 }
 
+// AskAWS makes the guard ask IAM at url, from its next start on. Without it, IAM is off.
+func (g *Guard) AskAWS(url string) { g.aws = url }
+
 // Build compiles a command of this module.
 func Build(ctx context.Context, out, pkg string) error {
 	if text, err := exec.CommandContext(ctx, "go", "build", "-o", out, module+"/"+pkg).CombinedOutput(); err != nil {
@@ -103,8 +107,16 @@ func (g *Guard) Start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // the process has its own
-	g.process = exec.Command(filepath.Join(g.dir, "webhook"), "--standalone", "--cert-dir", g.dir, "--policy", g.policy, "--iam", "off",
+	iam := "off"
+	if g.aws != "" {
+		iam = "aws"
+	}
+	g.process = exec.Command(filepath.Join(g.dir, "webhook"), "--standalone", "--cert-dir", g.dir, "--policy", g.policy, "--iam", iam,
 		"--bind-address", g.address, "--health-address", g.health)
+	if g.aws != "" {
+		g.process.Env = append(os.Environ(), "AWS_ENDPOINT_URL_IAM="+g.aws, "AWS_ENDPOINT_URL_STS="+g.aws,
+			"AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=none", "AWS_REGION=eu-west-1", "AWS_PROFILE=", "AWS_SESSION_TOKEN=")
+	}
 	g.process.Stdout, g.process.Stderr = log, log
 	// A Ctrl-C in the terminal is for us; we end the guard last.
 	g.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

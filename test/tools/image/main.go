@@ -10,6 +10,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -39,7 +40,7 @@ func main() {
 
 func run(name, user, out string, programs []string) error {
 	if name == "" || out == "" || len(programs) == 0 {
-		return fmt.Errorf("want -name NAME:TAG -o FILE PLATFORM=PROGRAM...")
+		return errors.New("want -name NAME:TAG, -o FILE and at least one PLATFORM=PROGRAM")
 	}
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arg := range programs {

@@ -51,6 +51,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- tpl (.Files.Get "files/match-conditions.yaml") (dict "exemptUsernames" .Values.policy.exempt.usernames "breakGlassGroups" .Values.policy.breakGlass.groups "Template" .Template) }}
 {{- end }}
 
+{{- /* What the policies in the API server look at, before their match conditions. */ -}}
+{{- define "aws-auth-guard.matchConstraints" -}}
+namespaceSelector:
+  matchLabels:
+    kubernetes.io/metadata.name: kube-system
+objectSelector: {}
+resourceRules:
+  - apiGroups: [""]
+    apiVersions: [v1]
+    operations: [CREATE, UPDATE, DELETE]
+    resources: [configmaps]
+    scope: Namespaced
+{{- end }}
+
 {{- /* Who gets past webhook and floor, for messages and notes. */ -}}
 {{- define "aws-auth-guard.whoCanHelp" -}}
 {{- if .Values.policy.breakGlass.groups }}a member of {{ join " or " .Values.policy.breakGlass.groups }} gets past this

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
+)
+
+// TestLive runs the commands against a real API server: as its admin, and as somebody who may read aws-auth and not RBAC.
+func TestLive(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Skip("KUBEBUILDER_ASSETS is not set: `make test` builds a control plane and sets it")
+	}
+	cluster, err := guarded.Start(t.Context(), t.TempDir())
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(cluster.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
+	binding := func(name, role, kind, subject string) error {
+		_, err := client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: meta(name),
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: kind, Name: subject}}}, metav1.CreateOptions{})
+		return err
+	}
+	reader := &rbacv1.ClusterRole{ObjectMeta: meta("reader"), Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}}}}
+	const nodes = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	const ops = "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [ops]\n"
+	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodes}}
+	_, roleErr := client.RbacV1().ClusterRoles().Create(t.Context(), reader, metav1.CreateOptions{})
+	_, objectErr := client.CoreV1().ConfigMaps("kube-system").Create(t.Context(), object, metav1.CreateOptions{})
+	for _, err := range []error{roleErr, objectErr, binding("ops-admin", "cluster-admin", rbacv1.GroupKind, "ops"), binding("reader", "reader", rbacv1.UserKind, "bob")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	asBob, err := clientcmd.LoadFromFile(cluster.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range asBob.AuthInfos {
+		user.Impersonate = "bob"
+	}
+	bob, roles := filepath.Join(dir, "bob"), filepath.Join(dir, "roles.yaml")
+	if err := clientcmd.WriteToFile(*asBob, bob); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(roles, []byte(nodes+ops), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(dir, "aws-auth.yaml")
+	text := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n    " + strings.ReplaceAll(strings.TrimSpace(nodes+ops), "\n", "\n    ") + "\n"
+	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const chain = "group ops -> ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)"
+	const blind = "note: RBAC cannot be read, so only the groups that the policy names count as privileged: clusterroles.rbac.authorization.k8s.io is forbidden"
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		want []string
+		not  string
+	}{
+		"an edit of the live object asks live RBAC":    {[]string{"check", "--map-roles", roles, "--against", "live"}, exitDenied, []string{"AA402", chain}, ""},
+		"not if it is turned off":                      {[]string{"check", "--map-roles", roles, "--against", "live", "--rbac", "off"}, exitAdmitted, nil, "AA402"},
+		"a manifest by itself asks nothing":            {[]string{"check", "-f", manifest}, exitAdmitted, nil, "AA402"},
+		"unless it is told to":                         {[]string{"check", "-f", manifest, "--rbac", "live"}, exitDenied, []string{"AA402", chain}, ""},
+		"who may not read RBAC is told":                {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", bob}, exitAdmitted, []string{blind}, "AA402"},
+		"and not let go on who wants it":               {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", bob}, exitFailed, []string{"--rbac live: clusterroles.rbac"}, ""},
+		"access of the live object":                    {[]string{"access"}, 0, []string{"mapRoles:1", "arn:aws:iam::111122223333:role/nodes"}, "note:"},
+		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops gets in as ops with ops", "becomes as good as system:masters: " + chain}, ""},
+		"whois by a manifest and live RBAC":            {[]string{"whois", "arn:aws:sts::111122223333:assumed-role/ops/bob", "-f", manifest, "--rbac", "live"}, 0, []string{chain}, "note:"},
+		"access of the live object without RBAC":       {[]string{"access", "--kubeconfig", bob}, 0, []string{blind}, ""},
+		"whois by the live object where nobody is bob": {[]string{"whois", "arn:aws:iam::111122223333:user/bob"}, 1, []string{"does not get in by aws-auth"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(plugin, tt.args...)
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
+			out, _ := cmd.CombinedOutput() // the exit code says it
+			if code := cmd.ProcessState.ExitCode(); code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("want %q", want)
+				}
+			}
+			if tt.not != "" && strings.Contains(string(out), tt.not) {
+				t.Errorf("want no %q", tt.not)
+			}
+			if t.Failed() {
+				t.Logf("%s", out)
+			}
+		})
+	}
+}

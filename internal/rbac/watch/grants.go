@@ -1,0 +1,55 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// The virtual resources of which the API server knows nothing but what RBAC says of them.
+const (
+	grantGroup = "aws-auth-guard.io"
+	grantVerb  = "grant"
+)
+
+// Grants is validate's port Grants for a live cluster: one SubjectAccessReview a question.
+type Grants struct {
+	client authorizationv1client.SubjectAccessReviewInterface
+}
+
+var _ validate.Grants = (*Grants)(nil)
+
+// NewGrants connects to a cluster.
+func NewGrants(config *rest.Config) (*Grants, error) {
+	client, err := authorizationv1client.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("SubjectAccessReview: %w", err)
+	}
+	return &Grants{client.SubjectAccessReviews()}, nil
+}
+
+// MayGrant asks for the user as it came in, groups and extra fields included.
+func (g *Grants) MayGrant(ctx context.Context, user authenticationv1.UserInfo, resource, name string) (allowed bool, reason string, err error) {
+	extra := map[string]authorizationv1.ExtraValue{}
+	for key, values := range user.Extra {
+		extra[key] = authorizationv1.ExtraValue(values)
+	}
+	review, err := g.client.Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user.Username, Groups: user.Groups, UID: user.UID, Extra: extra,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: grantVerb, Group: grantGroup, Resource: resource, Name: name},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		return false, "", err
+	}
+	if review.Status.EvaluationError != "" && !review.Status.Allowed {
+		return false, review.Status.EvaluationError, nil
+	}
+	return review.Status.Allowed && !review.Status.Denied, review.Status.Reason, nil
+}

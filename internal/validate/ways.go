@@ -1,0 +1,308 @@
+package validate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+)
+
+// Way is one way in which an identity is, or for a template can become, as good as system:masters.
+type Way struct {
+	// Rule is the rule about it: AA401 for the policy's groups, AA402 for what RBAC makes as good, AA403 for templates.
+	Rule string
+	// Username says that Name is the identity's username, else it is one of its groups.
+	Username bool
+	// Name is as written; everybody is in system:authenticated without its being written anywhere.
+	Name string
+	// Index is that of the group, -1 if it is none or written nowhere.
+	Index int
+	// Becomes is what a template becomes, or can become, and Session the session name that does it, if it asks for one.
+	Becomes, Session string
+	// Evidence is what makes it privileged: a chain through RBAC, or words.
+	Evidence string
+	// Approval is the policy's, and Standing how it counts now.
+	Approval policy.Approval
+	Standing policy.Standing
+}
+
+// everybody is the group that the API server puts every caller in.
+const everybody = "system:authenticated"
+
+// oracle knows what is privileged, by the policy and by RBAC, and what of it is approved.
+type oracle struct {
+	policy      *policy.Policy
+	equivalents *Equivalents
+	now         time.Time
+	// blind says why RBAC could not be looked at, if it should have been.
+	blind error
+}
+
+func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
+	o := oracle{policy: p, equivalents: &Equivalents{}, now: now}
+	if port == nil || !p.Privileged.FromRBAC {
+		return o
+	}
+	known, err := port.Equivalents()
+	if err != nil {
+		o.blind = err
+		return o
+	}
+	o.equivalents = known
+	return o
+}
+
+// ways lists how an identity is as good as system:masters, by names that are the same for every caller. arn is its
+// principal's.
+func (o oracle) ways(arn, username string, groups []string) []Way {
+	account := accountOf(arn)
+	var ways []Way
+	add := func(written string, index int, find func(name string) Way) {
+		t := awsauth.ParseTemplate(written, account)
+		if !t.Literal() {
+			return
+		}
+		w := find(t.Text())
+		if w.Rule == "" || slices.ContainsFunc(ways, func(v Way) bool { return v.Name == written && v.Username == w.Username }) {
+			return
+		}
+		if w.Name != written {
+			w.Name, w.Becomes = written, w.Name
+		}
+		w.Index = index
+		w.Approval, w.Standing = o.approved(arn, w)
+		ways = append(ways, w)
+	}
+	for i, g := range groups {
+		add(g, i, o.group)
+	}
+	add(username, -1, o.username)
+	add(everybody, -1, o.group)
+	return ways
+}
+
+// accountOf is the account that {{AccountID}} becomes, or "".
+func accountOf(arn string) string {
+	a, err := awsauth.ParseARN(arn)
+	if err != nil {
+		return ""
+	}
+	return a.Account
+}
+
+// username is the way that a username is; its Rule is empty if it is none.
+func (o oracle) username(name string) Way {
+	if evidence, ok := o.equivalents.Usernames[name]; ok {
+		return Way{Rule: "AA402", Username: true, Name: name, Evidence: evidence}
+	}
+	return Way{}
+}
+
+// group is the way that a group is; its Rule is empty if it is none.
+func (o oracle) group(g string) Way {
+	switch {
+	case g == policy.Masters:
+		return Way{Rule: "AA401", Name: g, Evidence: "everything in the cluster"}
+	case slices.Contains(o.policy.BreakGlassGroups, g):
+		return Way{Rule: "AA401", Name: g, Evidence: "every edit past this guard"}
+	case slices.Contains(o.policy.Privileged.Groups, g):
+		return Way{Rule: "AA401", Name: g, Evidence: "what the policy calls privileged"}
+	}
+	if evidence, ok := o.equivalents.Groups[g]; ok {
+		return Way{Rule: "AA402", Name: g, Evidence: evidence}
+	}
+	return Way{}
+}
+
+// approved says what the policy has on a way. Whoever may be in system:masters may have what RBAC makes as good.
+func (o oracle) approved(arn string, w Way) (policy.Approval, policy.Standing) {
+	name := cmp.Or(w.Becomes, w.Name)
+	var a policy.Approval
+	var s policy.Standing
+	if w.Username {
+		a, s = o.policy.ApprovedUsername(arn, name, o.now)
+	} else {
+		a, s = o.policy.Approved(arn, name, o.now)
+	}
+	if s != policy.Valid && (w.Rule == "AA402" || w.Rule == "AA403" && o.group(name).Rule != "AA401") {
+		if m, standing := o.policy.Approved(arn, policy.Masters, o.now); standing > s {
+			return m, standing
+		}
+	}
+	return a, s
+}
+
+// templateWays lists what the templates of an identity can become: for each template the first that is not approved.
+func (o oracle) templateWays(arn, username string, groups []string) []Way {
+	account := accountOf(arn)
+	literal := append(o.policy.PrivilegedGroups(), privilegedByName...)
+	var ways []Way
+	for i, g := range groups {
+		t := awsauth.ParseTemplate(g, account)
+		if t.Literal() {
+			continue
+		}
+		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, literal, o.equivalents.Groups); ok {
+			ways = append(ways, w)
+		}
+	}
+	if t := awsauth.ParseTemplate(username, account); !t.Literal() {
+		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, nil, o.equivalents.Usernames); ok {
+			ways = append(ways, w)
+		}
+	}
+	return ways
+}
+
+// becomes finds the first privileged name that a template can become and that is not approved: of the literal ones in
+// their order, else of those from RBAC in the order of the alphabet.
+func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string, fromRBAC map[string]string) (found Way, ok bool) {
+	w.Rule = "AA403"
+	try := func(target, evidence string) bool {
+		by, can := t.CanBe(target)
+		if !can {
+			return false
+		}
+		w := w
+		w.Becomes, w.Session, w.Evidence = target, by, evidence
+		if w.Approval, w.Standing = o.approved(arn, w); w.Standing == policy.Valid {
+			return false
+		}
+		found = w
+		return true
+	}
+	for _, target := range literal {
+		if try(target, o.group(target).Evidence) {
+			return found, true
+		}
+	}
+	first := ""
+	for target, evidence := range fromRBAC {
+		if (first == "" || target < first) && try(target, evidence) {
+			first = target
+		}
+	}
+	return found, first != ""
+}
+
+// Ways lists how an identity is, or can become, as good as system:masters, at this moment.
+func (v *Validator) Ways(id awsauth.Identity) []Way {
+	o := newOracle(v.policy, v.ports.Privileges, v.now())
+	return append(o.ways(id.Canonical, id.Username, id.Groups), o.templateWays(id.Canonical, id.Username, id.Groups)...)
+}
+
+// unseen warns, where RBAC could not be looked at, that an edit hands out names of which it may know more.
+func (p *pass) unseen() {
+	if p.oracle.blind == nil {
+		return
+	}
+	old := &awsauth.Access{}
+	if p.old != nil {
+		old = p.old.restored
+	}
+	for _, change := range awsauth.Diff(old, p.new.restored) {
+		had := map[string]bool{}
+		for _, id := range change.Before {
+			had["username "+id.Username] = true
+			for _, g := range id.Groups {
+				had[g] = true
+			}
+		}
+		for _, id := range change.After {
+			if id.Entry == nil {
+				continue // a whole account, without groups
+			}
+			fresh := slices.DeleteFunc(slices.Clone(id.Groups), func(g string) bool {
+				return had[g] || p.oracle.group(g).Rule != "" || slices.Contains(wellKnownGroups, g)
+			})
+			if username := id.Username; !had["username "+username] && reservedPrefix(username) == "" {
+				fresh = append(fresh, username)
+			}
+			if len(fresh) == 0 {
+				continue
+			}
+			p.report("AA402", Finding{Severity: Warning, Field: id.Entry.Path(""), DataKey: id.Entry.DataKey, Line: id.Entry.Line, Column: id.Entry.Column,
+				Value: redact(fresh[0]), subject: "blind", Message: fmt.Sprintf("could not look up in RBAC what %s may do: %s", q(fresh[0]), bare(p.oracle.blind.Error())),
+				Why: "so only the groups that the policy names counted as privileged", Fix: "let the guard read RBAC (docs/privileges.md), or say privileged.fromRBAC: false in the policy"})
+			return
+		}
+	}
+}
+
+// conditions are all that stands against a new way in, each with what to do about it: the policy's approval, its
+// approvers, and the cluster's own authorizer.
+func (p *pass) conditions(w Way) (against, remedies []string) {
+	switch w.Standing {
+	case policy.None:
+		against, remedies = append(against, "the policy does not approve it"), append(remedies, "have the ARN approved in the policy under privileged.approvals")
+	case policy.Expired:
+		against = append(against, fmt.Sprintf("its approval in the policy (line %d) expired on %s", w.Approval.Line, w.Approval.Expires.Format(time.DateOnly)))
+		remedies = append(remedies, "have the approval renewed in the policy")
+	case policy.Valid:
+	}
+	if p.user.Username == "" {
+		return against, remedies // on the command line nobody knows who will make the edit
+	}
+	approvers := p.policy.Privileged.Approvers
+	if !approvers.Any() && !approvers.Has(p.user.Username, p.user.Groups) {
+		against = append(against, fmt.Sprintf("%s is none of the policy's approvers", q(p.user.Username)))
+		remedies = append(remedies, "leave the edit to "+list(slices.Concat(approvers.Usernames, approvers.Groups)))
+	}
+	if !p.policy.Privileged.SubjectAccessReview {
+		return against, remedies
+	}
+	resource := "privilegedgroups"
+	if w.Username {
+		resource = "privilegedusernames"
+	}
+	answer := p.mayGrant(resource, w.Name)
+	switch what := fmt.Sprintf("grant %s.aws-auth-guard.io %s", resource, q(w.Name)); {
+	case answer.err != nil:
+		against = append(against, fmt.Sprintf("the cluster could not be asked whether %s may %s: %s", q(p.user.Username), what, bare(answer.err.Error())))
+		remedies = append(remedies, "try again, and see the guard's log")
+	case !answer.allowed:
+		said := ""
+		if answer.reason != "" {
+			said = " (" + bare(answer.reason) + ")"
+		}
+		against = append(against, fmt.Sprintf("the cluster does not let %s %s%s", q(p.user.Username), what, said))
+		remedies = append(remedies, "leave the edit to somebody whom RBAC lets do that")
+	}
+	return against, remedies
+}
+
+// reply is what the cluster's authorizer answered.
+type reply struct {
+	allowed bool
+	reason  string
+	err     error
+}
+
+// mayGrant asks once a request and name.
+func (p *pass) mayGrant(resource, name string) reply {
+	key := resource + "/" + name
+	if r, ok := p.replies[key]; ok {
+		return r
+	}
+	r := reply{err: errNoCluster}
+	if p.ports.Grants != nil {
+		r.allowed, r.reason, r.err = p.ports.Grants.MayGrant(p.ctx, p.user, resource, name)
+	}
+	if p.replies == nil {
+		p.replies = map[string]reply{}
+	}
+	p.replies[key] = r
+	return r
+}
+
+// sortedGrants makes the order of findings and of questions the same every time.
+func sortedGrants(m map[grant]holding) []grant {
+	return slices.SortedFunc(maps.Keys(m), func(a, b grant) int {
+		return cmp.Or(strings.Compare(a.principal, b.principal), strings.Compare(a.name, b.name))
+	})
+}
