@@ -105,6 +105,8 @@ func TestInCluster(t *testing.T) {
 
 	t.Run("what RBAC makes as good as system:masters", func(t *testing.T) { c.testPrivileges(t, first) })
 
+	t.Run("a broken glass is told", c.testBreakGlass)
+
 	t.Run("figures", func(t *testing.T) {
 		t.Logf("ready %v after its start, resident %d MiB", first.readyAfter.Round(time.Millisecond), first.resident()>>20)
 		if first.readyAfter > 20*time.Second || first.resident() > 80<<20 {

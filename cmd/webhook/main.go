@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	// The image holds nothing but this program, so it brings the authorities that AWS's certificates hang on.
 	_ "golang.org/x/crypto/x509roots/fallback"
@@ -11,6 +12,10 @@ import (
 )
 
 func main() {
+	// The heap is small and judgements are few: collecting it twice as often costs next to nothing, and a replica is smaller.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "webhook:", err)
 		os.Exit(2)

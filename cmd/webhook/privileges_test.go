@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -95,4 +96,50 @@ func (c *cluster) role(t *testing.T, name, user string, rules ...rbacv1.PolicyRu
 			t.Fatal(err)
 		}
 	}
+}
+
+// testBreakGlass: whoever is in a break-glass group gets an unapproved admin in, is told what it would have been, and so is
+// the cluster.
+func (c *cluster) testBreakGlass(t *testing.T) {
+	c.setPolicy(t, "breakGlass: {groups: [glass]}")
+	config := rest.CopyConfig(c.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "rescuer", Groups: []string{"system:masters", "glass"}}
+	warnings := &warnings{}
+	config.WarningHandler = warnings
+	rescuer, err := client.New(config, client.Options{Scheme: c.admin.Scheme(), Mapper: c.admin.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	masters := strings.Replace(opsEntry, "[ops]", "['system:masters']", 1)
+	c.eventually(t, func() error { return update(t, rescuer, nodesEntry+masters, false) })
+	for _, want := range []string{"you broke the glass; it would be refused otherwise", "AA401 unapproved-grant"} {
+		if !strings.Contains(warnings.text(), want) {
+			t.Errorf("want the warning %q in:\n%s", want, warnings.text())
+		}
+	}
+	c.eventually(t, func() error {
+		return c.event("LetIn", `UPDATE by "rescuer" was let in (break-glass); it would be refused otherwise: AA401`)
+	})
+	if err := update(t, rescuer, nodesEntry, false); err != nil {
+		t.Fatal(err)
+	}
+	c.setPolicy(t, "")
+}
+
+// warnings keeps what the API server warns of.
+type warnings struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (w *warnings) HandleWarningHeader(_ int, _ string, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, text)
+}
+
+func (w *warnings) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.all, "\n")
 }

@@ -124,7 +124,7 @@ func TestFloor(t *testing.T) {
 
 	floor := map[string]*unstructured.Unstructured{}
 	for key, o := range objects(t, template(t, "policy: {breakGlass: {groups: [break-glass]}}")) {
-		if strings.HasPrefix(o.GetKind(), "ValidatingAdmissionPolicy") {
+		if strings.HasPrefix(o.GetKind(), "ValidatingAdmissionPolicy") && strings.HasSuffix(o.GetName(), "-floor") {
 			floor[key] = o
 		}
 	}

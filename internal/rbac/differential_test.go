@@ -146,6 +146,9 @@ func (w *world) namesOf(resource string) []string {
 	return w.names()
 }
 
+// chaining are the powers over something that is named.
+var chaining = slices.DeleteFunc(slices.Clone(powers), func(p power) bool { return p.limit != target })
+
 // otherRights are what nobody becomes admin by.
 var otherRights = []power{
 	{verbs: []string{"get", "list"}, resource: "pods"}, {verbs: []string{"get"}, resource: "configmaps"}, {verbs: []string{"update"}, group: "apps", resource: "deployments/scale"},
@@ -247,10 +250,7 @@ func newWorld(n int) *world {
 // addChain gives somebody a right on somebody or something named, which is worth what the named one has: chance alone
 // makes few of those.
 func (w *world) addChain(meta func(namespace, name string) metav1.ObjectMeta, subjects func() []rbacv1.Subject) {
-	p := pick(w, leading)
-	if p.limit != target {
-		return
-	}
+	p := pick(w, chaining)
 	names := w.namesOf(p.resource)
 	rule := rbacv1.PolicyRule{Verbs: []string{p.verbs[0]}, APIGroups: []string{p.group}, Resources: []string{p.resource}, ResourceNames: []string{pick(w, names), pick(w, names)}}
 	w.objects.ClusterRoles = append(w.objects.ClusterRoles, &rbacv1.ClusterRole{ObjectMeta: meta("", "chain"), Rules: []rbacv1.PolicyRule{rule}})

@@ -35,7 +35,7 @@ cd "$here"
   status=$?
   for log in kube-apiserver kubelet; do
     printf '\n--- the last lines of %s.log\n' "$log"
-    tail -n 20 "${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/clusters/$CLUSTER/log/$log.log"
+    tail -n 20 "${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/clusters/$CLUSTER/log/$log.log" | cut -c 1-300
   done >&2
   exit $status
 }
