@@ -330,7 +330,9 @@ func (p *pass) markStanding(findings []Finding) {
 	stood := map[[3]string]int{} // how often the same may still be said of a line
 	for i := range findings {
 		f := &findings[i]
-		if f.Preexisting || f.Rule >= "AA3" || !broken[f.DataKey] {
+		// What is mapped twice may have its other half in the broken value.
+		hidden := broken[f.DataKey] || f.Rule == "AA108" && len(broken) > 0
+		if f.Preexisting || f.Rule >= "AA3" || !hidden {
 			continue
 		}
 		if lines[f.DataKey] == nil {
@@ -338,7 +340,8 @@ func (p *pass) markStanding(findings []Finding) {
 		}
 		words := f.Value // where a place is not known
 		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
-			words = visible(lines[f.DataKey][f.Line-1])
+			line := lines[f.DataKey][f.Line-1]
+			words = cmp.Or(visible(line), line) // a line of nothing but a tab
 		}
 		key := [3]string{f.DataKey, f.key(), words}
 		left, counted := stood[key]
