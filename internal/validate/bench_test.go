@@ -109,3 +109,23 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStanding mends a megabyte that was no YAML and has thousands of other faults, none of which stood there.
+func BenchmarkStanding(b *testing.B) {
+	faulty := func(salt string) string {
+		var s strings.Builder
+		s.WriteString(nodes)
+		for i := range 9900 {
+			fmt.Fprintf(&s, "- rolearn: arn:aws:iam::111122223333:role/p/%s%d\n  username: u\n  groups: [viewers, more-of-them]\n", salt, i)
+		}
+		return s.String()
+	}
+	v := validator(b, "")
+	req := validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(faulty("a") + "- rolearn: 'x")), New: aconfigmap(roles0(faulty("b")))}
+	b.ReportAllocs()
+	for b.Loop() {
+		if v.Validate(context.Background(), req).Allowed {
+			b.Fatal("let in")
+		}
+	}
+}

@@ -316,57 +316,6 @@ func markPreexisting(findings, old []Finding, continues map[string]string) {
 	}
 }
 
-// markStanding marks what is wrong with lines that stood in a value that was no YAML: a syntax error hides what else is
-// wrong, and whoever mends it must not be refused for that. It holds for the text and the ARNs alone, never for what an
-// entry is given.
-func (p *pass) markStanding(findings []Finding) {
-	broken := map[string]bool{}
-	for _, pr := range p.old.problems {
-		if pr.Code == awsauth.Syntax {
-			broken[pr.DataKey] = true
-		}
-	}
-	lines := map[string][]string{}
-	stood := map[[3]string]int{} // how often the same may still be said of a line
-	for i := range findings {
-		f := &findings[i]
-		// What is mapped twice may have its other half in the broken value.
-		hidden := broken[f.DataKey] || f.Rule == "AA108" && len(broken) > 0
-		if f.Preexisting || f.Rule >= "AA3" || !hidden {
-			continue
-		}
-		if lines[f.DataKey] == nil {
-			lines[f.DataKey] = strings.Split(p.new.object.Data[f.DataKey], "\n")
-		}
-		words := f.Value // where a place is not known
-		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
-			line := lines[f.DataKey][f.Line-1]
-			words = cmp.Or(visible(line), line) // a line of nothing but a tab
-		}
-		key := [3]string{f.DataKey, f.key(), words}
-		left, counted := stood[key]
-		if !counted {
-			left = occurrences(p.old.object.Data[f.DataKey], words)
-		}
-		f.Preexisting = left > 0
-		stood[key] = left - 1
-	}
-}
-
-// occurrences counts the lines of a text that hold these words.
-func occurrences(text, words string) int {
-	n := 0
-	for l := range strings.Lines(text) {
-		if words != "" && strings.Contains(l, words) {
-			n++
-		}
-	}
-	return n
-}
-
-// visible is a line without the blanks and the byte order mark around it.
-func visible(line string) string { return strings.Trim(line, " \t\r\ufeff") }
-
 // continuity pairs the entries of which only the ARN has changed: while an ARN is being repaired, what else was wrong
 // with its entry is not new. An entry goes on as another if the rest of it is the same, or if it stands in its place.
 func continuity(old, updated *awsauth.Document) map[string]string {
@@ -379,12 +328,7 @@ func continuity(old, updated *awsauth.Document) map[string]string {
 	}
 	before, after := subjects(old), subjects(updated)
 	rest := func(e *awsauth.Entry) string {
-		var b strings.Builder
-		fmt.Fprintf(&b, "%s\x00%s", e.DataKey, e.Username.Value)
-		for _, g := range e.Groups {
-			b.WriteString("\x00" + g.Value)
-		}
-		return b.String()
+		return strings.Join(append([]string{e.DataKey, e.Username.Value}, e.GroupNames()...), "\x00")
 	}
 	gone := map[string]string{}
 	for _, e := range old.Entries() {

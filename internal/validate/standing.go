@@ -1,0 +1,89 @@
+package validate
+
+import (
+	"cmp"
+	"index/suffixarray"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// markStanding marks what is wrong with lines that stood in a value that was no YAML: a syntax error hides what else is
+// wrong, and whoever mends it must not be refused for that. It holds for the text and the ARNs alone, never for what an
+// entry is given.
+func (p *pass) markStanding(findings []Finding) {
+	broken := map[string]bool{}
+	for _, pr := range p.old.problems {
+		if pr.Code == awsauth.Syntax {
+			broken[pr.DataKey] = true
+		}
+	}
+	lines := map[string][]string{}
+	old := map[string]*haystack{}
+	stood := map[[3]string]int{} // how often the same may still be said of a line
+	for i := range findings {
+		f := &findings[i]
+		// What is mapped twice may have its other half in the broken value.
+		hidden := broken[f.DataKey] || f.Rule == "AA108" && len(broken) > 0
+		if f.Preexisting || f.Rule >= "AA3" || !hidden {
+			continue
+		}
+		if lines[f.DataKey] == nil {
+			lines[f.DataKey] = strings.Split(p.new.object.Data[f.DataKey], "\n")
+			old[f.DataKey] = newHaystack(p.old.object.Data[f.DataKey])
+		}
+		words := f.Value // where a place is not known
+		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
+			line := lines[f.DataKey][f.Line-1]
+			words = cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
+		}
+		key := [3]string{f.DataKey, f.key(), words}
+		left, counted := stood[key]
+		if !counted {
+			left = old[f.DataKey].lines(words)
+		}
+		f.Preexisting = left > 0
+		stood[key] = left - 1
+	}
+}
+
+// haystack answers how many lines of a text hold some words. Its index keeps a megabyte with thousands of findings from
+// being read through for each of them.
+type haystack struct {
+	text    string
+	index   *suffixarray.Index
+	answers map[string]int
+}
+
+func newHaystack(text string) *haystack {
+	return &haystack{text: text, index: suffixarray.New([]byte(text)), answers: map[string]int{}}
+}
+
+// lines counts the lines that hold these words, of which there must be some.
+func (h *haystack) lines(words string) int {
+	if words == "" {
+		return 0
+	}
+	n, known := h.answers[words]
+	if known {
+		return n
+	}
+	found := h.index.Lookup([]byte(words), -1)
+	slices.Sort(found)
+	end := 0 // of the last line that was counted
+	for _, at := range found {
+		if at < end {
+			continue
+		}
+		next := len(h.text)
+		if i := strings.IndexByte(h.text[at:], '\n'); i >= 0 {
+			next = at + i + 1
+		}
+		if at+len(words) <= next { // words of several lines stand in none
+			n, end = n+1, next
+		}
+	}
+	h.answers[words] = n
+	return n
+}

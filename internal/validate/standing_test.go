@@ -1,0 +1,32 @@
+package validate
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// TestHaystack holds the index against reading the text line by line.
+func TestHaystack(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test that can be run again
+	word := func(letters string, most int) string {
+		var b strings.Builder
+		for range random.IntN(most + 1) {
+			b.WriteByte(letters[random.IntN(len(letters))])
+		}
+		return b.String()
+	}
+	for range 20_000 {
+		text, words := word("ab\n", 30), word("aab\n", 4)
+		want := 0
+		for l := range strings.Lines(text) {
+			if words != "" && strings.Contains(l, words) {
+				want++
+			}
+		}
+		h := newHaystack(text)
+		if first, again := h.lines(words), h.lines(words); first != want || again != want {
+			t.Fatalf("%q in %q: %d lines, then %d, want %d", words, text, first, again, want)
+		}
+	}
+}
