@@ -18,18 +18,7 @@ import (
 
 // TestLive runs the commands against a real API server: as its admin, and as somebody who may read aws-auth and not RBAC.
 func TestLive(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Skip("KUBEBUILDER_ASSETS is not set: `make test` builds a control plane and sets it")
-	}
-	cluster, err := guarded.Start(t.Context(), t.TempDir())
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	cluster := guarded.StartFor(t)
 	client, err := kubernetes.NewForConfig(cluster.Config)
 	if err != nil {
 		t.Fatal(err)

@@ -2,13 +2,10 @@ package helm_test
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,30 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
 // apiServer is a real one, for all tests of the package; nil if there are no binaries.
 var apiServer *rest.Config
 
-func TestMain(m *testing.M) {
-	log.SetLogger(logr.Discard())
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		os.Exit(m.Run())
-	}
-	env := &envtest.Environment{ControlPlaneStartTimeout: time.Minute}
-	var err error
-	if apiServer, err = env.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "cannot start the API server:", err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := env.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { guarded.Main(m, &apiServer) }
 
 // user talks to the API server as somebody who may do everything, since the tests are about what comes after RBAC.
 func user(t *testing.T, name string, groups ...string) client.Client {

@@ -40,9 +40,6 @@ const (
 // What follows from what (whoever may impersonate an admin is one) is closed over here once more, from the answers of the
 // API server alone.
 func TestAgainstAPIServer(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Skip("KUBEBUILDER_ASSETS is not set: `make test` builds a control plane and sets it")
-	}
 	worlds := defaultWorlds
 	if s := os.Getenv(worldsVariable); s != "" {
 		n, err := strconv.Atoi(s)
@@ -52,15 +49,7 @@ func TestAgainstAPIServer(t *testing.T) {
 		worlds = n
 	}
 	ctx := t.Context()
-	cluster, err := guarded.Start(ctx, t.TempDir())
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	cluster := guarded.StartFor(t)
 	config := rest.CopyConfig(cluster.Config)
 	config.QPS = -1 // no limit of our own
 	config.ContentType = "application/vnd.kubernetes.protobuf"

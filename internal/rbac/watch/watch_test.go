@@ -3,7 +3,6 @@ package watch_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -40,19 +39,9 @@ func eventually(t *testing.T, is func() error) {
 
 func controlPlane(t *testing.T) (admin *kubernetes.Clientset, guard *rest.Config) {
 	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Skip("KUBEBUILDER_ASSETS is not set: `make test` builds a control plane and sets it")
-	}
-	cluster, err := guarded.Start(t.Context(), t.TempDir())
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := guarded.StartFor(t)
+	admin, err := kubernetes.NewForConfig(cluster.Config)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if admin, err = kubernetes.NewForConfig(cluster.Config); err != nil {
 		t.Fatal(err)
 	}
 	guard = rest.CopyConfig(cluster.Config)
