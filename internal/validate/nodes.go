@@ -104,10 +104,7 @@ func checkNodeMappings(p *pass) {
 }
 
 func (p *pass) nodeMapping(e *awsauth.Entry) {
-	var groups []string
-	for _, g := range e.Groups {
-		groups = append(groups, g.Value)
-	}
+	groups := e.GroupNames()
 	onEC2 := strings.HasSuffix(e.Username.Value, awsauth.EC2PrivateDNSName)
 	f := Finding{Field: e.Path("groups"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column,
 		Value: strings.Join(groups, ", "), entry: awsauth.Subject(e.ARN.Value), subject: "node mapping"}
