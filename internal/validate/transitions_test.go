@@ -166,6 +166,9 @@ var transitions = map[string]transition{
 	"an anchor goes, a broken line stays":             update(nodes+item("- rolearn: &a |-\n    "+ci, "  username:ci"), nodes+item("- rolearn: |-\n    "+ci, "  username:ci"), warn, "AA101", ""),
 	"a broken line goes, a blank in quotes stays":     update(nodes+item("  groups: ['deployers ']")+"text\n", nodes+item("  groups: ['deployers ']"), warn, "AA107", ""),
 	"a byte order mark goes, a tab stays":             update("\ufeff"+nodes+item("\tusername: ci"), nodes+item("\tusername: ci"), warn, "AA101", ""),
+	"the --- before a faulty entry goes":              update(nodes+"---\n"+item("- rolearn: arn:aws:iam::111122223333:role/team/ci"), nodes+item("- rolearn: arn:aws:iam::111122223333:role/team/ci"), warn, "AA203", ""),
+	"the --- before an admin goes":                    update(nodes+"---\n"+admin, nodes+admin, deny, "AA401", ""),
+	"a merge key goes, a typo in a group stays":       update(nodes+item("- <<: "+ci, "  groups: [system:master]"), nodes+item("- rolearn: "+ci, "  groups: [system:master]"), warn, "AA107", ""),
 
 	// The text.
 	"a tab":                           update(nodes, nodes+item("\tusername: ci"), deny, "AA101", "spaces"),
