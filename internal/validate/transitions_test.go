@@ -169,6 +169,8 @@ var transitions = map[string]transition{
 	"the --- before a faulty entry goes":              update(nodes+"---\n"+item("- rolearn: arn:aws:iam::111122223333:role/team/ci"), nodes+item("- rolearn: arn:aws:iam::111122223333:role/team/ci"), warn, "AA203", ""),
 	"the --- before an admin goes":                    update(nodes+"---\n"+admin, nodes+admin, deny, "AA401", ""),
 	"a merge key goes, a typo in a group stays":       update(nodes+item("- <<: "+ci, "  groups: [system:master]"), nodes+item("- rolearn: "+ci, "  groups: [system:master]"), warn, "AA107", ""),
+	"a key is spelt right, its groups are not":        update(nodes+"- rolearn: "+ci+"\n  username: ci\n  gruops: [deployers, '']\n", nodes+item("  groups: [deployers, '']"), warn, "AA107", ""),
+	"a key is spelt right, its username is not":       update(nodes+"- rolearn: "+ci+"\n  userName: 7\n  groups: [deployers]\n", nodes+item("  username: 7"), warn, "AA102", ""),
 
 	// The text.
 	"a tab":                           update(nodes, nodes+item("\tusername: ci"), deny, "AA101", "spaces"),
