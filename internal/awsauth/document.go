@@ -32,7 +32,9 @@ type Text struct {
 // like; a place that is not known is that of the item.
 type Entry struct {
 	Place
-	Index    int
+	Index int
+	// Subject names the item as the problems with it do; see Problem.Entry. "" where its text could not be read.
+	Subject  string
 	ARN      Text // rolearn or userarn; Value "" if EKS drops the item
 	Username Text
 	Groups   []Text

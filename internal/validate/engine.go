@@ -319,10 +319,13 @@ func markPreexisting(findings, old []Finding, continues map[string]string) {
 // continuity pairs the entries of which only the ARN has changed: while an ARN is being repaired, what else was wrong
 // with its entry is not new. An entry goes on as another if the rest of it is the same, or if it stands in its place.
 func continuity(old, updated *awsauth.Document) map[string]string {
-	subjects := func(d *awsauth.Document) map[string]bool {
-		m := map[string]bool{}
+	subject := func(e *awsauth.Entry) string {
+		return cmp.Or(e.Subject, awsauth.Subject(e.ARN.Value)) // EKS may keep no ARN of an entry that has one in its text
+	}
+	subjects := func(d *awsauth.Document) map[string]int {
+		m := map[string]int{}
 		for _, e := range d.Entries() {
-			m[awsauth.Subject(e.ARN.Value)] = true
+			m[subject(e)]++
 		}
 		return m
 	}
@@ -332,15 +335,15 @@ func continuity(old, updated *awsauth.Document) map[string]string {
 	}
 	gone := map[string]string{}
 	for _, e := range old.Entries() {
-		if s := awsauth.Subject(e.ARN.Value); !after[s] {
+		if s := subject(e); after[s] < before[s] { // of two for one principal, one
 			gone[rest(e)] = s
 			gone[e.Path("")] = s
 		}
 	}
 	pairs := map[string]string{}
 	for _, e := range updated.Entries() {
-		s := awsauth.Subject(e.ARN.Value)
-		if before[s] {
+		s := subject(e)
+		if before[s] > 0 {
 			continue
 		}
 		for _, k := range []string{rest(e), e.Path("")} {
