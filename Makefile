@@ -85,7 +85,7 @@ endif
 
 .PHONY: worlds
 worlds: ## random worlds of RBAC, resolved by the guard and by a real API server (WORLDS=500)
-	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 90m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
+	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 40m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
 
 .PHONY: clean
 clean: ## removes bin/
