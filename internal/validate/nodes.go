@@ -218,8 +218,12 @@ func checkNodesLost(p *pass) {
 			Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role"})
 		return
 	}
+	last := "and it is the last"
+	if len(gone) > 1 {
+		last = "and it is one of the last"
+	}
 	for _, id := range gone {
-		p.nodeRoleGone(id, Error, "and it is the last by which nodes can sign in: every node with it turns NotReady within minutes", "keep this entry:"+entryText(id))
+		p.nodeRoleGone(id, Error, last+" by which nodes can sign in: every node with it turns NotReady within minutes", "keep this entry:"+entryText(id))
 	}
 }
 
