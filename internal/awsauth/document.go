@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -32,9 +33,7 @@ type Text struct {
 // like; a place that is not known is that of the item.
 type Entry struct {
 	Place
-	Index int
-	// Subject names the item as the problems with it do; see Problem.Entry. "" where its text could not be read.
-	Subject  string
+	Index    int
 	ARN      Text // rolearn or userarn; Value "" if EKS drops the item
 	Username Text
 	Groups   []Text
@@ -42,7 +41,12 @@ type Entry struct {
 	SSO *SSO
 	// Recovered says that EKS reads nothing of the value, and that this is what the item seems to say.
 	Recovered bool
+	// subject names the item in the problems with it, "" where its text could not be read.
+	subject string
 }
+
+// Subject names the entry by its ARN, also where EKS keeps none of it but the text has one; see Problem.Entry.
+func (e *Entry) Subject() string { return cmp.Or(e.subject, Subject(e.ARN.Value)) }
 
 // SSO is an sso block: Place is that of its first field.
 type SSO struct {

@@ -328,13 +328,10 @@ func markPreexisting(findings, old []Finding, continues map[string]string) {
 // continuity pairs the entries of which only the ARN has changed: while an ARN is being repaired, what else was wrong
 // with its entry is not new. An entry goes on as another if the rest of it is the same, or if it stands in its place.
 func continuity(old, updated *awsauth.Document) map[string]string {
-	subject := func(e *awsauth.Entry) string {
-		return cmp.Or(e.Subject, awsauth.Subject(e.ARN.Value)) // EKS may keep no ARN of an entry that has one in its text
-	}
 	subjects := func(d *awsauth.Document) map[string]int {
 		m := map[string]int{}
 		for _, e := range d.Entries() {
-			m[subject(e)]++
+			m[e.Subject()]++
 		}
 		return m
 	}
@@ -344,14 +341,14 @@ func continuity(old, updated *awsauth.Document) map[string]string {
 	}
 	gone := map[string]string{}
 	for _, e := range old.Entries() {
-		if s := subject(e); after[s] < before[s] { // of two for one principal, one
+		if s := e.Subject(); after[s] < before[s] { // of two for one principal, one
 			gone[rest(e)] = s
 			gone[e.Path("")] = s
 		}
 	}
 	pairs := map[string]string{}
 	for _, e := range updated.Entries() {
-		s := subject(e)
+		s := e.Subject()
 		if before[s] > 0 {
 			continue
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/agext/levenshtein"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
@@ -51,7 +50,7 @@ func checkGroups(p *pass) {
 				continue
 			}
 			p.report("AA107", Finding{Field: e.Path(fmt.Sprintf("groups[%d]", i)), DataKey: e.DataKey, Line: g.Line, Column: g.Column,
-				Value: redact(g.Value), entry: awsauth.Subject(e.ARN.Value), subject: g.Value, Message: message, Why: why, Fix: fix})
+				Value: redact(g.Value), entry: e.Subject(), subject: g.Value, Message: message, Why: why, Fix: fix})
 		}
 	}
 }

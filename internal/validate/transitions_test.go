@@ -172,6 +172,7 @@ var transitions = map[string]transition{
 	"a key is spelt right, its groups are not":                   update(nodes+"- rolearn: "+ci+"\n  username: ci\n  gruops: [deployers, '']\n", nodes+item("  groups: [deployers, '']"), warn, "AA107", ""),
 	"a key is spelt right, its username is not":                  update(nodes+"- rolearn: "+ci+"\n  userName: 7\n  groups: [deployers]\n", nodes+item("  username: 7"), warn, "AA102", ""),
 	"one of two for a role gets its own, its groups are no list": update(nodes+item()+item("  groups: viewers"), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/cd", "  groups: viewers"), warn, "AA104", ""),
+	"rolearn is spelt right, a group has a blank":                update(nodes+item("- rolearn: yes")+"- rolear: arn:aws:iam::111122223333:role/cd\n  username: cd\n  groups: [a b]\n", nodes+item("- rolearn: yes")+"- rolearn: arn:aws:iam::111122223333:role/cd\n  username: cd\n  groups: [a b]\n", warn, "AA107", ""),
 	"an ARN for a number, its username is one":                   update(nodes+item("- rolearn: 12", "  username: 7"), nodes+item("  username: 7"), warn, "AA102", ""),
 
 	// The text.
