@@ -47,6 +47,10 @@ bench: ## the benchmarks (BENCH=regexp)
 lint: ## everything that is checked without running the guard
 	@test/tools/lint.sh
 
+.PHONY: sbom
+sbom: ## what the programs are made of: bin/sbom/*.cdx.json (CycloneDX)
+	@test/tools/sbom.sh bin/sbom
+
 .PHONY: fmt
 fmt: ## gofmt
 	@gofmt -s -w $$(git ls-files -co --exclude-standard '*.go')
