@@ -51,7 +51,7 @@ type parser struct {
 	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
 	line0 int
-	// lines are those of the text, cut when the first is asked for; troubled are those with a problem.
+	// lines are those of the text, cut when the first is asked for; troubled are those where it stops being YAML.
 	lines    []string
 	troubled map[int]bool
 }
@@ -65,10 +65,12 @@ func (p *parser) report(pr Problem) {
 	case len(p.problems) < maxProblems:
 		pr.DataKey = p.key
 		p.problems = append(p.problems, pr)
-		if p.troubled == nil {
-			p.troubled = map[int]bool{}
+		if pr.Code == Syntax {
+			if p.troubled == nil {
+				p.troubled = map[int]bool{}
+			}
+			p.troubled[pr.Line] = true
 		}
-		p.troubled[pr.Line] = true
 	case len(p.problems) == maxProblems:
 		// Named after the text, so that it is never taken for the same problem in another text.
 		h := fnv.New64a()

@@ -53,7 +53,7 @@ func (p *parser) recover() []Entry {
 	return entries
 }
 
-// saidOfLines reports that a problem is already known in the lines from..to.
+// saidOfLines reports that the lines from..to are already known to be no YAML.
 func (p *parser) saidOfLines(from, to int) bool {
 	for line := from; line <= to; line++ {
 		if p.troubled[line] {
