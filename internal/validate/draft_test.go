@@ -34,7 +34,10 @@ const outside = -1
 func (p part) isSpoilt() bool { return p.sound != p.spoilt }
 
 // draft is a value of mapRoles or mapUsers, part by part, so that every fault in it can be mended by itself.
-type draft struct{ parts []part }
+type draft struct {
+	parts []part
+	tied  bool // some fault makes one of two lines, or hides those behind it
+}
 
 // text is the value with the parts that keep approves of as they stand there, and the others mended.
 func (g draft) text(keep func(i int) bool) string {
@@ -81,7 +84,7 @@ func (g draft) faulty(item int) bool {
 
 // turned is the draft with its entries the other way round.
 func (g draft) turned() draft {
-	t := draft{slices.Clone(g.parts)}
+	t := draft{parts: slices.Clone(g.parts)}
 	slices.SortStableFunc(t.parts[1:len(t.parts)-1], func(a, b part) int { return b.item - a.item })
 	return t
 }
@@ -106,8 +109,8 @@ type drafting struct {
 	arnField, indent string
 	item             int
 	// apart keeps the faults out of each other's way: one on a line at most, and one in all where it ties lines together.
-	// fault says that this line has one, faulty that the draft has, over that it may have no more.
-	apart, fault, faulty, over bool
+	// fault says that this line has one, some that the draft has, over that it may have no more.
+	apart, fault, some, over bool
 }
 
 // draft writes a sound entry for nodes and some others. Most parts are sound: a document that is wrong everywhere shows
@@ -133,19 +136,21 @@ func (w *drafting) sound(text string) { w.parts = append(w.parts, part{w.item, t
 func (w *drafting) part(sound string, ways ...string) {
 	p := part{w.item, sound, sound}
 	if w.roll(16) == 15 && !(w.apart && (w.fault || w.over)) {
-		p.spoilt, w.fault, w.faulty = w.pick(ways...), true, true
+		p.spoilt, w.fault, w.some = w.pick(ways...), true, true
 	}
 	w.parts = append(w.parts, p)
 }
 
 // tie adds a part with faults that make this line one with those around it.
 func (w *drafting) tie(sound string, ways ...string) {
-	if w.apart && w.faulty {
+	if w.apart && w.some {
 		w.sound(sound)
 		return
 	}
 	w.part(sound, ways...)
-	w.over = w.faulty
+	if w.parts[len(w.parts)-1].isSpoilt() {
+		w.tied, w.over = true, true
+	}
 }
 
 func (w *drafting) entry() {
@@ -230,7 +235,7 @@ func (w *drafting) endOfLine() {
 		w.fault = false
 		return
 	}
-	w.part(next, "\t\n", " \n", "\n\t\n", " #\n", "\n#\tc\n", "", "\n---\n", "\r")
+	w.tie(next, "\t\n", " \n", "\n\t\n", " #\n", "\n#\tc\n", "", "\n---\n", "\r")
 }
 
 // field writes a key and its value.

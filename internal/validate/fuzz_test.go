@@ -166,14 +166,6 @@ func keys(r validate.Report) []string {
 	return all
 }
 
-// whole reports a value that is one YAML document with the entries that were drafted.
-func whole(g draft, text string) bool {
-	doc, problems := awsauth.Parse(roles0(text))
-	return len(doc.Roles) == g.items()+1 && !slices.ContainsFunc(problems, func(p awsauth.Problem) bool {
-		return p.Code == awsauth.Syntax || p.Code == awsauth.ExtraDocument
-	})
-}
-
 // readable reports a document that is YAML. Of two faults one may hide the other so that it is: there, mending the first
 // locks everybody out.
 func readable(data map[string]string) bool {
@@ -181,12 +173,13 @@ func readable(data map[string]string) bool {
 	return !slices.ContainsFunc(problems, func(p awsauth.Problem) bool { return p.Code == awsauth.Syntax })
 }
 
-// orderIsFree reports that nothing ties an entry to its place: a fault can make one of two entries, or hide those behind
-// it; an alias needs its anchor before it; what stands outside of the entries touches the first or the last of them; and
-// of two entries for one principal EKS takes the last.
+// orderIsFree reports that nothing ties an entry to its place: no fault makes one of two lines, or hides those behind it;
+// an alias needs its anchor before it; what stands outside of the entries touches the first or the last of them; and of
+// two entries for one principal EKS takes the last.
 func orderIsFree(g draft) bool {
-	text, turned := g.spoilt(), g.turned().spoilt()
-	if !whole(g, text) || !whole(g, turned) || strings.ContainsAny(text, "&*") || g.parts[0].isSpoilt() || g.parts[len(g.parts)-1].isSpoilt() {
+	text := g.spoilt()
+	if g.tied || !readable(roles0(text)) || !readable(roles0(g.turned().spoilt())) || strings.ContainsAny(text, "&*") ||
+		g.parts[0].isSpoilt() || g.parts[len(g.parts)-1].isSpoilt() {
 		return false
 	}
 	doc, _ := awsauth.Parse(roles0(text))
