@@ -104,7 +104,7 @@ func (p *parser) item(n *node, index int, truth *kept) Entry {
 	username, hasUsername := it.text("username")
 	groups := it.groups()
 	it.text("userid")
-	e := Entry{Place: at, Index: index, subject: it.subject, ARN: arn, Username: username, Groups: groups, SSO: it.sso()}
+	e := Entry{Place: at, Index: index, name: it.subject, ARN: arn, Username: username, Groups: groups, SSO: it.sso()}
 	if !hasARN && (e.SSO == nil || p.key == MapUsers) {
 		it.missing(arnField)
 	}

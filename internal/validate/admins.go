@@ -55,22 +55,25 @@ func checkAdmins(p *pass) {
 		return
 	}
 	p.selfLockout()
-	before, after := p.adminARNs(p.table(p.old)), p.adminARNs(p.table(p.new))
-	if len(before) > 0 && len(after) == 0 {
-		p.report("AA507", Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: before[0],
-			Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", q(before[0])),
+	if p.anyAdmin(p.new) != "" {
+		return
+	}
+	if last := p.anyAdmin(p.old); last != "" {
+		p.report("AA507", Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: last,
+			Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", q(last)),
 			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"})
 	}
 }
 
-func (p *pass) adminARNs(a *awsauth.Access) []string {
-	var admins []string
-	for _, key := range a.Keys() {
-		if slices.ContainsFunc(a.Principals[key], p.admin) {
-			admins = append(admins, a.Principals[key][0].Canonical)
+// anyAdmin is the ARN of an admin, the first by the alphabet, or "".
+func (p *pass) anyAdmin(s *state) string {
+	first := ""
+	identities(s.special, p.table(s), func(id awsauth.Identity) {
+		if (first == "" || awsauth.Key(id.Canonical) < awsauth.Key(first)) && p.admin(id) {
+			first = id.Canonical
 		}
-	}
-	return admins
+	})
+	return first
 }
 
 // admin reports that an identity is as good as system:masters by its own mapping.

@@ -86,8 +86,8 @@ func FuzzMutated(f *testing.F) {
 	})
 }
 
-// FuzzConsistent holds the validator against itself: one document has one verdict, a re-apply is let in, and neither a
-// comment nor the order of the entries changes what is said.
+// FuzzConsistent holds the validator against itself: one document has one verdict and one step has one, whatever was judged
+// before; a re-apply is let in; and neither a comment nor the order of the entries changes what is said.
 func FuzzConsistent(f *testing.F) {
 	drafts(f)
 	v := validator(f, "")
@@ -96,8 +96,12 @@ func FuzzConsistent(f *testing.F) {
 		g := d.draft(awsauth.MapRoles, false)
 		data := roles0(g.spoilt())
 		report := create(v, data)
-		if diff := cmp.Diff(asJSON(t, report), asJSON(t, create(validator(t, ""), data))); diff != "" {
+		if diff := cmp.Diff(asJSON(t, create(validator(t, ""), data)), asJSON(t, report)); diff != "" {
 			t.Errorf("two verdicts on %q:\n%s", data, diff)
+		}
+		mended := roles0(g.mended())
+		if diff := cmp.Diff(asJSON(t, step(validator(t, ""), data, mended)), asJSON(t, step(v, data, mended))); diff != "" {
+			t.Errorf("two verdicts on %q, mended to %q:\n%s", data, mended, diff)
 		}
 		if r := step(v, data, data); !r.Allowed || len(r.Findings) > 0 {
 			t.Errorf("a re-apply of %q is not let in without a word:\n%s", data, sentences(r))
