@@ -16,9 +16,9 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/test/memory"
 )
 
-// FuzzReview sends any bytes to the webhook. Whatever they are, it answers with an AdmissionReview that the API server
+// FuzzAnyBody sends any bytes to the webhook. Whatever they are, it answers with an AdmissionReview that the API server
 // takes, lets nobody in whose request it cannot read, does not panic, and bounds what it allocates.
-func FuzzReview(f *testing.F) {
+func FuzzAnyBody(f *testing.F) {
 	none := runtime.RawExtension{}
 	review := func(op admissionv1.Operation, old, updated runtime.RawExtension) []byte {
 		r := request(op, old, updated)
