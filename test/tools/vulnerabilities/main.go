@@ -13,6 +13,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/semver"
 )
 
 // message is one of govulncheck's (golang.org/x/vuln/internal/govulncheck, Message), as far as it is read here.
@@ -62,7 +64,9 @@ func run(in io.Reader, out io.Writer) error {
 			elsewhere++
 		case a.module == standardLibrary:
 			ofGo = append(ofGo, a.id)
-			fixed = max(fixed, a.fixed)
+			if semver.Compare(a.fixed, fixed) > 0 {
+				fixed = a.fixed
+			}
 		default:
 			bad++
 			fmt.Fprintf(out, "%s: %s; %s %s has it, and the program calls it; fixed in %s\n", a.id, a.summary, a.module, a.version, cmp.Or(a.fixed, "no version yet"))
