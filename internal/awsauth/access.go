@@ -15,6 +15,15 @@ type Identity struct {
 	Entry     *Entry
 }
 
+// Identity is what the entry would make of its principal.
+func (e *Entry) Identity() Identity {
+	id := Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Entry: e}
+	for _, g := range e.Groups {
+		id.Groups = append(id.Groups, g.Value)
+	}
+	return id
+}
+
 // Has reports that the identity has a group, literally.
 func (i Identity) Has(group string) bool { return slices.Contains(i.Groups, group) }
 
@@ -46,11 +55,7 @@ func (d *Document) access(restored bool) *Access {
 		if err != nil || !arn.Matchable() {
 			return Identity{}, "", false
 		}
-		id := Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Entry: e}
-		for _, g := range e.Groups {
-			id.Groups = append(id.Groups, g.Value)
-		}
-		return id, Key(e.ARN.Value), true
+		return e.Identity(), Key(e.ARN.Value), true
 	}
 	for i := range d.Roles {
 		if id, key, ok := add(&d.Roles[i]); ok {

@@ -51,22 +51,40 @@ func (p *pass) callerARN() string {
 }
 
 func checkAdmins(p *pass) {
-	if p.op != Update {
+	if p.op != Update || p.fleet.ignored() {
 		return
 	}
 	p.selfLockout()
 	before, after := p.adminARNs(p.table(p.old)), p.adminARNs(p.table(p.new))
-	if len(before) > 0 && len(after) == 0 {
-		p.report("AA507", Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: before[0],
+	if len(before) > 0 && len(after) == 0 && !p.adminElsewhere() {
+		f := Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: before[0],
 			Message: fmt.Sprintf("nobody is left in %s, %s was the last", list(p.policy.PrivilegedGroups()), q(before[0])),
-			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"})
+			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"}
+		if p.fleet.accessKnown(p.now) {
+			f.Why = "and no access entry has AmazonEKSClusterAdminPolicy, so only the cluster's creator can administer the cluster"
+			f.Fix = "keep one admin mapping, or create an access entry with that policy first"
+		}
+		p.report("AA507", f)
 	}
+}
+
+// adminElsewhere reports that an access entry makes somebody an admin.
+func (p *pass) adminElsewhere() bool {
+	if !p.fleet.accessKnown(p.now) || p.fleet.Mode == ConfigMapMode {
+		return false
+	}
+	for _, e := range p.fleet.Entries {
+		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { return p.oracle.group(g).Rule != "" }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pass) adminARNs(a *awsauth.Access) []string {
 	var admins []string
 	for _, key := range a.Keys() {
-		if slices.ContainsFunc(a.Principals[key], p.admin) {
+		if _, shadowed := p.fleet.shadow(key, p.now); !shadowed && slices.ContainsFunc(a.Principals[key], p.admin) {
 			admins = append(admins, a.Principals[key][0].Canonical)
 		}
 	}
@@ -80,8 +98,8 @@ func (p *pass) admin(id awsauth.Identity) bool {
 // selfLockout compares what the caller is now with what its next request would be.
 func (p *pass) selfLockout() {
 	arn := p.callerARN()
-	if arn == "" {
-		return
+	if _, shadowed := p.fleet.shadow(awsauth.Subject(arn), p.now); arn == "" || shadowed {
+		return // an access entry decides about the caller
 	}
 	identities := p.old.effective.Lookup(arn)
 	if len(identities) == 0 {

@@ -33,7 +33,7 @@ type family struct {
 }
 
 var families = []family{textFamily, objectFamily, groupFamily, duplicateFamily, arnFamily, templateFamily, principalFamily,
-	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily}
+	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily, effectFamily}
 
 var (
 	catalogue []Rule
