@@ -95,6 +95,11 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		return err
 	}
 	guard := &guard{log: log}
+	if o.iam == "aws" || o.fleet.enabled == "on" {
+		if err := trustBundledRoots(); err != nil {
+			return err
+		}
+	}
 	if o.iam == "aws" {
 		directory, err := iam.New(ctx, policy.Default(), iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)})
 		if err != nil {

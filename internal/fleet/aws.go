@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"golang.org/x/time/rate"
 
@@ -46,17 +45,19 @@ type asker struct {
 
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter
-	ec2      *ec2Client
 	iam      *awsiam.Client
-	eks      *awseks.Client
+	ec2, eks *service
 }
 
 // connect makes the clients, all for the same region.
-func (a *asker) connect(cfg aws.Config) {
+func (a *asker) connect(cfg aws.Config) (err error) {
 	a.limiters = map[string]*rate.Limiter{}
-	a.ec2 = newEC2(cfg)
 	a.iam = iam.Client(cfg)
-	a.eks = awseks.NewFromConfig(cfg)
+	if a.ec2, err = newService(cfg, "ec2", ec2Code); err != nil {
+		return err
+	}
+	a.eks, err = newService(cfg, "eks", eksCode)
+	return err
 }
 
 func (a *asker) limiter(service string) *rate.Limiter {

@@ -2,17 +2,28 @@ package fleet
 
 import (
 	"context"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
 )
 
-// ec2Client asks EC2. The SDK's client is kept out of every interface: the linker then drops the 700 calls that are not
-// made, and it costs half a megabyte (docs/design.md).
-type ec2Client struct{ sdk *awsec2.Client }
+// ec2Version is the version of EC2's Query API (Amazon EC2 API reference, "Query requests").
+const ec2Version = "2016-11-15"
 
-func newEC2(cfg aws.Config) *ec2Client { return &ec2Client{awsec2.NewFromConfig(cfg)} }
+// ec2Code finds the code in an error document of EC2.
+func ec2Code(_ http.Header, body []byte) string {
+	var document struct {
+		XMLName xml.Name `xml:"Response"`
+		Code    string   `xml:"Errors>Error>Code"`
+	}
+	if xml.Unmarshal(body, &document) != nil {
+		return ""
+	}
+	return document.Code
+}
 
 // instancesPage is one page of DescribeInstances.
 type instancesPage struct {
@@ -20,42 +31,61 @@ type instancesPage struct {
 	next      string
 }
 
-func (c *ec2Client) describeInstances(ctx context.Context, filters []filter, next string) (*instancesPage, error) {
-	in := &awsec2.DescribeInstancesInput{MaxResults: aws.Int32(instancePage)}
+// instancesAnswer is what is read of DescribeInstances' answer.
+type instancesAnswer struct {
+	XMLName      xml.Name `xml:"DescribeInstancesResponse"`
+	Reservations *struct {
+		Items []struct {
+			Instances []instanceAnswer `xml:"instancesSet>item"`
+		} `xml:"item"`
+	} `xml:"reservationSet"`
+	NextToken string `xml:"nextToken"`
+}
+
+type instanceAnswer struct {
+	ID       string `xml:"instanceId"`
+	Profile  string `xml:"iamInstanceProfile>arn"`
+	Platform string `xml:"platform"`
+	State    string `xml:"instanceState>name"`
+	Tags     []struct {
+		Key   string `xml:"key"`
+		Value string `xml:"value"`
+	} `xml:"tagSet>item"`
+}
+
+func (a *asker) instances(ctx context.Context, filters []filter, next string) (*instancesPage, error) {
+	form := url.Values{"Action": {"DescribeInstances"}, "Version": {ec2Version}, "MaxResults": {strconv.Itoa(instancePage)}}
 	if next != "" {
-		in.NextToken = &next
+		form.Set("NextToken", next)
 	}
-	for _, f := range filters {
-		in.Filters = append(in.Filters, ec2types.Filter{Name: aws.String(f.name), Values: f.values})
+	for i, f := range filters {
+		form.Set(fmt.Sprintf("Filter.%d.Name", i+1), f.name)
+		for j, v := range f.values {
+			form.Set(fmt.Sprintf("Filter.%d.Value.%d", i+1, j+1), v)
+		}
 	}
-	out, err := c.sdk.DescribeInstances(ctx, in)
+	var out instancesAnswer
+	err := a.ec2.call(ctx, http.MethodPost, "/", []byte(form.Encode()), func(r io.Reader) error { return xml.NewDecoder(r).Decode(&out) })
 	if err != nil {
 		return nil, err
 	}
-	if out.Reservations == nil { // a 200 with an empty body is no error to the SDK; no instances are an empty list
+	if out.Reservations == nil { // no instances are an empty list
 		return nil, problemf("the answer to ec2:DescribeInstances holds no list")
 	}
-	p := &instancesPage{next: aws.ToString(out.NextToken)}
-	for _, r := range out.Reservations {
-		for i := range r.Instances {
-			p.instances = append(p.instances, foundOf(&r.Instances[i]))
+	p := &instancesPage{next: out.NextToken}
+	for _, r := range out.Reservations.Items {
+		for _, i := range r.Instances {
+			p.instances = append(p.instances, i.found())
 		}
 	}
 	return p, nil
 }
 
-func foundOf(i *ec2types.Instance) found {
-	f := found{id: aws.ToString(i.InstanceId), Instance: Instance{Windows: i.Platform == ec2types.PlatformValuesWindows}}
-	if i.IamInstanceProfile != nil {
-		f.Profile = aws.ToString(i.IamInstanceProfile.Arn)
-	}
-	if i.State != nil {
-		f.Gone = i.State.Name == ec2types.InstanceStateNameTerminated || i.State.Name == ec2types.InstanceStateNameShuttingDown
-	}
+func (i instanceAnswer) found() found {
 	tags := make(map[string]string, len(i.Tags))
 	for _, t := range i.Tags {
-		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+		tags[t.Key] = t.Value
 	}
-	f.cluster = clusterOf(tags)
-	return f
+	return found{id: i.ID, cluster: clusterOf(tags), Instance: Instance{Profile: i.Profile, Windows: i.Platform == "windows",
+		Gone: i.State == "terminated" || i.State == "shutting-down"}}
 }

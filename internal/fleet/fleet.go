@@ -261,7 +261,9 @@ func (f *Fleet) locate(p place) error {
 		}
 		cfg := f.options.AWS.Copy()
 		cfg.Region = region
-		f.aws.connect(cfg)
+		if err := f.aws.connect(cfg); err != nil {
+			return err
+		}
 		f.sources.place.region, f.sources.connected = region, true
 		return nil
 	}

@@ -42,7 +42,7 @@ func (a *asker) describe(ctx context.Context, filters ...filter) ([]found, error
 	next := ""
 	for {
 		page, err := ask(ctx, a, "ec2", "DescribeInstances", "*", func(ctx context.Context) (*instancesPage, error) {
-			return a.ec2.describeInstances(ctx, filters, next)
+			return a.instances(ctx, filters, next)
 		})
 		if err != nil {
 			return nil, err
