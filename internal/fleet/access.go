@@ -14,6 +14,10 @@ import (
 // entriesFor is how long the type and groups of an access entry are believed: a type never changes, groups rarely do.
 const entriesFor = 30 * time.Minute
 
+// maxFailures is after how many access entries that cannot be described the others wait for the next round: without the
+// permission there may be a thousand refusals.
+const maxFailures = 3
+
 // access is what the guard knows of EKS, and when it found out. Only syncAccess changes it.
 type access struct {
 	mode     validate.AuthenticationMode
@@ -76,15 +80,16 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 	}
 	entries, read := map[string]validate.AccessEntry{}, map[string]time.Time{}
 	var failed error
+	failures := 0
 	for _, p := range principals {
 		e, at := x.entries[p], x.read[p]
-		if at.IsZero() || now.Sub(at) >= entriesFor {
+		if failures < maxFailures && (at.IsZero() || now.Sub(at) >= entriesFor) {
 			described, err := f.aws.entry(ctx, cluster, p)
-			switch {
-			case err == nil:
+			if err == nil {
 				e, at = described, now
-			default:
+			} else {
 				failed = err // that there is one is known all the same
+				failures++
 			}
 		}
 		e.ARN, e.ClusterAdmin = p, slices.Contains(admins, p)

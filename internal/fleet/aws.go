@@ -20,6 +20,8 @@ const (
 	// callRate and callBurst are what each service is asked at most, in calls a second: half of the rate at which EC2
 	// refills its bucket for DescribeInstances (Amazon EC2 API reference, "Request throttling").
 	callRate, callBurst = 10, 10
+	// maxPages bounds a list: a service that says "and so on" for ever must not be listened to for ever.
+	maxPages = 200
 )
 
 // problem is a question to AWS without an answer, in one line for the operator.

@@ -73,7 +73,7 @@ func (a *asker) mode(ctx context.Context, cluster string) (validate.Authenticati
 func (a *asker) list(ctx context.Context, api, cluster, kind, field string, query url.Values) ([]string, error) {
 	query.Set("maxResults", strconv.Itoa(eksPage))
 	var all []string
-	for {
+	for range maxPages {
 		page, err := ask(ctx, a, "eks", api, "cluster "+cluster, func(ctx context.Context) (map[string]json.RawMessage, error) {
 			out := map[string]json.RawMessage{}
 			return out, a.get(ctx, &out, query, "clusters", cluster, kind)
@@ -95,6 +95,7 @@ func (a *asker) list(ctx context.Context, api, cluster, kind, field string, quer
 		}
 		query.Set("nextToken", next)
 	}
+	return nil, problemf("eks:%s does not come to an end", api)
 }
 
 // principals are the ARNs that have an access entry; with a policy, those that the policy is attached to.

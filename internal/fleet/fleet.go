@@ -72,7 +72,7 @@ func New(o Options) *Fleet {
 	if f.now == nil {
 		f.now = time.Now
 	}
-	f.store = newNodeStore(f.changed)
+	f.store = newNodeStore(f.changed, f.now)
 	f.aws.who, f.aws.metrics = o.Who, o.Metrics
 	if f.aws.who == nil {
 		f.aws.who = func() string { return "the guard" }
@@ -194,10 +194,14 @@ func (f *Fleet) rebuild() {
 	s := f.sources
 	f.mu.Unlock()
 	facts := Facts{Nodes: nodes, Instances: s.instances.known, Starting: s.instances.starting, Profiles: s.instances.profiles,
-		FargateRoles: s.access.fargate, Mode: s.access.mode,
-		NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem), AccessKnown: knowledge(s.access.complete, s.access.problem)}
-	for _, e := range s.access.entries {
-		facts.Entries = append(facts.Entries, e)
+		FargateRoles: s.access.fargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
+	if s.instances.elsewhere != "" { // the mode of another cluster says nothing of this one
+		facts.NodesKnown, facts.AccessKnown = knowledge(time.Time{}, s.instances.elsewhere), knowledge(time.Time{}, s.instances.elsewhere)
+	} else {
+		facts.Mode, facts.AccessKnown = s.access.mode, knowledge(s.access.complete, s.access.problem)
+		for _, e := range s.access.entries {
+			facts.Entries = append(facts.Entries, e)
+		}
 	}
 	f.current.Store(facts.View())
 }

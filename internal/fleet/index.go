@@ -24,9 +24,8 @@ type Node struct {
 type Instance struct {
 	Profile string // the ARN of its instance profile; "" if it has none
 	Windows bool
-	// Gone says that it has been terminated, or that EC2 does not know it; Unheard that only the latter is so, which may be
-	// since it is too new.
-	Gone, Unheard bool
+	Gone    bool   // it has been terminated
+	foreign string // the cluster that it belongs to by its tags, if it is not ours
 }
 
 // Facts are everything that has been found out. The zero value: nothing.

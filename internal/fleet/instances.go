@@ -1,7 +1,9 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 const (
@@ -40,7 +44,7 @@ type filter struct {
 func (a *asker) describe(ctx context.Context, filters ...filter) ([]found, error) {
 	var all []found
 	next := ""
-	for {
+	for range maxPages {
 		page, err := ask(ctx, a, "ec2", "DescribeInstances", "*", func(ctx context.Context) (*instancesPage, error) {
 			return a.instances(ctx, filters, next)
 		})
@@ -52,9 +56,10 @@ func (a *asker) describe(ctx context.Context, filters ...filter) ([]found, error
 			return all, nil
 		}
 	}
+	return nil, problemf("ec2:DescribeInstances does not come to an end")
 }
 
-// byID describes instances by their ids. What EC2 does not return, it does not know.
+// byID describes instances by their ids. What is not returned, EC2 does not know.
 func (a *asker) byID(ctx context.Context, ids []string) ([]found, error) {
 	var all []found
 	for chunk := range slices.Chunk(ids, filterValues) {
@@ -63,15 +68,6 @@ func (a *asker) byID(ctx context.Context, ids []string) ([]found, error) {
 			return all, err
 		}
 		all = append(all, some...)
-		known := map[string]bool{}
-		for _, i := range some {
-			known[i.id] = true
-		}
-		for _, id := range chunk {
-			if !known[id] {
-				all = append(all, found{id: id, Instance: Instance{Gone: true, Unheard: true}})
-			}
-		}
 	}
 	return all, nil
 }
@@ -116,33 +112,34 @@ type instances struct {
 	profiles        map[string]string
 	profilesRead    map[string]time.Time
 	complete        time.Time // when all of this was last known
-	foreign         string    // the cluster to which instances of our nodes belong by their tags, if it is not ours
 	problem         string
-}
-
-// missing are the instances that nodes run on and that nothing is known about yet, sorted.
-func (x *instances) missing(nodes map[string]Node) []string {
-	var ids []string
-	for _, n := range nodes {
-		id := n.Instance()
-		if id == "" || n.Kind() == "" {
-			continue
-		}
-		if i, ok := x.known[id]; !ok || i.Unheard {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	elsewhere       string // why what AWS tells is about another cluster than this one; "" if nothing speaks for that
 }
 
 // take takes in what EC2 said, for the instances that nodes run on.
-func (x *instances) take(all []found, on map[string]bool) {
+func (x *instances) take(all []found, on map[string]bool, cluster string) {
 	for _, i := range all {
 		if on[i.id] {
+			if i.cluster != cluster {
+				i.foreign = i.cluster
+			}
 			x.known[i.id] = i.Instance
 		}
 	}
+}
+
+// whose says why the instances are not those of a cluster, nor what AWS tells of that cluster about this one; "" if nothing
+// speaks for that.
+func (x *instances) whose(on map[string]bool, cluster string) string {
+	for _, i := range x.known {
+		if i.foreign != "" {
+			return fmt.Sprintf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", i.foreign, cluster)
+		}
+	}
+	if len(on) > 0 && len(x.known) == 0 {
+		return "EC2 knows none of the nodes' instances in this account and region: is fleet.region the cluster's?"
+	}
+	return ""
 }
 
 // clone makes a copy to work on, while the original is read elsewhere.
@@ -167,16 +164,16 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 	x := f.instances()
 	on := make(map[string]bool, len(nodes))
 	for _, n := range nodes {
-		if id := n.Instance(); id != "" {
+		if id := n.Instance(); id != "" && n.Kind() != validate.FargateNode && n.Kind() != validate.HybridNode {
 			on[id] = true
 		}
 	}
-	err := f.readInstances(ctx, &x, nodes, on, now)
+	err := f.readInstances(ctx, &x, on, now)
 	maps.DeleteFunc(x.known, func(id string, _ Instance) bool { return !on[id] })
 	if profileErr := f.readProfiles(ctx, &x, now); err == nil {
 		err = profileErr
 	}
-	x.problem = ""
+	x.problem = x.unheard(on)
 	if err != nil {
 		x.problem = why(err)
 	}
@@ -184,56 +181,89 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 	return err
 }
 
-func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[string]Node, on map[string]bool, now time.Time) error {
+// unheard says which instances that nodes run on EC2 does not know: they belong to another account or region, or are gone for
+// so long that EC2 has forgotten them and the Node object is what is left.
+func (x *instances) unheard(on map[string]bool) string {
+	ids := x.missing(on)
+	if len(ids) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("EC2 does not know %d of the nodes' instances in this account and region, %s among them", len(ids), ids[0])
+}
+
+// missing are the instances of which nothing is known, sorted.
+func (x *instances) missing(on map[string]bool) []string {
+	var ids []string
+	for id := range on {
+		if _, ok := x.known[id]; !ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// readInstances finds out about the instances that nodes run on, and about those that are about to become nodes.
+func (f *Fleet) readInstances(ctx context.Context, x *instances, on map[string]bool, now time.Time) error {
 	cluster := f.cluster()
 	if cluster == "" { // the tags of any node tell
-		some := x.missing(nodes)
+		some := x.missing(on)
 		all, err := f.aws.byID(ctx, some[:min(len(some), filterValues)])
 		if err != nil {
 			return err
 		}
-		x.take(all, on)
 		for _, i := range all {
-			if cluster == "" {
-				cluster = i.cluster
-			}
+			cluster = cmp.Or(cluster, i.cluster)
 		}
 		f.foundCluster(cluster)
+		x.take(all, on, cluster)
 	}
+	var heard []found
+	again := now.Sub(x.read) >= instancesFor && len(on) > 0
 	if cluster != "" {
-		if now.Sub(x.read) >= instancesFor && len(on) > 0 {
+		if again {
 			all, err := f.aws.tagged(ctx, cluster)
 			if err != nil {
 				return err
 			}
-			x.known, x.foreign = map[string]Instance{}, ""
-			x.take(all, on)
-			x.read = now
+			heard = all
 		}
 		all, err := f.aws.starting(ctx, cluster, now)
 		if err != nil {
 			return err
 		}
-		x.take(all, on)
+		heard = append(heard, all...)
 		x.starting = map[string]Instance{}
 		for _, i := range all {
 			x.starting[i.id] = i.Instance
 		}
 	}
-	all, err := f.aws.byID(ctx, x.missing(nodes))
-	x.take(all, on)
-	for _, i := range all {
-		if i.cluster != "" && i.cluster != cluster {
-			x.foreign = i.cluster
+	x.take(heard, on, cluster)
+	ids := x.missing(on)
+	if again { // those without the tag, too; what is known of them stays until EC2 has answered
+		untold := maps.Clone(on)
+		for _, i := range heard {
+			delete(untold, i.id)
 		}
+		ids = slices.Sorted(maps.Keys(untold))
 	}
-	switch {
-	case err != nil:
+	all, err := f.aws.byID(ctx, ids)
+	if err != nil {
 		return err
+	}
+	for _, id := range ids {
+		delete(x.known, id)
+	}
+	x.take(all, on, cluster)
+	if again {
+		x.read = now
+	}
+	x.elsewhere = x.whose(on, cluster)
+	switch {
 	case cluster == "":
 		return problemf("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
-	case x.foreign != "":
-		return problemf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", x.foreign, cluster)
+	case x.elsewhere != "":
+		return problem{x.elsewhere}
 	}
 	x.complete = now
 	return nil

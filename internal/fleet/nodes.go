@@ -32,6 +32,7 @@ type place struct{ cluster, region string }
 // that no copy of the whole objects is kept anywhere.
 type nodeStore struct {
 	changed func()
+	now     func() time.Time
 
 	mu     sync.Mutex
 	nodes  map[string]Node
@@ -40,8 +41,8 @@ type nodeStore struct {
 	heard  time.Time // when the API server last said anything
 }
 
-func newNodeStore(changed func()) *nodeStore {
-	return &nodeStore{changed: changed, nodes: map[string]Node{}}
+func newNodeStore(changed func(), now func() time.Time) *nodeStore {
+	return &nodeStore{changed: changed, now: now, nodes: map[string]Node{}}
 }
 
 // shrink is what is kept of a Node object.
@@ -89,7 +90,7 @@ func (s *nodeStore) Add(obj any) error { return s.Update(obj) }
 // Update implements cache.ReflectorStore.
 func (s *nodeStore) Update(obj any) error {
 	s.mu.Lock()
-	s.heard = time.Now()
+	s.heard = s.now()
 	changed, err := s.put(obj)
 	s.mu.Unlock()
 	if changed {
@@ -105,7 +106,7 @@ func (s *nodeStore) Delete(obj any) error {
 		return fmt.Errorf("%T is no object", obj)
 	}
 	s.mu.Lock()
-	s.heard = time.Now()
+	s.heard = s.now()
 	delete(s.nodes, o.GetName())
 	s.mu.Unlock()
 	s.changed()
@@ -121,7 +122,7 @@ func (s *nodeStore) Replace(objects []any, _ string) error {
 		_, err := s.put(o)
 		errs = append(errs, err)
 	}
-	s.synced, s.heard = true, time.Now()
+	s.synced, s.heard = true, s.now()
 	s.mu.Unlock()
 	s.changed()
 	return errors.Join(errs...)
@@ -134,7 +135,7 @@ func (s *nodeStore) Resync() error { return nil }
 // watch is alive where no node changes.
 func (s *nodeStore) Bookmark(string) error {
 	s.mu.Lock()
-	s.heard = time.Now()
+	s.heard = s.now()
 	s.mu.Unlock()
 	s.changed()
 	return nil

@@ -155,7 +155,8 @@ func TestSync(t *testing.T) {
 	if d := cmp.Diff(want, got.Nodes); d != "" {
 		t.Errorf("nodes: want -, got +\n%s", d)
 	}
-	if d := cmp.Diff([]validate.NodeSet{{Kind: validate.HybridNode, Names: []string{"mi-0123456789abcdef0"}}}, got.Unplaced); d != "" {
+	unplaced := []validate.NodeSet{{Kind: validate.EC2Node, Names: []string{items[5].Name}}, {Kind: validate.HybridNode, Names: []string{"mi-0123456789abcdef0"}}}
+	if d := cmp.Diff(unplaced, got.Unplaced); d != "" {
 		t.Errorf("unplaced: want -, got +\n%s", d)
 	}
 	entries := map[string]validate.AccessEntry{
@@ -197,7 +198,9 @@ func TestDiscovery(t *testing.T) {
 		"no region":                    {seed: tagged(nil), node: node("a", "", nil), flags: fleet.Options{Cluster: "demo"}, cluster: "demo", doubt: "fleet.region"},
 		"the name of another cluster":  {seed: tagged(map[string]string{"kubernetes.io/cluster/demo": "owned"}), node: onEC2(1), flags: fleet.Options{Cluster: "prod"}, cluster: "prod", region: "us-west-2", doubt: "belong to the cluster demo"},
 		"a cluster that EKS has not":   {seed: tagged(nil), node: onEC2(1), flags: fleet.Options{Cluster: "nope"}, cluster: "nope", region: "us-west-2"},
-		"a cluster of another account": {seed: fake.Seed{Clusters: []fake.Cluster{{Name: "demo", Account: "444455556666"}}}, node: onEC2(1), flags: fleet.Options{Cluster: "demo"}, cluster: "demo", region: "us-west-2"},
+		"another cluster in mode API":  {seed: fake.Seed{Instances: tagged(map[string]string{"kubernetes.io/cluster/demo": "owned"}).Instances, Clusters: []fake.Cluster{{Name: "prod", Mode: "API"}}}, node: onEC2(1), flags: fleet.Options{Cluster: "prod"}, cluster: "prod", region: "us-west-2", doubt: "belong to the cluster demo"},
+		"another region, in mode API":  {seed: fake.Seed{Clusters: []fake.Cluster{{Name: "demo", Mode: "API"}}}, node: onEC2(1), flags: fleet.Options{Cluster: "demo", Region: "eu-west-1"}, cluster: "demo", region: "eu-west-1", doubt: "knows none of the nodes' instances"},
+		"a cluster of another account": {seed: fake.Seed{Clusters: []fake.Cluster{{Name: "demo", Account: "444455556666"}}}, node: onEC2(1), flags: fleet.Options{Cluster: "demo"}, cluster: "demo", region: "us-west-2", doubt: "in this account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSetup(t, tt.seed, tt.node)
@@ -209,6 +212,9 @@ func TestDiscovery(t *testing.T) {
 			}
 			if doubt := v.NodesKnown.Doubt(noon); (doubt == "") != (tt.doubt == "") || !strings.Contains(doubt, tt.doubt) {
 				t.Errorf("doubt about the nodes %q, want one that says %q", doubt, tt.doubt)
+			}
+			if v.Mode == validate.APIMode && tt.doubt != "" {
+				t.Error("the mode of another cluster is taken for this one's")
 			}
 			if tt.cluster == "nope" && !strings.Contains(v.AccessKnown.Doubt(noon), `no cluster nope`) {
 				t.Errorf("doubt about access %q", v.AccessKnown.Doubt(noon))
@@ -367,8 +373,9 @@ func TestChanges(t *testing.T) {
 	}
 	s.aws.Terminate(instanceID(9), instanceID(4))
 	s.now = s.now.Add(61 * time.Minute)
-	if v = s.sync(t, f); count(v, "other") != 1 {
-		t.Errorf("terminated instances: %v", v.Nodes)
+	v = s.sync(t, f)
+	if unplaced := len(v.Unplaced); count(v, "other") != 1 || unplaced != 2 || !strings.Contains(v.NodesKnown.Problem, instanceID(4)) {
+		t.Errorf("instances that EC2 has forgotten: %v, unplaced %v, problem %q: want their nodes unplaced until the Node objects go", v.Nodes, v.Unplaced, v.NodesKnown.Problem)
 	}
 	s.aws.SetCluster(fake.Cluster{Name: "demo", Mode: "API"})
 	s.now = s.now.Add(3 * time.Minute)

@@ -152,25 +152,14 @@ var entryTypes = map[NodeKind][]string{
 	HybridNode:  {"HYBRID_LINUX"},
 }
 
-// independent reports that no live node needs aws-auth: every one signs in by an access entry, or may, if it is hybrid.
-func (v *FleetView) independent(now time.Time) bool {
-	if v.ignored() {
-		return true
-	}
-	if !v.nodesKnown(now) || !v.accessKnown(now) || v.Mode != BothModes {
-		return false
-	}
-	for _, s := range v.Unplaced {
-		if s.Kind != HybridNode || !v.nodeEntry(HybridNode, now) {
-			return false // whether an access entry is for their role is not known
-		}
-	}
-	for role := range v.Nodes {
-		if _, ok := v.shadow(role, now); !ok {
+// decides reports that access entries decide about everybody whom aws-auth maps, so that nothing can be lost with it.
+func (v *FleetView) decides(a *awsauth.Access, now time.Time) bool {
+	for key := range a.Principals {
+		if _, shadowed := v.shadow(key, now); !shadowed {
 			return false
 		}
 	}
-	return true
+	return len(a.Principals) > 0 && len(a.Accounts) == 0
 }
 
 // WayIn is how nodes with one role sign in.

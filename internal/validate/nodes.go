@@ -98,10 +98,10 @@ func checkNodeMappings(p *pass) {
 		f := Finding{Field: "data", subject: "nobody", Message: "no mappings at all",
 			Why: "and EKS takes this for what was meant: all nodes and everybody but the cluster's creator are locked out",
 			Fix: "keep the mapping of every node role in mapRoles"}
-		if p.fleet.independent(p.now) {
+		if p.fleet.decides(p.table(p.old), p.now) {
 			f.Severity = Warning
-			f.Why = "so nobody gets in but by an access entry; no live node needs more"
-			f.Fix = "make sure that everybody else has one"
+			f.Why = "so nobody gets in but by an access entry; everybody who was mapped has one"
+			f.Fix = "change the authentication mode to API if that is to stay so"
 		}
 		p.report("AA502", f)
 	}
