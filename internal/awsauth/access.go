@@ -17,11 +17,7 @@ type Identity struct {
 
 // Identity is what the entry would make of its principal.
 func (e *Entry) Identity() Identity {
-	id := Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Entry: e}
-	for _, g := range e.Groups {
-		id.Groups = append(id.Groups, g.Value)
-	}
-	return id
+	return Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Groups: e.GroupNames(), Entry: e}
 }
 
 // Has reports that the identity has a group, literally.
