@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 CONTROL_PLANE := etcd kube-apiserver kubectl
 FUZZTIME ?= 30s
 BENCH ?= .
+WORLDS ?= 500
 IMAGE ?= example.test/aws-auth-guard:dev
 PLATFORMS ?= amd64 arm64
 
@@ -79,7 +80,12 @@ ifeq ($(origin KUBECONFIG),command line)
 	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
 else
 	@test/e2e/installed/run.sh $(IMAGE)
+	@$(MAKE) worlds
 endif
+
+.PHONY: worlds
+worlds: ## random worlds of RBAC, resolved by the guard and by a real API server (WORLDS=500)
+	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 40m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
 
 .PHONY: clean
 clean: ## removes bin/

@@ -264,9 +264,18 @@ func (v *Validator) weigh(p *pass) []Finding {
 	}
 	slices.SortStableFunc(settled, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(slices.Index(awsauth.Keys, a.DataKey), slices.Index(awsauth.Keys, b.DataKey)),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.key(), b.key()))
+			cmp.Compare(a.unplaced(), b.unplaced()), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.key(), b.key()))
 	})
 	return settled
+}
+
+// unplaced is 1 for what stands at no line of the value, such as that a role is gone: the lines that are wrong, and may
+// be why, come first.
+func (f Finding) unplaced() int {
+	if f.Line == 0 {
+		return 1
+	}
+	return 0
 }
 
 // rank puts errors before warnings, and what the edit brought before what was there.

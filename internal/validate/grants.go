@@ -110,9 +110,9 @@ func (p *pass) reached(g grant, e holding) string {
 			continue
 		}
 		if o.ARN.Value != e.ARN.Value {
-			return "which it did not have, since its ARN matched nobody"
+			return "and it did not have that, since its ARN matched nobody"
 		}
-		return "which it did not have, since another entry for it won"
+		return "and it did not have that, since another entry for it won"
 	}
 	return ""
 }

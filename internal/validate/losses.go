@@ -41,8 +41,12 @@ func checkNodesLost(p *pass) {
 	if len(gone) == 0 || p.emptied(gone) {
 		return
 	}
+	last := "and it is the last by which nodes can sign in"
+	if len(gone) > 1 {
+		last = "and it is one of the last by which nodes can sign in"
+	}
 	for _, l := range gone {
-		p.nodeRoleGone(l)
+		p.nodeRoleGone(l, last)
 	}
 }
 
@@ -176,8 +180,8 @@ func (p *pass) emptied(gone []loss) bool {
 	return true
 }
 
-// nodeRoleGone says whom the loss of a mapping costs, as far as that is known.
-func (p *pass) nodeRoleGone(l loss) {
+// nodeRoleGone says whom the loss of a mapping costs, as far as that is known. last is why none may stay without it.
+func (p *pass) nodeRoleGone(l loss, last string) {
 	f := Finding{Severity: Error, Field: "data.mapRoles", DataKey: awsauth.MapRoles, Value: l.was.Canonical, entry: awsauth.Subject(l.was.Canonical), subject: "gone",
 		Message: fmt.Sprintf("the node role %s is no longer mapped", q(l.was.Canonical)), Fix: "keep this entry:" + entryText(l.was), Nodes: names(l.cut)}
 	switch {
@@ -187,9 +191,9 @@ func (p *pass) nodeRoleGone(l loss) {
 		f.Fix += agree(l.cut, ", or take the node out of service first", ", or take the nodes out of service first")
 	case l.fatal && len(l.maybe) > 0:
 		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
-		f.Why = "and it is the last by which nodes can sign in" + p.untraced()
+		f.Why = last + p.untraced()
 	case l.fatal:
-		f.Why = "and it is the last by which nodes can sign in"
+		f.Why = last
 		if p.fleet != nil {
 			f.Why += p.blind()
 		}

@@ -88,10 +88,21 @@ func (o oracle) ways(arn, username string, groups []string) []Way {
 
 // username is the way that a username is; its Rule is empty if it is none.
 func (o oracle) username(name string) Way {
+	w := Way{Rule: "AA402", Username: true, Name: name}
 	if evidence, ok := o.equivalents.Usernames[name]; ok {
-		return Way{Rule: "AA402", Username: true, Name: name, Evidence: evidence}
+		w.Evidence = evidence
+		return w
+	}
+	if slices.Contains(o.exempt(), name) {
+		w.Evidence = "the policy exempts it from this guard"
+		return w
 	}
 	return Way{}
+}
+
+// exempt are the usernames that the guard stops in nothing, but for those that nobody may have in any case (AA404).
+func (o oracle) exempt() []string {
+	return slices.DeleteFunc(slices.Clone(o.policy.ExemptUsernames), func(name string) bool { return reservedPrefix(name) != "" })
 }
 
 // group is the way that a group is; its Rule is empty if it is none.
@@ -143,12 +154,12 @@ func (o oracle) templateWays(arn, username string, groups []string) []Way {
 			}
 			names, fromRBAC = privilegedByName, nil
 		}
-		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC, o.group); ok {
 			ways = append(ways, w)
 		}
 	}
 	if t := awsauth.ParseTemplate(username, of); !t.Literal() {
-		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, nil, o.equivalents.Usernames); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, o.exempt(), o.equivalents.Usernames, o.username); ok {
 			ways = append(ways, w)
 		}
 	}
@@ -156,8 +167,8 @@ func (o oracle) templateWays(arn, username string, groups []string) []Way {
 }
 
 // becomes finds the first privileged name that a template can become and that is not approved: of the literal ones in
-// their order, else of those from RBAC in the order of the alphabet.
-func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string, fromRBAC map[string]string) (found Way, ok bool) {
+// their order, else of those from RBAC in the order of the alphabet. known says of a literal one what it is.
+func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string, fromRBAC map[string]string, known func(string) Way) (found Way, ok bool) {
 	w.Rule = "AA403"
 	try := func(target, evidence string) bool {
 		by, can := t.CanBe(target)
@@ -173,7 +184,7 @@ func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string,
 		return true
 	}
 	for _, target := range literal {
-		if try(target, o.group(target).Evidence) {
+		if try(target, known(target).Evidence) {
 			return found, true
 		}
 	}
