@@ -15,6 +15,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/time/rate"
 )
 
 // sent is what AWS gets to see of a request, but for what is not the same twice.
@@ -157,5 +158,30 @@ func TestEndpoints(t *testing.T) {
 				t.Errorf("got %q (%v), want %q", got, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestEndlessList answers every page with "and so on".
+func TestEndlessList(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := `{"accessEntries":[],"nextToken":"again"}`
+		if r.Method == http.MethodPost {
+			answer = `<DescribeInstancesResponse><reservationSet/><nextToken>again</nextToken></DescribeInstancesResponse>`
+		}
+		if _, err := io.WriteString(w, answer); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	a := &asker{who: func() string { return "the guard" }}
+	if err := a.connect(aws.Config{Region: "us-west-2", BaseEndpoint: &server.URL, HTTPClient: server.Client(), Credentials: credentials.NewStaticCredentialsProvider("guard", "secret", "")}); err != nil {
+		t.Fatal(err)
+	}
+	a.limiters = map[string]*rate.Limiter{"ec2": rate.NewLimiter(rate.Inf, 0), "eks": rate.NewLimiter(rate.Inf, 0)}
+	if _, err := a.describe(t.Context()); err == nil || !strings.Contains(err.Error(), "ec2:DescribeInstances does not come to an end") {
+		t.Errorf("instances: %v", err)
+	}
+	if _, err := a.principals(t.Context(), "demo", ""); err == nil || !strings.Contains(err.Error(), "eks:ListAccessEntries does not come to an end") {
+		t.Errorf("access entries: %v", err)
 	}
 }

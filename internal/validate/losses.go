@@ -95,14 +95,16 @@ func (p *pass) losses() []loss {
 	return losses
 }
 
+// serveAny reports that nodes can sign in by one of the identities of a role.
 func serveAny(ids []awsauth.Identity, s NodeSet) bool {
-	return slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return nodeKindOf(id) != notNode && signsIn(id, s) })
+	return slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return signsIn(id, s) })
 }
 
 // mayHave reports that nodes whose role is not known may have this one. A hybrid node's role is not one that nodes in AWS
 // use: it is made for hybrid nodes.
-func (p *pass) mayHave(s NodeSet, role string) bool {
-	return traceable(s) || len(p.fleet.Nodes[role]) == 0
+func (p *pass) mayHave(s NodeSet, principal string) bool {
+	a, err := awsauth.ParseARN(principal)
+	return err == nil && a.Kind == awsauth.KindRole && (traceable(s) || len(p.fleet.Nodes[principal]) == 0)
 }
 
 // otherWay reports that nodes whose role is not known may still sign in: by another mapping, or by an access entry.
