@@ -1,17 +1,21 @@
 package fake_test
 
 import (
+	"crypto/sha256"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/smithy-go"
@@ -41,9 +45,46 @@ func fleetConfig(t *testing.T) (aws.Config, *fake.Server) {
 	return aws.Config{Region: "us-west-2", BaseEndpoint: &h.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("any", "any", "")}, server
 }
 
+// instances is either answer of DescribeInstances (Amazon EC2 API reference).
+type instances struct {
+	Reservations *struct {
+		Items []struct{} `xml:"item"`
+	} `xml:"reservationSet"`
+	NextToken string `xml:"nextToken"`
+	Code      string `xml:"Errors>Error>Code"`
+}
+
+// describeInstances asks without the SDK's client for EC2, which takes minutes to compile.
+func describeInstances(t *testing.T, cfg aws.Config, form url.Values) (out instances) {
+	t.Helper()
+	form.Set("Action", "DescribeInstances")
+	form.Set("Version", "2016-11-15")
+	body := form.Encode()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, *cfg.BaseEndpoint, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	credentials, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, fmt.Sprintf("%x", sha256.Sum256([]byte(body))), "ec2", cfg.Region, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	if err := xml.NewDecoder(resp.Body).Decode(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func TestInstances(t *testing.T) {
 	cfg, _ := fleetConfig(t)
-	client := ec2.NewFromConfig(cfg)
 	for name, tt := range map[string]struct {
 		filters map[string][]string
 		want    int
@@ -63,27 +104,31 @@ func TestInstances(t *testing.T) {
 		"200 values are enough": {map[string][]string{"instance-id": slices.Repeat([]string{"i-00000001"}, 200)}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := &ec2.DescribeInstancesInput{MaxResults: aws.Int32(5)}
-			for n, values := range tt.filters {
-				in.Filters = append(in.Filters, ec2types.Filter{Name: aws.String(n), Values: values})
+			form := url.Values{"MaxResults": {"5"}}
+			i := 0
+			for filter, values := range tt.filters {
+				i++
+				form.Set(fmt.Sprintf("Filter.%d.Name", i), filter)
+				for j, v := range values {
+					form.Set(fmt.Sprintf("Filter.%d.Value.%d", i, j+1), v)
+				}
 			}
 			n := 0
 			for {
-				out, err := client.DescribeInstances(t.Context(), in)
-				var answer smithy.APIError
-				if tt.code != "" && errors.As(err, &answer) && answer.ErrorCode() == tt.code {
-					return
+				page := describeInstances(t, cfg, form)
+				if page.Code != tt.code {
+					t.Fatalf("error %q, want %q", page.Code, tt.code)
 				}
-				if err != nil || tt.code != "" {
-					t.Fatalf("%v, want %q", err, tt.code)
+				if page.Code == "" && page.Reservations == nil || page.Reservations != nil && len(page.Reservations.Items) > 5 {
+					t.Errorf("a page of %+v", page.Reservations)
 				}
-				if out.Reservations == nil || len(out.Reservations) > 5 {
-					t.Errorf("a page of %d, nil: %v", len(out.Reservations), out.Reservations == nil)
+				if page.Reservations != nil {
+					n += len(page.Reservations.Items)
 				}
-				n += len(out.Reservations)
-				if in.NextToken = out.NextToken; in.NextToken == nil {
+				if page.NextToken == "" {
 					break
 				}
+				form.Set("NextToken", page.NextToken)
 			}
 			if n != tt.want {
 				t.Errorf("%d instances, want %d", n, tt.want)
@@ -136,13 +181,13 @@ func TestFleetFaults(t *testing.T) {
 		if err := server.SetFaults(fake.Faults{Answer: fault}); err != nil {
 			t.Fatal(err)
 		}
-		_, ec2Err := ec2.NewFromConfig(cfg).DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{})
-		_, eksErr := eks.NewFromConfig(cfg).DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("demo")})
-		for i, err := range []error{ec2Err, eksErr} {
-			var answer smithy.APIError
-			if !errors.As(err, &answer) || answer.ErrorCode() != want[i] {
-				t.Errorf("%s: %v, want %s", fault, err, want[i])
-			}
+		if code := describeInstances(t, cfg, url.Values{}).Code; code != want[0] {
+			t.Errorf("%s: EC2 says %q, want %s", fault, code, want[0])
+		}
+		_, err := eks.NewFromConfig(cfg).DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("demo")})
+		var answer smithy.APIError
+		if !errors.As(err, &answer) || answer.ErrorCode() != want[1] {
+			t.Errorf("%s: EKS says %v, want %s", fault, err, want[1])
 		}
 	}
 }
