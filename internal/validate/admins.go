@@ -55,10 +55,12 @@ func checkAdmins(p *pass) {
 		return
 	}
 	p.selfLockout()
-	before, after := p.adminARNs(p.table(p.old)), p.adminARNs(p.table(p.new))
-	if len(before) > 0 && len(after) == 0 && !p.adminElsewhere() {
-		f := Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: before[0],
-			Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", q(before[0])),
+	if p.anyAdmin(p.new) != "" || p.adminElsewhere() {
+		return
+	}
+	if last := p.anyAdmin(p.old); last != "" {
+		f := Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: last,
+			Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", q(last)),
 			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"}
 		if p.fleet.accessKnown(p.now) {
 			f.Why = "and no access entry has AmazonEKSClusterAdminPolicy, so only the cluster's creator can administer the cluster"
@@ -81,14 +83,18 @@ func (p *pass) adminElsewhere() bool {
 	return false
 }
 
-func (p *pass) adminARNs(a *awsauth.Access) []string {
-	var admins []string
-	for _, key := range a.Keys() {
-		if _, shadowed := p.fleet.shadow(key, p.now); !shadowed && slices.ContainsFunc(a.Principals[key], p.admin) {
-			admins = append(admins, a.Principals[key][0].Canonical)
+// anyAdmin is the ARN of an admin about whom aws-auth decides, the first by the alphabet, or "".
+func (p *pass) anyAdmin(s *state) string {
+	first := ""
+	identities(s.special, p.table(s), func(id awsauth.Identity) {
+		if _, shadowed := p.fleet.shadow(id.Entry.Subject(), p.now); shadowed {
+			return
 		}
-	}
-	return admins
+		if (first == "" || awsauth.Key(id.Canonical) < awsauth.Key(first)) && p.admin(id) {
+			first = id.Canonical
+		}
+	})
+	return first
 }
 
 // admin reports that an identity is as good as system:masters by its own mapping.

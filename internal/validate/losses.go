@@ -14,7 +14,7 @@ func checkNodesLost(p *pass) {
 	if p.op == Delete || p.fleet.ignored() {
 		return // AA501 says it, or there is nothing to lose
 	}
-	before, after := nodeRoles(p.table(p.old)), nodeRoles(p.table(p.new))
+	before, after := nodeRoles(p.old, p.table(p.old)), nodeRoles(p.new, p.table(p.new))
 	if p.op == Create {
 		if len(p.new.doc.Entries()) > 0 && len(after) == 0 {
 			p.noNodeRole()
@@ -65,6 +65,7 @@ func traceable(s NodeSet) bool { return s.Kind != HybridNode }
 // losses are the roles by which nodes signed in, or may have, and cannot any more. A role that no live node uses is none.
 func (p *pass) losses() []loss {
 	old, updated := p.table(p.old), p.table(p.new)
+	others := map[int]bool{} // which of Unplaced have another way, found out once: there may be thousands of losses
 	var losses []loss
 	for _, c := range awsauth.Diff(old, updated) {
 		if len(c.Before) == 0 || c.Account {
@@ -78,8 +79,16 @@ func (p *pass) losses() []loss {
 		l := loss{was: c.Before[0], is: c.After}
 		if p.fleet != nil {
 			l.cut = setsBy(p.fleet.Nodes[role], signedIn)
-			for _, s := range setsBy(p.fleet.Unplaced, func(s NodeSet) bool { return p.mayHave(s, role) && signedIn(s) }) {
-				if p.otherWay(updated, s) {
+			for i, s := range p.fleet.Unplaced {
+				if !signedIn(s) || !p.mayHave(s, role) {
+					continue
+				}
+				other, asked := others[i]
+				if !asked {
+					other = p.otherWay(updated, s)
+					others[i] = other
+				}
+				if other {
 					l.maybe = append(l.maybe, s)
 				} else {
 					l.cut = append(l.cut, s)

@@ -9,7 +9,8 @@ import (
 )
 
 var nodeFamily = family{
-	state: checkNodeMappings,
+	entry: checkNodeMapping,
+	state: checkLiveNodes,
 	edit:  checkNodesLost,
 	rules: []Rule{
 		{ID: "AA502", Name: "empties-mappings", Severity: Error,
@@ -50,10 +51,10 @@ var needs = map[NodeKind]mapping{
 
 // nodeKindOf is the kind of node that can sign in by this identity, notNode if none can.
 func nodeKindOf(id awsauth.Identity) NodeKind {
-	if a, err := awsauth.ParseARN(id.Canonical); err != nil || a.Kind != awsauth.KindRole {
+	if !id.Has(groupNodes) || !id.Has(groupBootstrappers) {
 		return notNode
 	}
-	if !id.Has(groupNodes) || !id.Has(groupBootstrappers) {
+	if a, err := awsauth.ParseARN(id.Canonical); err != nil || a.Kind != awsauth.KindRole {
 		return notNode
 	}
 	switch id.Username {
@@ -83,14 +84,10 @@ func serves(id awsauth.Identity, kind NodeKind) bool {
 	return got == kind
 }
 
-// checkNodeMappings judges every entry that means to be a node's or whose role live nodes use, and an object that maps
-// nobody.
-func checkNodeMappings(p *pass) {
-	for _, e := range p.at.doc.Entries() {
-		if e.ARN.Value == "" {
-			continue
-		}
-		if !nodeUsername(e.Username.Value) || !p.nodeMapping(e) {
+// checkLiveNodes judges the entries whose role live nodes use, and an object that maps nobody.
+func checkLiveNodes(p *pass) {
+	if p.fleet != nil && len(p.fleet.Nodes) > 0 {
+		for _, e := range p.at.doc.Entries() {
 			p.liveMapping(e)
 		}
 	}
@@ -107,12 +104,28 @@ func checkNodeMappings(p *pass) {
 	}
 }
 
-// nodeMapping finds what is missing from an entry with a node's username, and reports whether anything is.
-func (p *pass) nodeMapping(e *awsauth.Entry) bool {
-	groups := e.GroupNames()
+// checkNodeMapping judges an entry that means to be a node's.
+func checkNodeMapping(p *pass, e *awsauth.Entry) {
+	f, ok := nodeFault(e)
+	if !ok {
+		return
+	}
+	if cut := p.unserved(e); len(cut) > 0 {
+		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
+		f.Nodes = names(cut)
+	}
+	p.report("AA505", f)
+}
+
+// nodeFault is what is missing from an entry with a node's username; ok is false if nothing is.
+func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
+	if e.ARN.Value == "" || !nodeUsername(e.Username.Value) {
+		return Finding{}, false
+	}
+	groups := slices.Clone(e.GroupNames())
 	onEC2 := strings.HasSuffix(e.Username.Value, awsauth.EC2PrivateDNSName)
-	f := Finding{Field: e.Path("groups"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column,
-		Value: strings.Join(groups, ", "), entry: awsauth.Subject(e.ARN.Value), subject: "node mapping"}
+	f = Finding{Field: e.Path("groups"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column,
+		Value: strings.Join(groups, ", "), entry: e.Subject(), subject: "node mapping"}
 	if len(e.Groups) > 0 && e.Groups[0].Line > 0 {
 		f.Line, f.Column = e.Groups[0].Line, e.Groups[0].Column
 	}
@@ -140,14 +153,9 @@ func (p *pass) nodeMapping(e *awsauth.Entry) bool {
 		f.Why = "and one role cannot serve both: a role has one username template"
 		f.Fix = "write username: " + needs[WindowsNode].username
 	default:
-		return false
+		return Finding{}, false
 	}
-	if cut := p.unserved(e); len(cut) > 0 {
-		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
-		f.Nodes = names(cut)
-	}
-	p.report("AA505", f)
-	return true
+	return f, true
 }
 
 // unserved are the live nodes with the entry's role that cannot sign in by it. Where an access entry decides, aws-auth
@@ -156,7 +164,7 @@ func (p *pass) unserved(e *awsauth.Entry) []NodeSet {
 	if p.fleet == nil || p.fleet.ignored() {
 		return nil
 	}
-	role := awsauth.Key(e.ARN.Value) // an ARN with a path finds nothing here: another rule says so
+	role := e.Key() // an ARN with a path finds nothing here: another rule says so
 	sets := p.fleet.Nodes[role]
 	if len(sets) == 0 {
 		return nil
@@ -172,12 +180,12 @@ func (p *pass) unserved(e *awsauth.Entry) []NodeSet {
 // than none, and so let in: no entry can serve two kinds of node that need different usernames.
 func (p *pass) liveMapping(e *awsauth.Entry) {
 	cut := p.unserved(e)
-	if len(cut) == 0 {
+	if _, faulty := nodeFault(e); len(cut) == 0 || faulty {
 		return
 	}
 	n := cut[0].needs()
 	f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(e.Username.Value),
-		entry: awsauth.Subject(e.ARN.Value), subject: "live nodes", Nodes: names(cut),
+		entry: e.Subject(), subject: "live nodes", Nodes: names(cut),
 		Message: count(cut) + " " + use(cut) + " this role and cannot sign in by this mapping: " + which(cut),
 		Why:     fmt.Sprintf("and %s nodes need another", cut[0].Kind),
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", n.username, strings.Join(n.groups, ", "))}
@@ -197,15 +205,16 @@ func odd(group string) bool {
 	return message != "" || group == ""
 }
 
-// nodeRoles are the principals by which nodes can sign in.
-func nodeRoles(a *awsauth.Access) map[string]awsauth.Identity {
+// nodeRoles are the principals by which nodes can sign in, by the keys of a table.
+func nodeRoles(s *state, a *awsauth.Access) map[string]awsauth.Identity {
 	roles := map[string]awsauth.Identity{}
-	for key, identities := range a.Principals {
-		for _, id := range identities {
-			if nodeKindOf(id) != notNode {
-				roles[key] = id
-			}
-		}
+	if s == nil {
+		return roles
 	}
+	identities(s.templated, a, func(id awsauth.Identity) {
+		if nodeKindOf(id) != notNode {
+			roles[id.Entry.Key()] = id
+		}
+	})
 	return roles
 }

@@ -84,7 +84,7 @@ func askable(a awsauth.ARN) bool {
 
 func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	f := Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
-		Value: e.ARN.Value, entry: awsauth.Subject(e.ARN.Value), subject: "principal"}
+		Value: e.ARN.Value, entry: e.Subject(), subject: "principal"}
 	real, _ := awsauth.ParseARN(answer.ARN)
 	if answer.Existence == Exists && real.Canonical() == a.Canonical() {
 		return

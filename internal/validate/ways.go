@@ -38,13 +38,19 @@ const everybody = "system:authenticated"
 type oracle struct {
 	policy      *policy.Policy
 	equivalents *Equivalents
-	now         time.Time
+	// exempt are the usernames that the guard stops in nothing, but for those that nobody may have in any case (AA404).
+	exempt []string
+	now    time.Time
 	// blind says why RBAC could not be looked at, if it should have been.
 	blind error
 }
 
+// noEquivalents is one for all, so that what was judged by it is known to be.
+var noEquivalents = &Equivalents{}
+
 func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
-	o := oracle{policy: p, equivalents: &Equivalents{}, now: now}
+	o := oracle{policy: p, equivalents: noEquivalents, now: now,
+		exempt: slices.DeleteFunc(slices.Clone(p.ExemptUsernames), func(name string) bool { return reservedPrefix(name) != "" })}
 	if port == nil || !p.Privileged.FromRBAC {
 		return o
 	}
@@ -60,14 +66,13 @@ func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
 // ways lists how an identity is as good as system:masters, by names that are the same for every caller. arn is its
 // principal's.
 func (o oracle) ways(arn, username string, groups []string) []Way {
-	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	var ways []Way
 	add := func(written string, index int, find func(name string) Way) {
-		t := awsauth.ParseTemplate(written, of)
-		if !t.Literal() {
+		name, ok := literally(written, arn)
+		if !ok {
 			return
 		}
-		w := find(t.Text())
+		w := find(name)
 		if w.Rule == "" || slices.ContainsFunc(ways, func(v Way) bool { return v.Name == written && v.Username == w.Username }) {
 			return
 		}
@@ -86,6 +91,16 @@ func (o oracle) ways(arn, username string, groups []string) []Way {
 	return ways
 }
 
+// literally is what a text becomes for every caller of a principal; ok is false if it depends on the caller.
+func literally(written, arn string) (name string, ok bool) {
+	if !strings.Contains(written, "{{") {
+		return written, true
+	}
+	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
+	t := awsauth.ParseTemplate(written, of)
+	return t.Text(), t.Literal()
+}
+
 // username is the way that a username is; its Rule is empty if it is none.
 func (o oracle) username(name string) Way {
 	w := Way{Rule: "AA402", Username: true, Name: name}
@@ -93,16 +108,11 @@ func (o oracle) username(name string) Way {
 		w.Evidence = evidence
 		return w
 	}
-	if slices.Contains(o.exempt(), name) {
+	if slices.Contains(o.exempt, name) {
 		w.Evidence = "the policy exempts it from this guard"
 		return w
 	}
 	return Way{}
-}
-
-// exempt are the usernames that the guard stops in nothing, but for those that nobody may have in any case (AA404).
-func (o oracle) exempt() []string {
-	return slices.DeleteFunc(slices.Clone(o.policy.ExemptUsernames), func(name string) bool { return reservedPrefix(name) != "" })
 }
 
 // group is the way that a group is; its Rule is empty if it is none.
@@ -159,7 +169,7 @@ func (o oracle) templateWays(arn, username string, groups []string) []Way {
 		}
 	}
 	if t := awsauth.ParseTemplate(username, of); !t.Literal() {
-		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, o.exempt(), o.equivalents.Usernames, o.username); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, o.exempt, o.equivalents.Usernames, o.username); ok {
 			ways = append(ways, w)
 		}
 	}
