@@ -296,7 +296,10 @@ func ofNodes(r validate.Report) (denied bool, cut []string, warned bool) {
 			continue
 		}
 		if f.Severity == validate.Error {
-			denied, cut = true, append(cut, f.Nodes...)
+			denied = true
+			for _, s := range f.Nodes {
+				cut = append(cut, s.Names...)
+			}
 		} else {
 			warned = true
 		}

@@ -34,7 +34,7 @@ type Finding struct {
 	// DataKey is the data key that Line and Column are inside: mapRoles, mapUsers, mapAccounts.
 	DataKey string `json:"-"`
 	// Nodes are the live nodes that cannot sign in for that reason.
-	Nodes []string `json:"-"`
+	Nodes []NodeSet `json:"-"`
 	// entry and subject say what the finding is about, so that the same thing is known again in another
 	// version of the object: a canonical ARN, a field's name, never a line.
 	entry, subject string

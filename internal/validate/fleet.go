@@ -228,7 +228,7 @@ func setsBy(sets []NodeSet, keep func(NodeSet) bool) []NodeSet {
 	return kept
 }
 
-// names are the nodes of several sets, sorted.
+// names are the nodes of several sets, sorted. Findings do without: there may be thousands, each about all nodes.
 func names(sets []NodeSet) []string {
 	var all []string
 	for _, s := range sets {
@@ -236,6 +236,20 @@ func names(sets []NodeSet) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// same reports that two sets of one view hold the same nodes.
+func (s NodeSet) same(o NodeSet) bool {
+	return s.Kind == o.Kind && s.ByInstanceID == o.ByInstanceID && slices.Equal(s.Names, o.Names)
+}
+
+// total is how many nodes there are in sets of which no two have a node in common.
+func total(sets []NodeSet) int {
+	n := 0
+	for _, s := range sets {
+		n += len(s.Names)
+	}
+	return n
 }
 
 // fewNodes is how many nodes a message names.
@@ -254,7 +268,7 @@ func count(sets []NodeSet) string {
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		words = append(words, fmt.Sprintf("%d live %s", kinds[kind], kind))
 	}
-	text := list(words) + " node" + plural(len(names(sets)))
+	text := list(words) + " node" + plural(total(sets))
 	var notes []string
 	if notReady > 0 {
 		notes = append(notes, fmt.Sprintf("%d not ready", notReady))
@@ -270,13 +284,17 @@ func count(sets []NodeSet) string {
 
 // which names the first few nodes: a, b, c, d, e and 7 more.
 func which(sets []NodeSet) string {
-	all := names(sets)
+	var first []string // of every set: the first of all are among them
+	for _, s := range sets {
+		first = append(first, s.Names[:min(len(s.Names), fewNodes)]...)
+	}
+	slices.Sort(first)
 	var shown []string
-	for _, name := range all[:min(len(all), fewNodes)] {
+	for _, name := range first[:min(len(first), fewNodes)] {
 		shown = append(shown, bare(name))
 	}
 	text := strings.Join(shown, ", ")
-	if more := len(all) - len(shown); more > 0 {
+	if more := total(sets) - len(shown); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
@@ -299,7 +317,7 @@ func use(sets []NodeSet) string {
 
 // agree picks the word that goes with one node or with several.
 func agree(sets []NodeSet, one, several string) string {
-	if len(names(sets)) == 1 {
+	if total(sets) == 1 {
 		return one
 	}
 	return several

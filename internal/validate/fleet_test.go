@@ -2,6 +2,8 @@ package validate_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +153,7 @@ var fleetTransitions = map[string]struct {
 
 	// Hybrid nodes: nothing leads to their role.
 	"the only hybrid mapping goes":       {view(hybridNode), update(nodes+hybridNodes, nodes, deny, "AA503", "1 live hybrid node uses it: mi-1")},
+	"both hybrid mappings go":            {view(hybridNode), update(nodes+hybridNodes+strings.Replace(hybridNodes, "role/hybrid", "role/hybrid2", 1), nodes, deny, "AA503", "1 live hybrid node may use it: mi-1")},
 	"one of two hybrid mappings goes":    {view(hybridNode), update(nodes+hybridNodes+strings.Replace(hybridNodes, "role/hybrid", "role/hybrid2", 1), nodes+hybridNodes, warn, "AA503", "may use it")},
 	"hybrid nodes have an access entry":  {view(hybridNode, accessEntry("hybrid2", "HYBRID_LINUX")), update(nodes+hybridNodes, nodes, warn, "AA503", "may use it")},
 	"no hybrid nodes":                    {view(), update(nodes+hybridNodes, nodes, clean, "", "")},
@@ -314,5 +317,35 @@ func TestLost(t *testing.T) {
 				t.Errorf("lost %q, allowed %v: want %d, and EKS let through", report.Lost, report.Allowed, tt.lost)
 			}
 		})
+	}
+}
+
+// TestManyLosses takes thousands of node roles away at once, each of which any of 10,000 nodes may have. Naming all of these
+// nodes for each role would take minutes; the bound is as generous as that of TestHostileInput.
+func TestManyLosses(t *testing.T) {
+	var old, updated strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&old, "- rolearn: %s\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n", roleKey(fmt.Sprint("nodes", i)))
+		fmt.Fprintf(&updated, "- rolearn: %s\n  username: people\n  groups: [deployers]\n", roleKey(fmt.Sprint("people", i)))
+	}
+	var unplaced []string
+	for i := range 10_000 {
+		unplaced = append(unplaced, fmt.Sprintf("ip-10-0-%d-%d.us-west-2.compute.internal", i/250, i%250))
+	}
+	slices.Sort(unplaced)
+	port := fleetPort{view(func(v *validate.FleetView) {
+		v.Unplaced = []validate.NodeSet{{Kind: validate.EC2Node, Names: unplaced}}
+	})}
+	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: port}), validate.WithClock(func() time.Time { return clock }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now()
+	report := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(map[string]string{awsauth.MapRoles: old.String()}),
+		New: aconfigmap(map[string]string{awsauth.MapRoles: updated.String()})})
+	took := time.Since(started)
+	t.Logf("%v", took)
+	if report.Allowed || !strings.Contains(report.Findings[0].Message, "10000 live EC2 nodes may use it: ip-10-0-0-0.us-west-2.compute.internal") || took > 10*time.Second {
+		t.Errorf("after %v: allowed %v, %q", took, report.Allowed, report.Findings[0].Message)
 	}
 }

@@ -57,6 +57,8 @@ type loss struct {
 	cut   []NodeSet          // live nodes that cannot sign in any more
 	maybe []NodeSet          // live nodes of which it is not known whether they have this role
 	fatal bool               // the edit must not get in
+	// guessed are those of FleetView.Unplaced, by index, that had no other way in and are cut.
+	guessed []int
 }
 
 // traceable reports that the role of such nodes can be found out, so that not to know it is a gap and not their nature.
@@ -66,6 +68,7 @@ func traceable(s NodeSet) bool { return s.Kind != HybridNode }
 func (p *pass) losses() []loss {
 	old, updated := p.table(p.old), p.table(p.new)
 	others := map[int]bool{} // which of Unplaced have another way, found out once: there may be thousands of losses
+	roles := map[int]int{}   // how many of the roles that go each of the others may have
 	var losses []loss
 	for _, c := range awsauth.Diff(old, updated) {
 		if len(c.Before) == 0 || c.Account {
@@ -91,14 +94,22 @@ func (p *pass) losses() []loss {
 				if other {
 					l.maybe = append(l.maybe, s)
 				} else {
-					l.cut = append(l.cut, s)
+					roles[i]++
+					l.guessed = append(l.guessed, i)
 				}
 			}
 		}
 		kind := nodeKindOf(l.was)
 		structural := kind != notNode && !slices.ContainsFunc(l.is, func(id awsauth.Identity) bool { return serves(id, kind) })
-		if len(l.cut)+len(l.maybe) > 0 || structural && !p.fleet.nodesKnown(p.now) {
+		if len(l.cut)+len(l.guessed)+len(l.maybe) > 0 || structural && !p.fleet.nodesKnown(p.now) {
 			losses = append(losses, l)
+		}
+	}
+	for i := range losses {
+		for _, u := range losses[i].guessed {
+			s := p.fleet.Unplaced[u]
+			s.Maybe = roles[u] > 1
+			losses[i].cut = append(losses[i].cut, s)
 		}
 	}
 	return losses
@@ -148,7 +159,11 @@ func (p *pass) lostSets() []NodeSet {
 		if _, shadowed := p.fleet.shadow(role, p.now); shadowed || len(before) == 0 {
 			continue
 		}
-		sets = append(sets, setsBy(all, func(s NodeSet) bool { return serveAny(before, s) && !serveAny(after.Principals[role], s) })...)
+		for _, s := range all {
+			if serveAny(before, s) && !serveAny(after.Principals[role], s) && !slices.ContainsFunc(sets, s.same) {
+				sets = append(sets, s)
+			}
+		}
 	}
 	return sets
 }
@@ -174,7 +189,11 @@ func (p *pass) emptied(gone []loss) bool {
 	var cut []NodeSet
 	for _, l := range gone {
 		roles = append(roles, bare(clip(l.was.Canonical)))
-		cut = append(cut, l.cut...)
+		for _, s := range l.cut {
+			if !slices.ContainsFunc(cut, s.same) { // a Fargate node may have several of the roles
+				cut = append(cut, s)
+			}
+		}
 	}
 	if len(doc.Users)+len(doc.Accounts) == 0 && len(cut) == 0 {
 		return true // the finding of an empty object says it
@@ -183,7 +202,7 @@ func (p *pass) emptied(gone []loss) bool {
 		roles = append(roles[:3], fmt.Sprintf("%d more", len(roles)-3))
 	}
 	f := Finding{Field: "data.mapRoles", DataKey: awsauth.MapRoles, subject: "mapRoles", Message: "mapRoles is gone, and with it " + list(roles),
-		Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role", Nodes: names(cut)}
+		Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role", Nodes: cut}
 	if len(cut) > 0 {
 		f.Why = "so within minutes " + count(cut) + agree(cut, " turns", " turn") + " NotReady: " + which(cut)
 	}
@@ -194,7 +213,7 @@ func (p *pass) emptied(gone []loss) bool {
 // nodeRoleGone says whom the loss of a mapping costs, as far as that is known. last is why none may stay without it.
 func (p *pass) nodeRoleGone(l loss, last string) {
 	f := Finding{Severity: Error, Field: "data.mapRoles", DataKey: awsauth.MapRoles, Value: l.was.Canonical, entry: awsauth.Subject(l.was.Canonical), subject: "gone",
-		Message: fmt.Sprintf("the node role %s is no longer mapped", q(l.was.Canonical)), Fix: "keep this entry:" + entryText(l.was), Nodes: names(l.cut)}
+		Message: fmt.Sprintf("the node role %s is no longer mapped", q(l.was.Canonical)), Fix: "keep this entry:" + entryText(l.was), Nodes: l.cut}
 	switch {
 	case len(l.cut) > 0:
 		f.Message += ", and " + count(l.cut) + " " + use(l.cut) + " it: " + which(l.cut)
@@ -261,7 +280,7 @@ func (p *pass) nodeBroken(l loss) {
 	is := l.is[0]
 	said := func(f Finding) bool {
 		return f.Rule == "AA505" && f.entry == awsauth.Subject(is.Canonical) && !f.Preexisting && f.Severity == Error &&
-			!slices.ContainsFunc(names(l.cut), func(n string) bool { return !slices.Contains(f.Nodes, n) })
+			!slices.ContainsFunc(l.cut, func(s NodeSet) bool { return !slices.ContainsFunc(f.Nodes, s.same) })
 	}
 	if slices.ContainsFunc(p.stated, said) {
 		return
@@ -272,7 +291,7 @@ func (p *pass) nodeBroken(l loss) {
 	}
 	e := is.Entry
 	f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(is.Username),
-		entry: awsauth.Subject(is.Canonical), subject: "node mapping", Nodes: names(l.cut),
+		entry: awsauth.Subject(is.Canonical), subject: "node mapping", Nodes: l.cut,
 		Message: fmt.Sprintf("the node role %s is mapped as %s no longer", q(l.was.Canonical), n.username),
 		Why:     fmt.Sprintf("and %s nodes with it turn NotReady within minutes", kind), Fix: "write username: " + n.username}
 	switch {

@@ -112,7 +112,7 @@ func checkNodeMapping(p *pass, e *awsauth.Entry) {
 	}
 	if cut := p.unserved(e); len(cut) > 0 {
 		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
-		f.Nodes = names(cut)
+		f.Nodes = cut
 	}
 	p.report("AA505", f)
 }
@@ -185,7 +185,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	}
 	n := cut[0].needs()
 	f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(e.Username.Value),
-		entry: e.Subject(), subject: "live nodes", Nodes: names(cut),
+		entry: e.Subject(), subject: "live nodes", Nodes: cut,
 		Message: count(cut) + " " + use(cut) + " this role and cannot sign in by this mapping: " + which(cut),
 		Why:     fmt.Sprintf("and %s nodes need another", cut[0].Kind),
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", n.username, strings.Join(n.groups, ", "))}

@@ -19,7 +19,7 @@ func checkRemoval(p *pass) {
 		Fix: "edit it instead (`kubectl edit configmap aws-auth -n kube-system`); to replace it, use `kubectl replace` without --force"}
 	if cut := p.lostSets(); len(cut) > 0 {
 		f.Why = "and EKS forgets every mapping at once: everybody but the cluster's creator is locked out" + agree(cut, ", and so is ", ", and so are ") + count(cut) + ": " + which(cut)
-		f.Nodes = names(cut)
+		f.Nodes = cut
 	}
 	p.report("AA501", f)
 }
