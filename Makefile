@@ -5,7 +5,8 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 CONTROL_PLANE := etcd kube-apiserver kubectl
-FUZZTIME ?= 30s
+FUZZTIME ?= 60s
+FUZZ ?= .
 BENCH ?= .
 WORLDS ?= 500
 IMAGE ?= example.test/aws-auth-guard:dev
@@ -32,9 +33,11 @@ test: ## all tests, end to end on a real API server
 race: ## the tests of the packages under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -short -timeout 30m ./internal/... ./cmd/... ./certs
 
-.PHONY: fuzz-short
-fuzz-short: ## FUZZTIME (30s) of fuzzing against the authenticator that EKS runs
-	@go test -run '^$$' -fuzz '^FuzzAgainstAuthenticator$$' -fuzztime $(FUZZTIME) ./internal/validate
+.PHONY: fuzz fuzz-short
+fuzz: ## all fuzz targets, FUZZTIME (60s) each; FUZZ=regexp selects some
+	@go run ./test/fuzz -time $(FUZZTIME) -target '$(FUZZ)' internal
+fuzz-short: FUZZTIME = 10s
+fuzz-short: fuzz ## the same for 10s each
 
 .PHONY: bench
 bench: ## the benchmarks (BENCH=regexp)
@@ -43,6 +46,10 @@ bench: ## the benchmarks (BENCH=regexp)
 .PHONY: lint
 lint: ## everything that is checked without running the guard
 	@test/tools/lint.sh
+
+.PHONY: sbom
+sbom: ## what the programs are made of: bin/sbom/*.cdx.json (CycloneDX)
+	@test/tools/sbom.sh bin/sbom
 
 .PHONY: fmt
 fmt: ## gofmt

@@ -149,7 +149,7 @@ func (k *cluster) replica(t *testing.T, i int, c *testclock.FakeClock) *Keeper {
 	server := &http.Server{Handler: http.HandlerFunc(sayYes), ErrorLog: nil}
 	server.SetKeepAlivesEnabled(false) // every call shakes hands
 	go server.Serve(l)                 //nolint:errcheck // ends with Close
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() { _ = server.Close() })
 	return keeper
 }
 

@@ -67,7 +67,7 @@ func request(op admissionv1.Operation, old, updated runtime.RawExtension) admiss
 		UserInfo: authenticationv1.UserInfo{Username: "alice", Groups: []string{"system:authenticated"}}}
 }
 
-func handler(t *testing.T, policyText string, options ...validate.Option) *admission.Handler {
+func handler(t testing.TB, policyText string, options ...validate.Option) *admission.Handler {
 	t.Helper()
 	p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" + policyText))
 	if err != nil {

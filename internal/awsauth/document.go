@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -40,6 +41,8 @@ type Entry struct {
 	SSO *SSO
 	// Recovered says that EKS reads nothing of the value, and that this is what the item seems to say.
 	Recovered bool
+	// name is what the problems with the item call it, "" where its text could not be read.
+	name string
 
 	item *Item
 }
@@ -78,6 +81,9 @@ func (e *Entry) Principal() (ARN, error) { return e.item.arn, e.item.err }
 
 // Subject is Subject of the entry's ARN.
 func (e *Entry) Subject() string { return e.item.subject }
+
+// Name is the entry's Subject, also where EKS keeps no ARN of it but the text has one; see Problem.Entry.
+func (e *Entry) Name() string { return cmp.Or(e.name, e.Subject()) }
 
 // Key is Key of the entry's ARN.
 func (e *Entry) Key() string { return e.item.key }

@@ -61,7 +61,7 @@ type parser struct {
 	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
 	line0 int
-	// lines are those of the text, cut when the first is asked for; troubled are those with a problem.
+	// lines are those of the text, cut when the first is asked for; troubled are those where it stops being YAML.
 	lines    []string
 	troubled map[int]bool
 }
@@ -75,10 +75,12 @@ func (p *parser) report(pr Problem) {
 	case len(p.problems) < maxProblems:
 		pr.DataKey = p.key
 		p.problems = append(p.problems, pr)
-		if p.troubled == nil {
-			p.troubled = map[int]bool{}
+		if pr.Code == Syntax {
+			if p.troubled == nil {
+				p.troubled = map[int]bool{}
+			}
+			p.troubled[pr.Line] = true
 		}
-		p.troubled[pr.Line] = true
 	case len(p.problems) == maxProblems:
 		// Named after the text, so that it is never taken for the same problem in another text.
 		h := fnv.New64a()
@@ -245,7 +247,8 @@ func (p *parser) characters() {
 }
 
 // tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.
-// Not every YAML parser takes a tab there for a space. Comments may have them.
+// Not every YAML parser takes a tab there for a space. Comments may have them. They are counted, and not known by their
+// lines: whoever mends what else is wrong with a line makes another line of it.
 func (p *parser) tabs() {
 	if !strings.Contains(p.text, "\t") {
 		return
@@ -258,7 +261,7 @@ func (p *parser) tabs() {
 			continue
 		}
 		p.report(Problem{Place: Place{Line: line, Column: utf8.RuneCountInString(l[:i]) + 1}, Code: Tab, Field: "data." + p.key,
-			Subject: p.key + " tab in " + strings.TrimSpace(l), Value: strings.TrimSpace(l)})
+			Subject: p.key + " tab", Value: strings.TrimSpace(l)})
 	}
 }
 

@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -52,7 +53,7 @@ func (p *parser) recover() []Entry {
 	return entries
 }
 
-// saidOfLines reports that a problem is already known in the lines from..to.
+// saidOfLines reports that the lines from..to are already known to be no YAML.
 func (p *parser) saidOfLines(from, to int) bool {
 	for line := from; line <= to; line++ {
 		if p.troubled[line] {
@@ -74,8 +75,8 @@ func chunks(text string) []chunk {
 	depth, line, offset, begin := -1, 0, 0, -1
 	for l := range strings.Lines(text) {
 		line++
-		body := strings.TrimLeft(l, " \t")
-		indent := len(l) - len(body)
+		body := strings.TrimLeft(strings.TrimPrefix(l, "\ufeff"), " \t")
+		indent := len(strings.TrimPrefix(l, "\ufeff")) - len(body)
 		isItem := strings.HasPrefix(body, "- ") || strings.HasPrefix(body, "-\t") || strings.TrimSpace(body) == "-"
 		if isItem && depth < 0 {
 			depth = indent
@@ -96,16 +97,24 @@ func chunks(text string) []chunk {
 }
 
 // startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash. Without
-// names it is any field that may begin an item.
+// names it is any field that may begin an item, or rolearn or userarn misspelt.
 func startsItem(trimmed string, names ...string) bool {
-	key, _, ok := strings.Cut(strings.TrimLeft(trimmed[1:], " \t{"), ":")
-	if !ok {
+	body := strings.TrimLeft(trimmed[1:], " \t{")
+	key := properties.ReplaceAllString(body, "")
+	if end := strings.IndexAny(key, ": \t"); end >= 0 { // the colon may be what is missing
+		key = key[:end]
+	} else if !strings.HasPrefix(body, "? ") {
 		return false
 	}
-	if len(names) == 0 {
-		names = []string{"rolearn", "userarn", "username", "groups", "userid", "sso"}
+	key = strings.ToLower(strings.Trim(key, "\"' \r\n"))
+	if len(names) > 0 {
+		return slices.Contains(names, key)
 	}
-	return slices.Contains(names, strings.ToLower(strings.Trim(key, `"' `)))
+	if slices.Contains([]string{"rolearn", "userarn", "username", "groups", "userid", "sso", "<<"}, key) {
+		return true
+	}
+	_, ok := nearest(key, []string{"rolearn", "userarn"})
+	return ok
 }
 
 // spaced replaces the tabs before the first word of every line by blanks.
@@ -123,7 +132,14 @@ func spaced(text string) string {
 func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 	e = Entry{Place: Place{DataKey: p.key, Line: p.line0 + 1, Column: 1}, Index: index}
 	inGroups := false
+	var block *Text // whose value is on the next line
 	line := p.line0
+	set := func(t *Text, at Place, value string) {
+		*t = Text{at, unquoted(value)}
+		if blockScalar.MatchString(t.Value) {
+			block = t
+		}
+	}
 	for l := range strings.Lines(text) {
 		line++
 		body := strings.TrimLeft(l, " \t")
@@ -135,11 +151,16 @@ func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 			body = rest
 		}
 		at := Place{DataKey: p.key, Line: line, Column: column}
-		if inGroups && dash && !startsItem("- "+body) {
-			e.Groups = append(e.Groups, Text{at, unquoted(body)})
+		if block != nil && strings.TrimSpace(body) != "" {
+			*block, block = Text{at, strings.TrimSpace(body)}, nil
 			continue
 		}
-		key, value, isField := strings.Cut(body, ":")
+		if inGroups && dash && !startsItem("- "+body) {
+			e.Groups = append(e.Groups, Text{})
+			set(&e.Groups[len(e.Groups)-1], at, body)
+			continue
+		}
+		key, value, isField := field(body, fields[p.key])
 		if !isField {
 			continue
 		}
@@ -147,9 +168,9 @@ func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 		inGroups = false
 		switch foldsTo(unquoted(key), fields[p.key]) {
 		case ARNField(p.key):
-			e.ARN = Text{at, unquoted(value)}
+			set(&e.ARN, at, value)
 		case "username":
-			e.Username = Text{at, unquoted(value)}
+			set(&e.Username, at, value)
 		case "groups":
 			inGroups = true
 			for _, g := range strings.FieldsFunc(unquoted(value), func(r rune) bool { return r == '[' || r == ']' || r == ',' }) {
@@ -162,8 +183,26 @@ func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 	return e, e.ARN.Value != ""
 }
 
-// unquoted is a text without the blanks, the comment and the quotes around it, be they closed or not.
+// field cuts a line in two at its colon, or after one of the known fields if the colon is missing.
+func field(line string, known []string) (key, value string, ok bool) {
+	if word, rest, ok := strings.Cut(line, " "); ok && foldsTo(word, known) != "" && !strings.HasPrefix(strings.TrimLeft(rest, " \t"), ":") {
+		return word, rest, true
+	}
+	return strings.Cut(line, ":")
+}
+
+var (
+	blockScalar = regexp.MustCompile(`^[|>][-+0-9]*$`)
+	properties  = regexp.MustCompile(`^(?:[&!?]\S*\s+)+`) // anchors, tags, the mark of a long key
+)
+
+// unquoted is a text without the blanks, the comment, the anchor, the tag and the quotes around it, be they closed or
+// not. What closed quotes hold is meant as it stands there.
 func unquoted(s string) string {
 	s, _, _ = strings.Cut(s, " #")
+	s = properties.ReplaceAllString(strings.TrimSpace(s), "")
+	if n := len(s); n >= 2 && (s[0] == '"' || s[0] == '\'') && s[n-1] == s[0] {
+		return s[1 : n-1]
+	}
 	return strings.Trim(s, " \t\r\n\"'")
 }

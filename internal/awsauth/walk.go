@@ -95,7 +95,7 @@ func (p *parser) item(n *node, index int, truth *kept) Entry {
 		}
 		return Entry{Place: at, Index: index}
 	}
-	it := &item{parser: p, node: n, index: index, seen: map[string]*node{}, before: len(p.problems)}
+	it := &item{parser: p, node: n, index: index, seen: map[string]*node{}, meant: map[string]*node{}, before: len(p.problems)}
 	it.subject = it.guessSubject()
 	it.keys()
 
@@ -104,7 +104,7 @@ func (p *parser) item(n *node, index int, truth *kept) Entry {
 	username, hasUsername := it.text("username")
 	groups := it.groups()
 	it.text("userid")
-	e := Entry{Place: at, Index: index, ARN: arn, Username: username, Groups: groups, SSO: it.sso()}
+	e := Entry{Place: at, Index: index, name: it.subject, ARN: arn, Username: username, Groups: groups, SSO: it.sso()}
 	if !hasARN && (e.SSO == nil || p.key == MapUsers) {
 		it.missing(arnField)
 	}
@@ -133,6 +133,7 @@ type item struct {
 	index   int
 	subject string
 	seen    map[string]*node // the value of every known key, spelt exactly
+	meant   map[string]*node // that of a key that is spelt wrongly
 	merged  bool
 	before  int
 }
@@ -178,8 +179,11 @@ func (it *item) keys() {
 		} else {
 			lines[name] = it.place(k).Line
 		}
-		if known := it.known(k); known != "" {
+		switch known, meant := it.known(k); {
+		case known != "":
 			it.seen[known] = v
+		case meant != "":
+			it.meant[meant] = v
 		}
 	}
 }
@@ -202,12 +206,13 @@ func (it *item) nonText(k *node) bool {
 	return false
 }
 
-// known returns the field that k is, if it is spelt exactly as EKS spells it; all else is reported.
-func (it *item) known(k *node) string {
+// known returns the field that k is, if it is spelt exactly as EKS spells it; all else is reported, with the field that
+// was probably meant.
+func (it *item) known(k *node) (field, meant string) {
 	name := k.Value
 	for _, f := range fields[it.key] {
 		if name == f {
-			return f
+			return f, ""
 		}
 	}
 	pr := it.problem(k, UnknownField, "")
@@ -228,7 +233,7 @@ func (it *item) known(k *node) string {
 		pr.Want = f
 	}
 	it.report(pr)
-	return ""
+	return "", pr.Want
 }
 
 func foldsTo(name string, names []string) string {
@@ -286,17 +291,24 @@ func (it *item) wronglySpelt(field string) bool {
 
 // text reads a field that must be text. The second result is false if the field is absent.
 func (it *item) text(field string) (Text, bool) {
-	v, ok := it.seen[field]
-	if !ok {
-		return Text{}, false
+	if v, ok := it.seen[field]; ok {
+		return it.textOf(v, field), true
 	}
+	if v, ok := it.meant[field]; ok {
+		it.textOf(v, field) // what is wrong with it is not news when the key is mended
+	}
+	return Text{}, false
+}
+
+// textOf reads the value of a field that must be text.
+func (it *item) textOf(v *node, field string) Text {
 	at := it.place(v)
 	n := resolve(v)
 	if t := flowTemplate(n); t != "" {
 		pr := it.problem(v, UnquotedTemplate, field)
 		pr.Value = t
 		it.report(pr)
-		return Text{at, t}, true
+		return Text{at, t}
 	}
 	if n.Kind != scalarNode {
 		pr := it.problem(v, NotText, field)
@@ -305,17 +317,17 @@ func (it *item) text(field string) (Text, bool) {
 			pr.Want = n.Content[0].Value + ":" + n.Content[1].Value
 		}
 		it.report(pr)
-		return Text{at, ""}, true
+		return Text{at, ""}
 	}
 	if isNull(n) || strings.TrimSpace(n.Value) == "" && field != "userid" {
 		pr := it.problem(v, MissingField, field)
 		pr.Want = field
 		it.report(pr)
-		return Text{at, ""}, true
+		return Text{at, ""}
 	}
 	it.implicit(n, v, field, field)
 	it.unseen(n, v, field, field)
-	return Text{at, n.Value}, true
+	return Text{at, n.Value}
 }
 
 // implicit reports a scalar that parsers take for something other than text.
@@ -373,11 +385,19 @@ func quote(s string) string { return `"` + s + `"` }
 func (it *item) groups() []Text {
 	v, ok := it.seen["groups"]
 	if !ok {
+		if v, ok := it.meant["groups"]; ok {
+			it.groupsOf(v)
+		}
 		if !it.merged && !it.wronglySpelt("groups") {
 			it.report(it.problem(it.node, NoGroups, "groups"))
 		}
 		return nil
 	}
+	return it.groupsOf(v)
+}
+
+// groupsOf reads the value of groups.
+func (it *item) groupsOf(v *node) []Text {
 	n := resolve(v)
 	if isNull(n) { // as good as absent, to every parser
 		it.report(it.problem(v, NoGroups, "groups"))

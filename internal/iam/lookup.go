@@ -61,7 +61,7 @@ func (d *Directory) Lookup(ctx context.Context, arns []awsauth.ARN) []validate.P
 	for a, questions := range asked {
 		for _, kind := range []awsauth.Kind{awsauth.KindRole, awsauth.KindUser} {
 			if some := of(kind, questions); len(some) > 0 {
-				g.Go(func() error { d.resolve(ctx, s, a, kind, some); return nil })
+				g.Go(func() error { d.resolve(ctx, s, a, some); return nil })
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func unverified(q question, err error) {
 }
 
 // resolve answers questions about one kind of principal of one account.
-func (d *Directory) resolve(ctx context.Context, s *setup, a *account, kind awsauth.Kind, questions []question) {
+func (d *Directory) resolve(ctx context.Context, s *setup, a *account, questions []question) {
 	var open []question
 	for _, q := range questions {
 		arn, seen := d.caches.arn(q.key)
@@ -152,14 +152,14 @@ func (d *Directory) resolve(ctx context.Context, s *setup, a *account, kind awsa
 		}
 		return
 	}
-	absent := d.ask(ctx, s, a, kind, open, false)
+	absent := d.ask(ctx, s, a, open, false)
 	if len(absent) == 0 {
 		return
 	}
 	if end, ok := ctx.Deadline(); ok && pause(ctx, min(secondLook, time.Until(end)/2)) {
-		absent = d.ask(ctx, s, a, kind, absent, true)
+		absent = d.ask(ctx, s, a, absent, true)
 	}
-	d.conclude(ctx, s, a, kind, absent)
+	d.conclude(ctx, s, a, absent)
 }
 
 // found answers with a principal that there is.
@@ -172,7 +172,7 @@ func found(q question, arn string) {
 
 // ask looks for principals in the cheapest way, and returns those that IAM says do not exist. again says that it is the
 // second look: what fails now does not take back what IAM has said.
-func (d *Directory) ask(ctx context.Context, s *setup, a *account, kind awsauth.Kind, questions []question, again bool) (absent []question) {
+func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []question, again bool) (absent []question) {
 	tooMany := errOwnPace
 	if len(questions) > fewNames {
 		list, err := d.list(ctx, a, questions[0].key, again)

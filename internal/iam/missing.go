@@ -12,7 +12,7 @@ import (
 const fewHints, moreHints = 5, 25
 
 // conclude answers for those that IAM does not know, with what may have been meant.
-func (d *Directory) conclude(ctx context.Context, s *setup, a *account, kind awsauth.Kind, absent []question) {
+func (d *Directory) conclude(ctx context.Context, s *setup, a *account, absent []question) {
 	if len(absent) == 0 {
 		return
 	}

@@ -128,8 +128,7 @@ var rootFields = []string{"apiVersion", "kind", "metadata", "data", "binaryData"
 // lintFields finds fields that a ConfigMap does not have; most often data is spelt or indented wrong.
 func (f *File) lintFields() {
 	root := f.object.node
-	misplaced := func(parent *yaml.Node, path string) bool {
-		misplaced := false
+	misplaced := func(parent *yaml.Node, path string) {
 		for i := 0; parent != nil && i+1 < len(parent.Content); i += 2 {
 			k := parent.Content[i]
 			switch {
@@ -137,12 +136,8 @@ func (f *File) lintFields() {
 				f.unknown(k, path+k.Value, "write it under data:, indented by two blanks more than data")
 			case path != "" && (k.Value == "data" || k.Value == "binaryData" || k.Value == "immutable"):
 				f.unknown(k, path+k.Value, fmt.Sprintf("indent %s: exactly like metadata:", k.Value))
-			default:
-				continue
 			}
-			misplaced = true
 		}
-		return misplaced
 	}
 	misplaced(field(root, "metadata"), "metadata.")
 	misplaced(root, "")

@@ -394,7 +394,7 @@ func (c *computation) targets(r rule, w *power, namespace string) (name, reason 
 		return "", reason, ok
 	}
 	for _, n := range r.ResourceNames {
-		evidence := ""
+		var evidence string
 		switch w.resource {
 		case "clusterroles":
 			evidence = c.ask(place{kind: "ClusterRole", role: n, namespace: namespace})

@@ -314,10 +314,10 @@ func markPreexisting(findings, old []Finding, continues map[string]string) {
 // continuity pairs the entries of which only the ARN has changed: while an ARN is being repaired, what else was wrong
 // with its entry is not new. An entry goes on as another if the rest of it is the same, or if it stands in its place.
 func continuity(old, updated *awsauth.Document) map[string]string {
-	subjects := func(d *awsauth.Document) map[string]bool {
-		m := map[string]bool{}
+	subjects := func(d *awsauth.Document) map[string]int {
+		m := map[string]int{}
 		for _, e := range d.Entries() {
-			m[e.Subject()] = true
+			m[e.Name()]++
 		}
 		return m
 	}
@@ -327,15 +327,15 @@ func continuity(old, updated *awsauth.Document) map[string]string {
 	}
 	gone := map[string]string{}
 	for _, e := range old.Entries() {
-		if s := e.Subject(); !after[s] {
+		if s := e.Name(); after[s] < before[s] { // of two for one principal, one
 			gone[rest(e)] = s
 			gone[e.Path("")] = s
 		}
 	}
 	pairs := map[string]string{}
 	for _, e := range updated.Entries() {
-		s := e.Subject()
-		if before[s] {
+		s := e.Name()
+		if before[s] > 0 {
 			continue
 		}
 		for _, k := range []string{rest(e), e.Path("")} {

@@ -140,7 +140,7 @@ func readCase(t *testing.T, name string) goldenCase {
 			if err == nil {
 				err = d.Load(&c.head)
 			}
-			if err != nil && err != io.EOF {
+			if err != nil && !errors.Is(err, io.EOF) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			for arn, a := range c.head.IAM {

@@ -51,7 +51,7 @@ func checkGroups(p *pass, e *awsauth.Entry) {
 			continue
 		}
 		p.report("AA107", Finding{Field: e.Path(fmt.Sprintf("groups[%d]", i)), DataKey: e.DataKey, Line: g.Line, Column: g.Column,
-			Value: redact(g.Value), entry: e.Subject(), subject: g.Value, Message: message, Why: why, Fix: fix})
+			Value: redact(g.Value), entry: e.Name(), subject: g.Value, Message: message, Why: why, Fix: fix})
 	}
 }
 

@@ -140,31 +140,3 @@ func aconfigmap(data map[string]string) *corev1.ConfigMap {
 func create(v *validate.Validator, data map[string]string) validate.Report {
 	return v.Validate(context.Background(), validate.Request{Operation: validate.Create, New: aconfigmap(data)})
 }
-
-// FuzzAgainstAuthenticator is promise 1: what gets in, the authenticator reads without an error, and exactly as we say,
-// in both of its readings. Of everything else, we still read what it keeps.
-func FuzzAgainstAuthenticator(f *testing.F) {
-	for _, s := range keptTable {
-		f.Add(s.data[awsauth.MapRoles], s.data[awsauth.MapUsers], s.data[awsauth.MapAccounts])
-	}
-	v := textOnly(f)
-	f.Fuzz(func(t *testing.T, roles, users, accounts string) {
-		data := map[string]string{awsauth.MapRoles: roles, awsauth.MapUsers: users, awsauth.MapAccounts: accounts}
-		if create(v, data).Allowed {
-			if diff := agree(data, strict); diff != "" {
-				t.Errorf("admitted %q, but the strict reading differs: %s", data, diff)
-			}
-			if diff := agree(data, lenient); diff != "" {
-				t.Errorf("admitted %q, but the lenient reading differs: %s", data, diff)
-			}
-		}
-		doc, _ := awsauth.Parse(data)
-		theirRoles, theirUsers, _, _ := strict(data)
-		if !slices.Equal(ours(doc.Roles), theirRoles) {
-			t.Errorf("of %q EKS keeps %q, we say %q", roles, theirRoles, ours(doc.Roles))
-		}
-		if !slices.Equal(ours(doc.Users), theirUsers) {
-			t.Errorf("of %q EKS keeps %q, we say %q", users, theirUsers, ours(doc.Users))
-		}
-	})
-}

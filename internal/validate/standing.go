@@ -3,19 +3,20 @@ package validate
 import (
 	"cmp"
 	"index/suffixarray"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// markStanding marks what is wrong with lines that stood in a value that was no YAML: a syntax error hides what else is
-// wrong, and whoever mends it must not be refused for that. It holds for the text and the ARNs alone, never for what an
-// entry is given.
+// markStanding marks what is wrong with lines that stood in a value of which EKS read nothing, or not all: a syntax error
+// hides what else is wrong, and a --- what is behind it, and whoever mends it must not be refused for that. It holds for
+// the text and the ARNs alone, never for what an entry is given.
 func (p *pass) markStanding(findings []Finding) {
-	broken := map[string]bool{}
+	broken := maps.Clone(p.old.doc.Unreadable)
 	for _, pr := range p.old.problems {
-		if pr.Code == awsauth.Syntax {
+		if pr.Code == awsauth.Syntax || pr.Code == awsauth.ExtraDocument {
 			broken[pr.DataKey] = true
 		}
 	}

@@ -12,11 +12,10 @@ formatted() {
   [ -z "$bad" ] || { echo "not formatted (make fmt mends it):"; echo "$bad"; return 1; }
 }
 
-vet() { go vet -tags e2e ./... && go vet -C test/tools ./... && go vet -C test/cluster ./...; }
-
-# staticcheck alone, and not a collection of linters: it has next to no false alarms, so every finding of it is mended and
-# none is silenced.
-static() { go tool -modfile=test/tools/go.mod staticcheck -tags e2e ./... && (cd test/tools && go tool staticcheck ./...); }
+# .golangci.yml says which linters, and why each.
+static() {
+  go tool -modfile=test/tools/go.mod golangci-lint run ./... && (cd test/tools && go tool golangci-lint run --config ../../.golangci.yml ./...)
+}
 
 shell() {
   if ! command -v shellcheck >/dev/null; then
@@ -45,6 +44,52 @@ chart() {
   programs=$(test/cluster/build.sh helm) && deploy/helm/generate.sh --check && deploy/helm/conform.sh "$programs/helm"
 }
 
+cache=${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}
+
+# Every module on this machine is, byte for byte, what go.sum says. That takes a minute, and outside of CI it is asked once
+# for each go.sum.
+verified() {
+  local mod sum
+  mkdir -p "$cache/verified"
+  for mod in $(files 'go.mod' '**/go.mod'); do
+    sum=$(sha256sum "${mod%.mod}.sum")
+    [ -n "${CI:-}" ] || [ ! -e "$cache/verified/${sum%% *}" ] || continue
+    (cd "$(dirname "$mod")" && GOWORK=off go mod verify >/dev/null) || { echo "$mod: a module was changed after it was downloaded"; return 1; }
+    touch "$cache/verified/${sum%% *}"
+  done
+}
+
+# What is shipped: the programs with their symbols, and what they are made of.
+shipped=bin/sbom
+licences() {
+  local programs=()
+  test/tools/sbom.sh "$shipped" || return
+  for program in cmd/*; do programs+=("$PWD/$shipped/$(basename "$program")"); done
+  go run -C test/tools ./licences "${programs[@]}"
+}
+
+# Known vulnerabilities of what is shipped. The advisories are pinned in test/tools/vulndb, so that the answer does not
+# change overnight and needs no network; GOVULNDB=https://vuln.go.dev asks for the newest instead.
+vulnerabilities() {
+  local module program db=${GOVULNDB:-} bad=0 version
+  if [ -z "$db" ]; then
+    read -r version module < <(cd test/tools/vulndb && go mod download golang.org/x/vulndb && go list -m -f '{{.Version}} {{.Dir}}' golang.org/x/vulndb)
+    db=$cache/vulndb-$version
+    if [ ! -f "$db/index/db.json" ]; then
+      rm -rf "$db.new"
+      go tool -modfile=test/tools/vulndb/go.mod indexdb -vulns "$module/data/osv" -out "$db.new" && mv -T "$db.new" "$db"
+    fi
+    echo "note: advisories of golang.org/x/vulndb $version"
+    db=file://$db
+  fi
+  for program in cmd/*; do
+    echo "note: $program"
+    go tool -modfile=test/tools/vulndb/go.mod govulncheck -db "$db" -mode binary -format json "$shipped/$(basename "$program")" |
+      go run -C test/tools ./vulnerabilities || bad=1
+  done
+  return $bad
+}
+
 # Nothing in the repository hangs on where one developer keeps it.
 paths() {
   local hits
@@ -54,11 +99,12 @@ paths() {
 }
 
 failed=()
-for check in formatted vet static shell tidy chart paths; do
-  printf '%-10s ' "$check" >&2
+for check in formatted static shell tidy verified licences vulnerabilities chart paths; do
+  printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then
     echo "ok $((SECONDS - start)) s" >&2
+    grep '^note: ' <<<"$out" >&2 || true
   else
     echo "FAIL $((SECONDS - start)) s" >&2
     printf '%s\n' "$out" >&2

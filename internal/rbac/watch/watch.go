@@ -225,7 +225,7 @@ func stored[T any](i cache.SharedIndexInformer) []*T {
 	items := i.GetStore().List()
 	objects := make([]*T, 0, len(items))
 	for _, item := range items {
-		if o, ok := any(item).(*T); ok {
+		if o, ok := item.(*T); ok {
 			objects = append(objects, o)
 		}
 	}

@@ -139,7 +139,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, action string, f
 		s.log(action, caller.account, 0)
 		return
 	}
-	a := answer{}
+	var a answer
 	switch {
 	case faults.Answer != Normal && (len(faults.Actions) == 0 || slices.Contains(faults.Actions, action)):
 		if a = s.faulty(r, faults.Answer, caller, action, form); a.none {

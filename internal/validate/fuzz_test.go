@@ -1,0 +1,199 @@
+package validate_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/test/memory"
+)
+
+// What a verdict may allocate: twice as much as any input of the fuzzers has been seen to ask for. The parsers give up
+// on aliases only after some work, so even a short text may take the first of the two.
+const (
+	allocatedAtMost  = 256 << 20
+	allocatedPerByte = 16 << 10
+)
+
+// checkReadings holds a document against both readings of the authenticator: what is admitted, they read without an error and
+// exactly as we say; of everything else, we still say what the strict one keeps. It returns the verdict.
+func checkReadings(t *testing.T, v *validate.Validator, data map[string]string) validate.Report {
+	t.Helper()
+	var report validate.Report
+	size := len(data[awsauth.MapRoles]) + len(data[awsauth.MapUsers]) + len(data[awsauth.MapAccounts])
+	if n := memory.Allocated(func() { report = create(v, data) }); n > uint64(allocatedAtMost+allocatedPerByte*size) {
+		t.Errorf("%d bytes allocated for a verdict on %d", n, size)
+	}
+	if report.Allowed {
+		for way, read := range map[string]reading{"strict": strict, "lenient": lenient} {
+			if diff := agree(data, read); diff != "" {
+				t.Errorf("admitted %q, but the %s reading differs: %s", data, way, diff)
+			}
+		}
+	}
+	doc, _ := awsauth.Parse(data)
+	theirRoles, theirUsers, _, _ := strict(data)
+	if !slices.Equal(ours(doc.Roles), theirRoles) {
+		t.Errorf("of %q EKS keeps %q, we say %q", data[awsauth.MapRoles], theirRoles, ours(doc.Roles))
+	}
+	if !slices.Equal(ours(doc.Users), theirUsers) {
+		t.Errorf("of %q EKS keeps %q, we say %q", data[awsauth.MapUsers], theirUsers, ours(doc.Users))
+	}
+	return report
+}
+
+// FuzzAgainstAuthenticator is promise 1 for any bytes.
+func FuzzAgainstAuthenticator(f *testing.F) {
+	for _, s := range keptTable {
+		f.Add(s.data[awsauth.MapRoles], s.data[awsauth.MapUsers], s.data[awsauth.MapAccounts])
+	}
+	v := textOnly(f)
+	f.Fuzz(func(t *testing.T, roles, users, accounts string) {
+		checkReadings(t, v, map[string]string{awsauth.MapRoles: roles, awsauth.MapUsers: users, awsauth.MapAccounts: accounts})
+	})
+}
+
+// drafts are seeds for the targets that draw a document by dice: sound ones, and ones with faults all over.
+func drafts(f *testing.F) {
+	f.Helper()
+	for i := range 32 {
+		seed := make([]byte, 256)
+		for j := range seed {
+			seed[j] = byte(i*j*7 + i + j)
+		}
+		f.Add(seed)
+	}
+}
+
+// FuzzMutated is promise 1 near the border: sound maps spoilt in the ways people and editors do it.
+func FuzzMutated(f *testing.F) {
+	drafts(f)
+	v := textOnly(f)
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		d := &dice{bytes}
+		data := map[string]string{awsauth.MapRoles: d.draft(awsauth.MapRoles, false).spoilt()}
+		if d.roll(3) == 1 {
+			data[awsauth.MapUsers] = d.draft(awsauth.MapUsers, false).spoilt()
+		}
+		checkReadings(t, v, data)
+	})
+}
+
+// FuzzConsistent holds the validator against itself: one document has one verdict and one step has one, whatever was judged
+// before; a re-apply is let in; and neither a comment nor the order of the entries changes what is said.
+func FuzzConsistent(f *testing.F) {
+	drafts(f)
+	v := validator(f, "")
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		d := &dice{bytes}
+		g := d.draft(awsauth.MapRoles, false)
+		data := roles0(g.spoilt())
+		report := create(v, data)
+		if diff := cmp.Diff(asJSON(t, create(validator(t, ""), data)), asJSON(t, report)); diff != "" {
+			t.Errorf("two verdicts on %q:\n%s", data, diff)
+		}
+		mended := roles0(g.mended())
+		if diff := cmp.Diff(asJSON(t, step(validator(t, ""), data, mended)), asJSON(t, step(v, data, mended))); diff != "" {
+			t.Errorf("two verdicts on %q, mended to %q:\n%s", data, mended, diff)
+		}
+		if r := step(v, data, data); !r.Allowed || len(r.Findings) > 0 {
+			t.Errorf("a re-apply of %q is not let in without a word:\n%s", data, sentences(r))
+		}
+		if commented := roles0(g.spoilt() + "# a comment\n"); readable(data) && strings.HasSuffix(g.spoilt(), "\n") {
+			if r := step(v, data, commented); !r.Allowed {
+				t.Errorf("a comment after %q is refused:\n%s", data, sentences(r))
+			}
+		}
+		if diff := cmp.Diff(keys(report), keys(create(v, roles0(g.turned().spoilt())))); diff != "" && orderIsFree(g) {
+			t.Errorf("%q, turned round to %q:\n%s", data, g.turned().spoilt(), diff)
+		}
+	})
+}
+
+// FuzzRepairs is promise 4: out of a document with faults, whichever is mended, the edit is let in. So is removing an
+// entry that has one, and mending all of them at once.
+func FuzzRepairs(f *testing.F) {
+	drafts(f)
+	v := validator(f, "")
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		d := &dice{bytes}
+		g := d.draft(awsauth.MapRoles, true)
+		old := roles0(g.spoilt())
+		admitted := func(text, what string, args ...any) {
+			if r := step(v, old, roles0(text)); !r.Allowed && !(readable(old) && !readable(roles0(text))) {
+				t.Errorf("%s of %q, to %q, refused:\n%s", fmt.Sprintf(what, args...), old[awsauth.MapRoles], text, sentences(r))
+			}
+		}
+		admitted(g.mended(), "mending all")
+		for i, p := range g.parts {
+			if p.isSpoilt() && !g.refersTo(p.spoilt) {
+				admitted(g.text(func(k int) bool { return k != i }), "mending %q to %q", p.spoilt, p.sound)
+			}
+		}
+		for i := range g.items() {
+			if g.faulty(i) && !strings.Contains(g.spoilt(), "*a") { // else others may refer to it
+				admitted(g.without(i), "removing %q", g.only(i))
+			}
+		}
+	})
+}
+
+// step is the verdict on an edit.
+func step(v *validate.Validator, old, updated map[string]string) validate.Report {
+	return v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(old), New: aconfigmap(updated)})
+}
+
+// asJSON is a report as the command line writes it.
+func asJSON(t *testing.T, r validate.Report) string {
+	t.Helper()
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// keys are what the findings are known again by, in the order of the alphabet.
+func keys(r validate.Report) []string {
+	var all []string
+	for _, f := range r.Findings {
+		all = append(all, strings.ReplaceAll(f.Key(), "\x00", " | "))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// readable reports a document that is YAML. Of two faults one may hide the other so that it is: there, mending the first
+// locks everybody out.
+func readable(data map[string]string) bool {
+	_, problems := awsauth.Parse(data)
+	return !slices.ContainsFunc(problems, func(p awsauth.Problem) bool { return p.Code == awsauth.Syntax })
+}
+
+// orderIsFree reports that nothing ties an entry to its place: no fault makes one of two lines, or hides those behind it;
+// an alias needs its anchor before it; what stands outside of the entries touches the first or the last of them; and of
+// two entries for one principal EKS takes the last.
+func orderIsFree(g draft) bool {
+	text := g.spoilt()
+	if g.tied || !readable(roles0(text)) || !readable(roles0(g.turned().spoilt())) || strings.ContainsAny(text, "&*") ||
+		g.parts[0].isSpoilt() || g.parts[len(g.parts)-1].isSpoilt() {
+		return false
+	}
+	doc, _ := awsauth.Parse(roles0(text))
+	seen := map[string]bool{}
+	for _, e := range doc.Entries() {
+		key := awsauth.Key(e.ARN.Value)
+		if e.ARN.Value != "" && seen[key] {
+			return false
+		}
+		seen[key] = true
+	}
+	return true
+}
