@@ -98,7 +98,7 @@ var mayImport = map[string][]string{
 	"report":     {"validate"},
 	"admission":  {"validate"},
 	"iam":        {"awsauth", "policy", "validate"},
-	"fleet":      {"awsauth", "validate"},
+	"fleet":      {"awsauth", "iam", "validate"}, // what AWS's errors mean is said once
 	"rbac":       {"awsauth", "validate"},
 	"rbac/watch": {"rbac", "validate"},
 }

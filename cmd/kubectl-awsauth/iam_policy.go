@@ -20,16 +20,20 @@ type iamPolicyOptions struct {
 func newIAMPolicy() *cobra.Command {
 	o := &iamPolicyOptions{}
 	cmd := &cobra.Command{
-		Use:   "iam-policy [--list] [--role-arn ARN ...] | --trust ARN",
+		Use:   "iam-policy [--list] [--fleet] [--role-arn ARN ...] | --trust ARN",
 		Short: "Print the IAM policy that the guard's role needs",
 		Long: `Print the IAM policy that the guard's role needs to look principals up (--iam aws), and no more than that.
 
 With --list the guard may also list the account's roles and users: then many new names cost few calls, and a misspelt one
-is answered with the name that was meant. With --role-arn it may assume the role that the policy file names for another
+is answered with the name that was meant. With --fleet it may find out which roles the live nodes use, and who has an access
+entry (--fleet on); every one of these permissions is optional, and docs/fleet.md says what goes without it. With --role-arn it may assume the role that the policy file names for another
 account. That role needs the same policy, printed with --account and the other account's id, and the trust policy that
 --trust prints.`,
 		Example: `  # for the guard's own role
   kubectl awsauth iam-policy --list --role-arn arn:aws:iam::444455556666:role/aws-auth-guard
+
+  # for a guard that looks at the nodes of one cluster
+  kubectl awsauth iam-policy --list --fleet --cluster-name demo --region us-west-2
 
   # for the role in the other account
   kubectl awsauth iam-policy --list --account 444455556666
@@ -47,6 +51,9 @@ account. That role needs the same policy, printed with --account and the other a
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&o.permissions.Lists, "list", false, "allow iam:ListRoles and iam:ListUsers as well")
+	flags.BoolVar(&o.permissions.Fleet, "fleet", false, "allow what --fleet on asks of EC2, IAM and EKS as well")
+	flags.StringVar(&o.permissions.Cluster, "cluster-name", "*", "`NAME` of the cluster that --fleet is about; * is any")
+	flags.StringVar(&o.permissions.Region, "region", "*", "AWS `REGION` of that cluster; * is any")
 	flags.StringArrayVar(&o.permissions.AssumeRoles, "role-arn", nil, "`ARN` of a role in another account to assume; may be given again")
 	flags.StringVar(&o.permissions.Account, "account", "*", "`ID` of the account that is looked into; * is the one in which the policy is attached")
 	flags.StringVar(&o.permissions.Partition, "partition", "aws", "AWS `PARTITION`: "+strings.Join(awsauth.Partitions, ", "))
@@ -59,7 +66,7 @@ var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 func (o *iamPolicyOptions) document() ([]byte, error) {
 	p := o.permissions
 	if o.trust != "" {
-		if p.Lists || len(p.AssumeRoles) > 0 || p.Account != "*" {
+		if p.Lists || p.Fleet || len(p.AssumeRoles) > 0 || p.Account != "*" {
 			return nil, usagef("--trust prints another document; leave the other flags out")
 		}
 		if err := roleARN("trust", o.trust); err != nil {
@@ -72,6 +79,9 @@ func (o *iamPolicyOptions) document() ([]byte, error) {
 	}
 	if p.Account != "*" && !accountID.MatchString(p.Account) {
 		return nil, usagef("--account %q is not an account id, want 12 digits", p.Account)
+	}
+	if !p.Fleet && (p.Cluster != "*" || p.Region != "*") {
+		return nil, usagef("--cluster-name and --region have a meaning only with --fleet")
 	}
 	for _, arn := range p.AssumeRoles {
 		if err := roleARN("role-arn", arn); err != nil {

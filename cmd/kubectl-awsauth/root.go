@@ -70,7 +70,7 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 		Version:       version(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q, want check, access, diff, whois, explain, rules or iam-policy", args[0])
+				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy", args[0])
 			}
 			return nil
 		},
@@ -78,7 +78,7 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newExplain(), newRules(), newIAMPolicy())
+	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
 	return root
 }
 

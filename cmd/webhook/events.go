@@ -36,13 +36,19 @@ func (e *events) policyChanged(err error) {
 	e.recorder.Eventf(pod, nil, corev1.EventTypeNormal, "PolicyReloaded", "Reload", "the changed policy is in force")
 }
 
-// excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it was:
-// Events that are alike but for their note are counted as one, under the first one's note.
+// excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it was,
+// and which nodes it costs: Events that are alike but for their note are counted as one, under the first one's note.
 func (e *events) excused(x admission.Excused) {
 	object := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: admission.Namespace, Name: admission.Name, UID: x.UID}}
-	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "LetIn", clip(fmt.Sprintf("%s by %s", x.Operation, x.Username), maxAction), "%s",
-		clip(fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, x.Username, x.Why, x.Rules), maxNote))
+	action := fmt.Sprintf("%s by %s", x.Operation, x.Username)
+	note := fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, x.Username, x.Why, x.Rules)
+	if n := len(x.Nodes); n > 0 {
+		nodes := strings.Join(x.Nodes, ", ")
+		action += ", at the cost of " + nodes
+		note += fmt.Sprintf("; it costs %d live node(s) their access, which turn NotReady within minutes: %s", n, nodes)
+	}
+	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "LetIn", clip(action, maxAction), "%s", clip(note, maxNote))
 }
 
 func clip(s string, limit int) string {

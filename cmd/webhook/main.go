@@ -6,8 +6,6 @@ import (
 	"os"
 	"runtime/debug"
 
-	// The image holds nothing but this program, so it brings the authorities that AWS's certificates hang on.
-	_ "golang.org/x/crypto/x509roots/fallback"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 

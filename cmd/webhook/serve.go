@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -37,6 +38,7 @@ type options struct {
 	certDir        string
 	policy         string
 	iam            string
+	fleet          fleetOptions
 	rbac           string
 	bindAddress    string
 	healthAddress  string
@@ -76,6 +78,9 @@ func command() *cobra.Command {
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
 	f.StringVar(&o.policy, "policy", "", "policy file; none: the built-in policy, which approves nothing")
 	f.StringVar(&o.iam, "iam", "off", "ask IAM whether principals exist: off or aws")
+	f.StringVar(&o.fleet.enabled, "fleet", "off", "find out which IAM roles the live nodes use: on or off")
+	f.StringVar(&o.fleet.clusterName, "fleet-cluster-name", "", "name of the EKS cluster, for --fleet on; empty: the nodes and their instances tell")
+	f.StringVar(&o.fleet.region, "fleet-region", "", "AWS region of the cluster, for --fleet on; empty: the environment or the nodes tell")
 	f.StringVar(&o.rbac, "rbac", "", "where to learn what RBAC makes as good as system:masters: cluster, off, or a file of RBAC objects; by default cluster, and off with --standalone")
 	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
 	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
@@ -90,6 +95,11 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		return err
 	}
 	guard := &guard{log: log}
+	if o.iam == "aws" || o.fleet.enabled == "on" {
+		if err := trustBundledRoots(); err != nil {
+			return err
+		}
+	}
 	if o.iam == "aws" {
 		directory, err := iam.New(ctx, policy.Default(), iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)})
 		if err != nil {
@@ -98,6 +108,9 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		guard.directory = directory
 	}
 	var err error
+	if guard.fleet, err = o.fleet.connect(ctx, log.WithName("fleet"), guard.who); err != nil {
+		return err
+	}
 	if guard.privileges, err = o.connectPrivileges(log); err != nil {
 		return err
 	}
@@ -110,6 +123,9 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 func (o *options) check() error {
 	if o.iam != "off" && o.iam != "aws" {
 		return fmt.Errorf("--iam %q is not known, want off or aws", o.iam)
+	}
+	if err := o.fleet.check(o.standalone); err != nil {
+		return err
 	}
 	if !slices.Contains([]string{tlsSelf, tlsCertManager, tlsExistingSecret}, o.tlsMode) {
 		return fmt.Errorf("--tls-mode %q is not known, want %s, %s or %s", o.tlsMode, tlsSelf, tlsCertManager, tlsExistingSecret)
@@ -159,6 +175,7 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
 	directory *iam.Directory // nil: IAM is not asked
+	fleet     *fleet.Fleet   // nil: nobody looks at the nodes
 	// privileges knows what is as good as system:masters.
 	privileges *privileges
 	log        logr.Logger
@@ -201,6 +218,9 @@ func (g *guard) apply(p *policy.Policy) error {
 	if g.directory != nil {
 		ports.Principals = g.directory
 	}
+	if g.fleet != nil {
+		ports.Fleet = g.fleet
+	}
 	v, err := validate.New(p, validate.WithPorts(ports))
 	if err != nil {
 		return err
@@ -218,6 +238,9 @@ func (g *guard) background() []func(context.Context) error {
 	tasks := g.privileges.tasks(g.validator.Load)
 	if g.directory != nil {
 		tasks = append(tasks, g.directory.Run)
+	}
+	if g.fleet != nil {
+		tasks = append(tasks, g.fleet.Run)
 	}
 	return tasks
 }

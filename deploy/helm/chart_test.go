@@ -125,6 +125,7 @@ imagePullSecrets: [{name: registry}]
 serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/aws-auth-guard"}}
 image: {digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000"}
 iam: {enabled: true}
+fleet: {enabled: true, clusterName: demo, region: eu-west-1}
 networkPolicy: {enabled: true}
 metrics:
   serviceMonitor: {enabled: true, labels: {release: prometheus}}

@@ -54,6 +54,8 @@ type Excused struct {
 	UID       types.UID // of the object, if it existed
 	Why       string    // exempt, break-glass or audit
 	Rules     string    // ids, with commas
+	// Nodes are the live nodes that the edit costs, as far as they are known.
+	Nodes []string
 }
 
 // Webhook wraps h in controller-runtime's server side: body limit, decoding, panic recovery.
@@ -101,13 +103,16 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	decision := decide(report)
 	dryRun := req.DryRun != nil && *req.DryRun
 	if h.Excused != nil && report.Excuse != "" && !dryRun {
-		x := Excused{Operation: req.Operation, Username: req.UserInfo.Username, Why: report.Excuse, Rules: rules(report.Findings)}
+		x := Excused{Operation: req.Operation, Username: req.UserInfo.Username, Why: report.Excuse, Rules: rules(report.Findings), Nodes: report.Lost}
 		if edit.Old != nil {
 			x.UID = edit.Old.UID
 		}
 		h.Excused(x)
 	}
 	h.Metrics.observe(string(req.Operation), decision, report.Findings, started)
+	if report.Allowed && !dryRun {
+		h.Metrics.lost(report.Excuse, report.Lost)
+	}
 	h.Log.Info(decision, "operation", req.Operation, "user", req.UserInfo.Username, "dryRun", dryRun,
 		"uid", req.UID, "rules", rules(report.Findings))
 	return respond(report, decision)

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +14,7 @@ type Metrics struct {
 	decisions *prometheus.CounterVec
 	findings  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
+	nodes     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics; it panics if they are registered already.
@@ -25,7 +27,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_auth_guard_decision_seconds",
 			Help: "Time from the decoded request to the verdict.", Buckets: prometheus.ExponentialBuckets(0.0001, 3, 11)}, []string{"decision"}),
 	}
-	r.MustRegister(m.decisions, m.findings, m.seconds)
+	m.nodes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_nodes_lost_total",
+		Help: "Live nodes that edits which were let in all the same cost their way into the cluster, by why they were let in: exempt, break-glass, audit or policy."}, []string{"why"})
+	r.MustRegister(m.decisions, m.findings, m.seconds, m.nodes)
 	return m
 }
 
@@ -42,4 +46,12 @@ func (m *Metrics) observe(operation, decision string, findings []validate.Findin
 		}
 		m.findings.WithLabelValues(f.Rule, string(f.Severity), preexisting).Inc()
 	}
+}
+
+// lost counts the nodes that an edit costs that was let in; why is the report's excuse, "" if the policy makes no error of it.
+func (m *Metrics) lost(why string, nodes []string) {
+	if m == nil || len(nodes) == 0 {
+		return
+	}
+	m.nodes.WithLabelValues(cmp.Or(why, "policy")).Add(float64(len(nodes)))
 }

@@ -16,6 +16,11 @@ type Identity struct {
 	Entry  *Entry
 }
 
+// Identity is what the entry would make of its principal.
+func (e *Entry) Identity() Identity {
+	return Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Groups: e.GroupNames(), Entry: e}
+}
+
 // Has reports that the identity has a group, literally.
 func (i Identity) Has(group string) bool { return slices.Contains(i.Groups, group) }
 
@@ -57,7 +62,7 @@ func (d *Document) access(restored bool) *Access {
 		if arn, err := e.Principal(); err != nil || !arn.Matchable() {
 			return Identity{}, "", false
 		}
-		return Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Groups: e.GroupNames(), Entry: e}, e.Key(), true
+		return e.Identity(), e.Key(), true
 	}
 	for i := range d.Roles {
 		if id, key, ok := add(&d.Roles[i]); ok {

@@ -2,13 +2,10 @@ package iam
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/singleflight"
@@ -57,10 +54,9 @@ type setup struct {
 // New finds the credentials as every AWS tool does: environment, profile, web identity (IRSA), Pod Identity, instance. It
 // makes no call, and fails only if the configuration itself is unsound.
 func New(ctx context.Context, p *policy.Policy, o Options) (*Directory, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithAppID("aws-auth-guard"),
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(httpTimeout)))
+	cfg, err := Config(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the AWS configuration is no good: %w", err)
+		return nil, err
 	}
 	return newDirectory(cfg, p, o), nil
 }

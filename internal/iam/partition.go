@@ -6,17 +6,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// regions says in which region a partition keeps IAM, and how the names of its regions begin (IAM user guide, "IAM
-// endpoints"; the SDK's endpoint rules agree, and a test holds them against this table).
-var regions = []struct{ partition, iam, prefix string }{
-	{"aws-cn", "cn-north-1", "cn-"},
-	{"aws-us-gov", "us-gov-west-1", "us-gov-"},
-	{"aws-iso", "us-iso-east-1", "us-iso-"},
-	{"aws-iso-b", "us-isob-east-1", "us-isob-"},
-	{"aws-iso-e", "eu-isoe-west-1", "eu-isoe-"},
-	{"aws-iso-f", "us-isof-south-1", "us-isof-"},
-	{"aws-eusc", "eusc-de-east-1", "eusc-"},
-	{"aws", "us-east-1", ""}, // last: every other region
+// regions says in which region a partition keeps IAM, how the names of its regions begin, and under which domain its services
+// answer (IAM user guide, "IAM endpoints"; the SDK's endpoint rules agree, and a test holds them against this table).
+var regions = []struct{ partition, iam, prefix, suffix string }{
+	{"aws-cn", "cn-north-1", "cn-", "amazonaws.com.cn"},
+	{"aws-us-gov", "us-gov-west-1", "us-gov-", "amazonaws.com"},
+	{"aws-iso", "us-iso-east-1", "us-iso-", "c2s.ic.gov"},
+	{"aws-iso-b", "us-isob-east-1", "us-isob-", "sc2s.sgov.gov"},
+	{"aws-iso-e", "eu-isoe-west-1", "eu-isoe-", "cloud.adc-e.uk"},
+	{"aws-iso-f", "us-isof-south-1", "us-isof-", "csp.hci.ic.gov"},
+	{"aws-eusc", "eusc-de-east-1", "eusc-", "amazonaws.eu"},
+	{"aws", "us-east-1", "", "amazonaws.com"}, // last: every other region
 }
 
 // partitionOf is the partition that a region is in.
@@ -24,6 +24,16 @@ func partitionOf(region string) string {
 	for _, r := range regions {
 		if strings.HasPrefix(region, r.prefix) {
 			return r.partition
+		}
+	}
+	return ""
+}
+
+// DNSSuffix is the domain under which AWS's services answer in a region: SERVICE.REGION.SUFFIX.
+func DNSSuffix(region string) string {
+	for _, r := range regions {
+		if strings.HasPrefix(region, r.prefix) {
+			return r.suffix
 		}
 	}
 	return ""

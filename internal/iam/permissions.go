@@ -11,6 +11,10 @@ type Permissions struct {
 	Lists bool
 	// AssumeRoles are the roles of other accounts that the policy file names.
 	AssumeRoles []string
+	// Fleet adds what is asked about the cluster's nodes and access entries. Cluster and Region name the cluster; "*" for
+	// any.
+	Fleet           bool
+	Cluster, Region string
 }
 
 type document struct {
@@ -34,6 +38,15 @@ func (p Permissions) Document() ([]byte, error) {
 	if p.Lists {
 		d.Statement = append(d.Statement, statement{Sid: "ListPrincipals", Effect: "Allow",
 			Action: []string{"iam:ListRoles", "iam:ListUsers"}, Resource: []string{"*"}})
+	}
+	if p.Fleet {
+		eks := "arn:" + p.Partition + ":eks:" + p.Region + ":" + p.Account + ":"
+		d.Statement = append(d.Statement,
+			statement{Sid: "FindNodes", Effect: "Allow", Action: []string{"ec2:DescribeInstances"}, Resource: []string{"*"}}, // has no resource level
+			statement{Sid: "FindRolesOfNodes", Effect: "Allow", Action: []string{"iam:GetInstanceProfile"}, Resource: []string{arn + "instance-profile/*"}},
+			statement{Sid: "ReadAccessEntries", Effect: "Allow",
+				Action:   []string{"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry", "eks:ListFargateProfiles", "eks:DescribeFargateProfile"},
+				Resource: []string{eks + "cluster/" + p.Cluster, eks + "access-entry/" + p.Cluster + "/*", eks + "fargateprofile/" + p.Cluster + "/*"}})
 	}
 	if len(p.AssumeRoles) > 0 {
 		d.Statement = append(d.Statement, statement{Sid: "ReadOtherAccounts", Effect: "Allow",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
@@ -249,6 +250,11 @@ func TestRegions(t *testing.T) {
 		}
 		if e.URI.Host != hosts[partition] {
 			t.Errorf("%s: IAM is at %s, want %s", partition, e.URI.Host, hosts[partition])
+		}
+		e, err = sts.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), sts.EndpointParameters{Region: &region, UseFIPS: aws.Bool(false),
+			UseDualStack: aws.Bool(false), UseGlobalEndpoint: aws.Bool(false)})
+		if want := "sts." + region + "." + iam.DNSSuffix(region); err != nil || e.URI.Host != want {
+			t.Errorf("%s: STS is at %s (%v), want %s", partition, e.URI.Host, err, want)
 		}
 	}
 	for region, want := range map[string]string{"eu-west-1": "aws", "us-gov-east-1": "aws-us-gov", "cn-northwest-1": "aws-cn", "us-isob-east-1": "aws-iso-b",

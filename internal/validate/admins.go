@@ -51,24 +51,45 @@ func (p *pass) callerARN() string {
 }
 
 func checkAdmins(p *pass) {
-	if p.op != Update {
+	if p.op != Update || p.fleet.ignored() {
 		return
 	}
 	p.selfLockout()
-	if p.anyAdmin(p.new) != "" {
+	if p.anyAdmin(p.new) != "" || p.adminElsewhere() {
 		return
 	}
 	if last := p.anyAdmin(p.old); last != "" {
-		p.report("AA507", Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: last,
+		f := Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: last,
 			Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", q(last)),
-			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"})
+			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"}
+		if p.fleet.accessKnown(p.now) {
+			f.Why = "and no access entry has AmazonEKSClusterAdminPolicy, so only the cluster's creator can administer the cluster"
+			f.Fix = "keep one admin mapping, or create an access entry with that policy first"
+		}
+		p.report("AA507", f)
 	}
 }
 
-// anyAdmin is the ARN of an admin, the first by the alphabet, or "".
+// adminElsewhere reports that an access entry makes somebody an admin.
+func (p *pass) adminElsewhere() bool {
+	if !p.fleet.accessKnown(p.now) || p.fleet.Mode == ConfigMapMode {
+		return false
+	}
+	for _, e := range p.fleet.Entries {
+		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { return p.oracle.group(g).Rule != "" }) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyAdmin is the ARN of an admin about whom aws-auth decides, the first by the alphabet, or "".
 func (p *pass) anyAdmin(s *state) string {
 	first := ""
 	identities(s.special, p.table(s), func(id awsauth.Identity) {
+		if _, shadowed := p.fleet.shadow(id.Entry.Subject(), p.now); shadowed {
+			return
+		}
 		if (first == "" || awsauth.Key(id.Canonical) < awsauth.Key(first)) && p.admin(id) {
 			first = id.Canonical
 		}
@@ -84,8 +105,8 @@ func (p *pass) admin(id awsauth.Identity) bool {
 // selfLockout compares what the caller is now with what its next request would be.
 func (p *pass) selfLockout() {
 	arn := p.callerARN()
-	if arn == "" {
-		return
+	if _, shadowed := p.fleet.shadow(awsauth.Subject(arn), p.now); arn == "" || shadowed {
+		return // an access entry decides about the caller
 	}
 	identities := p.old.effective.Lookup(arn)
 	if len(identities) == 0 {

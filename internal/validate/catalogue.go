@@ -27,8 +27,8 @@ type Rule struct {
 }
 
 // family is a group of rules that look at the same things. entry judges one entry, by nothing but what is written in it,
-// the policy and, for templates, what is privileged; state judges one version of the object by itself. Both are run on the
-// old and the new version; edit compares the two.
+// the policy and, for templates, what is privileged (what it finds it may tell in the light of the live nodes); state judges
+// one version of the object by itself. Both are run on the old and the new version; edit compares the two.
 type family struct {
 	rules []Rule
 	entry func(*pass, *awsauth.Entry)
@@ -37,7 +37,7 @@ type family struct {
 }
 
 var families = []family{textFamily, objectFamily, groupFamily, duplicateFamily, arnFamily, templateFamily, principalFamily,
-	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily}
+	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily, effectFamily}
 
 var (
 	catalogue []Rule

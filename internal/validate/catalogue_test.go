@@ -79,6 +79,7 @@ var examplesNeed = map[string]struct {
 	policy string
 	user   authenticationv1.UserInfo
 	iam    map[string]answer
+	fleet  *validate.FleetView
 	rbac   string
 	// before is the old object, where the good one does not do.
 	before string
@@ -103,6 +104,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: ops}]
 		before: masters("ci")},
 	"AA504": {policy: "required: [arn:aws:iam::111122223333:role/ci]"},
 	"AA506": {user: caller("ci", "build", "ci", "deployers")},
+	"AA508": {fleet: view(accessEntry("ci", "STANDARD", "deployers"))},
 	"AA507": {policy: "privileged: {approvals: [{arn: arn:aws:iam::111122223333:role/ci, groups: [system:masters]}]}"},
 }
 
@@ -118,6 +120,9 @@ func TestExamples(t *testing.T) {
 			}
 			if need.rbac != "" {
 				ports.Privileges = fromRBAC(t, need.rbac)
+			}
+			if need.fleet != nil {
+				ports.Fleet = fleetPort{need.fleet}
 			}
 			v := validator(t, need.policy, validate.WithPorts(ports))
 			good := example(t, r.Good)

@@ -89,6 +89,9 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	now := v.now()
 	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now,
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
+	if v.ports.Fleet != nil {
+		p.fleet = v.ports.Fleet.View()
+	}
 	if req.Old != nil {
 		p.old = v.version(req.Old)
 	}
@@ -96,7 +99,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		p.new = v.version(req.New)
 	}
 	p.partition = p.clusterPartition()
-	report := Report{Findings: v.weigh(p)}
+	report := Report{Findings: v.weigh(p), Lost: p.lost()}
 	if len(report.Findings) > maxFindings {
 		report.Omitted = len(report.Findings) - maxFindings
 		report.Findings = slices.Clone(report.Findings[:maxFindings])
@@ -131,6 +134,8 @@ type pass struct {
 	policy *policy.Policy
 	ports  Ports
 	now    time.Time
+	// fleet is what is known of the live nodes, the same for all rules; nil if nothing is.
+	fleet  *FleetView
 	oracle oracle
 	// replies are those of the cluster's authorizer.
 	replies map[string]reply

@@ -33,6 +33,8 @@ type Finding struct {
 
 	// DataKey is the data key that Line and Column are inside: mapRoles, mapUsers, mapAccounts.
 	DataKey string `json:"-"`
+	// Nodes are the live nodes that cannot sign in for that reason.
+	Nodes []NodeSet `json:"-"`
 	// entry and subject say what the finding is about, so that the same thing is known again in another
 	// version of the object: a canonical ARN, a field's name, never a line.
 	entry, subject string
@@ -67,4 +69,6 @@ type Report struct {
 	Omitted int `json:"omitted,omitempty"`
 	// Excuse says why an edit with errors is let in all the same: "exempt", "break-glass" or "audit".
 	Excuse string `json:"-"`
+	// Lost are the live nodes, as far as they are known, that can sign in before the edit and cannot after it.
+	Lost []string `json:"-"`
 }

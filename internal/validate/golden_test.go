@@ -48,6 +48,8 @@ type caseHead struct {
 	} `yaml:"user"`
 	// IAM is what IAM answers, by ARN; every other principal exists as written. Without it IAM is not asked.
 	IAM map[string]answer `yaml:"iam"`
+	// Fleet is what is known of the live nodes. Without it nobody looks at them.
+	Fleet *fleetHead `yaml:"fleet"`
 	// RBACError is why RBAC cannot be read.
 	RBACError string `yaml:"rbacError"`
 	// Grants is what the cluster's authorizer lets the user grant, such as privilegedgroups/system:masters. Without it no
@@ -181,6 +183,9 @@ func (c goldenCase) ports(t *testing.T) (ports validate.Ports) {
 	t.Helper()
 	if c.head.IAM != nil {
 		ports.Principals = c.head
+	}
+	if c.head.Fleet != nil {
+		ports.Fleet = fleetPort{c.head.Fleet.view()}
 	}
 	switch {
 	case c.head.RBACError != "":

@@ -65,12 +65,10 @@ type Principals interface {
 	Self() (self Self, ok bool)
 }
 
-// Fleet is the port to the live nodes: which IAM roles do they use? Nothing implements it yet; without it
-// the rules fall back to what the mappings themselves show.
+// Fleet is the port to the live nodes and to the cluster's access entries.
 type Fleet interface {
-	// NodesByRole returns the live nodes for each path-less role ARN (lower case); ok is false if that is
-	// not known.
-	NodesByRole(ctx context.Context) (nodes map[string][]string, ok bool)
+	// View returns what is known at this moment, at once: it never asks anybody. nil: nothing is known yet.
+	View() *FleetView
 }
 
 // Equivalents are the names that the cluster's RBAC makes as good as system:masters, each with the evidence: "group ops ->

@@ -11,10 +11,15 @@ var removalFamily = family{
 }
 
 func checkRemoval(p *pass) {
-	if p.op != Delete {
-		return
+	if p.op != Delete || p.fleet.ignored() {
+		return // AA508 says that there was nothing to lose
 	}
-	p.report("AA501", Finding{Field: "metadata.name", Value: "aws-auth", subject: "delete", Message: "aws-auth is being deleted",
+	f := Finding{Field: "metadata.name", Value: "aws-auth", subject: "delete", Message: "aws-auth is being deleted",
 		Why: "and EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
-		Fix: "edit it instead (`kubectl edit configmap aws-auth -n kube-system`); to replace it, use `kubectl replace` without --force"})
+		Fix: "edit it instead (`kubectl edit configmap aws-auth -n kube-system`); to replace it, use `kubectl replace` without --force"}
+	if cut := p.lostSets(); len(cut) > 0 {
+		f.Why = "and EKS forgets every mapping at once: everybody but the cluster's creator is locked out" + agree(cut, ", and so is ", ", and so are ") + count(cut) + ": " + which(cut)
+		f.Nodes = cut
+	}
+	p.report("AA501", f)
 }

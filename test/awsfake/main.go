@@ -1,7 +1,8 @@
-// Command awsfake serves IAM and STS on loopback, for tests, the demo and trying the guard out without an AWS account:
+// Command awsfake serves IAM, STS, EC2 and EKS on loopback, for tests, the demo and trying the guard out without an AWS account:
 //
 //	go run ./test/awsfake --seed test/awsfake/seed.yaml --listen 127.0.0.1:4566
 //	export AWS_ENDPOINT_URL_IAM=http://127.0.0.1:4566 AWS_ENDPOINT_URL_STS=http://127.0.0.1:4566
+//	export AWS_ENDPOINT_URL_EC2=http://127.0.0.1:4566 AWS_ENDPOINT_URL_EKS=http://127.0.0.1:4566 AWS_REGION=us-west-2
 //	export AWS_ACCESS_KEY_ID=guard AWS_SECRET_ACCESS_KEY=any
 //
 // The switches are turned while it runs: curl -X PUT 127.0.0.1:4566/faults -d '{"latency":"40ms","answer":"html-404"}'.

@@ -30,6 +30,12 @@ func (s *Server) act(caller identity, action string, form url.Values) answer {
 		return s.create(caller, action, form)
 	case "DeleteRole", "DeleteUser":
 		return s.remove(caller, action, form)
+	case "GetInstanceProfile":
+		return s.instanceProfile(caller, form)
+	case "DescribeInstances":
+		return s.describeInstances(caller, form)
+	case "DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile":
+		return s.eks(caller, action, form)
 	case "GetCallerIdentity":
 		return answerOf("sts", action, callerIdentity{Arn: caller.text, UserID: "AIDA" + strings.ToUpper(caller.name), Account: caller.account})
 	case "AssumeRole", "AssumeRoleWithWebIdentity":
@@ -57,6 +63,8 @@ func resource(caller identity, action string, form url.Values) string {
 	switch {
 	case action == "AssumeRole":
 		return form.Get("RoleArn")
+	case service(action) == "eks":
+		return "arn:" + caller.partition + ":eks:us-west-2:" + caller.account + ":cluster/" + form.Get("name")
 	case strings.HasPrefix(action, "List"):
 		return "arn:" + caller.partition + ":iam::" + caller.account + ":" + kindOf(action) + "/"
 	}

@@ -19,7 +19,12 @@ type Seed struct {
 	Users       []User       `json:"users,omitempty"`
 	// PodIdentityRole is the ARN of the role that GET /v1/credentials hands out, as the EKS Pod Identity agent does.
 	PodIdentityRole string `json:"podIdentityRole,omitempty"`
-	Faults          Faults `json:"faults,omitempty"`
+
+	InstanceProfiles []InstanceProfile `json:"instanceProfiles,omitempty"`
+	Instances        []Instance        `json:"instances,omitempty"`
+	Clusters         []Cluster         `json:"clusters,omitempty"`
+
+	Faults Faults `json:"faults,omitempty"`
 }
 
 // Credential is a long-lived access key, or one that somebody has already assumed a role with.

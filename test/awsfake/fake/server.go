@@ -14,7 +14,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Server answers as IAM and STS do. It is an http.Handler, and safe for concurrent use.
+// Server answers as IAM, STS, EC2 and EKS do. It is an http.Handler, and safe for concurrent use.
 type Server struct {
 	mu       sync.Mutex
 	state    *state
@@ -79,7 +79,7 @@ func (s *Server) Forget() {
 	s.calls = nil
 }
 
-// ServeHTTP answers calls to AWS on POST /, those for Pod Identity's credentials on GET /v1/credentials, and the ones that
+// ServeHTTP answers calls to AWS on POST / and, for EKS, GET /clusters/..., those for Pod Identity's credentials on GET /v1/credentials, and the ones that
 // turn the switches: PUT /faults with a Faults object, GET and DELETE /calls.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
@@ -104,7 +104,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "DELETE /calls":
 		s.Forget()
 	default:
-		http.Error(w, "want POST / (AWS Query protocol), GET /v1/credentials, PUT /faults, GET or DELETE /calls", http.StatusNotFound)
+		if action, form := eksCall(r); action != "" {
+			s.answer(w, r, action, form)
+			return
+		}
+		http.Error(w, "want POST / (AWS Query protocol), GET /clusters/NAME... (EKS), GET /v1/credentials, PUT /faults, GET or DELETE /calls", http.StatusNotFound)
 	}
 }
 
@@ -120,12 +124,15 @@ func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		form = url.Values{}
 	}
-	action := form.Get("Action")
+	s.answer(w, r, form.Get("Action"), form)
+}
 
+// answer answers one call, or does what the switches say.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, action string, form url.Values) {
 	s.mu.Lock()
 	faults := s.faults
 	caller, known, refusal := s.authenticate(r, action)
-	limited := known && !s.limiter(caller.account, faults.Rate).Allow()
+	limited := known && !s.limiter(bucket(caller.account, action), faults.Rate).Allow()
 	s.mu.Unlock()
 
 	if !sleep(r, faults.Latency.Duration) {
@@ -153,15 +160,24 @@ func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request) {
 	a.send(w)
 }
 
-// limiter is the token bucket of an account. The caller holds s.mu.
-func (s *Server) limiter(account string, perSecond int) *rate.Limiter {
+// bucket is what a call is counted against: EC2 and EKS count by themselves.
+func bucket(account, action string) string {
+	switch service := service(action); service {
+	case "ec2", "eks":
+		return account + " " + service
+	}
+	return account
+}
+
+// limiter is a token bucket. The caller holds s.mu.
+func (s *Server) limiter(bucket string, perSecond int) *rate.Limiter {
 	if perSecond == 0 {
 		return rate.NewLimiter(rate.Inf, 0)
 	}
-	if s.limiters[account] == nil {
-		s.limiters[account] = rate.NewLimiter(rate.Limit(perSecond), perSecond)
+	if s.limiters[bucket] == nil {
+		s.limiters[bucket] = rate.NewLimiter(rate.Limit(perSecond), perSecond)
 	}
-	return s.limiters[account]
+	return s.limiters[bucket]
 }
 
 func (s *Server) log(action, account string, status int) {
@@ -227,6 +243,12 @@ var anyone = identity{text: "arn:aws:iam::111122223333:user/anyone",
 
 // service is where an action belongs.
 func service(action string) string {
+	switch {
+	case action == "DescribeInstances":
+		return "ec2"
+	case slices.Contains(eksActions, action):
+		return "eks"
+	}
 	if strings.HasPrefix(action, "AssumeRole") || action == "GetCallerIdentity" {
 		return "sts"
 	}

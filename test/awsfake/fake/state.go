@@ -44,12 +44,23 @@ type principal struct {
 type state struct {
 	identities map[string]identity             // by access key id
 	principals map[string]map[string]principal // "partition account kind" -> lower-case name
+	profiles   map[string]string               // instance profile -> role, both ARNs
+	instances  map[string]Instance             // by id
+	clusters   map[string]Cluster              // by name
 }
 
 func group(partition, account, kind string) string { return partition + " " + account + " " + kind }
 
 func newState(s Seed, now time.Time) (*state, error) {
-	st := &state{identities: map[string]identity{}, principals: map[string]map[string]principal{}}
+	st := &state{identities: map[string]identity{}, principals: map[string]map[string]principal{},
+		profiles: map[string]string{}, instances: map[string]Instance{}, clusters: map[string]Cluster{}}
+	for _, p := range s.InstanceProfiles {
+		st.profiles[p.ARN] = p.Role
+	}
+	st.addInstances(now, s.Instances...)
+	for _, c := range s.Clusters {
+		st.addCluster(c)
+	}
 	for _, c := range s.Credentials {
 		a, err := parseARN(c.ARN)
 		if err != nil {

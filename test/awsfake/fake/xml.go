@@ -16,6 +16,7 @@ type answer struct {
 	contentType string
 	location    string
 	requestID   string
+	errorType   string // X-Amzn-ErrorType, where the body does not say the code
 	body        []byte
 	none        bool // nothing goes over the wire
 }
@@ -27,6 +28,9 @@ func (a answer) send(w http.ResponseWriter) {
 	}
 	if a.requestID != "" {
 		w.Header().Set("X-Amzn-Requestid", a.requestID)
+	}
+	if a.errorType != "" {
+		w.Header().Set("X-Amzn-Errortype", a.errorType)
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // the client has gone: nobody to tell
@@ -58,6 +62,12 @@ type awsError struct {
 }
 
 func errorAnswer(service string, e awsError) answer {
+	switch service {
+	case "ec2":
+		return ec2Error(e)
+	case "eks":
+		return eksError(e)
+	}
 	id := rand.Text()
 	kind := "Sender"
 	if e.status >= http.StatusInternalServerError {

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// fleetTimeout bounds all questions together: a large cluster takes some seconds.
+const fleetTimeout = 2 * time.Minute
+
+type fleetOptions struct {
+	cluster      clusterOptions
+	name, region string
+	output       oneOf
+}
+
+func newFleet() *cobra.Command {
+	o := &fleetOptions{output: oneOf{"text", []string{"text", "wide", "json"}}}
+	cmd := &cobra.Command{
+		Use:   "fleet",
+		Short: "List which IAM roles the live nodes use, and what lets each of them in",
+		Long: `List which IAM roles the live nodes use, and what lets each of them in: a line of aws-auth, an access entry, or nothing.
+
+The nodes come from the cluster, their roles from EC2 and IAM, the access entries from EKS, with the credentials that every
+AWS tool finds; what could not be asked is told. 'kubectl awsauth iam-policy --fleet' prints the permissions for it. This is
+what the guard knows with --fleet on.
+
+-o wide names all nodes.`,
+		Example: `  kubectl awsauth fleet
+  kubectl awsauth fleet --cluster-name demo --region us-west-2 -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), fleetTimeout)
+			defer cancel()
+			l, err := o.list(ctx)
+			if err != nil {
+				return err
+			}
+			return l.write(cmd.OutOrStdout(), o.output.value)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.name, "cluster-name", "", "`NAME` of the EKS cluster; without it, the nodes and their instances tell")
+	flags.StringVar(&o.region, "region", "", "AWS `REGION` of the cluster; without it, the AWS configuration or the nodes tell")
+	flags.VarP(&o.output, "output", "o", "output form")
+	o.cluster.flags(flags)
+	_ = cmd.RegisterFlagCompletionFunc("output", o.output.complete) // fails only for a flag that does not exist
+	return cmd
+}
+
+// fleetList is the answer, in the form that scripts read.
+type fleetList struct {
+	Cluster string                      `json:"cluster"`
+	Region  string                      `json:"region"`
+	Mode    validate.AuthenticationMode `json:"authenticationMode"` // "" if it is not known
+	// NodesTrouble and AccessTrouble say why what follows is not complete; "" if it is.
+	NodesTrouble  string          `json:"nodesTrouble"`
+	AccessTrouble string          `json:"accessTrouble"`
+	Roles         []fleetRole     `json:"roles"`
+	Entries       []fleetEntry    `json:"accessEntries"`
+	Shadowed      []shadowedEntry `json:"shadowed"`
+}
+
+// fleetRole is one kind of node with one role.
+type fleetRole struct {
+	ARN      string            `json:"arn"` // "" if the role is not known
+	Kind     validate.NodeKind `json:"kind"`
+	Nodes    []string          `json:"nodes"`
+	NotReady int               `json:"notReady"`
+	Starting int               `json:"starting"`
+	// Maybe says that the role is one of several that these nodes may have.
+	Maybe bool `json:"maybe"`
+	// SignsIn is yes, no or unknown, By what decides: a line of aws-auth, an access entry, or nothing.
+	SignsIn string `json:"signsIn"`
+	By      string `json:"by"`
+}
+
+type fleetEntry struct {
+	ARN          string   `json:"arn"`
+	Type         string   `json:"type"`
+	Groups       []string `json:"groups"`
+	ClusterAdmin bool     `json:"clusterAdmin"`
+}
+
+type shadowedEntry struct {
+	ARN   string `json:"arn"`
+	Place string `json:"place"`
+}
+
+func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
+	config, err := o.cluster.config()
+	if err != nil {
+		return nil, err
+	}
+	cm, err := o.cluster.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := fleet.Nodes(config)
+	if err != nil {
+		return nil, err
+	}
+	aws, err := iam.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.name, Region: o.region, Who: func() string { return "your identity" }})
+	view, err := f.Sync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	access := &awsauth.Access{}
+	if cm != nil {
+		doc, _ := awsauth.Parse(cm.Data) // 'check' tells the problems
+		access = doc.Access()
+	}
+	l := &fleetList{Mode: view.Mode, NodesTrouble: view.NodesKnown.Trouble(time.Now()), AccessTrouble: view.AccessKnown.Trouble(time.Now()),
+		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
+	l.Cluster, l.Region = f.Where()
+	for _, w := range view.WaysIn(access, time.Now()) {
+		l.Roles = append(l.Roles, roleOf(w, view.Mode))
+	}
+	for _, e := range view.Entries {
+		l.Entries = append(l.Entries, fleetEntry{e.ARN, e.Type, append([]string{}, e.Groups...), e.ClusterAdmin})
+	}
+	slices.SortFunc(l.Entries, func(a, b fleetEntry) int { return strings.Compare(a.ARN, b.ARN) })
+	for _, id := range view.Shadowed(access, time.Now()) {
+		l.Shadowed = append(l.Shadowed, shadowedEntry{id.Canonical, place(id)})
+	}
+	return l, nil
+}
+
+func place(id awsauth.Identity) string {
+	return fmt.Sprintf("%s line %d", id.Entry.DataKey, id.Entry.ARN.Line)
+}
+
+// roleOf says what lets nodes in.
+func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
+	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady, Starting: w.Set.Joining, Maybe: w.Set.Maybe, SignsIn: "no", By: "nothing"}
+	switch {
+	case w.Role == "":
+		r.SignsIn, r.By = "unknown", "the role is not known"
+		return r
+	case w.Entry != nil:
+		r.By = "an access entry"
+		if w.Entry.Type != "" {
+			r.By += " of type " + w.Entry.Type
+		}
+		if w.Entry.Type == "" {
+			r.SignsIn = "unknown"
+			return r
+		}
+	case w.Mapping != nil && mode != validate.APIMode:
+		r.By = place(*w.Mapping)
+	}
+	if w.Open {
+		r.SignsIn = "yes"
+	} else if r.By != "nothing" {
+		r.By += ", which is not for such nodes"
+	}
+	return r
+}
+
+func (l *fleetList) write(out io.Writer, form string) error {
+	if form == "json" {
+		return writeJSON(out, l)
+	}
+	var b strings.Builder
+	known := func(s string) string {
+		if s == "" {
+			return "(not known)"
+		}
+		return s
+	}
+	fmt.Fprintf(&b, "cluster %s in %s, authentication mode %s\n\n", known(l.Cluster), known(l.Region), known(string(l.Mode)))
+	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "ROLE\tKIND\tNODES\tSIGN IN\tBY")
+	for _, r := range l.Roles {
+		count := fmt.Sprint(len(r.Nodes))
+		var notes []string
+		if r.NotReady > 0 {
+			notes = append(notes, fmt.Sprintf("%d not ready", r.NotReady))
+		}
+		if r.Starting > 0 {
+			notes = append(notes, fmt.Sprintf("%d starting", r.Starting))
+		}
+		if r.Maybe {
+			notes = append(notes, "maybe")
+		}
+		if len(notes) > 0 {
+			count += " (" + strings.Join(notes, ", ") + ")"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", known(r.ARN), r.Kind, count, r.SignsIn, r.By)
+		if form == "wide" {
+			for _, n := range r.Nodes {
+				fmt.Fprintf(t, "  %s\t\t\t\t\n", n)
+			}
+		}
+	}
+	_ = t.Flush() // into memory
+	if len(l.Shadowed) > 0 {
+		b.WriteString("\nEntries of aws-auth that have no effect, since access entries decide:\n")
+		for _, s := range l.Shadowed {
+			fmt.Fprintf(&b, "  %s (%s)\n", s.ARN, s.Place)
+		}
+	}
+	if l.NodesTrouble != "" {
+		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", l.NodesTrouble)
+	}
+	if l.AccessTrouble != "" {
+		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", l.AccessTrouble)
+	}
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil { // the table pads its last column
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
+)
+
+const fleetRoles = `- rolearn: arn:aws:iam::111122223333:role/nodes
+  username: system:node:{{EC2PrivateDNSName}}
+  groups: [system:bootstrappers, system:nodes]
+- rolearn: arn:aws:iam::111122223333:role/windows
+  username: system:node:{{EC2PrivateDNSName}}
+  groups: [system:bootstrappers, system:nodes]
+- rolearn: arn:aws:iam::111122223333:role/covered
+  username: system:node:{{EC2PrivateDNSName}}
+  groups: [system:bootstrappers, system:nodes]
+`
+
+// TestFleet runs the command against a real API server with nodes of every kind, and a fake AWS.
+func TestFleet(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
+	}
+	env := &envtest.Environment{}
+	config, err := env.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := env.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CoreV1().ConfigMaps("kube-system").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth"},
+		Data: map[string]string{"mapRoles": fleetRoles}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	create := func(name, provider, os, compute string, ready bool) {
+		t.Helper()
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/os": os, "topology.kubernetes.io/region": "us-west-2",
+			"eks.amazonaws.com/compute-type": compute}}, Spec: corev1.NodeSpec{ProviderID: provider}}
+		made, err := client.CoreV1().Nodes().Create(t.Context(), n, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ready {
+			return
+		}
+		made.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		if _, err := client.CoreV1().Nodes().UpdateStatus(t.Context(), made, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seed := fake.Seed{
+		Credentials: []fake.Credential{{AccessKeyID: "operator", ARN: "arn:aws:iam::111122223333:user/operator"},
+			{AccessKeyID: "half", ARN: "arn:aws:iam::111122223333:user/half", Deny: []string{"iam:GetInstanceProfile", "eks:DescribeAccessEntry"}},
+			{AccessKeyID: "stranger", ARN: "arn:aws:iam::111122223333:user/stranger", Deny: []string{"ec2:DescribeInstances", "eks:DescribeCluster"}}},
+		Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", AccessEntries: []fake.AccessEntry{
+			{Principal: "arn:aws:iam::111122223333:role/eks/covered", Type: "EC2_LINUX"},
+			{Principal: "arn:aws:iam::111122223333:role/admins", Policies: []string{"arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"}}},
+			FargateProfiles: []fake.FargateProfile{{Name: "apps", Role: "arn:aws:iam::111122223333:role/pods"}}}},
+	}
+	for i, role := range []string{"nodes", "nodes", "windows", "covered", "nodes"} {
+		profile := "arn:aws:iam::111122223333:instance-profile/" + role
+		launched := time.Now().Add(-24 * time.Hour)
+		if i == 4 {
+			launched = time.Now().Add(-time.Minute)
+		}
+		seed.InstanceProfiles = append(seed.InstanceProfiles, fake.InstanceProfile{ARN: profile, Role: "arn:aws:iam::111122223333:role/eks/" + role})
+		seed.Instances = append(seed.Instances, fake.Instance{ID: fmt.Sprintf("i-0000000%d", i), Profile: profile, Launched: launched,
+			Tags: map[string]string{"kubernetes.io/cluster/demo": "owned"}})
+	}
+	create("ip-10-0-0-1.us-west-2.compute.internal", "aws:///us-west-2a/i-00000000", "linux", "", true)
+	create("ip-10-0-0-2.us-west-2.compute.internal", "aws:///us-west-2a/i-00000001", "linux", "", false)
+	create("win.us-west-2.compute.internal", "aws:///us-west-2a/i-00000002", "windows", "", true)
+	create("ip-10-0-0-4.us-west-2.compute.internal", "aws:///us-west-2a/i-00000003", "linux", "", true)
+	create("fargate-ip-10-0-0-5.us-west-2.compute.internal", "aws:///us-west-2a/1234567890-abcdef/fargate-ip-10-0-0-5.us-west-2.compute.internal", "linux", "fargate", true)
+	create("mi-0123456789abcdef0", "eks-hybrid:///us-west-2/demo/mi-0123456789abcdef0", "linux", "hybrid", true)
+
+	aws, err := fake.New(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(aws)
+	defer server.Close()
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(kubeconfig, env.KubeConfig, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	docs, err := os.ReadFile("../../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ args, key string }{
+		"fleet":            {"fleet", "operator"},
+		"fleet-wide":       {"fleet -o wide", "operator"},
+		"fleet-json":       {"fleet --cluster-name demo -o json", "operator"},
+		"fleet-stranger":   {"fleet", "stranger"},
+		"fleet-half":       {"fleet", "half"},
+		"fleet-no-cluster": {"fleet --cluster-name production", "operator"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(plugin, strings.Fields(tt.args)...)
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "AWS_ACCESS_KEY_ID="+tt.key, "AWS_SECRET_ACCESS_KEY=secret", "AWS_REGION=",
+				"AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL_IAM="+server.URL, "AWS_ENDPOINT_URL_EC2="+server.URL, "AWS_ENDPOINT_URL_EKS="+server.URL)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			got := "$ kubectl awsauth " + tt.args + "\n" + string(out)
+			golden := filepath.Join("testdata/golden", name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatalf("%v; -update writes it", err)
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			if name == "fleet" && !strings.Contains(string(docs), "```\n"+got+"```\n") {
+				t.Error("docs/fleet.md shows something else")
+			}
+		})
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+)
+
+// fleetOptions are the flags named after the chart's fleet values.
+type fleetOptions struct {
+	enabled     string
+	clusterName string
+	region      string
+}
+
+func (o *fleetOptions) check(standalone bool) error {
+	switch {
+	case o.enabled != "on" && o.enabled != "off":
+		return fmt.Errorf("--fleet %q is not known, want on or off", o.enabled)
+	case o.enabled == "on" && standalone:
+		return errors.New("--fleet on needs a cluster, want --fleet off with --standalone")
+	}
+	return nil
+}
+
+// connect makes the fleet, which knows nothing until it runs; nil if it is off. who names the guard's identity at AWS.
+func (o *fleetOptions) connect(ctx context.Context, log logr.Logger, who func() string) (*fleet.Fleet, error) {
+	if o.enabled == "off" {
+		return nil, nil
+	}
+	cluster, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster: %w", err)
+	}
+	aws, err := iam.Config(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("--fleet on: %w", err)
+	}
+	nodes, err := fleet.Nodes(cluster)
+	if err != nil {
+		return nil, fmt.Errorf("--fleet on: %w", err)
+	}
+	return fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.clusterName, Region: o.region, Who: who, Log: log,
+		Metrics: fleet.NewMetrics(metrics.Registry)}), nil
+}
+
+// who names the guard's identity at AWS, as far as it is known.
+func (g *guard) who() string {
+	if g.directory != nil {
+		if self, ok := g.directory.Self(); ok && self.ARN != "" {
+			return self.ARN
+		}
+	}
+	return "the guard"
+}

@@ -1,0 +1,109 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// entriesFor is how long the type and groups of an access entry are believed: a type never changes, groups rarely do.
+const entriesFor = 30 * time.Minute
+
+// maxFailures is after how many access entries that cannot be described the others wait for the next round: without the
+// permission there may be a thousand refusals.
+const maxFailures = 3
+
+// access is what the guard knows of EKS, and when it found out. Only syncAccess changes it.
+type access struct {
+	mode     validate.AuthenticationMode
+	entries  map[string]validate.AccessEntry // by the principal's ARN
+	read     map[string]time.Time            // when each was described
+	complete time.Time
+	problem  string
+
+	fargate []string // the pod execution roles
+}
+
+// syncAccess brings up to date how EKS lets principals in without aws-auth, and which roles Fargate nodes have.
+func (f *Fleet) syncAccess(ctx context.Context) error {
+	nodes, where, _ := f.store.all()
+	err := f.locate(where)
+	cluster := f.cluster()
+	if err == nil && cluster == "" {
+		err = problemf("the cluster's name is not known yet")
+	}
+	if err != nil {
+		f.update(func(s *sources) { s.access.problem = why(err) })
+		return err
+	}
+	now := f.now()
+	x := f.access()
+	x.entries, x.read = maps.Clone(x.entries), maps.Clone(x.read)
+	x.problem = ""
+	if err = f.readAccess(ctx, &x, cluster, now); err != nil {
+		x.problem = why(err)
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Values(nodes)), func(n Node) bool { return n.Kind() == validate.FargateNode }) {
+		roles, fargateErr := f.aws.fargateRoles(ctx, cluster)
+		if fargateErr == nil {
+			x.fargate = roles
+		} else {
+			err = errors.Join(err, fargateErr)
+		}
+	}
+	f.update(func(s *sources) { s.access = x })
+	return err
+}
+
+func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now time.Time) error {
+	mode, err := f.aws.mode(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	x.mode = mode
+	if mode == validate.ConfigMapMode {
+		x.entries, x.read, x.complete = nil, nil, now
+		return nil
+	}
+	principals, err := f.aws.principals(ctx, cluster, "")
+	if err != nil {
+		return err
+	}
+	admins, err := f.aws.principals(ctx, cluster, f.adminPolicy())
+	if err != nil {
+		return err
+	}
+	entries, read := map[string]validate.AccessEntry{}, map[string]time.Time{}
+	var failed error
+	failures := 0
+	for _, p := range principals {
+		e, at := x.entries[p], x.read[p]
+		if failures < maxFailures && (at.IsZero() || now.Sub(at) >= entriesFor) {
+			described, err := f.aws.entry(ctx, cluster, p)
+			if err == nil {
+				e, at = described, now
+			} else {
+				failed = err // that there is one is known all the same
+				failures++
+			}
+		}
+		e.ARN, e.ClusterAdmin = p, slices.Contains(admins, p)
+		entries[p] = e
+		if !at.IsZero() {
+			read[p] = at
+		}
+	}
+	x.entries, x.read, x.complete = entries, read, now
+	return failed
+}
+
+// adminPolicy is the access policy that is as good as cluster-admin (Amazon EKS user guide, "Access policy permissions").
+func (f *Fleet) adminPolicy() string {
+	_, region := f.Where()
+	return "arn:" + iam.Partition(region) + ":eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+}

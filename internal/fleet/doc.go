@@ -1,0 +1,15 @@
+// Package fleet knows which IAM roles the live nodes of the cluster use, and which principals have an access entry: it
+// stands behind validate.Fleet.
+//
+// In go the cluster's Node objects, by a watch, and the answers of EC2, IAM and EKS, asked now and then in the
+// background; out comes a validate.FleetView, which an admission reads without waiting for anybody. Every question to AWS
+// is optional: what is not answered is told as not known, with the reason, and never guessed.
+//
+// A node on EC2 leads to its role by its provider id, the instance's profile and the role in that profile. A Fargate node
+// has the role of one of the cluster's Fargate profiles. Nothing leads from a hybrid node to its role. Instances that carry
+// the cluster's tag and were launched a short while ago count as nodes before they join.
+//
+// Sources: the API references of EC2 (DescribeInstances), IAM (GetInstanceProfile) and EKS (DescribeCluster,
+// ListAccessEntries, DescribeAccessEntry, ListFargateProfiles, DescribeFargateProfile); the provider ids that
+// cloud-provider-aws and the EKS hybrid nodes' kubelet write.
+package fleet

@@ -1,0 +1,160 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/encoding/httpbinding"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// eksPage is the most that EKS returns at once.
+const eksPage = 100
+
+// eksCode finds the code of an error of EKS: in a header, by itself or before a colon (smithy, "AWS restJson1 protocol").
+func eksCode(h http.Header, _ []byte) string {
+	code, _, _ := strings.Cut(h.Get("X-Amzn-Errortype"), ":")
+	return code
+}
+
+// get reads one resource of EKS's REST API into out. path are the parts of its path.
+func (a *asker) get(ctx context.Context, out any, query url.Values, path ...string) error {
+	var escaped strings.Builder
+	for _, p := range path {
+		escaped.WriteString("/" + httpbinding.EscapePath(p, true))
+	}
+	if len(query) > 0 {
+		escaped.WriteString("?" + query.Encode())
+	}
+	return a.eks.call(ctx, http.MethodGet, escaped.String(), nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(out) })
+}
+
+// absent says of what EKS does not know that it does not know it.
+func absent(err error, what, name string) error {
+	var answer smithy.APIError
+	if errors.As(err, &answer) && answer.ErrorCode() == "ResourceNotFoundException" {
+		return problemf("EKS knows no %s %s in this region", what, name)
+	}
+	return err
+}
+
+// mode asks for the cluster's authentication mode. Clusters from before there were modes name none.
+func (a *asker) mode(ctx context.Context, cluster string) (validate.AuthenticationMode, error) {
+	return ask(ctx, a, "eks", "DescribeCluster", "cluster "+cluster, func(ctx context.Context) (validate.AuthenticationMode, error) {
+		var out struct {
+			Cluster struct {
+				Name         string
+				AccessConfig struct{ AuthenticationMode validate.AuthenticationMode }
+			}
+		}
+		if err := a.get(ctx, &out, nil, "clusters", cluster); err != nil {
+			return "", absent(err, "cluster", cluster)
+		}
+		if out.Cluster.Name != cluster {
+			return "", problemf("the answer to eks:DescribeCluster holds no cluster %s", cluster)
+		}
+		if out.Cluster.AccessConfig.AuthenticationMode == "" {
+			return validate.ConfigMapMode, nil
+		}
+		return out.Cluster.AccessConfig.AuthenticationMode, nil
+	})
+}
+
+// list reads all pages of one of EKS's lists of names. field is the name that the list has in the answer.
+func (a *asker) list(ctx context.Context, api, cluster, kind, field string, query url.Values) ([]string, error) {
+	query.Set("maxResults", strconv.Itoa(eksPage))
+	var all []string
+	for range maxPages {
+		page, err := ask(ctx, a, "eks", api, "cluster "+cluster, func(ctx context.Context) (map[string]json.RawMessage, error) {
+			out := map[string]json.RawMessage{}
+			return out, a.get(ctx, &out, query, "clusters", cluster, kind)
+		})
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		if err := json.Unmarshal(page[field], &names); err != nil || names == nil {
+			return nil, problemf("the answer to eks:%s holds no list", api)
+		}
+		all = append(all, names...)
+		next := ""
+		if token, ok := page["nextToken"]; ok && json.Unmarshal(token, &next) != nil {
+			return nil, problemf("the answer to eks:%s says nothing of what comes next", api)
+		}
+		if next == "" {
+			return all, nil
+		}
+		query.Set("nextToken", next)
+	}
+	return nil, problemf("eks:%s does not come to an end", api)
+}
+
+// principals are the ARNs that have an access entry; with a policy, those that the policy is attached to.
+func (a *asker) principals(ctx context.Context, cluster, policy string) ([]string, error) {
+	query := url.Values{}
+	if policy != "" {
+		query.Set("associatedPolicyArn", policy)
+	}
+	return a.list(ctx, "ListAccessEntries", cluster, "access-entries", "accessEntries", query)
+}
+
+// entry asks for the type and the groups of one access entry.
+func (a *asker) entry(ctx context.Context, cluster, principal string) (validate.AccessEntry, error) {
+	return ask(ctx, a, "eks", "DescribeAccessEntry", principal, func(ctx context.Context) (validate.AccessEntry, error) {
+		var out struct {
+			AccessEntry struct {
+				PrincipalArn, Type string
+				KubernetesGroups   []string
+			}
+		}
+		if err := a.get(ctx, &out, nil, "clusters", cluster, "access-entries", principal); err != nil {
+			return validate.AccessEntry{}, absent(err, "access entry for", principal)
+		}
+		e := out.AccessEntry
+		if awsauth.Subject(e.PrincipalArn) != awsauth.Subject(principal) {
+			return validate.AccessEntry{}, problemf("the answer to eks:DescribeAccessEntry holds no access entry for %s", principal)
+		}
+		return validate.AccessEntry{ARN: principal, Type: e.Type, Groups: e.KubernetesGroups}, nil
+	})
+}
+
+// fargateRoles are the pod execution roles of all Fargate profiles of the cluster.
+func (a *asker) fargateRoles(ctx context.Context, cluster string) ([]string, error) {
+	profiles, err := a.list(ctx, "ListFargateProfiles", cluster, "fargate-profiles", "fargateProfileNames", url.Values{})
+	if err != nil {
+		return nil, err
+	}
+	var roles []string
+	for _, profile := range profiles {
+		role, err := a.fargateRole(ctx, cluster, profile)
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, role)
+	}
+	return roles, nil
+}
+
+func (a *asker) fargateRole(ctx context.Context, cluster, profile string) (string, error) {
+	return ask(ctx, a, "eks", "DescribeFargateProfile", profile, func(ctx context.Context) (string, error) {
+		var out struct {
+			FargateProfile struct{ PodExecutionRoleArn string }
+		}
+		if err := a.get(ctx, &out, nil, "clusters", cluster, "fargate-profiles", profile); err != nil {
+			return "", absent(err, "Fargate profile", profile)
+		}
+		if out.FargateProfile.PodExecutionRoleArn == "" {
+			return "", problemf("the answer to eks:DescribeFargateProfile holds no role")
+		}
+		return out.FargateProfile.PodExecutionRoleArn, nil
+	})
+}

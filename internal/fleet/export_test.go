@@ -1,0 +1,4 @@
+package fleet
+
+// Rebuild puts the view together, for its benchmark.
+func (f *Fleet) Rebuild() { f.rebuild() }

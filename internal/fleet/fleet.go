@@ -1,0 +1,277 @@
+package fleet
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/wait"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+const (
+	// instancesEvery and accessEvery are how often EC2 and EKS are asked. A node that has just joined is not placed for as
+	// long as that.
+	instancesEvery, accessEvery = 30 * time.Second, 2 * time.Minute
+	// slowest bounds the pauses after failures, each twice the last.
+	slowest = 5 * time.Minute
+	// staleAfter is how long what was once known is relied on.
+	staleAfter = 15 * time.Minute
+	// settle is how often the view is put together at most, while nodes come and go.
+	settle = time.Second
+)
+
+// Options are what a Fleet needs. Only Nodes and AWS are not optional.
+type Options struct {
+	// Nodes reads the cluster's nodes.
+	Nodes corev1client.NodesGetter
+	// AWS is how AWS is asked: credentials and, unless Region or the nodes tell, the region.
+	AWS aws.Config
+	// Cluster is the name of the EKS cluster, Region where it is; empty: the nodes and their instances tell.
+	Cluster, Region string
+	// Who names the guard's identity in messages.
+	Who     func() string
+	Log     logr.Logger
+	Metrics *Metrics
+	// Every is how often EC2 is asked; zero: every 30 seconds. EKS is asked a quarter as often.
+	Every time.Duration
+	// Now is the clock; nil: the time.
+	Now func() time.Time
+}
+
+// Fleet keeps a view of the live nodes. It stands behind validate.Fleet, and is safe for concurrent use.
+type Fleet struct {
+	options Options
+	now     func() time.Time
+	store   *nodeStore
+	aws     asker
+	changes chan struct{}
+	current atomic.Pointer[validate.FleetView]
+
+	mu      sync.Mutex
+	sources sources
+}
+
+// sources is what each source has said last.
+type sources struct {
+	place     place
+	connected bool
+	instances instances
+	access    access
+}
+
+// New makes a Fleet that knows nothing yet. Run or Sync fill it.
+func New(o Options) *Fleet {
+	f := &Fleet{options: o, now: o.Now, changes: make(chan struct{}, 1)}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	f.store = newNodeStore(f.changed, f.now)
+	f.aws.who, f.aws.metrics = o.Who, o.Metrics
+	if f.aws.who == nil {
+		f.aws.who = func() string { return "the guard" }
+	}
+	f.sources.place = place{cluster: o.Cluster, region: o.Region}
+	f.current.Store(&validate.FleetView{})
+	o.Metrics.watch(f)
+	return f
+}
+
+// View is what is known at this moment. It waits for nobody.
+func (f *Fleet) View() *validate.FleetView { return f.current.Load() }
+
+// Where is the cluster's name and region, as far as they are known.
+func (f *Fleet) Where() (cluster, region string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sources.place.cluster, f.sources.place.region
+}
+
+// Run keeps the view up to date until ctx ends.
+func (f *Fleet) Run(ctx context.Context) error {
+	every, access := f.options.Every, 4*f.options.Every
+	if every == 0 {
+		every, access = instancesEvery, accessEvery
+	}
+	var g errgroup.Group
+	g.Go(func() error { watchNodes(ctx, f.options.Nodes, f.store); return nil })
+	g.Go(func() error { f.assemble(ctx); return nil })
+	g.Go(func() error { f.keep(ctx, "instances", every, f.syncInstances); return nil })
+	g.Go(func() error { f.keep(ctx, "access entries", access, f.syncAccess); return nil })
+	return g.Wait()
+}
+
+// Sync finds everything out once. What could not be found out is in the view.
+func (f *Fleet) Sync(ctx context.Context) (*validate.FleetView, error) {
+	if err := listNodes(ctx, f.options.Nodes, f.store); err != nil {
+		return nil, err
+	}
+	_ = f.syncInstances(ctx) // the view tells
+	_ = f.syncAccess(ctx)
+	f.rebuild()
+	return f.View(), nil
+}
+
+// firstTry is how often a source is asked until the nodes are there and the cluster's name is known.
+const firstTry = time.Second
+
+// keep asks one source again and again, more and more slowly while it fails.
+func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync func(context.Context) error) {
+	told := ""
+	pause := every
+	for {
+		wait := every
+		if _, _, heard := f.store.all(); heard.IsZero() {
+			wait = min(firstTry, every)
+		} else if err := sync(ctx); err != nil && ctx.Err() == nil {
+			if line := why(err); line != told { // the same again is no news
+				f.options.Log.Info("what is known of the fleet is not complete", "missing", what, "reason", line)
+				told = line
+			}
+			wait, pause = pause, min(2*pause, slowest)
+			if f.cluster() == "" {
+				wait, pause = min(firstTry, every), every
+			}
+		} else {
+			if told != "" {
+				f.options.Log.Info("known again", "what", what)
+			}
+			told, pause = "", every
+		}
+		if !sleep(ctx, waitWithJitter(wait)) {
+			return
+		}
+	}
+}
+
+// waitWithJitter keeps the replicas from asking at the same moment.
+func waitWithJitter(d time.Duration) time.Duration { return wait.Jitter(d, 0.1) }
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// changed asks for another view.
+func (f *Fleet) changed() {
+	select {
+	case f.changes <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
+// assemble makes a view of every change, but not of each by itself.
+func (f *Fleet) assemble(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.changes:
+			f.rebuild()
+		}
+		if !sleep(ctx, settle) {
+			return
+		}
+	}
+}
+
+// rebuild puts the view together.
+func (f *Fleet) rebuild() {
+	nodes, _, heard := f.store.all()
+	f.mu.Lock()
+	s := f.sources
+	f.mu.Unlock()
+	facts := Facts{Nodes: nodes, Instances: s.instances.known, Starting: s.instances.starting, Profiles: s.instances.profiles,
+		FargateRoles: s.access.fargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
+	if s.instances.elsewhere != "" { // the mode of another cluster says nothing of this one
+		facts.NodesKnown, facts.AccessKnown = knowledge(time.Time{}, s.instances.elsewhere), knowledge(time.Time{}, s.instances.elsewhere)
+	} else {
+		facts.Mode, facts.AccessKnown = s.access.mode, knowledge(s.access.complete, s.access.problem)
+		for _, e := range s.access.entries {
+			facts.Entries = append(facts.Entries, e)
+		}
+	}
+	f.current.Store(facts.View())
+}
+
+// earlier is the earlier of two moments, zero if one of them is.
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// update takes in what a source has said. The maps in it are not written to any more.
+func (f *Fleet) update(change func(*sources)) {
+	f.mu.Lock()
+	change(&f.sources)
+	f.mu.Unlock()
+	f.changed()
+}
+
+func (f *Fleet) instances() instances {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sources.instances.clone()
+}
+
+func (f *Fleet) access() access {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sources.access
+}
+
+// cluster is the cluster's name, "" while it is not known.
+func (f *Fleet) cluster() string {
+	name, _ := f.Where()
+	return name
+}
+
+// foundCluster takes in the cluster's name, unless it is known already.
+func (f *Fleet) foundCluster(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if name == "" || f.sources.place.cluster != "" {
+		return
+	}
+	f.sources.place.cluster = name
+	f.options.Log.Info("the cluster's name is known", "cluster", name, "region", f.sources.place.region)
+}
+
+// locate makes sure that it is known where to ask, from the nodes if need be, and connects to AWS there.
+func (f *Fleet) locate(p place) error {
+	f.foundCluster(p.cluster)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sources.connected {
+		return nil
+	}
+	for _, region := range []string{f.sources.place.region, f.options.AWS.Region, p.region} {
+		if region == "" {
+			continue
+		}
+		cfg := f.options.AWS.Copy()
+		cfg.Region = region
+		if err := f.aws.connect(cfg); err != nil {
+			return err
+		}
+		f.sources.place.region, f.sources.connected = region, true
+		return nil
+	}
+	return problemf("the region is not known: neither the environment nor a node tells it, so set fleet.region")
+}
+
+var _ validate.Fleet = (*Fleet)(nil)

@@ -1,0 +1,297 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+const (
+	// instancePage is the most instances that EC2 returns at once, filterValues the most values of one filter (Amazon EC2
+	// API reference, DescribeInstances; Amazon EC2 user guide, "List and filter").
+	instancePage, filterValues = 1000, 200
+	// startingFor is how long after its launch an instance is waited for: what has not joined then will not do so by itself.
+	startingFor = 2 * time.Hour
+	// instancesFor is how long what is known of an instance is believed: its profile may be exchanged while it runs.
+	instancesFor = time.Hour
+	// profilesFor is how long the role in an instance profile is believed.
+	profilesFor = 30 * time.Minute
+)
+
+// found is an instance as EC2 describes it.
+type found struct {
+	id string
+	Instance
+	cluster string // by its tags
+}
+
+// filter is one of DescribeInstances' filters: an instance passes if it has one of the values.
+type filter struct {
+	name   string
+	values []string
+}
+
+// describe reads all pages of the instances that pass the filters.
+func (a *asker) describe(ctx context.Context, filters ...filter) ([]found, error) {
+	var all []found
+	next := ""
+	for range maxPages {
+		page, err := ask(ctx, a, "ec2", "DescribeInstances", "*", func(ctx context.Context) (*instancesPage, error) {
+			return a.instances(ctx, filters, next)
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.instances...)
+		if next = page.next; next == "" {
+			return all, nil
+		}
+	}
+	return nil, problemf("ec2:DescribeInstances does not come to an end")
+}
+
+// byID describes instances by their ids. What is not returned, EC2 does not know.
+func (a *asker) byID(ctx context.Context, ids []string) ([]found, error) {
+	var all []found
+	for chunk := range slices.Chunk(ids, filterValues) {
+		some, err := a.describe(ctx, filter{"instance-id", chunk})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// tagged describes the instances with the cluster's tag that run or could run again.
+func (a *asker) tagged(ctx context.Context, cluster string) ([]found, error) {
+	return a.describe(ctx, filter{"tag-key", []string{clusterTag + cluster}},
+		filter{"instance-state-name", []string{"pending", "running", "stopping", "stopped"}})
+}
+
+// starting describes the instances with the cluster's tag that were launched lately, in this hour or the hours before.
+func (a *asker) starting(ctx context.Context, cluster string, now time.Time) ([]found, error) {
+	var hours []string
+	for t := now; !t.Before(now.Add(-startingFor)); t = t.Add(-time.Hour) {
+		hours = append(hours, t.UTC().Format("2006-01-02T15:")+"*")
+	}
+	return a.describe(ctx, filter{"tag-key", []string{clusterTag + cluster}},
+		filter{"instance-state-name", []string{"pending", "running"}}, filter{"launch-time", hours})
+}
+
+// profileRole is the ARN of the role in an instance profile, "" if there is none in it.
+func (a *asker) profileRole(ctx context.Context, profileARN string) (string, error) {
+	name := profileARN[strings.LastIndexByte(profileARN, '/')+1:]
+	return ask(ctx, a, "iam", "GetInstanceProfile", profileARN, func(ctx context.Context) (string, error) {
+		out, err := a.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{InstanceProfileName: &name})
+		switch {
+		case err != nil:
+			return "", err
+		case out.InstanceProfile == nil || aws.ToString(out.InstanceProfile.InstanceProfileName) != name:
+			return "", problemf("the answer to iam:GetInstanceProfile holds no instance profile %s", name)
+		case len(out.InstanceProfile.Roles) == 0:
+			return "", nil
+		}
+		return aws.ToString(out.InstanceProfile.Roles[0].Arn), nil
+	})
+}
+
+// instances is what the guard knows of EC2, and when it found out. Only syncInstances changes it.
+type instances struct {
+	known, starting map[string]Instance
+	read            time.Time // when known was last read from the beginning
+	profiles        map[string]string
+	profilesRead    map[string]time.Time
+	complete        time.Time // when all of this was last known
+	problem         string
+	elsewhere       string // why what AWS tells is about another cluster than this one; "" if nothing speaks for that
+}
+
+// take takes in what EC2 said, for the instances that nodes run on.
+func (x *instances) take(all []found, on map[string]bool, cluster string) {
+	for _, i := range all {
+		if on[i.id] {
+			if i.cluster != cluster {
+				i.foreign = i.cluster
+			}
+			x.known[i.id] = i.Instance
+		}
+	}
+}
+
+// whose says why the instances are not those of a cluster, nor what AWS tells of that cluster about this one; "" if nothing
+// speaks for that.
+func (x *instances) whose(on map[string]bool, cluster string) string {
+	for _, i := range x.known {
+		if i.foreign != "" {
+			return fmt.Sprintf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", i.foreign, cluster)
+		}
+	}
+	if len(on) > 0 && len(x.known) == 0 {
+		return "EC2 knows none of the nodes' instances in this account and region: is fleet.region the cluster's?"
+	}
+	return ""
+}
+
+// clone makes a copy to work on, while the original is read elsewhere.
+func (x instances) clone() instances {
+	x.known, x.profiles, x.profilesRead = maps.Clone(x.known), maps.Clone(x.profiles), maps.Clone(x.profilesRead)
+	if x.known == nil {
+		x.known, x.profiles, x.profilesRead = map[string]Instance{}, map[string]string{}, map[string]time.Time{}
+	}
+	return x
+}
+
+// syncInstances brings up to date which instances there are and which roles they have. In the steady state that is one
+// call: the instances launched lately, which are also those of the nodes that have just joined. What could be found out
+// is kept, whatever else failed.
+func (f *Fleet) syncInstances(ctx context.Context) error {
+	nodes, where, _ := f.store.all()
+	if err := f.locate(where); err != nil {
+		f.update(func(s *sources) { s.instances.problem = why(err) })
+		return err
+	}
+	now := f.now()
+	x := f.instances()
+	on := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		if id := n.Instance(); id != "" && n.Kind() != validate.FargateNode && n.Kind() != validate.HybridNode {
+			on[id] = true
+		}
+	}
+	err := f.readInstances(ctx, &x, on, now)
+	maps.DeleteFunc(x.known, func(id string, _ Instance) bool { return !on[id] })
+	if profileErr := f.readProfiles(ctx, &x, now); err == nil {
+		err = profileErr
+	}
+	x.problem = x.unheard(on)
+	if err != nil {
+		x.problem = why(err)
+	}
+	f.update(func(s *sources) { s.instances = x })
+	return err
+}
+
+// unheard says which instances that nodes run on EC2 does not know: they belong to another account or region, or are gone for
+// so long that EC2 has forgotten them and the Node object is what is left.
+func (x *instances) unheard(on map[string]bool) string {
+	ids := x.missing(on)
+	if len(ids) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("EC2 does not know %d of the nodes' instances in this account and region, %s among them", len(ids), ids[0])
+}
+
+// missing are the instances of which nothing is known, sorted.
+func (x *instances) missing(on map[string]bool) []string {
+	var ids []string
+	for id := range on {
+		if _, ok := x.known[id]; !ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// readInstances finds out about the instances that nodes run on, and about those that are about to become nodes.
+func (f *Fleet) readInstances(ctx context.Context, x *instances, on map[string]bool, now time.Time) error {
+	cluster := f.cluster()
+	if cluster == "" { // the tags of any node tell
+		some := x.missing(on)
+		all, err := f.aws.byID(ctx, some[:min(len(some), filterValues)])
+		if err != nil {
+			return err
+		}
+		for _, i := range all {
+			cluster = cmp.Or(cluster, i.cluster)
+		}
+		f.foundCluster(cluster)
+		x.take(all, on, cluster)
+	}
+	var heard []found
+	again := now.Sub(x.read) >= instancesFor && len(on) > 0
+	if cluster != "" {
+		if again {
+			all, err := f.aws.tagged(ctx, cluster)
+			if err != nil {
+				return err
+			}
+			heard = all
+		}
+		all, err := f.aws.starting(ctx, cluster, now)
+		if err != nil {
+			return err
+		}
+		heard = append(heard, all...)
+		x.starting = map[string]Instance{}
+		for _, i := range all {
+			x.starting[i.id] = i.Instance
+		}
+	}
+	x.take(heard, on, cluster)
+	ids := x.missing(on)
+	if again { // those without the tag, too; what is known of them stays until EC2 has answered
+		untold := maps.Clone(on)
+		for _, i := range heard {
+			delete(untold, i.id)
+		}
+		ids = slices.Sorted(maps.Keys(untold))
+	}
+	all, err := f.aws.byID(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		delete(x.known, id)
+	}
+	x.take(all, on, cluster)
+	if again {
+		x.read = now
+	}
+	x.elsewhere = x.whose(on, cluster)
+	switch {
+	case cluster == "":
+		return problemf("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+	case x.elsewhere != "":
+		return problem{x.elsewhere}
+	}
+	x.complete = now
+	return nil
+}
+
+// readProfiles finds the roles in the instance profiles that are in use.
+func (f *Fleet) readProfiles(ctx context.Context, x *instances, now time.Time) error {
+	used := map[string]bool{}
+	for _, m := range []map[string]Instance{x.known, x.starting} {
+		for _, i := range m {
+			if i.Profile != "" {
+				used[i.Profile] = true
+			}
+		}
+	}
+	var failed error
+	for _, p := range slices.Sorted(maps.Keys(used)) {
+		if at, ok := x.profilesRead[p]; ok && now.Sub(at) < profilesFor {
+			continue
+		}
+		role, err := f.aws.profileRole(ctx, p)
+		if err != nil {
+			failed = err // what is known of it already stays
+			continue
+		}
+		x.profiles[p], x.profilesRead[p] = role, now
+	}
+	maps.DeleteFunc(x.profiles, func(p, _ string) bool { return !used[p] })
+	maps.DeleteFunc(x.profilesRead, func(p string, _ time.Time) bool { return !used[p] })
+	return failed
+}

@@ -1,0 +1,346 @@
+package validate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// NodeKind is a kind of node. Each signs in under another username or with other groups (Amazon EKS user guide, node,
+// Windows, Fargate and hybrid nodes roles).
+type NodeKind string
+
+// The kinds of node; EC2Node is one with Linux.
+const (
+	EC2Node     NodeKind = "EC2"
+	WindowsNode NodeKind = "Windows"
+	FargateNode NodeKind = "Fargate"
+	HybridNode  NodeKind = "hybrid"
+)
+
+// NodeSet are live nodes that need the same mapping.
+type NodeSet struct {
+	Kind NodeKind
+	// ByInstanceID says that the nodes are named for their EC2 instance, not for its private DNS name: then the session
+	// name is their name (nodeadm, feature gate InstanceIdNodeName).
+	ByInstanceID bool
+	// Maybe says that the role is one of several that these nodes may have: nothing tells which Fargate profile a node
+	// belongs to.
+	Maybe bool
+	// Names are the nodes, sorted; an instance that has not joined yet goes by its instance id.
+	Names []string
+	// NotReady and Joining count those among them that are not ready, and that have not joined yet.
+	NotReady, Joining int
+}
+
+// AuthenticationMode says what EKS looks at when a principal signs in. Modes change in the order of the constants, never
+// back (Amazon EKS user guide, "Change authentication mode to use access entries").
+type AuthenticationMode string
+
+// The modes, as eks:DescribeCluster spells them. The zero value: not known.
+const (
+	ConfigMapMode AuthenticationMode = "CONFIG_MAP"
+	BothModes     AuthenticationMode = "API_AND_CONFIG_MAP" // an access entry wins over aws-auth
+	APIMode       AuthenticationMode = "API"                // aws-auth is ignored
+)
+
+// AccessEntry is how EKS lets a principal in without aws-auth.
+type AccessEntry struct {
+	ARN  string // the principal, as the entry has it
+	Type string // STANDARD, EC2_LINUX, EC2_WINDOWS, FARGATE_LINUX, HYBRID_LINUX, EC2, ...; "" if it could not be read
+	// Groups are the Kubernetes groups; ClusterAdmin says that the entry has AmazonEKSClusterAdminPolicy.
+	Groups       []string
+	ClusterAdmin bool
+}
+
+// ofNodes reports that nodes sign in by the entry.
+func (e AccessEntry) ofNodes() bool { return e.Type != "" && e.Type != "STANDARD" }
+
+// Knowledge says how much something that is asked for in the background is worth.
+type Knowledge struct {
+	At      time.Time // when all of it was last known; zero: never
+	Expires time.Time // when that is too old to rely on
+	Problem string    // what is in the way now: one line, lower case; "" if nothing is, or nothing was tried yet
+}
+
+func (k Knowledge) good(now time.Time) bool { return !k.At.IsZero() && now.Before(k.Expires) }
+
+// Trouble is Doubt, or else what could not be found out of late.
+func (k Knowledge) Trouble(now time.Time) string { return cmp.Or(k.Doubt(now), k.Problem) }
+
+// Doubt says in a few words why it cannot be relied on; "" if it can.
+func (k Knowledge) Doubt(now time.Time) string {
+	var s string
+	switch {
+	case k.good(now):
+		return ""
+	case k.At.IsZero() && k.Problem == "":
+		return "not known yet"
+	case k.At.IsZero():
+		s = "not known"
+	default:
+		s = "last known at " + k.At.UTC().Format("15:04 UTC on "+time.DateOnly)
+	}
+	if k.Problem != "" {
+		s += ": " + k.Problem
+	}
+	return s
+}
+
+// FleetView is what is known of the live nodes and of the access entries at one moment. It is never changed once it was
+// made. A nil view knows nothing.
+type FleetView struct {
+	// Nodes are the live nodes by the role that they sign in with: the awsauth.Subject of its ARN, so without its path.
+	Nodes map[string][]NodeSet
+	// RoleARNs are those roles as IAM or EKS names them, with their paths.
+	RoleARNs map[string]string
+	// Unplaced are live nodes whose role is not known: hybrid nodes, and those that nothing was found out about yet.
+	Unplaced []NodeSet
+	// NodesKnown says whether there are no others.
+	NodesKnown Knowledge
+
+	Mode AuthenticationMode
+	// Entries are the access entries, by the awsauth.Subject of their principal.
+	Entries map[string]AccessEntry
+	// AccessKnown is about Mode and Entries.
+	AccessKnown Knowledge
+}
+
+// ignored reports that EKS does not look at aws-auth at all. There is no way back from that mode, so it does not matter
+// how long ago that was heard.
+func (v *FleetView) ignored() bool { return v != nil && v.Mode == APIMode }
+
+// shadow is the access entry that EKS takes in the place of whatever aws-auth says of a principal.
+func (v *FleetView) shadow(subject string, now time.Time) (AccessEntry, bool) {
+	if v == nil || v.Mode != BothModes && v.Mode != APIMode || !v.AccessKnown.good(now) {
+		return AccessEntry{}, false
+	}
+	e, ok := v.Entries[subject]
+	return e, ok
+}
+
+// nodesKnown reports that every live node is among Nodes or Unplaced.
+func (v *FleetView) nodesKnown(now time.Time) bool { return v != nil && v.NodesKnown.good(now) }
+
+// accessKnown reports that the authentication mode and all access entries are known.
+func (v *FleetView) accessKnown(now time.Time) bool { return v != nil && v.AccessKnown.good(now) }
+
+// nodeEntry finds an access entry by which nodes of a kind sign in; of any kind if kind is notNode.
+func (v *FleetView) nodeEntry(kind NodeKind, now time.Time) bool {
+	if !v.accessKnown(now) || v.Mode == ConfigMapMode {
+		return false
+	}
+	for _, e := range v.Entries {
+		if e.ofNodes() && (kind == notNode || slices.Contains(entryTypes[kind], e.Type)) {
+			return true
+		}
+	}
+	return false
+}
+
+// entryTypes are the types of access entry by which nodes of a kind sign in (Amazon EKS user guide, "Create access
+// entries"; EC2 is that of Auto Mode).
+var entryTypes = map[NodeKind][]string{
+	EC2Node:     {"EC2_LINUX", "EC2_WINDOWS", "EC2"},
+	WindowsNode: {"EC2_WINDOWS"},
+	FargateNode: {"FARGATE_LINUX"},
+	HybridNode:  {"HYBRID_LINUX"},
+}
+
+// decides reports that access entries decide about everybody whom aws-auth maps, so that nothing can be lost with it.
+func (v *FleetView) decides(a *awsauth.Access, now time.Time) bool {
+	for key := range a.Principals {
+		if _, shadowed := v.shadow(key, now); !shadowed {
+			return false
+		}
+	}
+	return len(a.Principals) > 0 && len(a.Accounts) == 0
+}
+
+// WayIn is how nodes with one role sign in.
+type WayIn struct {
+	Role string // the ARN as IAM has it; "" if it is not known
+	Set  NodeSet
+	// Entry is the access entry that decides about the role, if there is one, and Mapping what aws-auth says of it: EKS
+	// looks at the mapping only without the entry. Open says that the nodes can sign in by the one that counts.
+	Entry   *AccessEntry
+	Mapping *awsauth.Identity
+	Open    bool
+}
+
+// WaysIn lists how all live nodes sign in under aws-auth as it is, by role. Where the role is not known, neither is the way.
+func (v *FleetView) WaysIn(a *awsauth.Access, now time.Time) []WayIn {
+	var ways []WayIn
+	for _, role := range slices.Sorted(maps.Keys(v.Nodes)) {
+		for _, s := range v.Nodes[role] {
+			w := WayIn{Role: cmp.Or(v.RoleARNs[role], role), Set: s}
+			ids := a.Principals[role]
+			if len(ids) > 0 {
+				w.Mapping = &ids[0]
+			}
+			if e, ok := v.shadow(role, now); ok {
+				w.Entry = &e
+				w.Open = slices.Contains(entryTypes[s.Kind], e.Type)
+			} else {
+				w.Open = !v.ignored() && serveAny(ids, s)
+			}
+			ways = append(ways, w)
+		}
+	}
+	for _, s := range v.Unplaced {
+		ways = append(ways, WayIn{Set: s})
+	}
+	return ways
+}
+
+// Shadowed are the entries of aws-auth that EKS does not look at, since an access entry decides about their principal.
+func (v *FleetView) Shadowed(a *awsauth.Access, now time.Time) []awsauth.Identity {
+	var shadowed []awsauth.Identity
+	for _, key := range a.Keys() {
+		if _, ok := v.shadow(key, now); ok || v.ignored() {
+			shadowed = append(shadowed, a.Principals[key]...)
+		}
+	}
+	return shadowed
+}
+
+// doubt says why the live nodes are not known.
+func (v *FleetView) doubt(now time.Time) string {
+	if v == nil {
+		return ""
+	}
+	return v.NodesKnown.Doubt(now)
+}
+
+// setsBy are the sets of nodes with a role for which keep holds.
+func setsBy(sets []NodeSet, keep func(NodeSet) bool) []NodeSet {
+	var kept []NodeSet
+	for _, s := range sets {
+		if keep(s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// names are the nodes of several sets, sorted. Findings do without: there may be thousands, each about all nodes.
+func names(sets []NodeSet) []string {
+	var all []string
+	for _, s := range sets {
+		all = append(all, s.Names...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// same reports that two sets of one view hold the same nodes.
+func (s NodeSet) same(o NodeSet) bool {
+	return s.Kind == o.Kind && s.ByInstanceID == o.ByInstanceID && slices.Equal(s.Names, o.Names)
+}
+
+// total is how many nodes there are in sets of which no two have a node in common.
+func total(sets []NodeSet) int {
+	n := 0
+	for _, s := range sets {
+		n += len(s.Names)
+	}
+	return n
+}
+
+// fewNodes is how many nodes a message names.
+const fewNodes = 5
+
+// count puts sets into words: 12 live EC2 nodes (1 not ready).
+func count(sets []NodeSet) string {
+	kinds := map[string]int{}
+	var notReady, joining int
+	for _, s := range sets {
+		kinds[string(s.Kind)] += len(s.Names)
+		notReady += s.NotReady
+		joining += s.Joining
+	}
+	var words []string
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		words = append(words, fmt.Sprintf("%d live %s", kinds[kind], kind))
+	}
+	text := list(words) + " node" + plural(total(sets))
+	var notes []string
+	if notReady > 0 {
+		notes = append(notes, fmt.Sprintf("%d not ready", notReady))
+	}
+	if joining > 0 {
+		notes = append(notes, fmt.Sprintf("%d still starting", joining))
+	}
+	if len(notes) > 0 {
+		text += " (" + strings.Join(notes, ", ") + ")"
+	}
+	return text
+}
+
+// which names the first few nodes: a, b, c, d, e and 7 more.
+func which(sets []NodeSet) string {
+	var first []string // of every set: the first of all are among them
+	for _, s := range sets {
+		first = append(first, s.Names[:min(len(s.Names), fewNodes)]...)
+	}
+	slices.Sort(first)
+	var shown []string
+	for _, name := range first[:min(len(first), fewNodes)] {
+		shown = append(shown, bare(name))
+	}
+	text := strings.Join(shown, ", ")
+	if more := total(sets) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
+
+// use is what nodes do with a role; of some it is known only that they may.
+func use(sets []NodeSet) string {
+	if !slices.ContainsFunc(sets, func(s NodeSet) bool { return !s.Maybe }) {
+		return "may use"
+	}
+	return agree(sets, "uses", "use")
+}
+
+// agree picks the word that goes with one node or with several.
+func agree(sets []NodeSet, one, several string) string {
+	if total(sets) == 1 {
+		return one
+	}
+	return several
+}
+
+// signsIn reports that nodes of the set can sign in by the identity.
+func signsIn(id awsauth.Identity, s NodeSet) bool {
+	n := s.needs()
+	if slices.ContainsFunc(n.groups, func(g string) bool { return !id.Has(g) }) {
+		return false
+	}
+	username := id.Username
+	if username == nodePrefix+awsauth.SessionNameRaw {
+		username = nodePrefix + awsauth.SessionName // they differ for session names with an @, and no node has one
+	}
+	return username == n.username
+}
+
+// needs are the username template and the groups that nodes of the set need.
+func (s NodeSet) needs() mapping {
+	n := needs[s.Kind]
+	if s.ByInstanceID {
+		n.username = nodePrefix + awsauth.SessionName
+	}
+	return n
+}

@@ -1,0 +1,351 @@
+package validate_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// view is what a fleet might know: 7 EC2 nodes with the role nodes, and all is fresh.
+func view(changes ...func(*validate.FleetView)) *validate.FleetView {
+	fresh := validate.Knowledge{At: clock.Add(-time.Minute), Expires: clock.Add(time.Minute)}
+	v := &validate.FleetView{NodesKnown: fresh, AccessKnown: fresh, Mode: validate.ConfigMapMode, Entries: map[string]validate.AccessEntry{},
+		Nodes: map[string][]validate.NodeSet{roleKey("nodes"): {{Kind: validate.EC2Node, Names: []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7"}}}}}
+	for _, change := range changes {
+		change(v)
+	}
+	return v
+}
+
+func roleKey(name string) string { return "arn:aws:iam::111122223333:role/" + name }
+
+// with puts nodes with a role there, or takes them away.
+func with(role string, sets ...validate.NodeSet) func(*validate.FleetView) {
+	return func(v *validate.FleetView) { v.Nodes[roleKey(role)] = sets }
+}
+
+// accessEntry gives a principal an access entry, which takes a mode that has any.
+func accessEntry(role, kind string, groups ...string) func(*validate.FleetView) {
+	return func(v *validate.FleetView) {
+		v.Mode = validate.BothModes
+		v.Entries[roleKey(role)] = validate.AccessEntry{ARN: roleKey(role), Type: kind, Groups: groups}
+	}
+}
+
+func clusterAdmin(role string) func(*validate.FleetView) {
+	return func(v *validate.FleetView) {
+		v.Mode = validate.BothModes
+		v.Entries[roleKey(role)] = validate.AccessEntry{ARN: roleKey(role), Type: "STANDARD", ClusterAdmin: true}
+	}
+}
+
+func mode(m validate.AuthenticationMode) func(*validate.FleetView) {
+	return func(v *validate.FleetView) { v.Mode = m }
+}
+
+func staleNodes(v *validate.FleetView) {
+	v.NodesKnown = validate.Knowledge{At: clock.Add(-time.Hour), Expires: clock.Add(-time.Minute), Problem: "AWS answered ec2:DescribeInstances with Throttling"}
+}
+
+func accessUnknown(v *validate.FleetView) {
+	v.AccessKnown, v.Mode = validate.Knowledge{Problem: "the guard lacks eks:DescribeCluster"}, ""
+}
+
+func hybridNode(v *validate.FleetView) {
+	v.Unplaced = []validate.NodeSet{{Kind: validate.HybridNode, Names: []string{"mi-1"}}}
+}
+
+var (
+	someNodes    = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"a"}}
+	windowsSet   = validate.NodeSet{Kind: validate.WindowsNode, Names: []string{"w1", "w2"}}
+	fargateSet   = validate.NodeSet{Kind: validate.FargateNode, Names: []string{"fargate-1"}}
+	maybeFargate = validate.NodeSet{Kind: validate.FargateNode, Names: []string{"fargate-1"}, Maybe: true}
+	startingSet  = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"i-1", "i-2"}, Joining: 2}
+	downSet      = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"d1", "d2"}, NotReady: 1}
+	byIDSet      = validate.NodeSet{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{"i-1"}}
+)
+
+var nodesByID = strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1)
+
+// fleetTransitions are edits in a cluster whose nodes are known, or half known.
+var fleetTransitions = map[string]struct {
+	fleet *validate.FleetView
+	transition
+}{
+	// AA503, AA502: what live nodes need must stay.
+	"live nodes lose their role":                     {view(), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes use it: n1, n2, n3, n4, n5 and 2 more")},
+	"live nodes lose the last role":                  {view(), update(nodes+item(), item(), deny, "AA503", "7 live EC2 nodes use it")},
+	"the fix is the entry as it was":                 {view(), update(nodes+item(), item(), deny, "AA503", "keep this entry: {rolearn: arn:aws:iam::111122223333:role/nodes")},
+	"mapRoles goes":                                  {view(), transition{old: map[string]string{"mapRoles": nodes, "mapUsers": alice}, new: usersOnly, want: deny, rule: "AA502", says: "7 live EC2 nodes turn NotReady: n1"}},
+	"emptied":                                        {view(), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: deny, rule: "AA502", says: "no mappings at all"}},
+	"deleted":                                        {view(), transition{op: validate.Delete, old: map[string]string{"mapRoles": nodes}, want: deny, rule: "AA501", says: "7 live EC2 nodes: n1"}},
+	"the role gets a path":                           {view(), update(nodes, strings.Replace(nodes, "role/nodes", "role/team/nodes", 1), deny, "AA503", "7 live EC2 nodes")},
+	"nodes that are starting count":                  {view(with("other-nodes", startingSet)), update(nodes+otherNodes, nodes, deny, "AA503", "2 live EC2 nodes (2 still starting) use it: i-1, i-2")},
+	"nodes that are not ready count":                 {view(with("other-nodes", downSet)), update(nodes+otherNodes, nodes, deny, "AA503", "2 live EC2 nodes (1 not ready) use it")},
+	"one node":                                       {view(with("other-nodes", someNodes)), update(nodes+otherNodes, nodes, deny, "AA503", "1 live EC2 node uses it: a")},
+	"a role with nodes of two kinds":                 {view(with("windows", windowsSet, someNodes)), update(nodes+windowsNodes, nodes, deny, "AA503", "1 live EC2 and 2 live Windows nodes use it: a, w1, w2")},
+	"a role that Fargate nodes may have":             {view(with("fargate", maybeFargate)), update(nodes+fargatePE, nodes, deny, "AA503", "1 live Fargate node may use it: fargate-1")},
+	"a retired role goes":                            {view(), update(nodes+otherNodes, nodes, clean, "", "")},
+	"a retired Fargate role goes":                    {view(), update(nodes+fargatePE, nodes, clean, "", "")},
+	"a retired role becomes something else":          {view(), update(nodes+otherNodes, nodes+item("- rolearn: arn:aws:iam::111122223333:role/other-nodes"), clean, "", "")},
+	"nodes move on: the old role has none":           {view(with("nodes"), with("other-nodes", someNodes)), update(nodes, otherNodes, clean, "", "")},
+	"nodes move on too early":                        {view(with("other-nodes", someNodes)), update(nodes, otherNodes, deny, "AA503", "role/nodes")},
+	"the last retired role goes":                     {view(with("nodes")), update(nodes+item(), item(), warn, "AA502", "no mapping of a node role")},
+	"the last retired role goes, entries for others": {view(with("nodes"), accessEntry("new", "EC2_LINUX")), update(nodes+item(), item(), clean, "", "")},
+	"nodes that could not sign in anyway":            {view(with("windows", someNodes)), update(nodes+item("- rolearn: arn:aws:iam::111122223333:role/windows"), nodes, clean, "", "")},
+	"an edit elsewhere":                              {view(), update(nodes, nodes+item(), clean, "", "")},
+	"EKS removes the role of a node group":           {view(), update(nodes+otherNodes, otherNodes, warn, "AA503", "7 live EC2 nodes").by(authenticationv1.UserInfo{Username: "eks:node-manager"})},
+
+	// Access entries.
+	"an access entry covers the nodes":                {view(accessEntry("nodes", "EC2_LINUX")), update(nodes+otherNodes, otherNodes, clean, "", "")},
+	"an access entry covers the last node role":       {view(accessEntry("nodes", "EC2_LINUX")), update(nodes+item(), item(), clean, "", "")},
+	"an access entry of another kind decides as well": {view(accessEntry("nodes", "STANDARD")), update(nodes+otherNodes, otherNodes, clean, "", "")},
+	"access entries cover all: emptied":               {view(accessEntry("nodes", "EC2_LINUX")), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: warn, rule: "AA502", says: "everybody who was mapped has one"}},
+	"access entries cover the nodes, not the people":  {view(accessEntry("nodes", "EC2_LINUX")), transition{old: map[string]string{"mapRoles": nodes + item()}, new: nobody, want: deny, rule: "AA502"}},
+	"no node lives at the moment: emptied":            {view(with("nodes"), accessEntry("new", "EC2_LINUX")), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: deny, rule: "AA502"}},
+	"access entries cover some: emptied":              {view(accessEntry("nodes", "EC2_LINUX"), with("other-nodes", someNodes)), transition{old: map[string]string{"mapRoles": nodes + otherNodes}, new: nobody, want: deny, rule: "AA502"}},
+	"an access entry for others":                      {view(accessEntry("other", "EC2_LINUX")), update(nodes+otherNodes, otherNodes, deny, "AA503", "")},
+	"access entries are not known":                    {view(accessUnknown), update(nodes+otherNodes, otherNodes, deny, "AA503", "unless an access entry covers the role (not known: the guard lacks eks:DescribeCluster)")},
+	"a shadowed entry is added":                       {view(accessEntry("other-nodes", "EC2_LINUX")), update(nodes, nodes+otherNodes, warn, "AA508", "an access entry of type EC2_LINUX")},
+	"a shadowed entry is changed":                     {view(accessEntry("ci", "STANDARD")), update(nodes+item(), nodes+item("  groups: [viewers]"), warn, "AA508", "no effect")},
+	"a shadowed entry stands, the edit is elsewhere":  {view(accessEntry("ci", "STANDARD")), update(nodes+item(), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/cd"), clean, "", "")},
+	"a shadowed entry goes":                           {view(accessEntry("ci", "STANDARD")), update(nodes+item(), nodes, clean, "", "")},
+	"a shadowed node mapping is broken":               {view(accessEntry("nodes", "EC2_LINUX")), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), warn, "AA508", "")},
+
+	// Mode API.
+	"mode API: any edit":            {view(mode(validate.APIMode)), update(nodes, nodes+item(), warn, "AA508", "authentication mode is API")},
+	"mode API: nodes go":            {view(mode(validate.APIMode)), update(nodes+item(), item(), warn, "AA508", "")},
+	"mode API: emptied":             {view(mode(validate.APIMode)), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: warn, rule: "AA508"}},
+	"mode API: deleted":             {view(mode(validate.APIMode)), transition{op: validate.Delete, old: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
+	"mode API, heard long ago":      {view(mode(validate.APIMode), func(v *validate.FleetView) { v.AccessKnown.Expires = clock.Add(-time.Hour) }), update(nodes+item(), item(), warn, "AA508", "")},
+	"mode API: nothing changed":     {view(mode(validate.APIMode)), update(nodes, nodes, clean, "", "")},
+	"mode API: a grant stays one":   {view(mode(validate.APIMode)), update(nodes, nodes+admin, deny, "AA401", "")},
+	"mode API: I remove myself":     {view(mode(validate.APIMode)), update(nodes+admin, nodes, warn, "AA508", "").by(caller("admin", "alice", "admin", "system:masters"))},
+	"both modes: I have an entry":   {view(clusterAdmin("admin")), update(nodes+admin, nodes, clean, "", "").by(caller("admin", "alice", "admin", "system:masters"))},
+	"config map mode: I have none":  {view(), update(nodes+admin, nodes, deny, "AA506", "").by(caller("admin", "alice", "admin", "system:masters"))},
+	"both modes: another has entry": {view(clusterAdmin("boss")), update(nodes+admin, nodes, deny, "AA506", "").by(caller("admin", "alice", "admin", "system:masters"))},
+
+	// AA505: the kind of node is known.
+	"Windows nodes live, a Linux mapping is added":     {view(with("windows", windowsSet)), update(nodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), deny, "AA505", "2 live Windows nodes use this role and cannot sign in by this mapping: w1, w2")},
+	"Windows nodes live, the right mapping is added":   {view(with("windows", windowsSet)), update(nodes, nodes+windowsNodes, clean, "", "")},
+	"no Windows nodes live, the group goes":            {view(), update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), clean, "", "")},
+	"Windows nodes live, the group goes":               {view(with("windows", windowsSet)), update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), deny, "AA505", "eks:kube-proxy-windows")},
+	"Fargate nodes live, an EC2 mapping is added":      {view(with("other-nodes", fargateSet)), update(nodes, nodes+otherNodes, deny, "AA505", "1 live Fargate node uses this role")},
+	"EC2 nodes live, Fargate's template comes":         {view(), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), deny, "AA505", "{{EC2PrivateDNSName}}")},
+	"one role for EC2 and Fargate is mapped for EC2":   {view(with("other-nodes", someNodes, fargateSet)), update(nodes, nodes+otherNodes, warn, "AA505", "give the Fargate nodes a role of their own")},
+	"one role for EC2 and Fargate changes sides":       {view(with("nodes", someNodes, fargateSet)), update(nodes, strings.NewReplacer("EC2PrivateDNSName", "SessionName", "  - system:nodes\n", "  - system:nodes\n  - system:node-proxier\n").Replace(nodes), deny, "AA505", "1 live EC2 node")},
+	"one role for Linux and Windows, mapped for both":  {view(with("windows", someNodes, windowsSet)), update(nodes, nodes+windowsNodes, clean, "", "")},
+	"one role for two kinds was there before":          {view(with("nodes", someNodes, fargateSet)), update(nodes, nodes+item(), warn, "AA505", "")},
+	"nodes named for their instances":                  {view(with("nodes", byIDSet)), update(nodesByID, nodesByID+item(), clean, "", "")},
+	"nodes named for their instances lose it":          {view(with("nodes", byIDSet)), update(nodesByID, nodes, deny, "AA505", "{{SessionName}}")},
+	"half a mapping costs live nodes":                  {view(), update(nodes, strings.Replace(nodes, "  - system:bootstrappers\n", "", 1), deny, "AA505", "7 live EC2 nodes cannot sign in with it: n1")},
+	"half a mapping of a retired role is wrong anyway": {view(), update(nodes+otherNodes, nodes+strings.Replace(otherNodes, "system:bootstrappers, ", "", 1), deny, "AA505", "")},
+	"a role for people that nodes use":                 {view(with("ci", someNodes)), update(nodes, nodes+item(), deny, "AA505", "1 live EC2 node uses this role")},
+
+	// Hybrid nodes: nothing leads to their role.
+	"the only hybrid mapping goes":       {view(hybridNode), update(nodes+hybridNodes, nodes, deny, "AA503", "1 live hybrid node uses it: mi-1")},
+	"both hybrid mappings go":            {view(hybridNode), update(nodes+hybridNodes+strings.Replace(hybridNodes, "role/hybrid", "role/hybrid2", 1), nodes, deny, "AA503", "1 live hybrid node may use it: mi-1")},
+	"one of two hybrid mappings goes":    {view(hybridNode), update(nodes+hybridNodes+strings.Replace(hybridNodes, "role/hybrid", "role/hybrid2", 1), nodes+hybridNodes, warn, "AA503", "may use it")},
+	"hybrid nodes have an access entry":  {view(hybridNode, accessEntry("hybrid2", "HYBRID_LINUX")), update(nodes+hybridNodes, nodes, warn, "AA503", "may use it")},
+	"no hybrid nodes":                    {view(), update(nodes+hybridNodes, nodes, clean, "", "")},
+	"hybrid nodes and another's mapping": {view(hybridNode), update(nodes+hybridNodes+otherNodes, nodes+hybridNodes, clean, "", "")},
+
+	// Degrees of knowing.
+	"nothing is known yet: one of two goes":  {&validate.FleetView{}, update(nodes+otherNodes, nodes, warn, "AA503", "the guard does not know the live nodes (not known yet)")},
+	"nothing is known yet: the last goes":    {&validate.FleetView{}, update(nodes+item(), item(), deny, "AA503", "not known yet")},
+	"stale: a role without known nodes goes": {view(staleNodes), update(nodes+otherNodes, nodes, warn, "AA503", "last known at 11:00 UTC on 2026-11-24: AWS answered ec2:DescribeInstances with Throttling")},
+	"stale: a role with nodes goes":          {view(staleNodes), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
+	"stale: the last goes":                   {view(staleNodes, with("nodes")), update(nodes+item(), item(), deny, "AA503", "")},
+	"stale: the kind is broken":              {view(staleNodes, with("nodes")), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), deny, "AA505", "")},
+	"a node that is not placed yet": {view(func(v *validate.FleetView) { v.Unplaced = []validate.NodeSet{someNodes} }),
+		update(nodes+otherNodes, nodes, warn, "AA503", "1 live EC2 node may use it: a")},
+
+	// AA507: admins elsewhere.
+	"the last admin goes, one has an access entry":  {view(clusterAdmin("boss")), update(nodes+admin, nodes, clean, "", "")},
+	"the last admin goes, one by group":             {view(accessEntry("boss", "STANDARD", "admins")), update(nodes+admin, nodes, clean, "", "").with("privileged: {groups: [admins]}")},
+	"the last admin goes, no entry makes an admin":  {view(accessEntry("viewers", "STANDARD", "viewers")), update(nodes+admin, nodes, warn, "AA507", "no access entry has AmazonEKSClusterAdminPolicy")},
+	"the last admin goes, entries are not known":    {view(accessUnknown), update(nodes+admin, nodes, warn, "AA507", "make sure that an access entry is there")},
+	"an admin goes that an access entry shadows":    {view(accessEntry("admin", "STANDARD")), update(nodes+admin, nodes, clean, "", "")},
+	"created without nodes, which have entries":     {view(accessEntry("nodes", "EC2_LINUX")), transition{op: validate.Create, new: usersOnly, want: clean}},
+	"created without nodes, and no entries":         {view(), transition{op: validate.Create, new: usersOnly, want: warn, rule: "AA502"}},
+	"created with a mapping that is of no use":      {view(with("nodes", windowsSet)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: deny, rule: "AA505"}},
+	"created with what an access entry decides":     {view(accessEntry("nodes", "EC2_LINUX")), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
+	"a broken value costs everybody: told once":     {view(), update(nodes, nodes+"\t- x\n", deny, "AA101", "")},
+	"the policy makes the loss of nodes a warning":  {view(), update(nodes+otherNodes, otherNodes, warn, "AA503", "").with("rules: {AA503: warn}")},
+	"a waiver lets one role go":                     {view(), update(nodes+otherNodes, otherNodes, warn, "AA503", "blue-green").with("waivers: [{rule: AA503, subject: " + roleKey("nodes") + ", reason: blue-green}]")},
+	"break-glass is told what it costs":             {view(), update(nodes+item(), item(), warn, "AA503", "7 live EC2 nodes").by(authenticationv1.UserInfo{Username: "bob", Groups: []string{"break-glass"}}).with("breakGlass: {groups: [break-glass]}")},
+	"an entry moves from mapRoles to mapUsers":      {view(), transition{old: map[string]string{"mapRoles": nodes + item()}, new: map[string]string{"mapRoles": item(), "mapUsers": strings.Replace(nodes, "rolearn", "userarn", 1)}, want: warn, rule: "AA202"}},
+	"a role in another letter case is the same one": {view(), update(nodes+otherNodes, strings.Replace(nodes, "role/nodes", "role/NODES", 1)+otherNodes, clean, "", "")},
+}
+
+// fleetHead is a fleet in a golden case. What it does not say is known and fresh, and there is none of it.
+type fleetHead struct {
+	Mode     validate.AuthenticationMode `yaml:"mode"`
+	Nodes    []setHead                   `yaml:"nodes"`
+	Entries  []entryHead                 `yaml:"entries"`
+	Unknown  string                      `yaml:"unknown"`       // why the nodes are not known
+	NoAccess string                      `yaml:"accessUnknown"` // why the access entries are not known
+}
+
+type setHead struct {
+	Role     string            `yaml:"role"` // name; none: not known
+	Kind     validate.NodeKind `yaml:"kind"`
+	Names    []string          `yaml:"names"`
+	ByID     bool              `yaml:"byInstanceID"`
+	Maybe    bool              `yaml:"maybe"`
+	Starting int               `yaml:"starting"`
+	NotReady int               `yaml:"notReady"`
+}
+
+type entryHead struct {
+	ARN          string   `yaml:"arn"`
+	Type         string   `yaml:"type"`
+	Groups       []string `yaml:"groups"`
+	ClusterAdmin bool     `yaml:"clusterAdmin"`
+}
+
+func (h *fleetHead) view() *validate.FleetView {
+	v := view(func(v *validate.FleetView) { v.Nodes = map[string][]validate.NodeSet{} })
+	if h.Mode != "" {
+		v.Mode = h.Mode
+	}
+	for _, n := range h.Nodes {
+		set := validate.NodeSet{Kind: n.Kind, Names: n.Names, ByInstanceID: n.ByID, Maybe: n.Maybe, Joining: n.Starting, NotReady: n.NotReady}
+		if n.Role == "" {
+			v.Unplaced = append(v.Unplaced, set)
+		} else {
+			v.Nodes[roleKey(n.Role)] = append(v.Nodes[roleKey(n.Role)], set)
+		}
+	}
+	for _, e := range h.Entries {
+		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin}
+	}
+	if h.Unknown != "" {
+		v.NodesKnown = validate.Knowledge{Problem: h.Unknown}
+	}
+	if h.NoAccess != "" {
+		v.AccessKnown = validate.Knowledge{Problem: h.NoAccess}
+	}
+	return v
+}
+
+type fleetPort struct{ view *validate.FleetView }
+
+func (f fleetPort) View() *validate.FleetView { return f.view }
+
+func TestFleetTransitions(t *testing.T) {
+	for name, tr := range fleetTransitions {
+		t.Run(name, func(t *testing.T) {
+			p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" + tr.policy))
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := validate.New(p, validate.WithPorts(validate.Ports{Fleet: fleetPort{tr.fleet}}), validate.WithClock(func() time.Time { return clock }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := validate.Request{Operation: tr.op, User: tr.user}
+			if req.Operation == "" {
+				req.Operation = validate.Update
+			}
+			if req.Operation != validate.Create {
+				req.Old = aconfigmap(tr.old)
+			}
+			if req.Operation != validate.Delete {
+				req.New = aconfigmap(tr.new)
+			}
+			report := v.Validate(context.Background(), req)
+			if got := verdict(report); got != tr.want {
+				t.Errorf("got %s, want %s", got, tr.want)
+			}
+			ruled, said := tr.rule == "", tr.says == ""
+			for _, f := range report.Findings {
+				ruled = ruled || f.Rule == tr.rule
+				said = said || strings.Contains(f.Sentence(), tr.says)
+			}
+			if !ruled || !said {
+				t.Errorf("want a finding of %s that says %q", tr.rule, tr.says)
+			}
+			if t.Failed() {
+				for _, f := range report.Findings {
+					t.Logf("%s %s: %s", f.Severity, f.Field, f.Sentence())
+				}
+			}
+		})
+	}
+}
+
+// TestLost holds that a report says which nodes an edit costs, for the metric and the event, whatever the findings are.
+func TestLost(t *testing.T) {
+	eks := authenticationv1.UserInfo{Username: "eks:node-manager"}
+	for name, tt := range map[string]struct {
+		fleet    *validate.FleetView
+		op       validate.Operation
+		old, new string
+		lost     int
+	}{
+		"the role goes":                     {view(), validate.Update, nodes + otherNodes, otherNodes, 7},
+		"the value cannot be read any more": {view(), validate.Update, nodes, nodes + "\t- x\n", 7},
+		"deleted":                           {view(), validate.Delete, nodes, "", 7},
+		"emptied":                           {view(), validate.Update, nodes, "[]", 7},
+		"stale":                             {view(staleNodes), validate.Update, nodes + otherNodes, otherNodes, 7},
+		"an access entry covers them":       {view(accessEntry("nodes", "EC2_LINUX")), validate.Update, nodes + otherNodes, otherNodes, 0},
+		"mode API":                          {view(mode(validate.APIMode)), validate.Delete, nodes, "", 0},
+		"they could not sign in before":     {view(), validate.Update, "- x\n" + nodes + "\t- x\n", otherNodes, 0},
+		"a retired role goes":               {view(), validate.Update, nodes + otherNodes, nodes, 0},
+		"repaired":                          {view(), validate.Update, nodes + "\t- x\n", nodes, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: fleetPort{tt.fleet}}), validate.WithClock(func() time.Time { return clock }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := validate.Request{Operation: tt.op, User: eks, Old: aconfigmap(map[string]string{awsauth.MapRoles: tt.old})}
+			if tt.op != validate.Delete {
+				req.New = aconfigmap(map[string]string{awsauth.MapRoles: tt.new})
+			}
+			if report := v.Validate(context.Background(), req); len(report.Lost) != tt.lost || !report.Allowed {
+				t.Errorf("lost %q, allowed %v: want %d, and EKS let through", report.Lost, report.Allowed, tt.lost)
+			}
+		})
+	}
+}
+
+// TestManyLosses takes thousands of node roles away at once, each of which any of 10,000 nodes may have. Naming all of these
+// nodes for each role would take minutes; the bound is as generous as that of TestHostileInput.
+func TestManyLosses(t *testing.T) {
+	var old, updated strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&old, "- rolearn: %s\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n", roleKey(fmt.Sprint("nodes", i)))
+		fmt.Fprintf(&updated, "- rolearn: %s\n  username: people\n  groups: [deployers]\n", roleKey(fmt.Sprint("people", i)))
+	}
+	var unplaced []string
+	for i := range 10_000 {
+		unplaced = append(unplaced, fmt.Sprintf("ip-10-0-%d-%d.us-west-2.compute.internal", i/250, i%250))
+	}
+	slices.Sort(unplaced)
+	port := fleetPort{view(func(v *validate.FleetView) {
+		v.Unplaced = []validate.NodeSet{{Kind: validate.EC2Node, Names: unplaced}}
+	})}
+	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: port}), validate.WithClock(func() time.Time { return clock }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now()
+	report := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(map[string]string{awsauth.MapRoles: old.String()}),
+		New: aconfigmap(map[string]string{awsauth.MapRoles: updated.String()})})
+	took := time.Since(started)
+	t.Logf("%v", took)
+	if report.Allowed || !strings.Contains(report.Findings[0].Message, "10000 live EC2 nodes may use it: ip-10-0-0-0.us-west-2.compute.internal") || took > 10*time.Second {
+		t.Errorf("after %v: allowed %v, %q", took, report.Allowed, report.Findings[0].Message)
+	}
+}

@@ -1,0 +1,320 @@
+package validate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// checkNodesLost asks which live nodes could sign in before the edit and cannot after it. Where that is not known, the
+// mappings themselves are all that tells of nodes: the last one must not go.
+func checkNodesLost(p *pass) {
+	if p.op == Delete || p.fleet.ignored() {
+		return // AA501 says it, or there is nothing to lose
+	}
+	before, after := nodeRoles(p.old, p.table(p.old)), nodeRoles(p.new, p.table(p.new))
+	if p.op == Create {
+		if len(p.new.doc.Entries()) > 0 && len(after) == 0 {
+			p.noNodeRole()
+		}
+		return
+	}
+	if p.new.doc.Unreadable[awsauth.MapRoles] {
+		return // AA101 or AA104 says it
+	}
+	var gone []loss
+	denied := false
+	for _, l := range p.losses() {
+		l.fatal = len(l.cut) > 0 || len(after) == 0 && (!p.fleet.nodesKnown(p.now) || slices.ContainsFunc(l.maybe, traceable))
+		denied = denied || l.fatal
+		if len(l.is) > 0 {
+			p.nodeBroken(l)
+		} else {
+			gone = append(gone, l)
+		}
+	}
+	if len(before) > 0 && len(after) == 0 && !denied && len(p.new.doc.Entries()) > 0 {
+		p.noNodeRole()
+	}
+	if len(gone) == 0 || p.emptied(gone) {
+		return
+	}
+	last := "and it is the last by which nodes can sign in"
+	if len(gone) > 1 {
+		last = "and it is one of the last by which nodes can sign in"
+	}
+	for _, l := range gone {
+		p.nodeRoleGone(l, last)
+	}
+}
+
+// loss is a node role of which an edit takes the mapping away, or makes another.
+type loss struct {
+	was   awsauth.Identity
+	is    []awsauth.Identity // what the role is mapped to now
+	cut   []NodeSet          // live nodes that cannot sign in any more
+	maybe []NodeSet          // live nodes of which it is not known whether they have this role
+	fatal bool               // the edit must not get in
+	// guessed are those of FleetView.Unplaced, by index, that had no other way in and are cut.
+	guessed []int
+}
+
+// traceable reports that the role of such nodes can be found out, so that not to know it is a gap and not their nature.
+func traceable(s NodeSet) bool { return s.Kind != HybridNode }
+
+// losses are the roles by which nodes signed in, or may have, and cannot any more. A role that no live node uses is none.
+func (p *pass) losses() []loss {
+	old, updated := p.table(p.old), p.table(p.new)
+	others := map[int]bool{} // which of Unplaced have another way, found out once: there may be thousands of losses
+	roles := map[int]int{}   // how many of the roles that go each of the others may have
+	var losses []loss
+	for _, c := range awsauth.Diff(old, updated) {
+		if len(c.Before) == 0 || c.Account {
+			continue
+		}
+		role := awsauth.Subject(c.Principal)
+		if _, shadowed := p.fleet.shadow(role, p.now); shadowed {
+			continue
+		}
+		signedIn := func(s NodeSet) bool { return serveAny(c.Before, s) && !serveAny(c.After, s) }
+		l := loss{was: c.Before[0], is: c.After}
+		if p.fleet != nil {
+			l.cut = setsBy(p.fleet.Nodes[role], signedIn)
+			for i, s := range p.fleet.Unplaced {
+				if !signedIn(s) || !p.mayHave(s, role) {
+					continue
+				}
+				other, asked := others[i]
+				if !asked {
+					other = p.otherWay(updated, s)
+					others[i] = other
+				}
+				if other {
+					l.maybe = append(l.maybe, s)
+				} else {
+					roles[i]++
+					l.guessed = append(l.guessed, i)
+				}
+			}
+		}
+		kind := nodeKindOf(l.was)
+		structural := kind != notNode && !slices.ContainsFunc(l.is, func(id awsauth.Identity) bool { return serves(id, kind) })
+		if len(l.cut)+len(l.guessed)+len(l.maybe) > 0 || structural && !p.fleet.nodesKnown(p.now) {
+			losses = append(losses, l)
+		}
+	}
+	for i := range losses {
+		for _, u := range losses[i].guessed {
+			s := p.fleet.Unplaced[u]
+			s.Maybe = roles[u] > 1
+			losses[i].cut = append(losses[i].cut, s)
+		}
+	}
+	return losses
+}
+
+// serveAny reports that nodes can sign in by one of the identities of a role.
+func serveAny(ids []awsauth.Identity, s NodeSet) bool {
+	return slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return signsIn(id, s) })
+}
+
+// mayHave reports that nodes whose role is not known may have this one. A hybrid node's role is not one that nodes in AWS
+// use: it is made for hybrid nodes.
+func (p *pass) mayHave(s NodeSet, principal string) bool {
+	a, err := awsauth.ParseARN(principal)
+	return err == nil && a.Kind == awsauth.KindRole && (traceable(s) || len(p.fleet.Nodes[principal]) == 0)
+}
+
+// otherWay reports that nodes whose role is not known may still sign in: by another mapping, or by an access entry.
+func (p *pass) otherWay(a *awsauth.Access, s NodeSet) bool {
+	if p.fleet.nodeEntry(s.Kind, p.now) {
+		return true
+	}
+	for key, ids := range a.Principals {
+		if _, shadowed := p.fleet.shadow(key, p.now); !shadowed && p.mayHave(s, key) && serveAny(ids, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// lost are the live nodes that sign in by the old version of aws-auth and cannot by the new one, as EKS reads them.
+func (p *pass) lost() []string { return names(p.lostSets()) }
+
+func (p *pass) lostSets() []NodeSet {
+	if p.fleet == nil || p.fleet.ignored() || p.old == nil {
+		return nil
+	}
+	var after *awsauth.Access
+	if p.new != nil {
+		after = p.new.effective
+	} else {
+		after = &awsauth.Access{}
+	}
+	var sets []NodeSet
+	for role, all := range p.fleet.Nodes {
+		before := p.old.effective.Principals[role]
+		if _, shadowed := p.fleet.shadow(role, p.now); shadowed || len(before) == 0 {
+			continue
+		}
+		for _, s := range all {
+			if serveAny(before, s) && !serveAny(after.Principals[role], s) && !slices.ContainsFunc(sets, s.same) {
+				sets = append(sets, s)
+			}
+		}
+	}
+	return sets
+}
+
+// noNodeRole warns that nobody maps a node role. It is told only where no live node is cut off.
+func (p *pass) noNodeRole() {
+	if p.fleet.nodeEntry(notNode, p.now) {
+		return
+	}
+	n := needs[EC2Node]
+	p.report("AA502", Finding{Severity: Warning, Field: "data.mapRoles", DataKey: awsauth.MapRoles, subject: "no nodes", Message: "no mapping of a node role",
+		Why: "so nodes join only if an access entry covers their role", Fix: "add the node role with username: " + n.username + " and groups: [" + strings.Join(n.groups, ", ") + "]"})
+}
+
+// emptied says in one finding that mapRoles went with everything in it, and reports whether no more need be said.
+func (p *pass) emptied(gone []loss) bool {
+	doc := p.new.doc
+	fatal := slices.ContainsFunc(gone, func(l loss) bool { return l.fatal })
+	if len(doc.Roles) > 0 || !fatal {
+		return false
+	}
+	var roles []string
+	var cut []NodeSet
+	for _, l := range gone {
+		roles = append(roles, bare(clip(l.was.Canonical)))
+		for _, s := range l.cut {
+			if !slices.ContainsFunc(cut, s.same) { // a Fargate node may have several of the roles
+				cut = append(cut, s)
+			}
+		}
+	}
+	if len(doc.Users)+len(doc.Accounts) == 0 && len(cut) == 0 {
+		return true // the finding of an empty object says it
+	}
+	if len(roles) > 3 {
+		roles = append(roles[:3], fmt.Sprintf("%d more", len(roles)-3))
+	}
+	f := Finding{Field: "data.mapRoles", DataKey: awsauth.MapRoles, subject: "mapRoles", Message: "mapRoles is gone, and with it " + list(roles),
+		Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role", Nodes: cut}
+	if len(cut) > 0 {
+		f.Why = "so within minutes " + count(cut) + agree(cut, " turns", " turn") + " NotReady: " + which(cut)
+	}
+	p.report("AA502", f)
+	return true
+}
+
+// nodeRoleGone says whom the loss of a mapping costs, as far as that is known. last is why none may stay without it.
+func (p *pass) nodeRoleGone(l loss, last string) {
+	f := Finding{Severity: Error, Field: "data.mapRoles", DataKey: awsauth.MapRoles, Value: l.was.Canonical, entry: awsauth.Subject(l.was.Canonical), subject: "gone",
+		Message: fmt.Sprintf("the node role %s is no longer mapped", q(l.was.Canonical)), Fix: "keep this entry:" + entryText(l.was), Nodes: l.cut}
+	switch {
+	case len(l.cut) > 0:
+		f.Message += ", and " + count(l.cut) + " " + use(l.cut) + " it: " + which(l.cut)
+		f.Why = agree(l.cut, "so it turns", "so they turn") + " NotReady within minutes" + p.uncovered()
+		f.Fix += agree(l.cut, ", or take the node out of service first", ", or take the nodes out of service first")
+	case l.fatal && len(l.maybe) > 0:
+		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
+		f.Why = last + p.untraced()
+	case l.fatal:
+		f.Why = last
+		if p.fleet != nil {
+			f.Why += p.blind()
+		}
+		f.Why += ": every node with it turns NotReady within minutes"
+	case len(l.maybe) > 0:
+		f.Severity = Warning
+		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
+		f.Why = agree(l.maybe, "and nothing tells which role it has", "and nothing tells which role they have") + p.untraced()
+		f.Fix = "make sure that they do not use the role any more, or keep the entry"
+	default:
+		f.Severity = Warning
+		f.Why = strings.TrimPrefix(p.blind(), ", ") + ": those with this role turn NotReady within minutes"
+		f.Fix = "make sure that no node uses the role any more, or keep the entry"
+	}
+	p.report("AA503", f)
+}
+
+// blind says that the live nodes are not known, and why.
+func (p *pass) blind() string {
+	s := ", and the guard does not know the live nodes"
+	if why := p.fleet.doubt(p.now); why != "" {
+		s += " (" + why + ")"
+	}
+	return s
+}
+
+// untraced says what is in the way of finding out the roles of nodes.
+func (p *pass) untraced() string {
+	if p.fleet == nil || p.fleet.NodesKnown.Problem == "" {
+		return ""
+	}
+	return " (" + p.fleet.NodesKnown.Problem + ")"
+}
+
+// uncovered says that an access entry might save the nodes, where the guard cannot tell.
+func (p *pass) uncovered() string {
+	if p.fleet.accessKnown(p.now) {
+		return ""
+	}
+	return ", unless an access entry covers the role (" + p.fleet.AccessKnown.Doubt(p.now) + ")"
+}
+
+// entryText is an entry on one line, to type in again.
+func entryText(id awsauth.Identity) string {
+	groups := make([]string, len(id.Groups))
+	for i, g := range id.Groups {
+		groups[i] = bare(g)
+	}
+	return fmt.Sprintf(" {rolearn: %s, username: %q, groups: [%s]}", bare(id.Canonical), id.Username, strings.Join(groups, ", "))
+}
+
+// nodeBroken says that a node role stays but nodes cannot use its mapping any more.
+func (p *pass) nodeBroken(l loss) {
+	is := l.is[0]
+	said := func(f Finding) bool {
+		return f.Rule == "AA505" && f.entry == awsauth.Subject(is.Canonical) && !f.Preexisting && f.Severity == Error &&
+			!slices.ContainsFunc(l.cut, func(s NodeSet) bool { return !slices.ContainsFunc(f.Nodes, s.same) })
+	}
+	if slices.ContainsFunc(p.stated, said) {
+		return
+	}
+	kind, n := nodeKindOf(l.was), needs[nodeKindOf(l.was)]
+	if sets := append(slices.Clone(l.cut), l.maybe...); len(sets) > 0 {
+		kind, n = sets[0].Kind, sets[0].needs()
+	}
+	e := is.Entry
+	f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(is.Username),
+		entry: awsauth.Subject(is.Canonical), subject: "node mapping", Nodes: l.cut,
+		Message: fmt.Sprintf("the node role %s is mapped as %s no longer", q(l.was.Canonical), n.username),
+		Why:     fmt.Sprintf("and %s nodes with it turn NotReady within minutes", kind), Fix: "write username: " + n.username}
+	switch {
+	case len(l.cut) > 0:
+		f.Why = "so within minutes " + count(l.cut) + agree(l.cut, " turns", " turn") + " NotReady: " + which(l.cut) + p.uncovered()
+	case len(l.maybe) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)
+	}
+	if e.Username.Value == n.username || e.Username.Value == l.was.Username {
+		var missing []string
+		for _, g := range n.groups {
+			if !is.Has(g) {
+				missing = append(missing, g)
+			}
+		}
+		f.Field = e.Path("groups")
+		if len(e.Groups) > 0 {
+			f.Line, f.Column = e.Groups[0].Line, e.Groups[0].Column
+		}
+		f.Value = strings.Join(is.Groups, ", ")
+		f.Message = fmt.Sprintf("the node role %s loses the group %s", q(l.was.Canonical), list(missing))
+		f.Fix = "write groups: [" + strings.Join(append(slices.Clone(is.Groups), missing...), ", ") + "]"
+	}
+	p.report("AA505", f)
+}
