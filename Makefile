@@ -7,6 +7,9 @@ MAKEFLAGS += --no-print-directory
 CONTROL_PLANE := etcd kube-apiserver kubectl
 FUZZTIME ?= 30s
 BENCH ?= .
+BENCHTIME ?= 1500ms
+BENCHROUNDS ?= 5
+BENCHINPUTS ?=
 IMAGE ?= example.test/aws-auth-guard:dev
 PLATFORMS ?= amd64 arm64
 
@@ -35,8 +38,15 @@ race: ## the tests of the packages under the race detector (needs a C compiler)
 fuzz-short: ## FUZZTIME (30s) of fuzzing against the authenticator that EKS runs
 	@go test -run '^$$' -fuzz '^FuzzAgainstAuthenticator$$' -fuzztime $(FUZZTIME) ./internal/validate
 
+# A smoke run: make bench BENCHROUNDS=1 BENCHTIME=50ms BENCHINPUTS=unchanged,changed,denied
 .PHONY: bench
-bench: ## the benchmarks (BENCH=regexp)
+bench: ## the guard beside OPA and a webhook that does nothing: BENCHROUNDS (5) of BENCHTIME (1500ms), BENCHINPUTS (all)
+	@AWS_AUTH_GUARD_OPA="$$(test/bench/opa/build.sh)" && export AWS_AUTH_GUARD_OPA && \
+	go test -count=1 ./test/bench && \
+	go run ./test/bench -opa "$$AWS_AUTH_GUARD_OPA" -rounds $(BENCHROUNDS) -length $(BENCHTIME) -inputs '$(BENCHINPUTS)'
+
+.PHONY: gobench
+gobench: ## the Go benchmarks, for benchstat (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: lint

@@ -76,6 +76,10 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	env := &envtest.Environment{ControlPlaneStartTimeout: time.Minute}
 	server := env.ControlPlane.GetAPIServer()
 	server.Out, server.Err = c.log, c.log
+	server.CertDir = filepath.Join(dir, "api-server") // one of its own would be gone with the first that stops
+	if err := os.Mkdir(server.CertDir, 0o700); err != nil {
+		return c, err
+	}
 	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", c.AuditLog)
 	env.ControlPlane.Etcd = &envtest.Etcd{Out: c.log, Err: c.log}
 	c.env = env
@@ -123,6 +127,12 @@ func (c *Cluster) Stop() error {
 	}
 	return errors.Join(errs...)
 }
+
+// StopAPIServer ends the API server alone: its etcd runs on.
+func (c *Cluster) StopAPIServer() error { return c.env.ControlPlane.GetAPIServer().Stop() }
+
+// StartAPIServer starts it again, at the same address and with the same certificates, and waits until it is healthy.
+func (c *Cluster) StartAPIServer() error { return c.env.ControlPlane.GetAPIServer().Start() }
 
 // Kubectl is the real kubectl in the hands of the cluster admin. It neither reads nor writes the home directory.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
