@@ -10,6 +10,7 @@ BENCH ?= .
 BENCHTIME ?= 1500ms
 BENCHROUNDS ?= 5
 BENCHINPUTS ?=
+WORLDS ?= 500
 IMAGE ?= example.test/aws-auth-guard:dev
 PLATFORMS ?= amd64 arm64
 
@@ -89,7 +90,12 @@ ifeq ($(origin KUBECONFIG),command line)
 	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
 else
 	@test/e2e/installed/run.sh $(IMAGE)
+	@$(MAKE) worlds
 endif
+
+.PHONY: worlds
+worlds: ## random worlds of RBAC, resolved by the guard and by a real API server (WORLDS=500)
+	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 40m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
 
 .PHONY: clean
 clean: ## removes bin/

@@ -3,16 +3,17 @@ package admission
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -57,7 +58,7 @@ type Excused struct {
 
 // Webhook wraps h in controller-runtime's server side: body limit, decoding, panic recovery.
 func Webhook(h *Handler) http.Handler {
-	return largeReviews{&admission.Webhook{Handler: h, WithContextFunc: withBudget}}
+	return server{&admission.Webhook{Handler: h, WithContextFunc: withBudget}}
 }
 
 type budgetKey struct{}
@@ -115,17 +116,17 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 // decode reads the two objects. guarded is false for requests that concern other objects.
 func decode(req admission.Request) (edit validate.Request, guarded bool, err error) {
 	edit = validate.Request{Operation: validate.Operation(req.Operation), User: req.UserInfo}
-	if req.Operation == "" && len(req.Object.Raw) == 0 && len(req.OldObject.Raw) == 0 {
+	if req.Operation == "" && empty(req.Object) && empty(req.OldObject) {
 		return edit, false, fmt.Errorf("not an AdmissionReview with a request: send one of admission.k8s.io/v1 for ConfigMap %s/%s", Namespace, Name)
 	}
 	if req.Resource.Resource != "" && (req.Resource.Resource != "configmaps" || req.Resource.Group != "") || req.SubResource != "" ||
 		req.Namespace != "" && req.Namespace != Namespace || req.Name != "" && req.Name != Name {
 		return edit, false, nil
 	}
-	if edit.New, err = configMap(req.Object.Raw); err != nil {
+	if edit.New, err = configMap(req.Object); err != nil {
 		return edit, false, fmt.Errorf("object: %w", err)
 	}
-	if edit.Old, err = configMap(req.OldObject.Raw); err != nil {
+	if edit.Old, err = configMap(req.OldObject); err != nil {
 		return edit, false, fmt.Errorf("oldObject: %w", err)
 	}
 	// A deletecollection comes without a name, a CREATE by generateName as well: the objects tell.
@@ -163,17 +164,23 @@ func decode(req admission.Request) (edit validate.Request, guarded bool, err err
 	return edit, true, nil
 }
 
-// configMap decodes one object; nil if there is none.
-func configMap(raw []byte) (*corev1.ConfigMap, error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil, nil
-	}
-	var cm corev1.ConfigMap
-	if err := json.Unmarshal(raw, &cm); err != nil {
-		return nil, fmt.Errorf("not a ConfigMap: %w", err)
-	}
-	if cm.Kind != "" && cm.Kind != "ConfigMap" {
-		return nil, fmt.Errorf("kind %q, want ConfigMap", cm.Kind)
+func empty(o runtime.RawExtension) bool { return len(o.Raw) == 0 && o.Object == nil }
+
+// configMap is one object, decoded; nil if there is none.
+func configMap(o runtime.RawExtension) (*corev1.ConfigMap, error) {
+	cm, decoded := o.Object.(*corev1.ConfigMap)
+	if !decoded {
+		if len(o.Raw) == 0 || string(o.Raw) == "null" {
+			return nil, nil
+		}
+		var read object
+		if err := json.Unmarshal(o.Raw, &read); err != nil {
+			return nil, fmt.Errorf("not a ConfigMap: %w", err)
+		}
+		if read.Kind != "" && read.Kind != "ConfigMap" {
+			return nil, fmt.Errorf("kind %q, want ConfigMap", read.Kind)
+		}
+		cm = read.configMap()
 	}
 	size := 0
 	for _, value := range cm.Data {
@@ -185,7 +192,7 @@ func configMap(raw []byte) (*corev1.ConfigMap, error) {
 	if size > corev1.MaxSecretSize {
 		return nil, errTooLarge
 	}
-	return &cm, nil
+	return cm, nil
 }
 
 // errTooLarge keeps the rules from a text that the API server would never have taken in: it holds ConfigMaps to the size of

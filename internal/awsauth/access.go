@@ -11,8 +11,9 @@ type Identity struct {
 	// Canonical is the ARN that EKS compares with, as the entry writes it.
 	Canonical string
 	Username  string
-	Groups    []string
-	Entry     *Entry
+	// Groups are for reading only.
+	Groups []string
+	Entry  *Entry
 }
 
 // Has reports that the identity has a group, literally.
@@ -30,6 +31,11 @@ type Access struct {
 // Access is what EKS computes from the document: nothing from a value it cannot read.
 func (d *Document) Access() *Access { return d.access(false) }
 
+// Readable reports that EKS can read every value, so that Access and Restored are the same.
+func (d *Document) Readable() bool {
+	return len(d.Unreadable) == 0 && !slices.ContainsFunc(d.Entries(), func(e *Entry) bool { return e.Recovered })
+}
+
 // Restored is what EKS would compute if it could read every value: what the text says where a syntax error makes
 // EKS drop all of it.
 func (d *Document) Restored() *Access { return d.access(true) }
@@ -37,33 +43,34 @@ func (d *Document) Restored() *Access { return d.access(true) }
 // access follows MapStore.saveMap and ConfigMapMapper.Map: roles are stored under the lower-case ARN, so that the last
 // one wins; users under the ARN as written; the roles are looked through first.
 func (d *Document) access(restored bool) *Access {
-	a := &Access{Principals: map[string][]Identity{}, Accounts: map[string]Text{}}
+	named := 0 // of a hostile megabyte's items, few
+	for _, e := range d.Entries() {
+		if e.ARN.Value != "" {
+			named++
+		}
+	}
+	a := &Access{Principals: make(map[string][]Identity, named), Accounts: map[string]Text{}}
 	add := func(e *Entry) (Identity, string, bool) {
 		if e.ARN.Value == "" || e.Recovered && !restored {
 			return Identity{}, "", false
 		}
-		arn, err := ParseARN(e.ARN.Value)
-		if err != nil || !arn.Matchable() {
+		if arn, err := e.Principal(); err != nil || !arn.Matchable() {
 			return Identity{}, "", false
 		}
-		id := Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Entry: e}
-		for _, g := range e.Groups {
-			id.Groups = append(id.Groups, g.Value)
-		}
-		return id, Key(e.ARN.Value), true
+		return Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Groups: e.GroupNames(), Entry: e}, e.Key(), true
 	}
 	for i := range d.Roles {
 		if id, key, ok := add(&d.Roles[i]); ok {
 			a.Principals[key] = []Identity{id}
 		}
 	}
-	roles := make(map[string]bool, len(a.Principals))
-	for key := range a.Principals {
-		roles[key] = true
+	ofRole := func(key string) bool {
+		of := a.Principals[key]
+		return len(of) > 0 && of[0].Entry.DataKey == MapRoles
 	}
 	for i := range d.Users {
 		id, key, ok := add(&d.Users[i])
-		if !ok || roles[key] {
+		if !ok || ofRole(key) {
 			continue
 		}
 		same := func(o Identity) bool { return o.Canonical == id.Canonical }

@@ -40,7 +40,50 @@ type Entry struct {
 	SSO *SSO
 	// Recovered says that EKS reads nothing of the value, and that this is what the item seems to say.
 	Recovered bool
+
+	item *Item
 }
+
+// Item is what follows from the text of an entry, worked out once: entries that one Reader has read from the same text
+// share it, wherever they stand.
+type Item struct {
+	arn          ARN
+	err          error
+	subject, key string
+	groups       []string
+	templated    bool
+}
+
+// emptyItem spares memory where a megabyte is made of items that say nothing.
+var emptyItem = &Item{err: notARN("")}
+
+func newItem(e *Entry) *Item {
+	if e.ARN.Value == "" && e.Username.Value == "" && len(e.Groups) == 0 {
+		return emptyItem
+	}
+	it := &Item{subject: Subject(e.ARN.Value), key: Key(e.ARN.Value), groups: make([]string, len(e.Groups)), templated: strings.Contains(e.Username.Value, "{{")}
+	it.arn, it.err = ParseARN(e.ARN.Value)
+	for i, g := range e.Groups {
+		it.groups[i] = g.Value
+		it.templated = it.templated || strings.Contains(g.Value, "{{")
+	}
+	return it
+}
+
+// Item is the same for two entries only if EKS reads the same of both.
+func (e *Entry) Item() *Item { return e.item }
+
+// Principal is ParseARN of the entry's ARN.
+func (e *Entry) Principal() (ARN, error) { return e.item.arn, e.item.err }
+
+// Subject is Subject of the entry's ARN.
+func (e *Entry) Subject() string { return e.item.subject }
+
+// Key is Key of the entry's ARN.
+func (e *Entry) Key() string { return e.item.key }
+
+// Templated reports that there is a {{ in the username or in a group.
+func (e *Entry) Templated() bool { return e.item.templated }
 
 // SSO is an sso block: Place is that of its first field.
 type SSO struct {
@@ -48,14 +91,8 @@ type SSO struct {
 	PermissionSetName, AccountID, Partition string
 }
 
-// GroupNames are the groups without their places.
-func (e *Entry) GroupNames() []string {
-	names := make([]string, len(e.Groups))
-	for i, g := range e.Groups {
-		names[i] = g.Value
-	}
-	return names
-}
+// GroupNames are the groups without their places, for reading only.
+func (e *Entry) GroupNames() []string { return e.item.groups }
 
 // Path names the item, or one of its fields: data.mapRoles[2].rolearn.
 func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }

@@ -14,7 +14,10 @@ const maxProblems = 10_000
 // Parse reads the data of aws-auth. It goes on after the first problem and tells all it finds, in the order of the
 // text. The Document is what EKS reads, also where there are problems; see Document.Unreadable for values of which
 // EKS reads nothing.
-func Parse(data map[string]string) (*Document, []Problem) {
+func Parse(data map[string]string) (*Document, []Problem) { return parse(data, nil) }
+
+// parse reads by items what a Reader can read so.
+func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 	d := &Document{Unreadable: map[string]bool{}}
 	var problems []Problem
 	for _, key := range Keys {
@@ -22,7 +25,7 @@ func Parse(data map[string]string) (*Document, []Problem) {
 		if !ok {
 			continue
 		}
-		p := &parser{key: key, text: text}
+		p := &parser{key: key, text: text, reader: r}
 		switch key {
 		case MapRoles:
 			d.Roles = p.mappings()
@@ -39,12 +42,19 @@ func Parse(data map[string]string) (*Document, []Problem) {
 		}
 		problems = append(problems, p.problems...)
 	}
+	for _, e := range d.Entries() {
+		if e.item == nil {
+			e.item = newItem(e)
+		}
+	}
 	return d, problems
 }
 
 // parser reads one value.
 type parser struct {
-	key, text  string
+	key, text string
+	// reader remembers items; without it the text is read whole.
+	reader     *Reader
 	problems   []Problem
 	unreadable bool
 	// complaint is what EKS's own parser says. It is never left without a problem that explains it.
@@ -106,6 +116,11 @@ func (p *parser) line(n int) string {
 
 // mappings reads mapRoles or mapUsers.
 func (p *parser) mappings() []Entry {
+	if p.reader != nil {
+		if entries, ok := p.byItems(p.reader); ok {
+			return entries
+		}
+	}
 	p.characters()
 	if skippable(p.text) {
 		return nil

@@ -22,7 +22,7 @@ func checkAccounts(p *pass) {
 			continue
 		}
 		p.report("AA406", Finding{Field: fmt.Sprintf("data.%s[%d]", awsauth.MapAccounts, i), DataKey: awsauth.MapAccounts, Line: a.Line, Column: a.Column,
-			Value: a.Value, subject: a.Value, Message: fmt.Sprintf("account %s lets every role and user of it sign in", q(a.Value)), Why: "present and future",
+			Value: a.Value, subject: a.Value, Message: fmt.Sprintf("account %s lets every role and user of it sign in", q(a.Value)), Why: "and those that are made later too",
 			Fix: "map the roles that are meant, or allow the account in the policy: accounts, mapAccounts: true"})
 	}
 }

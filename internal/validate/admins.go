@@ -16,7 +16,7 @@ var adminFamily = family{
 			Why:  "the next request of the caller is refused, and nobody may be left to undo the edit",
 			Bad:  goodNodes, Good: goodNodesAndCI},
 		{ID: "AA507", Name: "last-admin", Severity: Warning,
-			What: "the loss of the last mapping to a privileged group",
+			What: "the loss of the last mapping to a privileged group, or to what the cluster's RBAC makes as good as system:masters",
 			Why:  "only the cluster's creator, or an access entry, can administer the cluster then",
 			Bad:  goodNodesAndCI, Good: strings.Replace(goodNodesAndCI, "deployers", "system:masters", 1)},
 	},
@@ -55,26 +55,30 @@ func checkAdmins(p *pass) {
 		return
 	}
 	p.selfLockout()
-	before, after := p.adminARNs(p.table(p.old)), p.adminARNs(p.table(p.new))
-	if len(before) > 0 && len(after) == 0 {
-		p.report("AA507", Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: before[0],
-			Message: fmt.Sprintf("nobody is left in %s, %s was the last", list(p.policy.PrivilegedGroups()), q(before[0])),
+	if p.anyAdmin(p.new) != "" {
+		return
+	}
+	if last := p.anyAdmin(p.old); last != "" {
+		p.report("AA507", Finding{Field: "data", DataKey: awsauth.MapRoles, subject: "admins", Value: last,
+			Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", q(last)),
 			Why:     "so only the cluster's creator or an access entry can administer the cluster", Fix: "keep one admin mapping, or make sure that an access entry is there"})
 	}
 }
 
-func (p *pass) adminARNs(a *awsauth.Access) []string {
-	var admins []string
-	for _, key := range a.Keys() {
-		if slices.ContainsFunc(a.Principals[key], p.admin) {
-			admins = append(admins, a.Principals[key][0].Canonical)
+// anyAdmin is the ARN of an admin, the first by the alphabet, or "".
+func (p *pass) anyAdmin(s *state) string {
+	first := ""
+	identities(s.special, p.table(s), func(id awsauth.Identity) {
+		if (first == "" || awsauth.Key(id.Canonical) < awsauth.Key(first)) && p.admin(id) {
+			first = id.Canonical
 		}
-	}
-	return admins
+	})
+	return first
 }
 
+// admin reports that an identity is as good as system:masters by its own mapping.
 func (p *pass) admin(id awsauth.Identity) bool {
-	return slices.ContainsFunc(p.policy.PrivilegedGroups(), id.Has)
+	return slices.ContainsFunc(p.oracle.ways(id.Canonical, id.Username, id.Groups), func(w Way) bool { return w.Name != everybody })
 }
 
 // selfLockout compares what the caller is now with what its next request would be.
@@ -94,7 +98,7 @@ func (p *pass) selfLockout() {
 	}
 	was := identities[i]
 	f := Finding{Field: was.Entry.Path(""), DataKey: was.Entry.DataKey, Value: was.Canonical, entry: awsauth.Subject(arn), subject: "self",
-		Why: "by which this very request came in, so you could not undo it", Fix: "keep the entry as it is, or let another admin make this edit"}
+		Why: "and this very request came in by it, so you could not undo the edit", Fix: "keep the entry as it is, or let another admin make this edit"}
 	still := p.new.restored.Lookup(arn)
 	if len(still) == 0 {
 		f.Message = fmt.Sprintf("this edit removes your own mapping %s", q(was.Canonical))
@@ -136,7 +140,7 @@ func (p *pass) accountLockout(arn string) {
 	}
 	p.report("AA506", Finding{Field: "data." + awsauth.MapAccounts, DataKey: awsauth.MapAccounts, Value: was.Value, entry: awsauth.Subject(arn), subject: "self",
 		Message: fmt.Sprintf("this edit removes account %s, and with it your own way in", q(was.Value)),
-		Why:     "by which this very request came in, so you could not undo it", Fix: "keep the account, or map " + bare(arn) + " first"})
+		Why:     "so you could not undo the edit", Fix: "keep the account, or map " + bare(arn) + " first"})
 }
 
 // cameInBy reports that the caller's username or groups are those of the mapping: an access entry for the same ARN

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +13,8 @@ import (
 )
 
 var arnFamily = family{
-	state: checkARNs,
+	entry: checkARN,
+	state: checkAccountIDs,
 	rules: []Rule{
 		{ID: "AA201", Name: "arn-malformed", Severity: Error,
 			What: "what is not an ARN: spaces or quotes in or around it, an account id that is not 12 digits, an unknown partition, a name that IAM does not allow",
@@ -51,24 +53,24 @@ var (
 
 const maxPath = 512
 
-func checkARNs(p *pass) {
-	partition := p.clusterPartition()
-	for _, e := range p.at.doc.Entries() {
-		if e.SSO != nil {
-			p.report("AA205", ssoFinding(e))
-			continue
-		}
-		if e.ARN.Value == "" {
-			continue
-		}
-		rule, f := judgeARN(e, partition)
-		if rule == "" {
-			continue
-		}
-		f.Field, f.DataKey, f.Line, f.Column = e.Path(awsauth.ARNField(e.DataKey)), e.DataKey, e.ARN.Line, e.ARN.Column
-		f.Value, f.entry = redact(e.ARN.Value), awsauth.Subject(e.ARN.Value)
-		p.report(rule, f)
+func checkARN(p *pass, e *awsauth.Entry) {
+	if e.SSO != nil {
+		p.report("AA205", ssoFinding(e))
+		return
 	}
+	if e.ARN.Value == "" {
+		return
+	}
+	rule, f := judgeARN(e, p.partition)
+	if rule == "" {
+		return
+	}
+	f.Field, f.DataKey, f.Line, f.Column = e.Path(awsauth.ARNField(e.DataKey)), e.DataKey, e.ARN.Line, e.ARN.Column
+	f.Value, f.entry = redact(e.ARN.Value), e.Subject()
+	p.report(rule, f)
+}
+
+func checkAccountIDs(p *pass) {
 	for i, a := range p.at.doc.Accounts {
 		if !accountID.MatchString(a.Value) {
 			p.report("AA201", Finding{Field: fmt.Sprintf("data.%s[%d]", awsauth.MapAccounts, i), DataKey: awsauth.MapAccounts, Line: a.Line, Column: a.Column,
@@ -97,7 +99,7 @@ func judgeARN(e *awsauth.Entry, partition string) (rule string, f Finding) {
 	if e.DataKey == awsauth.MapUsers {
 		want = strings.Replace(want, "role/", "user/", 1)
 	}
-	a, err := awsauth.ParseARN(s)
+	a, err := e.Principal()
 	if err != nil {
 		return malformed("is not an ARN", "write "+want)
 	}
@@ -239,13 +241,10 @@ func (p *pass) clusterPartition() string {
 		if s == nil {
 			continue
 		}
-		for _, key := range s.restored.Keys() {
-			for _, id := range s.restored.Principals[key] {
-				if nodeKindOf(id) != notNode {
-					a, _ := awsauth.ParseARN(id.Canonical)
-					return strings.ToLower(a.Partition)
-				}
-			}
+		nodes := nodeRoles(s, s.restored)
+		if first := slices.Sorted(maps.Keys(nodes)); len(first) > 0 {
+			a, _ := awsauth.ParseARN(nodes[first[0]].Canonical) // a node's role has one
+			return strings.ToLower(a.Partition)
 		}
 	}
 	return ""

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
 // Rule is one rule with all that is said of it anywhere: docs/rules.md, explain and SARIF are made from this.
@@ -24,10 +26,12 @@ type Rule struct {
 	ofText bool
 }
 
-// family is a group of rules that look at the same things. state judges one version of the object by itself and is run
-// on the old and the new one; edit compares the two.
+// family is a group of rules that look at the same things. entry judges one entry, by nothing but what is written in it,
+// the policy and, for templates, what is privileged; state judges one version of the object by itself. Both are run on the
+// old and the new version; edit compares the two.
 type family struct {
 	rules []Rule
+	entry func(*pass, *awsauth.Entry)
 	state func(*pass)
 	edit  func(*pass)
 }

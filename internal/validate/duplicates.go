@@ -19,18 +19,28 @@ var duplicateFamily = family{
 	},
 }
 
-func checkDuplicates(p *pass) {
-	first := map[string]*awsauth.Entry{}
-	for _, e := range p.at.doc.Entries() {
+// repeated is an entry for whose principal there is one before.
+type repeated struct{ before, entry *awsauth.Entry }
+
+func repeats(d *awsauth.Document) (all []repeated) {
+	entries := d.Entries()
+	first := make(map[string]*awsauth.Entry, len(entries))
+	for _, e := range entries {
 		if e.ARN.Value == "" {
 			continue
 		}
-		key := awsauth.Key(e.ARN.Value)
-		before, ok := first[key]
-		if !ok {
-			first[key] = e
-			continue
+		if before, ok := first[e.Key()]; ok {
+			all = append(all, repeated{before, e})
+		} else {
+			first[e.Key()] = e
 		}
+	}
+	return all
+}
+
+func checkDuplicates(p *pass) {
+	for _, r := range p.at.repeated {
+		before, e := r.before, r.entry
 		wins := "and EKS takes the last of the two"
 		switch {
 		case before.DataKey != e.DataKey:
@@ -39,7 +49,7 @@ func checkDuplicates(p *pass) {
 			wins = "and EKS takes either of the two, at random"
 		}
 		p.report("AA108", Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
-			Value: e.ARN.Value, entry: awsauth.Subject(e.ARN.Value), subject: "duplicate",
+			Value: e.ARN.Value, entry: e.Subject(), subject: "duplicate",
 			Message: fmt.Sprintf("%s is mapped already, by %s (%s line %d)", q(e.ARN.Value), before.Path(""), before.DataKey, before.ARN.Line),
 			Why:     wins, Fix: "keep one of them, with the groups of both"})
 	}

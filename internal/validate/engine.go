@@ -3,15 +3,12 @@ package validate
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -43,12 +40,9 @@ type Validator struct {
 	severities map[string]Severity
 	ports      Ports
 	now        func() time.Time
-	parsed     *lru.Cache[[sha256.Size]byte, *state]
+	reader     awsauth.Reader
+	read       versions
 }
-
-// parsedDocuments is how many parsed objects are kept: an edit's new object is the next edit's old one. More would cost
-// memory for nothing, since there is one aws-auth.
-const parsedDocuments = 4
 
 // maxFindings bounds a report, and so what a hostile megabyte makes of the answer, the log and the metrics. The errors
 // come first, so that the verdict does not depend on it.
@@ -81,7 +75,6 @@ func New(p *policy.Policy, options ...Option) (*Validator, error) {
 			return nil, fmt.Errorf("policy line %d: waivers: %w", w.Line, err)
 		}
 	}
-	v.parsed, _ = lru.New[[sha256.Size]byte, *state](parsedDocuments) // fails only for a size below 1
 	for _, o := range options {
 		o(v)
 	}
@@ -97,11 +90,12 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now,
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if req.Old != nil {
-		p.old = v.read(req.Old)
+		p.old = v.version(req.Old)
 	}
 	if req.New != nil {
-		p.new = v.read(req.New)
+		p.new = v.version(req.New)
 	}
+	p.partition = p.clusterPartition()
 	report := Report{Findings: v.weigh(p)}
 	if len(report.Findings) > maxFindings {
 		report.Omitted = len(report.Findings) - maxFindings
@@ -129,45 +123,6 @@ func unchanged(req Request) bool {
 		maps.EqualFunc(req.Old.BinaryData, req.New.BinaryData, slices.Equal)
 }
 
-// state is one version of the object, read.
-type state struct {
-	object   *corev1.ConfigMap
-	doc      *awsauth.Document
-	problems []awsauth.Problem
-	// effective is what EKS computes; restored what it would compute if it could read every value.
-	effective, restored *awsauth.Access
-}
-
-// read parses an object, or remembers having done so.
-func (v *Validator) read(cm *corev1.ConfigMap) *state {
-	sum := contentHash(cm.Data)
-	s, ok := v.parsed.Get(sum)
-	if !ok {
-		s = &state{}
-		s.doc, s.problems = awsauth.Parse(cm.Data)
-		s.effective, s.restored = s.doc.Access(), s.doc.Restored()
-		v.parsed.Add(sum, s)
-	}
-	mine := *s
-	mine.object = cm
-	return &mine
-}
-
-// contentHash names the text: the values that EKS reads, each with its length, so that no two maps share a name.
-func contentHash(data map[string]string) [sha256.Size]byte {
-	h := sha256.New()
-	for _, key := range awsauth.Keys {
-		value, ok := data[key]
-		size := int64(len(value))
-		if !ok {
-			size = -1
-		}
-		_ = binary.Write(h, binary.BigEndian, size) // a hash does not fail
-		_, _ = h.Write([]byte(value))
-	}
-	return [sha256.Size]byte(h.Sum(nil))
-}
-
 // pass is one request on its way through the rules.
 type pass struct {
 	ctx    context.Context
@@ -181,6 +136,8 @@ type pass struct {
 	replies map[string]reply
 
 	old, new *state
+	// partition is the cluster's own, or "" if nothing tells.
+	partition string
 	// at is the version that a state rule looks at: old or new.
 	at       *state
 	findings []Finding
@@ -213,8 +170,29 @@ func (p *pass) report(rule string, f Finding) {
 // run lets every family look at one version of the object.
 func (p *pass) run(s *state) []Finding {
 	p.at, p.findings = s, nil
+	before := p.judgedBefore()
+	plain := make(map[*awsauth.Item]bool, len(s.restored.Principals))
+	s.special = nil
+	for _, e := range s.doc.Entries() {
+		if before(e) {
+			plain[e.Item()] = true
+			continue
+		}
+		n := len(p.findings)
+		for _, f := range families {
+			if f.entry != nil {
+				f.entry(p, e)
+			}
+		}
+		if len(p.findings) == n && !e.Templated() && len(p.oracle.ways(e.ARN.Value, e.Username.Value, e.GroupNames())) == 0 {
+			plain[e.Item()] = true
+		} else {
+			s.special = append(s.special, e)
+		}
+	}
+	s.judged.Store(&judged{p.partition, p.oracle.equivalents, plain})
 	for _, f := range families {
-		if f.state != nil && s != nil {
+		if f.state != nil {
 			f.state(p)
 		}
 	}
@@ -238,7 +216,10 @@ func (v *Validator) weigh(p *pass) []Finding {
 	if p.new != nil {
 		findings = p.run(p.new)
 		if p.old != nil {
-			markPreexisting(findings, p.run(p.old), continuity(p.old.doc, p.new.doc))
+			old := p.run(p.old)
+			if len(findings) > 0 {
+				markPreexisting(findings, old, continuity(p.old.doc, p.new.doc))
+			}
 			p.markStanding(findings)
 		}
 	}
@@ -259,9 +240,18 @@ func (v *Validator) weigh(p *pass) []Finding {
 	}
 	slices.SortStableFunc(settled, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(slices.Index(awsauth.Keys, a.DataKey), slices.Index(awsauth.Keys, b.DataKey)),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.key(), b.key()))
+			cmp.Compare(a.unplaced(), b.unplaced()), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.key(), b.key()))
 	})
 	return settled
+}
+
+// unplaced is 1 for what stands at no line of the value, such as that a role is gone: the lines that are wrong, and may
+// be why, come first.
+func (f Finding) unplaced() int {
+	if f.Line == 0 {
+		return 1
+	}
+	return 0
 }
 
 // rank puts errors before warnings, and what the edit brought before what was there.
@@ -322,24 +312,24 @@ func continuity(old, updated *awsauth.Document) map[string]string {
 	subjects := func(d *awsauth.Document) map[string]bool {
 		m := map[string]bool{}
 		for _, e := range d.Entries() {
-			m[awsauth.Subject(e.ARN.Value)] = true
+			m[e.Subject()] = true
 		}
 		return m
 	}
 	before, after := subjects(old), subjects(updated)
 	rest := func(e *awsauth.Entry) string {
-		return strings.Join(append([]string{e.DataKey, e.Username.Value}, e.GroupNames()...), "\x00")
+		return strings.Join(slices.Concat([]string{e.DataKey, e.Username.Value}, e.GroupNames()), "\x00")
 	}
 	gone := map[string]string{}
 	for _, e := range old.Entries() {
-		if s := awsauth.Subject(e.ARN.Value); !after[s] {
+		if s := e.Subject(); !after[s] {
 			gone[rest(e)] = s
 			gone[e.Path("")] = s
 		}
 	}
 	pairs := map[string]string{}
 	for _, e := range updated.Entries() {
-		s := awsauth.Subject(e.ARN.Value)
+		s := e.Subject()
 		if before[s] {
 			continue
 		}

@@ -177,9 +177,8 @@ func documents(stream string) []string {
 	return append(docs, doc.String())
 }
 
-func (c goldenCase) run(t *testing.T) validate.Report {
+func (c goldenCase) ports(t *testing.T) (ports validate.Ports) {
 	t.Helper()
-	var ports validate.Ports
 	if c.head.IAM != nil {
 		ports.Principals = c.head
 	}
@@ -192,7 +191,12 @@ func (c goldenCase) run(t *testing.T) validate.Report {
 	if c.head.Grants != nil || c.head.GrantsError != "" {
 		ports.Grants = c.head
 	}
-	v, err := validate.New(c.policy, validate.WithClock(func() time.Time { return clock }), validate.WithPorts(ports))
+	return ports
+}
+
+func (c goldenCase) run(t *testing.T) validate.Report {
+	t.Helper()
+	v, err := validate.New(c.policy, validate.WithClock(func() time.Time { return clock }), validate.WithPorts(c.ports(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,19 +57,17 @@ func (p *pass) grants(s *state) (working, meant map[grant]holding) {
 	if s == nil {
 		return working, meant
 	}
-	for key, identities := range s.restored.Principals {
-		for _, id := range identities {
-			for _, w := range p.oracle.ways(id.Canonical, id.Username, id.Groups) {
-				working[grant{key, w.Name, w.Username}] = holding{id.Entry, w}
-			}
+	identities(s.special, s.restored, func(id awsauth.Identity) {
+		for _, w := range p.oracle.ways(id.Canonical, id.Username, id.Groups) {
+			working[grant{id.Entry.Key(), w.Name, w.Username}] = holding{id.Entry, w}
 		}
-	}
-	for _, e := range s.doc.Entries() {
-		a, err := awsauth.ParseARN(e.ARN.Value)
+	})
+	for _, e := range s.special {
+		a, err := e.Principal()
 		if err != nil || a.Matchable() {
 			continue
 		}
-		subject := awsauth.Subject(e.ARN.Value)
+		subject := e.Subject()
 		for _, w := range p.oracle.ways(subject, e.Username.Value, e.GroupNames()) {
 			meant[grant{subject, w.Name, w.Username}] = holding{e, w}
 		}
@@ -106,13 +104,13 @@ func (p *pass) reached(g grant, e holding) string {
 		return ""
 	}
 	for _, o := range p.old.doc.Entries() {
-		if awsauth.Subject(o.ARN.Value) != g.principal || !(g.username && o.Username.Value == g.name || !g.username && slices.Contains(o.GroupNames(), g.name)) {
+		if o.Subject() != g.principal || !(g.username && o.Username.Value == g.name || !g.username && slices.Contains(o.GroupNames(), g.name)) {
 			continue
 		}
 		if o.ARN.Value != e.ARN.Value {
-			return "which it did not have, since its ARN matched nobody"
+			return "and it did not have that, since its ARN matched nobody"
 		}
-		return "which it did not have, since another entry for it won"
+		return "and it did not have that, since another entry for it won"
 	}
 	return ""
 }

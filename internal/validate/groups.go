@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/agext/levenshtein"
 
@@ -24,7 +25,7 @@ var wellKnownGroups = []string{policy.Masters, groupNodes, groupBootstrappers, g
 	"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:monitoring"}
 
 var groupFamily = family{
-	state: checkGroups,
+	entry: checkGroups,
 	rules: []Rule{
 		{ID: "AA107", Name: "suspicious-group", Severity: Error, ofText: true,
 			What: "a group with spaces in or around it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows",
@@ -43,16 +44,14 @@ var groupFamily = family{
 	},
 }
 
-func checkGroups(p *pass) {
-	for _, e := range p.at.doc.Entries() {
-		for i, g := range e.Groups {
-			message, why, fix := suspicious(g.Value)
-			if message == "" {
-				continue
-			}
-			p.report("AA107", Finding{Field: e.Path(fmt.Sprintf("groups[%d]", i)), DataKey: e.DataKey, Line: g.Line, Column: g.Column,
-				Value: redact(g.Value), entry: awsauth.Subject(e.ARN.Value), subject: g.Value, Message: message, Why: why, Fix: fix})
+func checkGroups(p *pass, e *awsauth.Entry) {
+	for i, g := range e.Groups {
+		message, why, fix := suspicious(g.Value)
+		if message == "" {
+			continue
 		}
+		p.report("AA107", Finding{Field: e.Path(fmt.Sprintf("groups[%d]", i)), DataKey: e.DataKey, Line: g.Line, Column: g.Column,
+			Value: redact(g.Value), entry: e.Subject(), subject: g.Value, Message: message, Why: why, Fix: fix})
 	}
 }
 
@@ -115,8 +114,10 @@ func nearGroup(g string) (near string, exact bool) {
 	if strings.HasPrefix(folded, "system:") || strings.HasPrefix(folded, "eks:") {
 		limit = 2
 	}
+	size := utf8.RuneCountInString(folded)
 	for _, w := range wellKnownGroups {
-		if levenshtein.Distance(folded, w, nil) <= limit {
+		// So many characters more or fewer are as many edits.
+		if max(size-len(w), len(w)-size) <= limit && levenshtein.Distance(folded, w, nil) <= limit {
 			return w, false
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 var identityFamily = family{
-	state: checkIdentities,
+	entry: checkIdentity,
 	rules: []Rule{
 		{ID: "AA404", Name: "reserved-username", Severity: Error,
 			What: "a username that begins with system:, eks:, aws:, amazon: or iam: and is not the template of a node",
@@ -46,24 +46,22 @@ func nodeUsername(username string) bool {
 	return false
 }
 
-func checkIdentities(p *pass) {
-	for _, e := range p.at.doc.Entries() {
-		username := e.Username.Value
-		node := nodeUsername(username)
-		if r := reservedPrefix(username); r != "" && !node {
-			f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(username),
-				entry: awsauth.Subject(e.ARN.Value), subject: username,
-				Message: fmt.Sprintf("%s begins with %s", q(username), r), Why: "and that prefix belongs to Kubernetes and EKS: whoever has such a name is taken for one of them",
-				Fix: "write another name, for example " + bare(clip(strings.TrimLeft(strings.TrimPrefix(username, r), ":")))}
-			if strings.HasPrefix(username, nodePrefix) {
-				f.Fix = "write " + nodePrefix + awsauth.EC2PrivateDNSName + " for EC2 nodes, " + nodePrefix + awsauth.SessionName + " for Fargate and hybrid nodes"
-			} else if strings.TrimLeft(strings.TrimPrefix(username, r), ":") == "" {
-				f.Fix = "write another name"
-			}
-			p.report("AA404", f)
+func checkIdentity(p *pass, e *awsauth.Entry) {
+	username := e.Username.Value
+	node := nodeUsername(username)
+	if r := reservedPrefix(username); r != "" && !node {
+		f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(username),
+			entry: e.Subject(), subject: username,
+			Message: fmt.Sprintf("%s begins with %s", q(username), r), Why: "and that prefix belongs to Kubernetes and EKS: whoever has such a name is taken for one of them",
+			Fix: "write another name, for example " + bare(clip(strings.TrimLeft(strings.TrimPrefix(username, r), ":")))}
+		if strings.HasPrefix(username, nodePrefix) {
+			f.Fix = "write " + nodePrefix + awsauth.EC2PrivateDNSName + " for EC2 nodes, " + nodePrefix + awsauth.SessionName + " for Fargate and hybrid nodes"
+		} else if strings.TrimLeft(strings.TrimPrefix(username, r), ":") == "" {
+			f.Fix = "write another name"
 		}
-		p.nodeMisuse(e, node)
+		p.report("AA404", f)
 	}
+	p.nodeMisuse(e, node)
 }
 
 // nodeMisuse finds node identities in the wrong hands.
@@ -82,7 +80,7 @@ func (p *pass) nodeMisuse(e *awsauth.Entry, node bool) {
 		return
 	}
 	f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value),
-		entry: awsauth.Subject(e.ARN.Value), subject: "node identity", Why: "and a node's identity may read the secrets of every pod on that node"}
+		entry: e.Subject(), subject: "node identity", Why: "and a node's identity may read the secrets of every pod on that node"}
 	switch {
 	case a.Kind == awsauth.KindUser || a.Kind == awsauth.KindRoot || a.Kind == awsauth.KindFederatedUser:
 		f.Message, f.Fix = fmt.Sprintf("%s is given to %s, and no node signs in as one", q(at.Value), withArticle(a.Kind)), "give the user a name and groups of its own"

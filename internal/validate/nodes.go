@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,7 +10,8 @@ import (
 )
 
 var nodeFamily = family{
-	state: checkNodeMappings,
+	entry: checkNodeMapping,
+	state: checkNobody,
 	edit:  checkNodesLost,
 	rules: []Rule{
 		{ID: "AA502", Name: "empties-mappings", Severity: Error,
@@ -56,10 +58,10 @@ var needs = map[nodeKind]struct {
 
 // nodeKindOf is the kind of node that can sign in by this identity, notNode if none can.
 func nodeKindOf(id awsauth.Identity) nodeKind {
-	if a, err := awsauth.ParseARN(id.Canonical); err != nil || a.Kind != awsauth.KindRole {
+	if !id.Has(groupNodes) || !id.Has(groupBootstrappers) {
 		return notNode
 	}
-	if !id.Has(groupNodes) || !id.Has(groupBootstrappers) {
+	if a, err := awsauth.ParseARN(id.Canonical); err != nil || a.Kind != awsauth.KindRole {
 		return notNode
 	}
 	switch strings.TrimPrefix(id.Username, nodePrefix) {
@@ -89,13 +91,8 @@ func serves(id awsauth.Identity, kind nodeKind) bool {
 	return got == kind
 }
 
-// checkNodeMappings judges every entry that means to be a node's, and an object that maps nobody.
-func checkNodeMappings(p *pass) {
-	for _, e := range p.at.doc.Entries() {
-		if e.ARN.Value != "" && nodeUsername(e.Username.Value) {
-			p.nodeMapping(e)
-		}
-	}
+// checkNobody finds an object that maps nobody.
+func checkNobody(p *pass) {
 	if doc := p.at.doc; len(doc.Unreadable)+len(doc.Entries())+len(doc.Accounts) == 0 {
 		p.report("AA502", Finding{Field: "data", subject: "nobody", Message: "no mappings at all",
 			Why: "and EKS takes this for what was meant: all nodes and everybody but the cluster's creator are locked out",
@@ -103,11 +100,15 @@ func checkNodeMappings(p *pass) {
 	}
 }
 
-func (p *pass) nodeMapping(e *awsauth.Entry) {
-	groups := e.GroupNames()
+// checkNodeMapping judges an entry that means to be a node's.
+func checkNodeMapping(p *pass, e *awsauth.Entry) {
+	if e.ARN.Value == "" || !nodeUsername(e.Username.Value) {
+		return
+	}
+	groups := slices.Clone(e.GroupNames())
 	onEC2 := strings.HasSuffix(e.Username.Value, awsauth.EC2PrivateDNSName)
 	f := Finding{Field: e.Path("groups"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column,
-		Value: strings.Join(groups, ", "), entry: awsauth.Subject(e.ARN.Value), subject: "node mapping"}
+		Value: strings.Join(groups, ", "), entry: e.Subject(), subject: "node mapping"}
 	if len(e.Groups) > 0 && e.Groups[0].Line > 0 {
 		f.Line, f.Column = e.Groups[0].Line, e.Groups[0].Column
 	}
@@ -146,16 +147,17 @@ func odd(group string) bool {
 	return message != "" || group == ""
 }
 
-// nodeRoles are the principals by which nodes can sign in.
-func nodeRoles(a *awsauth.Access) map[string]awsauth.Identity {
+// nodeRoles are the principals by which nodes can sign in, by the keys of a table.
+func nodeRoles(s *state, a *awsauth.Access) map[string]awsauth.Identity {
 	roles := map[string]awsauth.Identity{}
-	for key, identities := range a.Principals {
-		for _, id := range identities {
-			if nodeKindOf(id) != notNode {
-				roles[key] = id
-			}
-		}
+	if s == nil {
+		return roles
 	}
+	identities(s.templated, a, func(id awsauth.Identity) {
+		if nodeKindOf(id) != notNode {
+			roles[id.Entry.Key()] = id
+		}
+	})
 	return roles
 }
 
@@ -165,7 +167,7 @@ func checkNodesLost(p *pass) {
 	if p.op == Delete {
 		return // AA501 says it
 	}
-	before, after := nodeRoles(p.table(p.old)), nodeRoles(p.table(p.new))
+	before, after := nodeRoles(p.old, p.table(p.old)), nodeRoles(p.new, p.table(p.new))
 	if p.op == Create {
 		if len(after) == 0 && len(p.new.doc.Entries()) > 0 {
 			p.report("AA502", Finding{Severity: Warning, Field: "data.mapRoles", DataKey: awsauth.MapRoles, subject: "no nodes", Message: "no mapping of a node role",
@@ -178,12 +180,8 @@ func checkNodesLost(p *pass) {
 	}
 	var gone []awsauth.Identity
 	now := p.table(p.new)
-	for _, key := range p.table(p.old).Keys() {
-		id, was := before[key]
-		if !was {
-			continue
-		}
-		still := now.Principals[key]
+	for _, key := range slices.Sorted(maps.Keys(before)) {
+		id, still := before[key], now.Principals[key]
 		if len(still) == 0 {
 			gone = append(gone, id)
 			continue
@@ -218,8 +216,12 @@ func checkNodesLost(p *pass) {
 			Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role"})
 		return
 	}
+	last := "and it is the last"
+	if len(gone) > 1 {
+		last = "and it is one of the last"
+	}
 	for _, id := range gone {
-		p.nodeRoleGone(id, Error, "and it is the last by which nodes can sign in: every node with it turns NotReady within minutes", "keep this entry:"+entryText(id))
+		p.nodeRoleGone(id, Error, last+" by which nodes can sign in: every node with it turns NotReady within minutes", "keep this entry:"+entryText(id))
 	}
 }
 

@@ -84,7 +84,7 @@ func askable(a awsauth.ARN) bool {
 
 func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	f := Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
-		Value: e.ARN.Value, entry: awsauth.Subject(e.ARN.Value), subject: "principal"}
+		Value: e.ARN.Value, entry: e.Subject(), subject: "principal"}
 	real, _ := awsauth.ParseARN(answer.ARN)
 	if answer.Existence == Exists && real.Canonical() == a.Canonical() {
 		return
@@ -93,14 +93,14 @@ func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	switch answer.Existence {
 	case Exists:
 		f.Severity, f.Message = Warning, fmt.Sprintf("IAM writes %s as %s", arn, whole(real.Canonical()))
-		f.Why, f.Fix = "which EKS takes for the same", "write "+whole(real.Canonical())
+		f.Why, f.Fix = "and EKS takes both for the same", "write "+whole(real.Canonical())
 		p.report("AA301", f)
 	case Missing:
 		f.Message, f.Why = fmt.Sprintf("IAM knows no %s %s", a.Kind, arn), "so this entry matches nobody"
 		f.Fix = fmt.Sprintf("create the %s first, or write the ARN of one that exists", a.Kind)
 		if answer.ARN != "" {
 			f.Message = fmt.Sprintf("%s is not the ARN of user %s", arn, q(a.Name))
-			f.Why, f.Fix = "whose path EKS compares as well, so this entry matches nobody", "write "+whole(answer.ARN)
+			f.Why, f.Fix = "and EKS compares the path of a user as well, so this entry matches nobody", "write "+whole(answer.ARN)
 		} else if meant := didYouMean(a, answer.Suggestions); meant != "" {
 			f.Fix = meant
 		}
@@ -108,7 +108,7 @@ func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	case Unverified:
 		p.unverified(f, a, answer)
 	case Foreign:
-		f.Message, f.Why = fmt.Sprintf("%s is in account %s, which the policy does not know", arn, a.Account), "and whose administrators decide who may assume its roles"
+		f.Message, f.Why = fmt.Sprintf("%s is in account %s, which the policy does not know", arn, a.Account), "and the administrators there decide who may assume its roles"
 		f.Fix = "add the account to the policy under accounts, with a roleARN to look principals up, or trust: unchecked"
 		if meant := didYouMean(a, answer.Suggestions); meant != "" {
 			f.Fix = meant + " If not, " + f.Fix

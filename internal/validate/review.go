@@ -50,7 +50,8 @@ func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	var findings []Finding
 	access := &awsauth.Access{}
 	if cm != nil {
-		p.new = v.read(cm)
+		p.new = v.version(cm)
+		p.partition = p.clusterPartition()
 		findings, access = slices.Concat(p.run(p.new), p.edits()), p.new.restored
 	}
 	permission := func(kind, what string, t policy.Terms) Permission {

@@ -8,7 +8,7 @@ import (
 )
 
 var templateFamily = family{
-	state: checkTemplates,
+	entry: checkTemplates,
 	rules: []Rule{
 		{ID: "AA206", Name: "unknown-template", Severity: Warning, ofText: true,
 			What: "{{...}} that EKS does not know, a session name for users, who have no session, and {{EC2PrivateDNSName}} where no EC2 node signs in",
@@ -34,30 +34,31 @@ var templateFamily = family{
 // control plane's own users, whom the default RBAC lets do nearly everything.
 var privilegedByName = []string{groupNodes, groupBootstrappers, "system:kube-controller-manager", "system:kube-scheduler"}
 
-func checkTemplates(p *pass) {
-	for _, e := range p.at.doc.Entries() {
-		p.unknownTemplates(e, "username", e.Username)
-		for i, g := range e.Groups {
-			p.unknownTemplates(e, fmt.Sprintf("groups[%d]", i), g)
+func checkTemplates(p *pass, e *awsauth.Entry) {
+	if !e.Templated() {
+		return
+	}
+	p.unknownTemplates(e, "username", e.Username)
+	for i, g := range e.Groups {
+		p.unknownTemplates(e, fmt.Sprintf("groups[%d]", i), g)
+	}
+	for _, w := range p.oracle.templateWays(e.ARN.Value, e.Username.Value, e.GroupNames()) {
+		field, at := "username", e.Username
+		if !w.Username {
+			field, at = fmt.Sprintf("groups[%d]", w.Index), e.Groups[w.Index]
 		}
-		for _, w := range p.oracle.templateWays(e.ARN.Value, e.Username.Value, e.GroupNames()) {
-			field, at := "username", e.Username
-			if !w.Username {
-				field, at = fmt.Sprintf("groups[%d]", w.Index), e.Groups[w.Index]
-			}
-			target := w.Becomes
-			if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
-				target += ", which is as good as system:masters (" + whole(w.Evidence) + ")"
-			}
-			p.template(e, field, at, target, w.Session)
+		target := w.Becomes
+		if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
+			target += ", which is as good as system:masters (" + whole(w.Evidence) + ")"
 		}
-		of, _ := awsauth.ParseARN(e.ARN.Value) // where it is none, nothing is known of it
-		if t := awsauth.ParseTemplate(e.Username.Value, of); !(t.Literal() && t.Text() == e.Username.Value) && reservedPrefix(e.Username.Value) == "" {
-			for _, prefix := range reservedPrefixes {
-				if by, ok := t.CanBegin(prefix); ok {
-					p.template(e, "username", e.Username, prefix+"...", by)
-					break
-				}
+		p.template(e, field, at, target, w.Session)
+	}
+	of, _ := e.Principal() // where it is none, nothing is known of it
+	if t := awsauth.ParseTemplate(e.Username.Value, of); !(t.Literal() && t.Text() == e.Username.Value) && reservedPrefix(e.Username.Value) == "" {
+		for _, prefix := range reservedPrefixes {
+			if by, ok := t.CanBegin(prefix); ok {
+				p.template(e, "username", e.Username, prefix+"...", by)
+				break
 			}
 		}
 	}
@@ -69,7 +70,7 @@ func (p *pass) template(e *awsauth.Entry, field string, at awsauth.Text, target,
 		how = fmt.Sprintf("with the session name %s, which the caller chooses", q(by))
 	}
 	p.report("AA403", Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value),
-		entry: awsauth.Subject(e.ARN.Value), subject: at.Value,
+		entry: e.Subject(), subject: at.Value,
 		Message: fmt.Sprintf("%s can become %s", q(at.Value), target), Why: how,
 		Fix: "write the name out, or put a text of your own with another beginning before the {{"})
 }
@@ -78,7 +79,7 @@ func (p *pass) unknownTemplates(e *awsauth.Entry, field string, t awsauth.Text) 
 	if !strings.Contains(t.Value, "{{") {
 		return
 	}
-	f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: t.Line, Column: t.Column, Value: redact(t.Value), entry: awsauth.Subject(e.ARN.Value)}
+	f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: t.Line, Column: t.Column, Value: redact(t.Value), entry: e.Subject()}
 	for _, u := range awsauth.UnknownPlaceholders(t.Value) {
 		f := f
 		f.subject = "placeholder " + u
@@ -88,7 +89,7 @@ func (p *pass) unknownTemplates(e *awsauth.Entry, field string, t awsauth.Text) 
 		}
 		p.report("AA206", f)
 	}
-	a, err := awsauth.ParseARN(e.ARN.Value)
+	a, err := e.Principal()
 	if err != nil {
 		return
 	}

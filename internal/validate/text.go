@@ -140,7 +140,7 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 			Fix: "type " + pr.Want + " again"}
 	case awsauth.ImplicitType:
 		if pr.Got == "null" {
-			return "AA102", Finding{Message: "an empty item", Why: "which parsers read as nothing or as an empty text", Fix: "remove it"}
+			return "AA102", Finding{Message: "an empty item", Why: "and parsers read it as nothing or as an empty text", Fix: "remove it"}
 		}
 		return "AA102", Finding{Message: q(pr.Value) + " without quotes is a " + pr.Got + ", not text", Why: "and EKS reads it as an empty text or as it is written, by version",
 			Fix: "write " + bare(pr.Want) + ", with quotes"}

@@ -38,13 +38,19 @@ const everybody = "system:authenticated"
 type oracle struct {
 	policy      *policy.Policy
 	equivalents *Equivalents
-	now         time.Time
+	// exempt are the usernames that the guard stops in nothing, but for those that nobody may have in any case (AA404).
+	exempt []string
+	now    time.Time
 	// blind says why RBAC could not be looked at, if it should have been.
 	blind error
 }
 
+// noEquivalents is one for all, so that what was judged by it is known to be.
+var noEquivalents = &Equivalents{}
+
 func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
-	o := oracle{policy: p, equivalents: &Equivalents{}, now: now}
+	o := oracle{policy: p, equivalents: noEquivalents, now: now,
+		exempt: slices.DeleteFunc(slices.Clone(p.ExemptUsernames), func(name string) bool { return reservedPrefix(name) != "" })}
 	if port == nil || !p.Privileged.FromRBAC {
 		return o
 	}
@@ -60,14 +66,13 @@ func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
 // ways lists how an identity is as good as system:masters, by names that are the same for every caller. arn is its
 // principal's.
 func (o oracle) ways(arn, username string, groups []string) []Way {
-	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	var ways []Way
 	add := func(written string, index int, find func(name string) Way) {
-		t := awsauth.ParseTemplate(written, of)
-		if !t.Literal() {
+		name, ok := literally(written, arn)
+		if !ok {
 			return
 		}
-		w := find(t.Text())
+		w := find(name)
 		if w.Rule == "" || slices.ContainsFunc(ways, func(v Way) bool { return v.Name == written && v.Username == w.Username }) {
 			return
 		}
@@ -86,10 +91,26 @@ func (o oracle) ways(arn, username string, groups []string) []Way {
 	return ways
 }
 
+// literally is what a text becomes for every caller of a principal; ok is false if it depends on the caller.
+func literally(written, arn string) (name string, ok bool) {
+	if !strings.Contains(written, "{{") {
+		return written, true
+	}
+	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
+	t := awsauth.ParseTemplate(written, of)
+	return t.Text(), t.Literal()
+}
+
 // username is the way that a username is; its Rule is empty if it is none.
 func (o oracle) username(name string) Way {
+	w := Way{Rule: "AA402", Username: true, Name: name}
 	if evidence, ok := o.equivalents.Usernames[name]; ok {
-		return Way{Rule: "AA402", Username: true, Name: name, Evidence: evidence}
+		w.Evidence = evidence
+		return w
+	}
+	if slices.Contains(o.exempt, name) {
+		w.Evidence = "the policy exempts it from this guard"
+		return w
 	}
 	return Way{}
 }
@@ -143,12 +164,12 @@ func (o oracle) templateWays(arn, username string, groups []string) []Way {
 			}
 			names, fromRBAC = privilegedByName, nil
 		}
-		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC, o.group); ok {
 			ways = append(ways, w)
 		}
 	}
 	if t := awsauth.ParseTemplate(username, of); !t.Literal() {
-		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, nil, o.equivalents.Usernames); ok {
+		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, o.exempt, o.equivalents.Usernames, o.username); ok {
 			ways = append(ways, w)
 		}
 	}
@@ -156,8 +177,8 @@ func (o oracle) templateWays(arn, username string, groups []string) []Way {
 }
 
 // becomes finds the first privileged name that a template can become and that is not approved: of the literal ones in
-// their order, else of those from RBAC in the order of the alphabet.
-func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string, fromRBAC map[string]string) (found Way, ok bool) {
+// their order, else of those from RBAC in the order of the alphabet. known says of a literal one what it is.
+func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string, fromRBAC map[string]string, known func(string) Way) (found Way, ok bool) {
 	w.Rule = "AA403"
 	try := func(target, evidence string) bool {
 		by, can := t.CanBe(target)
@@ -173,7 +194,7 @@ func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string,
 		return true
 	}
 	for _, target := range literal {
-		if try(target, o.group(target).Evidence) {
+		if try(target, known(target).Evidence) {
 			return found, true
 		}
 	}

@@ -1,0 +1,119 @@
+package admission
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"io"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+)
+
+const (
+	// usualBody is how much of a body controller-runtime reads (pkg/webhook/admission, maxRequestSize).
+	usualBody = 7 << 20
+	// maxBody is the most that a review of two ConfigMaps can be: each holds 1 MiB and its metadata, and the API server
+	// writes a <, a > and control characters as six bytes each.
+	maxBody = 16 << 20
+)
+
+// server answers the reviews that API servers send, and leaves all others, and so every complaint about what is no
+// review, to controller-runtime. Controller-runtime reads a review four times over, which is most of the time that an
+// edit of a large aws-auth takes, and none that is larger than usualBody: an aws-auth full of < could not be edited any
+// more, not even by a label.
+type server struct{ *admission.Webhook }
+
+func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil {
+		s.Webhook.ServeHTTP(w, r)
+		return
+	}
+	var body bytes.Buffer
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil || r.Header.Get("Content-Type") != "application/json" {
+		s.complain(w, r, body.Bytes())
+		return
+	}
+	var in review
+	if json.Unmarshal(body.Bytes(), &in) != nil || !in.usual() {
+		// Controller-runtime would say of the largest only that they are too large.
+		var unusual admissionv1.AdmissionReview
+		if body.Len() < usualBody || stdjson.Unmarshal(body.Bytes(), &unusual) != nil || unusual.Request == nil {
+			s.complain(w, r, body.Bytes())
+			return
+		}
+		s.answer(w, r, unusual.TypeMeta, *unusual.Request)
+		return
+	}
+	request := in.Request.AdmissionRequest
+	request.Object, request.OldObject = in.Request.Object.decoded(), in.Request.OldObject.decoded()
+	s.answer(w, r, in.TypeMeta, request)
+}
+
+// complain lets controller-runtime read the request, of which body has been read.
+func (s server) complain(w http.ResponseWriter, r *http.Request, body []byte) {
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
+	s.Webhook.ServeHTTP(w, r)
+}
+
+func (s server) answer(w http.ResponseWriter, r *http.Request, of metav1.TypeMeta, request admissionv1.AdmissionRequest) {
+	response := s.Handle(s.WithContextFunc(r.Context(), r), admission.Request{AdmissionRequest: request})
+	_ = stdjson.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: of, Response: &response.AdmissionResponse}) // fails only where the connection is gone
+}
+
+// review is an AdmissionReview about a ConfigMap.
+type review struct {
+	metav1.TypeMeta
+	Request *reviewRequest `json:"request"`
+}
+
+type reviewRequest struct {
+	admissionv1.AdmissionRequest
+	Object    *object `json:"object"`
+	OldObject *object `json:"oldObject"`
+}
+
+// object is as much of a ConfigMap as is looked at.
+type object struct {
+	metav1.TypeMeta
+	Metadata struct {
+		Name      string    `json:"name"`
+		Namespace string    `json:"namespace"`
+		UID       types.UID `json:"uid"`
+	} `json:"metadata"`
+	Data       map[string]string `json:"data"`
+	BinaryData map[string][]byte `json:"binaryData"`
+	Immutable  *bool             `json:"immutable"`
+}
+
+// usual reports that a review is one of version 1 about ConfigMaps, whose objects are ConfigMaps.
+func (r *review) usual() bool {
+	if r.Kind != "AdmissionReview" || r.APIVersion != admissionv1.SchemeGroupVersion.String() || r.Request == nil {
+		return false
+	}
+	for _, o := range []*object{r.Request.Object, r.Request.OldObject} {
+		if o != nil && (o.Kind != "ConfigMap" || o.APIVersion != "v1") {
+			return false
+		}
+	}
+	return true
+}
+
+// decoded is empty if there is no object.
+func (o *object) decoded() runtime.RawExtension {
+	if o == nil {
+		return runtime.RawExtension{}
+	}
+	return runtime.RawExtension{Object: o.configMap()}
+}
+
+func (o *object) configMap() *corev1.ConfigMap {
+	return &corev1.ConfigMap{TypeMeta: o.TypeMeta, ObjectMeta: metav1.ObjectMeta{Name: o.Metadata.Name, Namespace: o.Metadata.Namespace, UID: o.Metadata.UID},
+		Data: o.Data, BinaryData: o.BinaryData, Immutable: o.Immutable}
+}

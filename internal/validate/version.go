@@ -1,0 +1,134 @@
+package validate
+
+import (
+	"sync"
+	"sync/atomic"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// state is one version of the object, read.
+type state struct {
+	object   *corev1.ConfigMap
+	doc      *awsauth.Document
+	problems []awsauth.Problem
+	// effective is what EKS computes; restored what it would compute if it could read every value.
+	effective, restored *awsauth.Access
+	// repeated are the entries for whose principal there is one before.
+	repeated []repeated
+	// judged is what was found out about its entries the last time; copies of a state share it.
+	judged *atomic.Pointer[judged]
+	// templated are the entries with a template.
+	templated []*awsauth.Entry
+	// special are the entries that are not plain, in this pass.
+	special []*awsauth.Entry
+}
+
+// judged is which items are plain, where the cluster is in a partition and RBAC makes some names as good as system:masters:
+// without templates and privileged names, and the rules about single entries find nothing. Nothing is left to say of a
+// plain item that has not changed.
+type judged struct {
+	partition   string
+	equivalents *Equivalents
+	plain       map[*awsauth.Item]bool
+}
+
+// judgedBefore tells which entries have been judged plain, in either version.
+func (p *pass) judgedBefore() func(*awsauth.Entry) bool {
+	var before []map[*awsauth.Item]bool
+	for _, s := range []*state{p.old, p.new} {
+		if s != nil {
+			if j := s.judged.Load(); j != nil && j.partition == p.partition && j.equivalents == p.oracle.equivalents {
+				before = append(before, j.plain)
+			}
+		}
+	}
+	return func(e *awsauth.Entry) bool {
+		for _, plain := range before {
+			if plain[e.Item()] {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// identities calls a function with what some of the entries make of their principals.
+func identities(of []*awsauth.Entry, a *awsauth.Access, yield func(awsauth.Identity)) {
+	for _, e := range of {
+		for _, id := range a.Principals[e.Key()] {
+			if id.Entry == e {
+				yield(id)
+			}
+		}
+	}
+}
+
+// versions are the objects read last: an edit's new object is the next edit's old one. More than a few would cost memory
+// for nothing, since there is one aws-auth.
+type versions struct {
+	mu   sync.Mutex
+	last []*state // the latest first
+}
+
+const keptVersions = 4
+
+func (k *versions) find(data map[string]string) *state {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, s := range k.last {
+		if sameText(s.object.Data, data) {
+			copy(k.last[1:i+1], k.last[:i])
+			k.last[0] = s
+			return s
+		}
+	}
+	return nil
+}
+
+func (k *versions) add(s *state) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.last) < keptVersions {
+		k.last = append(k.last, nil)
+	}
+	copy(k.last[1:], k.last)
+	k.last[0] = s
+}
+
+// sameText compares what EKS reads.
+func sameText(a, b map[string]string) bool {
+	for _, key := range awsauth.Keys {
+		x, inA := a[key]
+		y, inB := b[key]
+		if inA != inB || x != y {
+			return false
+		}
+	}
+	return true
+}
+
+// version reads an object, or remembers having done so.
+func (v *Validator) version(cm *corev1.ConfigMap) *state {
+	s := v.read.find(cm.Data)
+	if s == nil {
+		s = &state{object: cm, judged: &atomic.Pointer[judged]{}}
+		s.doc, s.problems = v.reader.Parse(cm.Data)
+		s.effective = s.doc.Access()
+		if s.restored = s.effective; !s.doc.Readable() {
+			s.restored = s.doc.Restored()
+		}
+		s.repeated = repeats(s.doc)
+		for _, e := range s.doc.Entries() {
+			if e.Templated() {
+				s.templated = append(s.templated, e)
+			}
+		}
+		v.read.add(s)
+	}
+	mine := *s
+	mine.object = cm
+	return &mine
+}
