@@ -35,6 +35,9 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body bytes.Buffer
+	if r.ContentLength >= largeBody && r.ContentLength <= maxBody {
+		body.Grow(int(r.ContentLength) + bytes.MinRead) // growing by steps, it would be there two or three times
+	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil || r.Header.Get("Content-Type") != "application/json" {
 		s.complain(w, r, body.Bytes())
