@@ -10,6 +10,7 @@ BENCH ?= .
 BENCHTIME ?= 1500ms
 BENCHROUNDS ?= 5
 BENCHINPUTS ?=
+PERCENT ?= 100
 WORLDS ?= 500
 IMAGE ?= example.test/aws-auth-guard:dev
 PLATFORMS ?= amd64 arm64
@@ -45,6 +46,10 @@ bench: ## the guard beside OPA and a webhook that does nothing: BENCHROUNDS (5) 
 	@AWS_AUTH_GUARD_OPA="$$(test/bench/opa/build.sh)" && export AWS_AUTH_GUARD_OPA && \
 	go test -count=1 ./test/bench && \
 	go run ./test/bench -opa "$$AWS_AUTH_GUARD_OPA" -rounds $(BENCHROUNDS) -length $(BENCHTIME) -inputs '$(BENCHINPUTS)'
+
+.PHONY: chaos
+chaos: ## everything around the guard breaks, and nothing bad gets in (PERCENT=100 of the repetitions)
+	@$(with-control-plane) && go test -tags chaos -count=1 -v -timeout 40m ./test/chaos -args -percent $(PERCENT)
 
 .PHONY: gobench
 gobench: ## the Go benchmarks, for benchstat (BENCH=regexp)

@@ -35,8 +35,11 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body bytes.Buffer
-	if r.ContentLength >= largeBody && r.ContentLength <= maxBody {
-		body.Grow(int(r.ContentLength) + bytes.MinRead) // growing by steps, it would be there two or three times
+	if size := r.ContentLength; size < 0 || size >= largeBody { // growing by steps, it would be there two or three times
+		if size < 0 || size > maxBody {
+			size = maxBody
+		}
+		body.Grow(int(size) + bytes.MinRead)
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil || r.Header.Get("Content-Type") != "application/json" {

@@ -12,11 +12,11 @@ formatted() {
   [ -z "$bad" ] || { echo "not formatted (make fmt mends it):"; echo "$bad"; return 1; }
 }
 
-vet() { go vet -tags e2e ./... && go vet -C test/tools ./... && go vet -C test/cluster ./...; }
+vet() { go vet -tags e2e,chaos ./... && go vet -C test/tools ./... && go vet -C test/cluster ./...; }
 
 # staticcheck alone, and not a collection of linters: it has next to no false alarms, so every finding of it is mended and
 # none is silenced.
-static() { go tool -modfile=test/tools/go.mod staticcheck -tags e2e ./... && (cd test/tools && go tool staticcheck ./...); }
+static() { go tool -modfile=test/tools/go.mod staticcheck -tags e2e,chaos ./... && (cd test/tools && go tool staticcheck ./...); }
 
 shell() {
   if ! command -v shellcheck >/dev/null; then
