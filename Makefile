@@ -8,6 +8,10 @@ CONTROL_PLANE := etcd kube-apiserver kubectl
 FUZZTIME ?= 60s
 FUZZ ?= .
 BENCH ?= .
+BENCHTIME ?= 1500ms
+BENCHROUNDS ?= 5
+BENCHINPUTS ?=
+PERCENT ?= 100
 WORLDS ?= 500
 IMAGE ?= example.test/aws-auth-guard:dev
 PLATFORMS ?= amd64 arm64
@@ -39,8 +43,19 @@ fuzz: ## all fuzz targets, FUZZTIME (60s) each; FUZZ=regexp selects some
 fuzz-short: FUZZTIME = 10s
 fuzz-short: fuzz ## the same for 10s each
 
+# A smoke run: make bench BENCHROUNDS=1 BENCHTIME=50ms BENCHINPUTS=unchanged,changed,denied
 .PHONY: bench
-bench: ## the benchmarks (BENCH=regexp)
+bench: ## the guard beside OPA and a webhook that does nothing: BENCHROUNDS (5) of BENCHTIME (1500ms), BENCHINPUTS (all)
+	@AWS_AUTH_GUARD_OPA="$$(test/bench/opa/build.sh)" && export AWS_AUTH_GUARD_OPA && \
+	go test -count=1 ./test/bench && \
+	go run ./test/bench -opa "$$AWS_AUTH_GUARD_OPA" -rounds $(BENCHROUNDS) -length $(BENCHTIME) -inputs '$(BENCHINPUTS)'
+
+.PHONY: chaos
+chaos: ## everything around the guard breaks, and nothing bad gets in (PERCENT=100 of the repetitions)
+	@$(with-control-plane) && go test -tags chaos -count=1 -v -timeout 40m ./test/chaos -args -percent $(PERCENT)
+
+.PHONY: gobench
+gobench: ## the Go benchmarks, for benchstat (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: lint

@@ -60,7 +60,7 @@ type Excused struct {
 
 // Webhook wraps h in controller-runtime's server side: body limit, decoding, panic recovery.
 func Webhook(h *Handler) http.Handler {
-	return server{&admission.Webhook{Handler: h, WithContextFunc: withBudget}}
+	return bound(server{&admission.Webhook{Handler: h, WithContextFunc: withBudget}})
 }
 
 type budgetKey struct{}

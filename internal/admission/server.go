@@ -35,6 +35,12 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body bytes.Buffer
+	if size := r.ContentLength; size < 0 || size >= largeBody { // growing by steps, it would be there two or three times
+		if size < 0 || size > maxBody {
+			size = maxBody
+		}
+		body.Grow(int(size) + bytes.MinRead)
+	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil || r.Header.Get("Content-Type") != "application/json" {
 		s.complain(w, r, body.Bytes())

@@ -14,6 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -27,6 +30,9 @@ import (
 
 // assets names the variable that envtest reads, too.
 const assets = "KUBEBUILDER_ASSETS"
+
+// pidFile is where the API server's process id is.
+const pidFile = "kube-apiserver.pid"
 
 // auditPolicy logs who did what to ConfigMaps, with the annotations that webhooks leave.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
@@ -75,7 +81,17 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	}
 	env := &envtest.Environment{ControlPlaneStartTimeout: time.Minute}
 	server := env.ControlPlane.GetAPIServer()
+	// envtest does not tell which process it is.
+	server.Path = filepath.Join(dir, "kube-apiserver")
+	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s' \"$@\"\n", filepath.Join(dir, pidFile), filepath.Join(c.Bin, "kube-apiserver"))
+	if err := os.WriteFile(server.Path, []byte(script), 0o700); err != nil {
+		return c, err
+	}
 	server.Out, server.Err = c.log, c.log
+	server.CertDir = filepath.Join(dir, "api-server") // one of its own would be gone with the first that stops
+	if err := os.Mkdir(server.CertDir, 0o700); err != nil {
+		return c, err
+	}
 	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", c.AuditLog)
 	env.ControlPlane.Etcd = &envtest.Etcd{Out: c.log, Err: c.log}
 	c.env = env
@@ -123,6 +139,30 @@ func (c *Cluster) Stop() error {
 	}
 	return errors.Join(errs...)
 }
+
+// KillAPIServer ends the API server alone, as a crash does: its etcd runs on.
+func (c *Cluster) KillAPIServer(ctx context.Context) error {
+	text, err := os.ReadFile(filepath.Join(c.dir, pidFile))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return poll(ctx, func(context.Context) error {
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("process %d does not end: %w", pid, err)
+		}
+		return nil
+	})
+}
+
+// StartAPIServer starts it again, at the same address and with the same certificates, and waits until it is healthy.
+func (c *Cluster) StartAPIServer() error { return c.env.ControlPlane.GetAPIServer().Start() }
 
 // Kubectl is the real kubectl in the hands of the cluster admin. It neither reads nor writes the home directory.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) *exec.Cmd {

@@ -42,6 +42,8 @@ type Guard struct {
 	URL string
 	// Log is the file that its output goes to.
 	Log string
+	// Flags are added to its command line, from its next start on.
+	Flags []string
 
 	dir     string
 	policy  string
@@ -69,10 +71,10 @@ func NewGuard(ctx context.Context, dir, policyFile string) (*Guard, error) {
 	if err := errors.Join(os.WriteFile(filepath.Join(dir, "tls.crt"), certificate, 0o600), os.WriteFile(filepath.Join(dir, "tls.key"), key, 0o600)); err != nil {
 		return nil, err
 	}
-	if g.address, err = freeAddress(); err != nil {
+	if g.address, err = FreeAddress(); err != nil {
 		return nil, err
 	}
-	if g.health, err = freeAddress(); err != nil {
+	if g.health, err = FreeAddress(); err != nil {
 		return nil, err
 	}
 	g.URL = "https://" + g.address + admission.Path
@@ -90,9 +92,9 @@ func Build(ctx context.Context, out, pkg string) error {
 	return nil
 }
 
-// freeAddress is a free port of the loopback interface. Somebody else may take it before it is used; then the guard
+// FreeAddress is a free port of the loopback interface. Somebody else may take it before it is used; then whoever listens
 // says so.
-func freeAddress() (string, error) {
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -111,8 +113,8 @@ func (g *Guard) Start(ctx context.Context) error {
 	if g.aws != "" {
 		iam = "aws"
 	}
-	g.process = exec.Command(filepath.Join(g.dir, "webhook"), "--standalone", "--cert-dir", g.dir, "--policy", g.policy, "--iam", iam,
-		"--bind-address", g.address, "--health-address", g.health)
+	g.process = exec.Command(filepath.Join(g.dir, "webhook"), append([]string{"--standalone", "--cert-dir", g.dir, "--policy", g.policy, "--iam", iam,
+		"--bind-address", g.address, "--health-address", g.health}, g.Flags...)...)
 	if g.aws != "" {
 		g.process.Env = append(os.Environ(), "AWS_ENDPOINT_URL_IAM="+g.aws, "AWS_ENDPOINT_URL_STS="+g.aws,
 			"AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=none", "AWS_REGION=eu-west-1", "AWS_PROFILE=", "AWS_SESSION_TOKEN=")
