@@ -29,6 +29,9 @@ func bothAnswers(t testing.TB) func(contentType, body string) (ours, theirs stri
 	answer := func(server http.Handler, contentType, body string) string {
 		r := httptest.NewRequest(http.MethodPost, admission.Path+"?timeout=10s", strings.NewReader(body))
 		r.Header.Set("Content-Type", contentType)
+		if body == "" {
+			r.Body = http.NoBody // as the server of net/http has it
+		}
 		w := httptest.NewRecorder()
 		server.ServeHTTP(w, r)
 		return w.Body.String()

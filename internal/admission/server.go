@@ -30,7 +30,7 @@ const (
 type server struct{ *admission.Webhook }
 
 func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Body == nil {
+	if r.Body == nil || r.Body == http.NoBody {
 		s.Webhook.ServeHTTP(w, r)
 		return
 	}

@@ -9,61 +9,68 @@ import (
 // Reader parses documents as Parse does, and sooner where it has read most of the items before: an edit changes one of
 // them. It is safe for concurrent use. The zero value is ready.
 type Reader struct {
-	mu sync.Mutex
-	// recent and before hold the sound items that were read, by their text: recent those of the last documents, before
-	// those of the documents before them.
-	recent, before map[itemText]remembered
-	size           int
+	mu   sync.Mutex
+	read map[string]*memory // by data key
 }
 
-// itemText is the text of one item under a data key.
-type itemText struct{ key, text string }
+// memory holds the items that were read under one data key, by their text: recent those of the last documents, before
+// those of the documents before them.
+type memory struct{ recent, before map[string]remembered }
 
-// remembered is an item read from a text of its own.
+// remembered is an item read from a text of its own. The text is a copy: a part of a document would keep all of it.
 type remembered struct {
 	text string
+	// sound is false for one that has to be read with its document.
+	sound bool
 	Entry
+	// noGroups is that the item has none, if so: the one problem that a sound item may have.
+	noGroups *Problem
 }
-
-// maxRemembered is how many bytes of items recent may hold: those of two documents as large as a ConfigMap can be.
-const maxRemembered = 2 << 20
 
 // Parse is the function Parse.
 func (r *Reader) Parse(data map[string]string) (*Document, []Problem) { return parse(data, r) }
 
-// lookup returns what items were read as; those without an Item are not known.
-func (r *Reader) lookup(key string, items []chunk) []Entry {
+// lookup returns what the items of a document were read as; those without a text are not known.
+func (r *Reader) lookup(key string, items []chunk) []remembered {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	entries := make([]Entry, len(items))
+	if r.read == nil {
+		r.read = map[string]*memory{}
+	}
+	m := r.read[key]
+	if m == nil {
+		m = &memory{}
+		r.read[key] = m
+	}
+	// An item takes a kilobyte in memory, ten times its text. So recent grows to half as much again as the document has,
+	// and a few for small ones; then all that is not in the document is forgotten the time after next.
+	if len(m.recent) > len(items)*3/2+64 {
+		m.recent, m.before = nil, m.recent
+	}
+	if m.recent == nil {
+		m.recent = make(map[string]remembered, len(items))
+	}
+	known := make([]remembered, len(items))
 	for i, c := range items {
-		t := itemText{key, c.text}
-		e, ok := r.recent[t]
+		e, ok := m.recent[c.text]
 		if !ok {
-			if e, ok = r.before[t]; !ok {
+			if e, ok = m.before[c.text]; !ok {
 				continue
 			}
-			t.text = e.text
-			r.keep(t, e)
+			m.recent[e.text] = e
 		}
-		entries[i] = e.Entry
+		known[i] = e
 	}
-	return entries
+	return known
 }
 
-func (r *Reader) add(key, text string, e Entry) {
+// add remembers items that were not known.
+func (r *Reader) add(key string, items []remembered) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text = strings.Clone(text) // or one item would keep its whole document in memory
-	r.keep(itemText{key, text}, remembered{text, e})
-}
-
-func (r *Reader) keep(t itemText, e remembered) {
-	if r.recent == nil || r.size+len(t.text) > maxRemembered {
-		r.recent, r.before, r.size = map[itemText]remembered{}, r.recent, 0
+	for _, e := range items {
+		r.read[key].recent[e.text] = e
 	}
-	r.recent[t] = e
-	r.size += len(t.text)
 }
 
 // byItems reads a list item by item. ok is false if that may not be the same as reading it whole.
@@ -77,29 +84,50 @@ func (p *parser) byItems(r *Reader) (entries []Entry, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	entries = r.lookup(p.key, items)
+	known := r.lookup(p.key, items)
+	if slices.ContainsFunc(known, func(e remembered) bool { return e.text != "" && !e.sound }) {
+		return nil, false
+	}
+	var fresh []remembered
+	defer func() { r.add(p.key, fresh) }()
+	entries = make([]Entry, len(items))
 	for i, c := range items {
-		e := entries[i]
-		if e.item == nil {
-			if e, ok = soundItem(p.key, c.text); !ok {
+		e := known[i]
+		if e.text == "" {
+			e = readItem(p.key, strings.Clone(c.text))
+			fresh = append(fresh, e)
+			if !e.sound {
+				p.problems = nil
 				return nil, false
 			}
-			r.add(p.key, c.text, e)
 		}
 		entries[i] = e.at(i, c.line-1)
+		if e.noGroups != nil {
+			pr := *e.noGroups
+			pr.Line, pr.Field = pr.Line+c.line-1, fieldPath(p.key, i, "groups")
+			p.report(pr)
+		}
 	}
 	return entries, true
 }
 
-// soundItem reads a list of one item in which nothing at all is wrong.
-func soundItem(key, text string) (Entry, bool) {
+// readItem reads a list of one item. It is sound if nothing at all is wrong with it, but that it may have no groups.
+func readItem(key, text string) remembered {
 	p := &parser{key: key, text: text}
 	entries := p.mappings()
-	if len(entries) != 1 || p.unreadable || p.complaint != nil || len(p.problems) > 0 || entries[0].SSO != nil {
-		return Entry{}, false
+	e := remembered{text: text}
+	if len(entries) != 1 || p.unreadable || p.complaint != nil || entries[0].SSO != nil || len(p.problems) > 1 {
+		return e
 	}
-	entries[0].item = newItem(&entries[0])
-	return entries[0], true
+	if len(p.problems) == 1 {
+		if p.problems[0].Code != NoGroups {
+			return e
+		}
+		e.noGroups = &p.problems[0]
+	}
+	e.sound, e.Entry = true, entries[0]
+	e.item = newItem(&e.Entry)
+	return e
 }
 
 // at is the entry as item number index, so many lines further down.
@@ -148,15 +176,12 @@ func blockItems(text string) (items []chunk, ok bool) {
 	return items, true
 }
 
-// Size is how many bytes of items are remembered.
-func (r *Reader) Size() int {
+// Items is how many items are remembered.
+func (r *Reader) Items() (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := 0
-	for _, items := range []map[itemText]remembered{r.recent, r.before} {
-		for t := range items {
-			n += len(t.text)
-		}
+	for _, m := range r.read {
+		n += len(m.recent) + len(m.before)
 	}
 	return n
 }

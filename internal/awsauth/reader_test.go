@@ -95,8 +95,8 @@ func TestReaderForgets(t *testing.T) {
 			t.Fatalf("document %d: %d roles, problems %v", i, len(doc.Roles), problems)
 		}
 	}
-	if size := r.Size(); size > 4<<20 {
-		t.Errorf("%d bytes of items are remembered after 5 MiB of them, want 4 MiB at most", size)
+	if n := r.Items(); n < 1500 || n > 8000 {
+		t.Errorf("%d items are remembered after 40 documents of 1,500 new ones, want those of the last few", n)
 	}
 	sameAsParse(t, r, map[string]string{awsauth.MapRoles: readerNodes})
 }

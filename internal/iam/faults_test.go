@@ -174,11 +174,11 @@ func TestMessages(t *testing.T) {
 		"a user in the place of a role": {added: role(own + "role/alice"), calls: -1, want: []string{
 			`AA301 principal-not-found: IAM knows no role "arn:aws:iam::111122223333:role/alice", so this entry matches nobody; did you mean the user arn:aws:iam::111122223333:user/people/alice?`}},
 		"a user without the path": {added: user(own + "user/alice"), calls: 1, want: []string{
-			`AA301 principal-not-found: "arn:aws:iam::111122223333:user/alice" is not the ARN of user "alice", whose path EKS compares as well, so this entry matches nobody; write arn:aws:iam::111122223333:user/people/alice`}},
+			`AA301 principal-not-found: "arn:aws:iam::111122223333:user/alice" is not the ARN of user "alice", and EKS compares the path of a user as well, so this entry matches nobody; write arn:aws:iam::111122223333:user/people/alice`}},
 		"another letter case": {added: role(own + "role/CI"), calls: 1, want: []string{
-			`AA301 principal-not-found: IAM writes "arn:aws:iam::111122223333:role/CI" as arn:aws:iam::111122223333:role/ci, which EKS takes for the same; write arn:aws:iam::111122223333:role/ci`}},
+			`AA301 principal-not-found: IAM writes "arn:aws:iam::111122223333:role/CI" as arn:aws:iam::111122223333:role/ci, and EKS takes both for the same; write arn:aws:iam::111122223333:role/ci`}},
 		"an unknown account": {added: role(other + "role/auditor"), calls: -1, want: []string{
-			`AA303 foreign-account: "arn:aws:iam::444455556666:role/auditor" is in account 444455556666, which the policy does not know, and whose administrators decide who may assume its roles; add the account to the policy under accounts, with a roleARN to look principals up, or trust: unchecked`}},
+			`AA303 foreign-account: "arn:aws:iam::444455556666:role/auditor" is in account 444455556666, which the policy does not know, and the administrators there decide who may assume its roles; add the account to the policy under accounts, with a roleARN to look principals up, or trust: unchecked`}},
 		"an account that may not be read": {added: role(other + "role/auditor"), policy: strings.ReplaceAll(reading, "role/aws-auth-guard", "role/closed"), calls: 1, want: []string{
 			`AA303 foreign-account: "arn:aws:iam::444455556666:role/auditor" is in account 444455556666, which could not be read, arn:aws:iam::111122223333:role/aws-auth-guard lacks sts:AssumeRole on arn:aws:iam::444455556666:role/closed; name a role of that account which the guard may assume as its roleARN in the policy, or set trust: unchecked for the account`}},
 		"another partition": {added: role("arn:aws-cn:iam::111122223333:role/ci"), calls: 0, want: []string{

@@ -95,10 +95,10 @@ type result struct {
 	disagreements                   int
 }
 
-// fuzz runs a target. Go spends up to a minute to make every new input shorter, and fuzzes nothing meanwhile; a second is
-// enough for texts as short as these.
+// fuzz runs a target. Go spends up to a minute to make every new input shorter, and fuzzes nothing meanwhile; twenty
+// attempts are enough for texts as short as these.
 func (t target) fuzz(ctx context.Context, each time.Duration, progress io.Writer) (result, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "1s", t.dir)
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "20x", t.dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
