@@ -151,6 +151,9 @@ func sameIdentities(a, b []Identity) bool {
 	if len(a) != len(b) {
 		return false
 	}
+	if slices.EqualFunc(a, b, func(x, y Identity) bool { return x.Entry != nil && y.Entry != nil && x.Entry.Item() == y.Entry.Item() }) {
+		return true
+	}
 	form := func(ids []Identity) []string {
 		out := make([]string, len(ids))
 		for i, id := range ids {
