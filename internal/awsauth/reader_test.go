@@ -85,7 +85,7 @@ func TestReader(t *testing.T) {
 // What is remembered is bounded, and what is no longer remembered is read again.
 func TestReaderForgets(t *testing.T) {
 	r := &awsauth.Reader{}
-	for i := range 40 {
+	for i := range 10 {
 		var b strings.Builder
 		for j := range 1500 {
 			fmt.Fprintf(&b, "- rolearn: arn:aws:iam::111122223333:role/team-%d-%d\n  username: team\n  groups: [viewers]\n", i, j)
@@ -96,7 +96,7 @@ func TestReaderForgets(t *testing.T) {
 		}
 	}
 	if n := r.Items(); n < 1500 || n > 8000 {
-		t.Errorf("%d items are remembered after 40 documents of 1,500 new ones, want those of the last few", n)
+		t.Errorf("%d items are remembered after 10 documents of 1,500 new ones, want those of the last few", n)
 	}
 	sameAsParse(t, r, map[string]string{awsauth.MapRoles: readerNodes})
 }

@@ -308,7 +308,13 @@ func ofNodes(r validate.Report) (denied bool, cut []string, warned bool) {
 	return denied, slices.Compact(cut), warned
 }
 
-const worlds = 4_000
+// worlds is how many there are.
+func worlds() int {
+	if testing.Short() {
+		return 400 // the race detector needs no more
+	}
+	return 4_000
+}
 
 func describe(t *testing.T, w *world, r validate.Report) {
 	t.Helper()
@@ -326,7 +332,7 @@ func describe(t *testing.T, w *world, r validate.Report) {
 // maps a role in a way that is of no use to any machine with it), and all of those machines are named.
 func TestWorlds(t *testing.T) {
 	refused, let := 0, 0
-	for seed := range uint64(worlds) {
+	for seed := range uint64(worlds()) {
 		w := newWorld(rand.New(rand.NewPCG(seed, 6)))
 		report := judge(t, w.facts.View(), w.old, w.new)
 		denied, cut, warned := ofNodes(report)
@@ -353,8 +359,8 @@ func TestWorlds(t *testing.T) {
 		}
 	}
 	t.Logf("%d edits refused, %d let in", refused, let)
-	if min(refused, let) < worlds/20 {
-		t.Errorf("%d of %d refused: the worlds test nothing", refused, worlds)
+	if min(refused, let) < worlds()/20 {
+		t.Errorf("%d of %d refused: the worlds test nothing", refused, worlds())
 	}
 }
 
@@ -380,7 +386,7 @@ func TestWorldsHalfKnown(t *testing.T) {
 	}
 	for name, take := range takeAway {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(worlds / 10) {
+			for seed := range uint64(worlds() / 10) {
 				w := newWorld(rand.New(rand.NewPCG(seed, 7)))
 				blind := judge(t, nil, w.old, w.new)
 				take(&w.facts)
@@ -409,7 +415,7 @@ func TestWorldsHalfKnown(t *testing.T) {
 
 // TestWorldsIgnored puts worlds into mode API: whatever is done to aws-auth costs nobody, and every edit is told so.
 func TestWorldsIgnored(t *testing.T) {
-	for seed := range uint64(worlds / 10) {
+	for seed := range uint64(worlds() / 10) {
 		w := newWorld(rand.New(rand.NewPCG(seed, 8)))
 		w.facts.Mode = validate.APIMode
 		w.new = append(w.new, line{role: "another", username: "another", groups: []string{"others"}})
