@@ -26,15 +26,15 @@ func BenchmarkReview(b *testing.B) {
 		for i := range size {
 			fmt.Fprintf(&text, "- rolearn: arn:aws:iam::111122223333:role/team-%d\n  username: team-%d\n  groups:\n  - viewers\n  - team-%d\n", i, i, i)
 		}
-		body := func(updated string) []byte {
-			r := request(admissionv1.Update, awsAuth(text.String()), awsAuth(updated))
+		body := func(old, updated string) []byte {
+			r := request(admissionv1.Update, awsAuth(old), awsAuth(updated))
 			out, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}, Request: &r})
 			if err != nil {
 				b.Fatal(err)
 			}
 			return out
 		}
-		unchanged := body(text.String())
+		unchanged := body(text.String(), text.String())
 		b.Run(name+"/decode", func(b *testing.B) {
 			b.SetBytes(int64(len(unchanged)))
 			for b.Loop() {
@@ -44,9 +44,10 @@ func BenchmarkReview(b *testing.B) {
 				}
 			}
 		})
-		changed := make([][]byte, 64) // another one each time
+		changed := make([][]byte, 64) // another one each time, and of an object that was never seen
 		for i := range changed {
-			changed[i] = body(strings.Replace(text.String(), "  username: team-50\n", fmt.Sprintf("  username: team-x%d\n", i), 1))
+			old := strings.Replace(text.String(), "  username: team-1\n", fmt.Sprintf("  username: team-y%d\n", i), 1)
+			changed[i] = body(old, strings.Replace(old, "  username: team-50\n", "  username: team-x\n", 1))
 		}
 		for edit, bodies := range map[string][][]byte{"unchanged": {unchanged}, "1 changed": changed} {
 			b.Run(name+"/"+edit, func(b *testing.B) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -42,6 +43,8 @@ type Validator struct {
 	now        func() time.Time
 	reader     awsauth.Reader
 	read       versions
+	// judged is what was found out about the entries of the version judged last.
+	judged atomic.Pointer[judged]
 }
 
 // maxFindings bounds a report, and so what a hostile megabyte makes of the answer, the log and the metrics. The errors
@@ -87,7 +90,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
 	now := v.now()
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now,
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged,
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if v.ports.Fleet != nil {
 		p.fleet = v.ports.Fleet.View()
@@ -137,6 +140,7 @@ type pass struct {
 	// fleet is what is known of the live nodes, the same for all rules; nil if nothing is.
 	fleet  *FleetView
 	oracle oracle
+	judged *atomic.Pointer[judged]
 	// replies are those of the cluster's authorizer.
 	replies map[string]reply
 
@@ -195,7 +199,7 @@ func (p *pass) run(s *state) []Finding {
 			s.special = append(s.special, e)
 		}
 	}
-	s.judged.Store(&judged{p.partition, p.oracle.equivalents, plain})
+	p.judged.Store(&judged{p.partition, p.oracle.equivalents, plain})
 	for _, f := range families {
 		if f.state != nil {
 			f.state(p)

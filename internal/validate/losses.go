@@ -70,7 +70,12 @@ func (p *pass) losses() []loss {
 	others := map[int]bool{} // which of Unplaced have another way, found out once: there may be thousands of losses
 	roles := map[int]int{}   // how many of the roles that go each of the others may have
 	var losses []loss
-	for _, c := range awsauth.Diff(old, updated) {
+	changes := awsauth.Diff
+	if p.fleet == nil { // then nothing but its mapping tells that a role is a node's
+		roles := nodeRoles(p.old, old)
+		changes = func(a, b *awsauth.Access) []awsauth.Change { return awsauth.Diff(only(a, roles), only(b, roles)) }
+	}
+	for _, c := range changes(old, updated) {
 		if len(c.Before) == 0 || c.Account {
 			continue
 		}
@@ -113,6 +118,17 @@ func (p *pass) losses() []loss {
 		}
 	}
 	return losses
+}
+
+// only is a table without principals other than some.
+func only(a *awsauth.Access, some map[string]awsauth.Identity) *awsauth.Access {
+	part := &awsauth.Access{Principals: map[string][]awsauth.Identity{}}
+	for key := range some {
+		if ids, ok := a.Principals[key]; ok {
+			part.Principals[key] = ids
+		}
+	}
+	return part
 }
 
 // serveAny reports that nodes can sign in by one of the identities of a role.

@@ -2,7 +2,6 @@ package validate
 
 import (
 	"sync"
-	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -18,8 +17,6 @@ type state struct {
 	effective, restored *awsauth.Access
 	// repeated are the entries for whose principal there is one before.
 	repeated []repeated
-	// judged is what was found out about its entries the last time; copies of a state share it.
-	judged *atomic.Pointer[judged]
 	// templated are the entries with a template.
 	templated []*awsauth.Entry
 	// special are the entries that are not plain, in this pass.
@@ -35,24 +32,13 @@ type judged struct {
 	plain       map[*awsauth.Item]bool
 }
 
-// judgedBefore tells which entries have been judged plain, in either version.
+// judgedBefore tells which entries were plain when they were judged last, in whatever version.
 func (p *pass) judgedBefore() func(*awsauth.Entry) bool {
-	var before []map[*awsauth.Item]bool
-	for _, s := range []*state{p.old, p.new} {
-		if s != nil {
-			if j := s.judged.Load(); j != nil && j.partition == p.partition && j.equivalents == p.oracle.equivalents {
-				before = append(before, j.plain)
-			}
-		}
+	last := p.judged.Load()
+	if last == nil || last.partition != p.partition || last.equivalents != p.oracle.equivalents {
+		return func(*awsauth.Entry) bool { return false }
 	}
-	return func(e *awsauth.Entry) bool {
-		for _, plain := range before {
-			if plain[e.Item()] {
-				return true
-			}
-		}
-		return false
-	}
+	return func(e *awsauth.Entry) bool { return last.plain[e.Item()] }
 }
 
 // identities calls a function with what some of the entries make of their principals.
@@ -114,7 +100,7 @@ func sameText(a, b map[string]string) bool {
 func (v *Validator) version(cm *corev1.ConfigMap) *state {
 	s := v.read.find(cm.Data)
 	if s == nil {
-		s = &state{object: cm, judged: &atomic.Pointer[judged]{}}
+		s = &state{object: cm}
 		s.doc, s.problems = v.reader.Parse(cm.Data)
 		s.effective = s.doc.Access()
 		if s.restored = s.effective; !s.doc.Readable() {
