@@ -122,16 +122,17 @@ func (t Template) CanBe(target string) (by string, ok bool) { return t.match(tar
 func (t Template) CanBegin(prefix string) (by string, ok bool) { return t.match(prefix, true) }
 
 func (t Template) match(target string, prefix bool) (by string, ok bool) {
-	session := slices.IndexFunc(t.parts, func(p part) bool { return p.placeholder == SessionName || p.placeholder == SessionNameRaw })
-	var failed map[[2]int]bool  // made late: most targets fail at the first part
-	for _, p := range t.parts { // most targets are told apart by what is written out
+	// Most targets are told apart by how they begin, and the others by what is written out.
+	if len(t.parts) > 0 && t.parts[0].placeholder == "" && !strings.HasPrefix(target, t.parts[0].literal) && !(prefix && strings.HasPrefix(t.parts[0].literal, target)) {
+		return "", false
+	}
+	for _, p := range t.parts {
 		if !prefix && p.placeholder == "" && !strings.Contains(target, p.literal) {
 			return "", false
 		}
 	}
-	if len(t.parts) > 0 && t.parts[0].placeholder == "" && !strings.HasPrefix(target, t.parts[0].literal) && !(prefix && strings.HasPrefix(t.parts[0].literal, target)) {
-		return "", false
-	}
+	session := slices.IndexFunc(t.parts, func(p part) bool { return p.placeholder == SessionName || p.placeholder == SessionNameRaw })
+	var failed map[[2]int]bool // made late: most targets fail at the first part
 	var try func(part, at int) bool
 	try = func(i, at int) bool {
 		if prefix && at >= len(target) {
