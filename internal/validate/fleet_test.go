@@ -244,43 +244,7 @@ func (f fleetPort) View() *validate.FleetView { return f.view }
 
 func TestFleetTransitions(t *testing.T) {
 	for name, tr := range fleetTransitions {
-		t.Run(name, func(t *testing.T) {
-			p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" + tr.policy))
-			if err != nil {
-				t.Fatal(err)
-			}
-			v, err := validate.New(p, validate.WithPorts(validate.Ports{Fleet: fleetPort{tr.fleet}}), validate.WithClock(func() time.Time { return clock }))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req := validate.Request{Operation: tr.op, User: tr.user}
-			if req.Operation == "" {
-				req.Operation = validate.Update
-			}
-			if req.Operation != validate.Create {
-				req.Old = aconfigmap(tr.old)
-			}
-			if req.Operation != validate.Delete {
-				req.New = aconfigmap(tr.new)
-			}
-			report := v.Validate(context.Background(), req)
-			if got := verdict(report); got != tr.want {
-				t.Errorf("got %s, want %s", got, tr.want)
-			}
-			ruled, said := tr.rule == "", tr.says == ""
-			for _, f := range report.Findings {
-				ruled = ruled || f.Rule == tr.rule
-				said = said || strings.Contains(f.Sentence(), tr.says)
-			}
-			if !ruled || !said {
-				t.Errorf("want a finding of %s that says %q", tr.rule, tr.says)
-			}
-			if t.Failed() {
-				for _, f := range report.Findings {
-					t.Logf("%s %s: %s", f.Severity, f.Field, f.Sentence())
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { tr.check(t, validate.WithPorts(validate.Ports{Fleet: fleetPort{tr.fleet}})) })
 	}
 }
 

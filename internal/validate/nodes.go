@@ -180,8 +180,11 @@ func (p *pass) unserved(e *awsauth.Entry) []NodeSet {
 // than none, and so let in: no entry can serve two kinds of node that need different usernames.
 func (p *pass) liveMapping(e *awsauth.Entry) {
 	cut := p.unserved(e)
-	if _, faulty := nodeFault(e); len(cut) == 0 || faulty {
+	if len(cut) == 0 {
 		return
+	}
+	if _, faulty := nodeFault(e); faulty {
+		return // checkNodeMapping says it
 	}
 	n := cut[0].needs()
 	f := Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: e.Username.Line, Column: e.Username.Column, Value: redact(e.Username.Value),

@@ -350,7 +350,7 @@ func validator(t testing.TB, policyText string, options ...validate.Option) *val
 	return v
 }
 
-func (tr transition) run(t testing.TB) validate.Report {
+func (tr transition) run(t testing.TB, options ...validate.Option) validate.Report {
 	req := validate.Request{Operation: tr.op, User: tr.user}
 	if req.Operation == "" {
 		req.Operation = validate.Update
@@ -364,7 +364,7 @@ func (tr transition) run(t testing.TB) validate.Report {
 	if tr.change != nil {
 		tr.change(req.Old, req.New)
 	}
-	return validator(t, tr.policy).Validate(context.Background(), req)
+	return validator(t, tr.policy, options...).Validate(context.Background(), req)
 }
 
 func verdict(r validate.Report) string {
@@ -377,26 +377,30 @@ func verdict(r validate.Report) string {
 	return clean
 }
 
+// check judges the step and compares.
+func (tr transition) check(t *testing.T, options ...validate.Option) {
+	t.Helper()
+	report := tr.run(t, options...)
+	if got := verdict(report); got != tr.want {
+		t.Errorf("got %s, want %s", got, tr.want)
+	}
+	ruled, said := tr.rule == "", tr.says == ""
+	for _, f := range report.Findings {
+		ruled = ruled || f.Rule == tr.rule
+		said = said || strings.Contains(f.Sentence(), tr.says)
+	}
+	if !ruled || !said {
+		t.Errorf("want a finding of %s that says %q", tr.rule, tr.says)
+	}
+	if t.Failed() {
+		for _, f := range report.Findings {
+			t.Logf("%s %s: %s", f.Severity, f.Field, f.Sentence())
+		}
+	}
+}
+
 func TestTransitions(t *testing.T) {
 	for name, tr := range transitions {
-		t.Run(name, func(t *testing.T) {
-			report := tr.run(t)
-			if got := verdict(report); got != tr.want {
-				t.Errorf("got %s, want %s", got, tr.want)
-			}
-			ruled, said := tr.rule == "", tr.says == ""
-			for _, f := range report.Findings {
-				ruled = ruled || f.Rule == tr.rule
-				said = said || strings.Contains(f.Sentence(), tr.says)
-			}
-			if !ruled || !said {
-				t.Errorf("want a finding of %s that says %q", tr.rule, tr.says)
-			}
-			if t.Failed() {
-				for _, f := range report.Findings {
-					t.Logf("%s %s: %s", f.Severity, f.Field, f.Sentence())
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { tr.check(t) })
 	}
 }
