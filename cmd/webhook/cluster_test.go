@@ -180,19 +180,7 @@ func (c *cluster) install(t *testing.T) {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "guard"}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth"}, Data: map[string]string{"mapRoles": nodesEntry}},
 	}
-	file, err := os.Open(rendered)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close() //nolint:errcheck // read only
-	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
-	for {
-		o := &unstructured.Unstructured{}
-		if err := decoder.Decode(o); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	for _, o := range objects(t, rendered) {
 		switch o.GetKind() {
 		case "ValidatingWebhookConfiguration":
 			all = append(all, c.webhooks(t, o))
@@ -213,6 +201,26 @@ func (c *cluster) install(t *testing.T) {
 		if err := c.admin.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// objects are those of a file that the chart was rendered into.
+func objects(t *testing.T, name string) (all []*unstructured.Unstructured) {
+	t.Helper()
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
+	for {
+		o := &unstructured.Unstructured{}
+		if err := decoder.Decode(o); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, o)
 	}
 }
 

@@ -1,9 +1,7 @@
 package main_test
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
@@ -173,29 +170,16 @@ func TestFleetInCluster(t *testing.T) {
 // mayReadNodes gives the guard the rights that the chart gives it with fleet.enabled.
 func (c *cluster) mayReadNodes(t *testing.T) {
 	t.Helper()
-	file, err := os.Open(strings.Replace(rendered, "defaults", "everything", 1))
-	if err != nil {
-		t.Fatal(err)
+	all := objects(t, strings.Replace(rendered, "defaults", "everything", 1))
+	i := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool { return o.GetKind() == "ClusterRole" })
+	if i < 0 {
+		t.Fatal("the chart renders no ClusterRole")
 	}
-	defer file.Close() //nolint:errcheck // read only
-	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
-	for {
-		o := &unstructured.Unstructured{}
-		if err := decoder.Decode(o); errors.Is(err, io.EOF) {
-			t.Fatal("the chart renders no ClusterRole")
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if o.GetKind() != "ClusterRole" {
-			continue
-		}
-		rules, _, err := unstructured.NestedSlice(o.Object, "rules")
-		if err != nil || !slices.ContainsFunc(rules, func(r any) bool { return strings.Contains(fmt.Sprint(r), "nodes") }) {
-			t.Fatalf("the chart gives no right on nodes: %v %v", rules, err)
-		}
-		if err := c.admin.Update(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-		return
+	rules, _, err := unstructured.NestedSlice(all[i].Object, "rules")
+	if err != nil || !slices.ContainsFunc(rules, func(r any) bool { return strings.Contains(fmt.Sprint(r), "nodes") }) {
+		t.Fatalf("the chart gives no right on nodes: %v %v", rules, err)
+	}
+	if err := c.admin.Update(t.Context(), all[i]); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -56,15 +56,7 @@ func TestFleet(t *testing.T) {
 	}
 	kubectl(t, edit(base, "--dry-run=server")...).want(t, "configmap/aws-auth patched\n", 0)
 	for _, p := range wantReplicas(t) {
-		pid, err := process(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bytes, err := resident(pid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		measured("fleet-rss-mib", fmt.Sprintf("%.1f", float64(bytes)/(1<<20)))
+		memory(t, p, "fleet-rss-mib")
 	}
 	// What EKS does passes, and the witness says what it costs.
 	kubectl(t, edit(withoutLive, nodeManager...)...).wantIn(t, 0, "Warning: ", "AA503", "configmap/aws-auth patched\n")

@@ -164,16 +164,7 @@ func TestFootprint(t *testing.T) {
 		eventually(t, "no pod is left", gone(t))
 		installed(t)
 		for _, p := range wantReplicas(t) {
-			pid, err := process(p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			bytes, err := resident(pid)
-			if err != nil {
-				t.Fatal(err)
-			}
-			measured("idle-rss-mib", fmt.Sprintf("%.1f", float64(bytes)/(1<<20)))
-			if bytes >= 48<<20 { // 40 MiB is the figure to reach; how much of the program is mapped is the kernel's choice
+			if bytes := memory(t, p, "idle-rss-mib"); bytes >= 48<<20 { // 40 MiB is the figure to reach; how much of the program is mapped is the kernel's choice
 				t.Errorf("pod %s holds %d bytes of memory, far from 40 MiB", p.Name, bytes)
 			}
 		}

@@ -50,6 +50,21 @@ func process(pod corev1.Pod) (int, error) {
 	return 0, fmt.Errorf("the container %q of pod %s does not run", id, pod.Name)
 }
 
+// memory is that of a pod's process, in bytes, and measured.
+func memory(t *testing.T, p corev1.Pod, as string) int64 {
+	t.Helper()
+	pid, err := process(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytes, err := resident(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured(as, fmt.Sprintf("%.1f", float64(bytes)/(1<<20)))
+	return bytes
+}
+
 // resident is the memory of a process, in bytes.
 func resident(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
