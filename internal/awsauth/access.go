@@ -55,6 +55,7 @@ func (d *Document) access(restored bool) *Access {
 		}
 	}
 	a := &Access{Principals: make(map[string][]Identity, named), Accounts: map[string]Text{}}
+	roles := make([]Identity, 0, min(named, len(d.Roles))) // one allocation instead of thousands
 	add := func(e *Entry) (Identity, string, bool) {
 		if e.ARN.Value == "" || e.Recovered && !restored {
 			return Identity{}, "", false
@@ -66,7 +67,8 @@ func (d *Document) access(restored bool) *Access {
 	}
 	for i := range d.Roles {
 		if id, key, ok := add(&d.Roles[i]); ok {
-			a.Principals[key] = []Identity{id}
+			roles = append(roles, id)
+			a.Principals[key] = roles[len(roles)-1 : len(roles) : len(roles)]
 		}
 	}
 	ofRole := func(key string) bool {

@@ -135,18 +135,21 @@ type Document struct {
 	Accounts     []Text
 	// Unreadable holds the data keys of which EKS reads nothing at all.
 	Unreadable map[string]bool
+
+	entries []*Entry
 }
 
-// Entries are the items of mapRoles and then of mapUsers, as EKS looks through them.
-func (d *Document) Entries() []*Entry {
-	all := make([]*Entry, 0, len(d.Roles)+len(d.Users))
-	for i := range d.Roles {
-		all = append(all, &d.Roles[i])
+// Entries are the items of mapRoles and then of mapUsers, as EKS looks through them, for reading only.
+func (d *Document) Entries() []*Entry { return d.entries }
+
+// list makes the entries, once all are read.
+func (d *Document) list() {
+	d.entries = make([]*Entry, 0, len(d.Roles)+len(d.Users))
+	for _, of := range [][]Entry{d.Roles, d.Users} {
+		for i := range of {
+			d.entries = append(d.entries, &of[i])
+		}
 	}
-	for i := range d.Users {
-		all = append(all, &d.Users[i])
-	}
-	return all
 }
 
 // Code says what kind of problem it is.

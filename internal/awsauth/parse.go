@@ -42,7 +42,8 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		}
 		problems = append(problems, p.problems...)
 	}
-	for _, e := range d.Entries() {
+	d.list()
+	for _, e := range d.entries {
 		if e.item == nil {
 			e.item = newItem(e)
 		}

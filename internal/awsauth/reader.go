@@ -15,7 +15,7 @@ type Reader struct {
 
 // memory holds the items that were read under one data key, by their text: recent those of the last documents, before
 // those of the documents before them.
-type memory struct{ recent, before map[string]remembered }
+type memory struct{ recent, before map[string]*remembered }
 
 // remembered is an item read from a text of its own. The text is a copy: a part of a document would keep all of it.
 type remembered struct {
@@ -30,8 +30,8 @@ type remembered struct {
 // Parse is the function Parse.
 func (r *Reader) Parse(data map[string]string) (*Document, []Problem) { return parse(data, r) }
 
-// lookup returns what the items of a document were read as; those without a text are not known.
-func (r *Reader) lookup(key string, items []chunk) []remembered {
+// lookup returns what the items of a document were read as, nil for those that are not known.
+func (r *Reader) lookup(key string, items []chunk) []*remembered {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.read == nil {
@@ -48,9 +48,9 @@ func (r *Reader) lookup(key string, items []chunk) []remembered {
 		m.recent, m.before = nil, m.recent
 	}
 	if m.recent == nil {
-		m.recent = make(map[string]remembered, len(items))
+		m.recent = make(map[string]*remembered, len(items))
 	}
-	known := make([]remembered, len(items))
+	known := make([]*remembered, len(items))
 	for i, c := range items {
 		e, ok := m.recent[c.text]
 		if !ok {
@@ -65,7 +65,7 @@ func (r *Reader) lookup(key string, items []chunk) []remembered {
 }
 
 // add remembers items that were not known.
-func (r *Reader) add(key string, items []remembered) {
+func (r *Reader) add(key string, items []*remembered) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range items {
@@ -85,23 +85,28 @@ func (p *parser) byItems(r *Reader) (entries []Entry, ok bool) {
 		return nil, false
 	}
 	known := r.lookup(p.key, items)
-	if slices.ContainsFunc(known, func(e remembered) bool { return e.text != "" && !e.sound }) {
+	if slices.ContainsFunc(known, func(e *remembered) bool { return e != nil && !e.sound }) {
 		return nil, false
 	}
-	var fresh []remembered
+	var fresh []*remembered
 	defer func() { r.add(p.key, fresh) }()
-	entries = make([]Entry, len(items))
+	groups := 0
 	for i, c := range items {
-		e := known[i]
-		if e.text == "" {
-			e = readItem(p.key, strings.Clone(c.text))
-			fresh = append(fresh, e)
-			if !e.sound {
-				p.problems = nil
+		if known[i] == nil {
+			known[i] = readItem(p.key, strings.Clone(c.text))
+			fresh = append(fresh, known[i])
+			if !known[i].sound {
 				return nil, false
 			}
 		}
-		entries[i] = e.at(i, c.line-1)
+		groups += len(known[i].Groups)
+	}
+	entries = make([]Entry, len(items))
+	room := make([]Text, 0, groups) // for all of them, or there would be thousands of small slices
+	for i, c := range items {
+		e := known[i]
+		entries[i] = e.Entry
+		entries[i].move(i, c.line-1, &room)
 		if e.noGroups != nil {
 			pr := *e.noGroups
 			pr.Line, pr.Field = pr.Line+c.line-1, fieldPath(p.key, i, "groups")
@@ -112,10 +117,10 @@ func (p *parser) byItems(r *Reader) (entries []Entry, ok bool) {
 }
 
 // readItem reads a list of one item. It is sound if nothing at all is wrong with it, but that it may have no groups.
-func readItem(key, text string) remembered {
+func readItem(key, text string) *remembered {
 	p := &parser{key: key, text: text}
 	entries := p.mappings()
-	e := remembered{text: text}
+	e := &remembered{text: text}
 	if len(entries) != 1 || p.unreadable || p.complaint != nil || entries[0].SSO != nil || len(p.problems) > 1 {
 		return e
 	}
@@ -130,17 +135,18 @@ func readItem(key, text string) remembered {
 	return e
 }
 
-// at is the entry as item number index, so many lines further down.
-func (e Entry) at(index, lines int) Entry {
+// move makes the entry item number index, so many lines further down. Its groups go where there is room.
+func (e *Entry) move(index, lines int, room *[]Text) {
 	e.Index = index
 	e.Line += lines
 	e.ARN.Line += lines
 	e.Username.Line += lines
-	e.Groups = slices.Clone(e.Groups)
+	from := len(*room)
+	*room = append(*room, e.Groups...)
+	e.Groups = (*room)[from:len(*room):len(*room)]
 	for i := range e.Groups {
 		e.Groups[i].Line += lines
 	}
-	return e
 }
 
 // blockItems cuts a list in block style into its items. ok is false for everything that is not plainly one: its lines are
@@ -159,6 +165,7 @@ func blockItems(text string) (items []chunk, ok bool) {
 		case strings.HasPrefix(body, "- ") && (depth < 0 || indent == depth):
 			if depth < 0 {
 				depth = indent
+				items = make([]chunk, 0, 1+strings.Count(text[offset:], "\n"+l[:indent]+"- "))
 			} else {
 				items[len(items)-1].text = text[begin:offset]
 			}

@@ -22,8 +22,18 @@ var duplicateFamily = family{
 // repeated is an entry for whose principal there is one before.
 type repeated struct{ before, entry *awsauth.Entry }
 
-func repeats(d *awsauth.Document) (all []repeated) {
+// repeats compares the keys of a document that comes to so many different ones in its table.
+func repeats(d *awsauth.Document, different int) (all []repeated) {
 	entries := d.Entries()
+	named := 0
+	for _, e := range entries {
+		if e.ARN.Value != "" {
+			named++
+		}
+	}
+	if named == different {
+		return nil // each has a key of its own
+	}
 	first := make(map[string]*awsauth.Entry, len(entries))
 	for _, e := range entries {
 		if e.ARN.Value == "" {

@@ -59,7 +59,7 @@ type versions struct {
 	last []*state // the latest first
 }
 
-const keptVersions = 4
+const keptVersions = 2
 
 func (k *versions) find(data map[string]string) *state {
 	k.mu.Lock()
@@ -106,7 +106,7 @@ func (v *Validator) version(cm *corev1.ConfigMap) *state {
 		if s.restored = s.effective; !s.doc.Readable() {
 			s.restored = s.doc.Restored()
 		}
-		s.repeated = repeats(s.doc)
+		s.repeated = repeats(s.doc, len(s.restored.Principals))
 		for _, e := range s.doc.Entries() {
 			if e.Templated() {
 				s.templated = append(s.templated, e)
