@@ -149,7 +149,7 @@ func (e *Entry) move(index, lines int, room *[]Text) {
 	}
 }
 
-// blockItems cuts a list in block style into its items. ok is false for everything that is not plainly one: its lines are
+// blockItems cuts a list in block style into its items, all of the text. ok is false for everything that is not plainly one: its lines are
 // blank, or comments, or begin an item at one and the same depth, or are deeper.
 func blockItems(text string) (items []chunk, ok bool) {
 	if strings.Contains(text, "\r") {
@@ -165,10 +165,11 @@ func blockItems(text string) (items []chunk, ok bool) {
 		case strings.HasPrefix(body, "- ") && (depth < 0 || indent == depth):
 			if depth < 0 {
 				depth = indent
-				items = make([]chunk, 0, 1+strings.Count(text[offset:], "\n"+l[:indent]+"- "))
-			} else {
-				items[len(items)-1].text = text[begin:offset]
+				items = make([]chunk, 1, 1+strings.Count(text[offset:], "\n"+l[:indent]+"- "))
+				items[0].line = 1 // what stands before it belongs to it: a comment may hide what is no YAML
+				break
 			}
+			items[len(items)-1].text = text[begin:offset]
 			begin = offset
 			items = append(items, chunk{line: line})
 		case depth < 0 || indent <= depth:

@@ -56,6 +56,9 @@ var keptTable = map[string]struct {
 	rules        []string
 }{
 	"sound":                              {roles(item()), 2, 0, nil},
+	"control character in a comment":     {map[string]string{"mapRoles": "# nodes\a\n" + nodes, "mapUsers": alice}, 0, 1, []string{"AA101", "AA102"}},
+	"line break in a first comment":      {map[string]string{"mapRoles": "# nodes\u2028- {rolearn: 'arn:aws:iam::111122223333:role/ci', username: ci, groups: [system:masters]}\n" + nodes}, 2, 0, []string{"AA102", "AA401"}},
+	"direction mark in a first comment":  {map[string]string{"mapRoles": "# \u202enodes\n" + nodes}, 1, 0, []string{"AA102"}},
 	"syntax error in mapRoles":           {map[string]string{"mapRoles": nodes + "- rolearn: 'x\n", "mapUsers": alice}, 0, 1, []string{"AA101"}},
 	"tab in mapRoles":                    {map[string]string{"mapRoles": nodes + "- rolearn: a\n\tusername: b\n", "mapUsers": alice}, 0, 1, []string{"AA101"}},
 	"item without rolearn":               {roles("- username: ci\n  groups: [deployers]\n"), 1, 0, []string{"AA106"}},
