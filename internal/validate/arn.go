@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -237,15 +238,53 @@ func (p *pass) clusterPartition() string {
 	if a, err := awsauth.ParseARN(p.callerARN()); err == nil {
 		return a.Partition
 	}
-	for _, s := range []*state{p.old, p.new} {
-		if s == nil {
-			continue
-		}
-		nodes := nodeRoles(s, s.restored)
-		if first := slices.Sorted(maps.Keys(nodes)); len(first) > 0 {
-			a, _ := awsauth.ParseARN(nodes[first[0]].Canonical) // a node's role has one
-			return strings.ToLower(a.Partition)
+	before, after := mappedPartitions(p.old), mappedPartitions(p.new)
+	own := before.ofNodes()
+	if own == "" {
+		return after.ofNodes()
+	}
+	if p.new != nil && after[own].nodes == 0 { // all of them move: the edit breaks or mends them, and the other principals tell which
+		most := before[own].principals + after[own].principals
+		for _, name := range awsauth.Partitions {
+			if n := before[name].principals + after[name].principals; n > most {
+				own, most = name, n
+			}
 		}
 	}
-	return ""
+	return own
+}
+
+// partitions are how many principals are mapped in each partition that EKS knows, and how many of them for nodes.
+type partitions map[string]struct{ principals, nodes int }
+
+func mappedPartitions(s *state) partitions {
+	in := partitions{}
+	if s == nil {
+		return in
+	}
+	for _, ids := range s.restored.Principals {
+		a, _ := ids[0].Entry.Principal() // what EKS matches is one
+		name := strings.ToLower(a.Partition)
+		if !slices.Contains(awsauth.Partitions, name) {
+			continue
+		}
+		n := in[name]
+		n.principals++
+		if nodeKindOf(ids[0]) != notNode {
+			n.nodes++
+		}
+		in[name] = n
+	}
+	return in
+}
+
+// ofNodes is the partition with the most node roles; of two with as many, the one with more principals; or "".
+func (in partitions) ofNodes() string {
+	names := slices.SortedFunc(maps.Keys(in), func(a, b string) int {
+		return cmp.Or(cmp.Compare(in[b].nodes, in[a].nodes), cmp.Compare(in[b].principals, in[a].principals))
+	})
+	if len(names) == 0 || in[names[0]].nodes == 0 || len(names) > 1 && in[names[0]] == in[names[1]] {
+		return ""
+	}
+	return names[0]
 }

@@ -127,7 +127,7 @@ func (p *pass) unverified(f Finding, a awsauth.ARN, answer Principal) {
 	case ReasonForeign:
 		f.Message = fmt.Sprintf("%s is in account %s, which could not be read", q(f.Value), a.Account)
 		f.Fix = "name a role of that account which the guard may assume as its roleARN in the policy, or set trust: unchecked for the account"
-		if own := p.clusterPartition(); own != "" && !strings.EqualFold(own, a.Partition) { // no role leads from one partition to another
+		if own := p.partition; own != "" && !strings.EqualFold(own, a.Partition) { // no role leads from one partition to another
 			f.Fix = "write the ARN of a principal in " + own
 		}
 		p.report("AA303", f)
