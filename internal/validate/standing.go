@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
@@ -49,6 +51,17 @@ func (p *pass) markStanding(findings []Finding) {
 	}
 }
 
+// blameUnreadable takes back that faults of the text were there before, where EKS could read the value in spite of them and
+// no longer can.
+func (p *pass) blameUnreadable(findings []Finding) {
+	for i := range findings {
+		f := &findings[i]
+		if f.Rule < "AA2" && p.new.doc.Unreadable[f.DataKey] && !p.old.doc.Unreadable[f.DataKey] {
+			f.Preexisting = false
+		}
+	}
+}
+
 // haystack answers how many lines of a text hold some words. Its index keeps a megabyte with thousands of findings from
 // being read through for each of them.
 type haystack struct {
@@ -61,7 +74,7 @@ func newHaystack(text string) *haystack {
 	return &haystack{text: text, index: suffixarray.New([]byte(text)), answers: map[string]int{}}
 }
 
-// lines counts the lines that hold these words, of which there must be some.
+// lines counts the lines that hold these words, of which there must be some: whole words, or half a key would stand in it.
 func (h *haystack) lines(words string) int {
 	if words == "" {
 		return 0
@@ -74,7 +87,7 @@ func (h *haystack) lines(words string) int {
 	slices.Sort(found)
 	end := 0 // of the last line that was counted
 	for _, at := range found {
-		if at < end {
+		if at < end || !h.whole(at, at+len(words)) {
 			continue
 		}
 		next := len(h.text)
@@ -88,3 +101,15 @@ func (h *haystack) lines(words string) int {
 	h.answers[words] = n
 	return n
 }
+
+// whole reports that a part of the text neither begins nor ends inside of a word.
+func (h *haystack) whole(from, to int) bool {
+	inside := func(at int) bool {
+		before, _ := utf8.DecodeLastRuneInString(h.text[:at])
+		after, _ := utf8.DecodeRuneInString(h.text[at:])
+		return inWord(before) && inWord(after)
+	}
+	return !inside(from) && !inside(to)
+}
+
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
