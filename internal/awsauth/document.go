@@ -135,6 +135,8 @@ type Document struct {
 	Accounts     []Text
 	// Unreadable holds the data keys of which EKS reads nothing at all.
 	Unreadable map[string]bool
+	// Complained holds those about which EKS's parser complains, whether or not it keeps something.
+	Complained map[string]bool
 
 	entries []*Entry
 }

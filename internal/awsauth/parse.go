@@ -18,7 +18,7 @@ func Parse(data map[string]string) (*Document, []Problem) { return parse(data, n
 
 // parse reads by items what a Reader can read so.
 func parse(data map[string]string, r *Reader) (*Document, []Problem) {
-	d := &Document{Unreadable: map[string]bool{}}
+	d := &Document{Unreadable: map[string]bool{}, Complained: map[string]bool{}}
 	var problems []Problem
 	for _, key := range Keys {
 		text, ok := data[key]
@@ -39,6 +39,9 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		}
 		if p.unreadable {
 			d.Unreadable[key] = true
+		}
+		if p.complaint != nil {
+			d.Complained[key] = true
 		}
 		problems = append(problems, p.problems...)
 	}

@@ -23,6 +23,24 @@ func (d *dice) roll(sides int) int {
 
 func (d *dice) pick(choices ...string) string { return choices[d.roll(len(choices))] }
 
+// scraps are what a slip of the hand, a paste or an attacker leaves in a text.
+var scraps = []string{
+	"", "\n", "  ", "- ", "\n- ", "\n  ", "\n\n", "\t", "\r", ": ", ":", "'", "\"", "[", "]", "{", "}", ", ", "#", " # ", "\n# c\n", "&a ", "*a", "<<: *a", "? ", "!!str ", "|\n    ", ">\n    ",
+	"---\n", "...\n", "%YAML 1.1\n", "~", "yes", "0x1", "1", "\\", "\\x61", "\a", "\x00", "\x7f", "\xff", "\ufeff", "\u00a0", "\u200b", "\u202e", "# x\u2028", "\u0085", "ſ", "=",
+	"rolearn", "username", "groups", "arn:aws:iam::111122223333:role/r1", "system:masters", "system:", "system:nodes", "{{SessionName}}", "team/", "viewers",
+	"\n- {rolearn: 'arn:aws:iam::111122223333:role/z', username: z, groups: [system:masters]}\n",
+}
+
+// mangle puts some scraps into a text, in the place of a few bytes or of none.
+func (d *dice) mangle(text string) string {
+	for range 1 + d.roll(3) {
+		from := (d.roll(256)<<8 | d.roll(256)) % (len(text) + 1)
+		to := min(from+max(d.roll(12)-6, 0), len(text))
+		text = text[:from] + d.pick(scraps...) + text[to:]
+	}
+	return text
+}
+
 // part is a piece of a value: as it should be, and as it stands there if it is spoilt.
 type part struct {
 	item          int // the entry that it belongs to, or outside

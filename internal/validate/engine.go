@@ -230,7 +230,7 @@ func (v *Validator) weigh(p *pass) []Finding {
 				markPreexisting(findings, old, continuity(p.old.doc, p.new.doc))
 			}
 			p.markStanding(findings)
-			p.blameUnreadable(findings)
+			p.blameUnread(findings)
 		}
 	}
 	p.stated = findings

@@ -146,6 +146,39 @@ func FuzzRepairs(f *testing.F) {
 	})
 }
 
+// FuzzSteps is promises 1, 2 and 4 for edits, from one mangled text to another: what EKS reads before, it reads after, as we
+// say; nobody gets into system:masters; and the way back to the sound text is open.
+func FuzzSteps(f *testing.F) {
+	drafts(f)
+	v := validator(f, "partition: aws\n")
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		d := &dice{bytes}
+		sound := d.draft(awsauth.MapRoles, true).mended()
+		old := sound
+		if d.roll(2) == 1 {
+			old = d.mangle(sound)
+		}
+		updated := d.mangle(d.pick(sound, old))
+		before, _, _, complaint := strict(roles0(old))
+		if r := step(v, roles0(old), roles0(updated)); r.Allowed && complaint == nil {
+			if diff := agree(roles0(updated), strict); diff != "" {
+				t.Errorf("from %q to %q let in, but the authenticator reads it otherwise: %s", old, updated, diff)
+			}
+			after, _, _, _ := strict(roles0(updated))
+			for _, id := range after {
+				if strings.Contains(id.groups, "system:masters") && !slices.ContainsFunc(before, func(o identity) bool {
+					return awsauth.Key(o.arn) == awsauth.Key(id.arn) && strings.Contains(o.groups, "system:masters")
+				}) {
+					t.Errorf("from %q to %q let in, which makes %q an admin", old, updated, id.arn)
+				}
+			}
+		}
+		if r := step(v, roles0(updated), roles0(sound)); !r.Allowed {
+			t.Errorf("from %q back to the sound %q refused:\n%s", updated, sound, sentences(r))
+		}
+	})
+}
+
 // step is the verdict on an edit.
 func step(v *validate.Validator, old, updated map[string]string) validate.Report {
 	return v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(old), New: aconfigmap(updated)})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"index/suffixarray"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -16,12 +17,8 @@ import (
 // hides what else is wrong, and a --- what is behind it, and whoever mends it must not be refused for that. It holds for
 // the text and the ARNs alone, never for what an entry is given.
 func (p *pass) markStanding(findings []Finding) {
-	broken := maps.Clone(p.old.doc.Unreadable)
-	for _, pr := range p.old.problems {
-		if pr.Code == awsauth.Syntax || pr.Code == awsauth.ExtraDocument {
-			broken[pr.DataKey] = true
-		}
-	}
+	broken := cutShort(p.old.problems)
+	maps.Copy(broken, p.old.doc.Unreadable)
 	lines := map[string][]string{}
 	old := map[string]*haystack{}
 	stood := map[[3]string]int{} // how often the same may still be said of a line
@@ -51,15 +48,63 @@ func (p *pass) markStanding(findings []Finding) {
 	}
 }
 
-// blameUnreadable takes back that faults of the text were there before, where EKS could read the value in spite of them and
-// no longer can.
-func (p *pass) blameUnreadable(findings []Finding) {
+// blameUnread takes back that faults of the text were there before, where EKS reads less of the value because of them than
+// it did.
+func (p *pass) blameUnread(findings []Finding) {
+	less := map[string]bool{}
 	for i := range findings {
 		f := &findings[i]
-		if f.Rule < "AA2" && p.new.doc.Unreadable[f.DataKey] && !p.old.doc.Unreadable[f.DataKey] {
-			f.Preexisting = false
+		if !f.Preexisting || f.Rule >= "AA2" {
+			continue
+		}
+		worse, asked := less[f.DataKey]
+		if !asked {
+			worse = p.readsLess(f.DataKey)
+			less[f.DataKey] = worse
+		}
+		f.Preexisting = !worse
+	}
+}
+
+// readsLess reports that EKS could read a value and cannot any more, or not without a complaint; or that an entry which it
+// read still stands there, behind what ends the text for EKS.
+func (p *pass) readsLess(key string) bool {
+	old, updated := p.old.doc, p.new.doc
+	switch {
+	case old.Unreadable[key]:
+		return false
+	case updated.Unreadable[key] || updated.Complained[key] && !old.Complained[key]:
+		return true
+	case !cutShort(p.new.problems)[key]:
+		return false
+	}
+	reads := map[string]bool{}
+	for _, e := range updated.Entries() {
+		reads[e.DataKey+e.Key()] = true
+	}
+	var text *haystack
+	return slices.ContainsFunc(old.Entries(), func(e *awsauth.Entry) bool {
+		if e.DataKey != key || e.ARN.Value == "" || reads[e.DataKey+e.Key()] {
+			return false
+		}
+		if text == nil {
+			text = newHaystack(comments.ReplaceAllString(p.new.object.Data[key], ""))
+		}
+		return text.lines(e.ARN.Value) > 0
+	})
+}
+
+var comments = regexp.MustCompile(`(?m)^[ \t]*#.*$`)
+
+// cutShort are the data keys of which EKS may not read all: there is something that is no YAML, or a second document.
+func cutShort(problems []awsauth.Problem) map[string]bool {
+	keys := map[string]bool{}
+	for _, pr := range problems {
+		if pr.Code == awsauth.Syntax || pr.Code == awsauth.ExtraDocument {
+			keys[pr.DataKey] = true
 		}
 	}
+	return keys
 }
 
 // haystack answers how many lines of a text hold some words. Its index keeps a megabyte with thousands of findings from
