@@ -78,23 +78,22 @@ func (p *pass) readsLess(key string) bool {
 	case !cutShort(p.new.problems)[key]:
 		return false
 	}
-	reads := map[string]bool{}
-	for _, e := range updated.Entries() {
-		reads[e.DataKey+e.Key()] = true
+	still := map[string]bool{} // what stands there, less what EKS reads
+	for _, arn := range arns.FindAllString(comments.ReplaceAllString(p.new.object.Data[key], ""), -1) {
+		still[awsauth.Subject(arn)] = true
 	}
-	var text *haystack
-	return slices.ContainsFunc(old.Entries(), func(e *awsauth.Entry) bool {
-		if e.DataKey != key || e.ARN.Value == "" || reads[e.DataKey+e.Key()] {
-			return false
+	for _, e := range updated.Entries() {
+		if e.DataKey == key {
+			delete(still, e.Subject())
 		}
-		if text == nil {
-			text = newHaystack(comments.ReplaceAllString(p.new.object.Data[key], ""))
-		}
-		return text.lines(e.ARN.Value) > 0
-	})
+	}
+	return slices.ContainsFunc(old.Entries(), func(e *awsauth.Entry) bool { return e.DataKey == key && still[e.Subject()] })
 }
 
-var comments = regexp.MustCompile(`(?m)^[ \t]*#.*$`)
+var (
+	comments = regexp.MustCompile(`(?m)^[ \t]*#.*$`)
+	arns     = regexp.MustCompile(`(?i)\barn:[^\s'",\]}]+`)
+)
 
 // cutShort are the data keys of which EKS may not read all: there is something that is no YAML, or a second document.
 func cutShort(problems []awsauth.Problem) map[string]bool {
