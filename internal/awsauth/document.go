@@ -135,7 +135,8 @@ type Document struct {
 	Accounts     []Text
 	// Unreadable holds the data keys of which EKS reads nothing at all.
 	Unreadable map[string]bool
-	// Complained holds those about which EKS's parser complains, whether or not it keeps something.
+	// Complained holds those about which EKS's parser complains, of YAML, of a type or of an item without an ARN, whether or
+	// not it keeps something.
 	Complained map[string]bool
 
 	entries []*Entry
@@ -144,10 +145,22 @@ type Document struct {
 // Entries are the items of mapRoles and then of mapUsers, as EKS looks through them, for reading only.
 func (d *Document) Entries() []*Entry { return d.entries }
 
+// of are the entries under a data key.
+func (d *Document) of(key string) []Entry {
+	switch key {
+	case MapRoles:
+		return d.Roles
+	case MapUsers:
+		return d.Users
+	}
+	return nil
+}
+
 // list makes the entries, once all are read.
 func (d *Document) list() {
 	d.entries = make([]*Entry, 0, len(d.Roles)+len(d.Users))
-	for _, of := range [][]Entry{d.Roles, d.Users} {
+	for _, key := range Keys {
+		of := d.of(key)
 		for i := range of {
 			d.entries = append(d.entries, &of[i])
 		}

@@ -3,6 +3,7 @@ package awsauth
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,7 +41,7 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		if p.unreadable {
 			d.Unreadable[key] = true
 		}
-		if p.complaint != nil {
+		if p.complaint != nil || slices.ContainsFunc(d.of(key), func(e Entry) bool { return e.ARN.Value == "" && e.SSO == nil }) {
 			d.Complained[key] = true
 		}
 		problems = append(problems, p.problems...)

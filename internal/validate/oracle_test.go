@@ -27,7 +27,9 @@ func init() { logrus.SetOutput(io.Discard) } // ParseMap logs every complaint
 // identity is one mapping, by whoever read it.
 type identity struct{ arn, username, groups string }
 
-func (i identity) admin() bool { return slices.Contains(strings.Split(i.groups, "\x00"), "system:masters") }
+func (i identity) admin() bool {
+	return slices.Contains(strings.Split(i.groups, "\x00"), "system:masters")
+}
 
 func roleIdentity(m config.RoleMapping) identity {
 	return identity{m.RoleARN, m.Username, strings.Join(m.Groups, "\x00")}
