@@ -96,9 +96,10 @@ func (p *parser) report(pr Problem) {
 }
 
 func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
-	if serr.line < 1 {
-		serr.line = 1
+	if serr.line < 1 && strings.Contains(serr.text, "!!binary") { // no parser tells the line of what is not base64
+		serr.line = p.lineWith("!!binary", line0)
 	}
+	serr.line = max(serr.line, 1)
 	line := serr.line + line0
 	if l := p.line(line); strings.Contains(l[:len(l)-len(strings.TrimLeft(l, " \t"))], "\t") {
 		serr.text = "found a tab character that indents the line" // whatever it is that the parser noticed first
@@ -119,6 +120,12 @@ func (p *parser) line(n int) string {
 		return ""
 	}
 	return p.lines[n-1]
+}
+
+// lineWith is how many lines after another the first one with some words is, 0 if there is none.
+func (p *parser) lineWith(words string, after int) int {
+	p.line(1) // cuts the text
+	return 1 + slices.IndexFunc(p.lines[min(after, len(p.lines)):], func(l string) bool { return strings.Contains(l, words) })
 }
 
 // mappings reads mapRoles or mapUsers.
