@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 CONTROL_PLANE := etcd kube-apiserver kubectl
 FUZZTIME ?= 60s
 FUZZ ?= .
+DRAFTS ?= 20000
 BENCH ?= .
 BENCHTIME ?= 1500ms
 BENCHROUNDS ?= 5
@@ -47,6 +48,10 @@ fuzz: ## all fuzz targets, FUZZTIME (60s) each; FUZZ=regexp selects some
 	@go run ./test/fuzz -time $(FUZZTIME) -target '$(FUZZ)' internal
 fuzz-short: FUZZTIME = 10s
 fuzz-short: fuzz ## the same for 10s each
+
+.PHONY: drafts
+drafts: ## the fuzz targets that draw documents by dice, with DRAFTS (20000) random ones each
+	@AWS_AUTH_GUARD_DRAFTS=$(DRAFTS) go test -count=1 -timeout 0 -run '^Fuzz(Mutated|Consistent|Repairs|Steps)$$' ./internal/validate
 
 # A smoke run: make bench BENCHROUNDS=1 BENCHTIME=50ms BENCHINPUTS=unchanged,changed,denied
 .PHONY: bench
