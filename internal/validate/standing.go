@@ -33,15 +33,19 @@ func (p *pass) markStanding(findings []Finding) {
 			lines[f.DataKey] = strings.Split(p.new.object.Data[f.DataKey], "\n")
 			old[f.DataKey] = newHaystack(p.old.object.Data[f.DataKey])
 		}
-		words := f.Value // where a place is not known
+		words := f.Value // where a place is not known; it may have stood there on several lines
 		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
 			line := lines[f.DataKey][f.Line-1]
 			words = cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
 		}
 		key := [3]string{f.DataKey, f.key(), words}
 		left, counted := stood[key]
-		if !counted {
+		switch {
+		case counted:
+		case f.Line > 0:
 			left = old[f.DataKey].lines(words)
+		default:
+			left = old[f.DataKey].all(strings.Fields(words))
 		}
 		f.Preexisting = left > 0
 		stood[key] = left - 1
@@ -144,6 +148,18 @@ func (h *haystack) lines(words string) int {
 	}
 	h.answers[words] = n
 	return n
+}
+
+// all counts how often all of some words may stand there together, if they do.
+func (h *haystack) all(words []string) int {
+	if len(words) == 0 {
+		return 0
+	}
+	least := h.lines(words[0])
+	for _, w := range words[1:] {
+		least = min(least, h.lines(w))
+	}
+	return least
 }
 
 // whole reports that a part of the text neither begins nor ends inside of a word.

@@ -164,6 +164,7 @@ var transitions = map[string]transition{
 	"an entry before the cut becomes a comment":       update(nodes+item()+"---\n- a\n", nodes+"# "+strings.ReplaceAll(item(), "\n", "\n# ")+"\n---\n- a\n", warn, "AA102", ""),
 	"a group becomes a mapping before the cut":        update(nodes+item()+" [ a\n", nodes+item("  groups: [{a: b}]")+" [ a\n", deny, "", ""),
 	"a quote goes, what is not base64 stays":          update(nodes+"- 'rolearn: "+ci+"\n  username: !!binary |-\n      r0\n- rolearn: '"+adminRole+"'\n  username 'a'\n", nodes+"- rolearn: "+ci+"\n  username: !!binary |-\n      r0\n- rolearn: '"+adminRole+"'\n  username 'a'\n", warn, "AA101", "base64"),
+	"a tag goes, an ARN of two lines stays":           update(strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: >\n        "+ci+"\n        b\n  username: !!binary 'r1@example.com'\n  groups: [deployers]", "\n", "\n  ")+"\n- ", strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: >\n        "+ci+"\n        b\n  username: 'r1@example.com'\n  groups: [deployers]", "\n", "\n  ")+"\n- ", warn, "AA201", ""),
 	"half of a key that stood there before":           update(nodes+"- rolearn: 'x\n"+item(), nodes+"- rolearn: 'x\n"+item("  usernam"), deny, "AA101", ""),
 	"the only node role's partition, mended":          update(strings.Replace(nodes, "arn:aws:", "arn:aws-cn:", 1)+item(), nodes+item(), warn, "AA503", ""),
 	"a node role's partition that is none, mended":    update(strings.Replace(nodes, "arn:aws:", "arn:awss:", 1)+item(), nodes+item(), warn, "AA503", ""),
