@@ -132,6 +132,7 @@ func spaced(text string) string {
 func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 	e = Entry{Place: Place{DataKey: p.key, Line: p.line0 + 1, Column: 1}, Index: index}
 	inGroups := false
+	begins, lists := 0, 0 // the columns of the item's dash and of its groups'
 	var block *Text // whose value is on the next line
 	line := p.line0
 	set := func(t *Text, at Place, value string) {
@@ -145,6 +146,13 @@ func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 		body := strings.TrimLeft(l, " \t")
 		column := utf8.RuneCountInString(l[:len(l)-len(body)]) + 1
 		dash := strings.HasPrefix(body, "- ") || strings.HasPrefix(body, "-\t")
+		dashed := column
+		if dash && begins == 0 {
+			begins = dashed
+		}
+		if dash && dashed < begins {
+			continue // no part of this item
+		}
 		if dash {
 			rest := strings.TrimLeft(body[1:], " \t")
 			column += len(body) - len(rest)
@@ -156,6 +164,11 @@ func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 			continue
 		}
 		if inGroups && dash && !startsItem("- "+body) {
+			if n := len(e.Groups); n > 0 && lists > 0 && dashed > lists { // to YAML, the group before goes on
+				e.Groups[n-1].Value += " - " + unquoted(body)
+				continue
+			}
+			lists = dashed
 			e.Groups = append(e.Groups, Text{})
 			set(&e.Groups[len(e.Groups)-1], at, body)
 			continue
@@ -165,7 +178,7 @@ func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 			continue
 		}
 		at.Column += utf8.RuneCountInString(key) + 1 + len(value) - len(strings.TrimLeft(value, " \t"))
-		inGroups = false
+		inGroups, lists = false, 0
 		switch foldsTo(unquoted(key), fields[p.key]) {
 		case ARNField(p.key):
 			set(&e.ARN, at, value)

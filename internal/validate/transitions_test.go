@@ -36,6 +36,12 @@ const (
   username: system:node:{{SessionName}}
   groups: [system:bootstrappers, system:nodes]
 `
+	unevenNodes = `- rolearn: arn:aws:iam::111122223333:role/uneven
+  username: system:node:{{EC2PrivateDNSName}}
+  groups:
+  - system:bootstrappers
+   - system:nodes
+`
 	otherNodes = `- rolearn: arn:aws:iam::111122223333:role/other-nodes
   username: system:node:{{EC2PrivateDNSName}}
   groups: [system:bootstrappers, system:nodes]
@@ -165,6 +171,7 @@ var transitions = map[string]transition{
 	"a group becomes a mapping before the cut":        update(nodes+item()+" [ a\n", nodes+item("  groups: [{a: b}]")+" [ a\n", deny, "", ""),
 	"a quote goes, what is not base64 stays":          update(nodes+"- 'rolearn: "+ci+"\n  username: !!binary |-\n      r0\n- rolearn: '"+adminRole+"'\n  username 'a'\n", nodes+"- rolearn: "+ci+"\n  username: !!binary |-\n      r0\n- rolearn: '"+adminRole+"'\n  username 'a'\n", warn, "AA101", "base64"),
 	"a tag goes, an ARN of two lines stays":           update(strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: >\n        "+ci+"\n        b\n  username: !!binary 'r1@example.com'\n  groups: [deployers]", "\n", "\n  ")+"\n- ", strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: >\n        "+ci+"\n        b\n  username: 'r1@example.com'\n  groups: [deployers]", "\n", "\n  ")+"\n- ", warn, "AA201", ""),
+	"a colon is put back, a group stays on two lines": update(strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: "+ci+"\n  username:\"ci\"\n"+strings.TrimSpace(unevenNodes), "\n", "\n  ")+"\n- ", strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: "+ci+"\n  username: \"ci\"\n"+strings.TrimSpace(unevenNodes), "\n", "\n  ")+"\n- ", warn, "AA505", ""),
 	"half of a key that stood there before":           update(nodes+"- rolearn: 'x\n"+item(), nodes+"- rolearn: 'x\n"+item("  usernam"), deny, "AA101", ""),
 	"the only node role's partition, mended":          update(strings.Replace(nodes, "arn:aws:", "arn:aws-cn:", 1)+item(), nodes+item(), warn, "AA503", ""),
 	"a node role's partition that is none, mended":    update(strings.Replace(nodes, "arn:aws:", "arn:awss:", 1)+item(), nodes+item(), warn, "AA503", ""),
