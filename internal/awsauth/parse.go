@@ -3,6 +3,7 @@ package awsauth
 import (
 	"fmt"
 	"hash/fnv"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -96,8 +97,8 @@ func (p *parser) report(pr Problem) {
 }
 
 func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
-	if serr.line < 1 && strings.Contains(serr.text, "!!binary") { // no parser tells the line of what is not base64
-		serr.line = p.lineWith("!!binary", line0)
+	if words := placeless(serr.text); serr.line < 1 && words != "" {
+		serr.line = p.lineWith(words, line0)
 	}
 	serr.line = max(serr.line, 1)
 	line := serr.line + line0
@@ -120,6 +121,22 @@ func (p *parser) line(n int) string {
 		return ""
 	}
 	return p.lines[n-1]
+}
+
+var complaintsWithoutLine = regexp.MustCompile(`(!!\w+)(?: value contains|$)|^(map merge)|anchor '([^']+)'`)
+
+// placeless is what stands where a parser complains without saying where; "" if that is not known.
+func placeless(complaint string) string {
+	m := complaintsWithoutLine.FindStringSubmatch(complaint)
+	switch {
+	case m == nil:
+		return ""
+	case m[2] != "":
+		return "<<"
+	case m[3] != "":
+		return "*" + m[3]
+	}
+	return m[1]
 }
 
 // lineWith is how many lines after another the first one with some words is, 0 if there is none.
