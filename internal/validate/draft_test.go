@@ -259,7 +259,11 @@ func (w *drafting) endOfLine() {
 // field writes a key and its value.
 func (w *drafting) field(key, sound string, spoilt ...string) {
 	w.part(key, strings.ToUpper(key), strings.Replace(key, "s", "ſ", 1), "? "+key+"\n"+w.indent+"  ", "!!str "+key, `"`+key+`"`, key[:len(key)-1], "'"+key, "<<", "Ꮪ"+key, "&a "+key)
-	w.part(": ", ":", ":\t", " : ", " ", ":  ", ": : ")
+	if w.roll(2) == 0 { // no key at all: its line is one text with those around it
+		w.tie(": ", ":", " ")
+	} else {
+		w.part(": ", ":\t", " : ", ":  ", ": : ")
+	}
 	w.part(sound, spoilt...)
 }
 
