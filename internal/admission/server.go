@@ -5,6 +5,7 @@ import (
 	stdjson "encoding/json"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -21,7 +22,12 @@ const (
 	// maxBody is the most that a review of two ConfigMaps can be: each holds 1 MiB and its metadata, and the API server
 	// writes a <, a > and control characters as six bytes each.
 	maxBody = 16 << 20
+	// keptBody is how large a buffer may be to be used again.
+	keptBody = 128 << 10
 )
+
+// bodies holds buffers that bodies were read into. Nothing that is decoded from one points into it.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // server answers the reviews that API servers send, and leaves all others, and so every complaint about what is no
 // review, to controller-runtime. Controller-runtime reads a review four times over, which is most of the time that an
@@ -34,7 +40,13 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Webhook.ServeHTTP(w, r)
 		return
 	}
-	var body bytes.Buffer
+	body, _ := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if body.Cap() <= keptBody {
+			body.Reset()
+			bodies.Put(body)
+		}
+	}()
 	if size := r.ContentLength; size < 0 || size >= largeBody { // growing by steps, it would be there two or three times
 		if size < 0 || size > maxBody {
 			size = maxBody

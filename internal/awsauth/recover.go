@@ -133,7 +133,7 @@ func (p *parser) salvage(text string, index int) (e Entry, ok bool) {
 	e = Entry{Place: Place{DataKey: p.key, Line: p.line0 + 1, Column: 1}, Index: index}
 	inGroups := false
 	begins, lists := 0, 0 // the columns of the item's dash and of its groups'
-	var block *Text // whose value is on the next line
+	var block *Text       // whose value is on the next line
 	line := p.line0
 	set := func(t *Text, at Place, value string) {
 		*t = Text{at, unquoted(value)}
