@@ -149,8 +149,8 @@ func (e *Entry) move(index, lines int, room *[]Text) {
 	}
 }
 
-// blockItems cuts a list in block style into its items, all of the text. ok is false for everything that is not plainly one: its lines are
-// blank, or comments, or begin an item at one and the same depth, or are deeper.
+// blockItems cuts a list in block style into its items, all of the text. ok is false for everything that is not plainly
+// one: its lines are blank, or comments, or begin an item at one and the same depth, or are deeper.
 func blockItems(text string) (items []chunk, ok bool) {
 	if strings.Contains(text, "\r") {
 		return nil, false // a line break to YAML, also where it stands alone
