@@ -145,22 +145,10 @@ type Document struct {
 // Entries are the items of mapRoles and then of mapUsers, as EKS looks through them, for reading only.
 func (d *Document) Entries() []*Entry { return d.entries }
 
-// of are the entries under a data key.
-func (d *Document) of(key string) []Entry {
-	switch key {
-	case MapRoles:
-		return d.Roles
-	case MapUsers:
-		return d.Users
-	}
-	return nil
-}
-
 // list makes the entries, once all are read.
 func (d *Document) list() {
 	d.entries = make([]*Entry, 0, len(d.Roles)+len(d.Users))
-	for _, key := range Keys {
-		of := d.of(key)
+	for _, of := range [][]Entry{d.Roles, d.Users} {
 		for i := range of {
 			d.entries = append(d.entries, &of[i])
 		}

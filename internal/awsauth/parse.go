@@ -42,13 +42,16 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		if p.unreadable {
 			d.Unreadable[key] = true
 		}
-		if p.complaint != nil || slices.ContainsFunc(d.of(key), func(e Entry) bool { return e.ARN.Value == "" && e.SSO == nil }) {
+		if p.complaint != nil {
 			d.Complained[key] = true
 		}
 		problems = append(problems, p.problems...)
 	}
 	d.list()
 	for _, e := range d.entries {
+		if e.ARN.Value == "" && e.SSO == nil {
+			d.Complained[e.DataKey] = true
+		}
 		if e.item == nil {
 			e.item = newItem(e)
 		}

@@ -169,12 +169,12 @@ var transitions = map[string]transition{
 	"an entry goes from a value that is cut short":      update(nodes+item()+"---\n- a\n", nodes+"---\n- a\n", warn, "AA102", ""),
 	"an entry before the cut becomes a comment":         update(nodes+item()+"---\n- a\n", nodes+"# "+strings.ReplaceAll(item(), "\n", "\n# ")+"\n---\n- a\n", warn, "AA102", ""),
 	"a group becomes a mapping before the cut":          update(nodes+item()+" [ a\n", nodes+item("  groups: [{a: b}]")+" [ a\n", deny, "", ""),
-	"a quote goes, what is not base64 stays":            update(nodes+"- 'rolearn: "+ci+"\n  username: !!binary |-\n      r0\n- rolearn: '"+adminRole+"'\n  username 'a'\n", nodes+"- rolearn: "+ci+"\n  username: !!binary |-\n      r0\n- rolearn: '"+adminRole+"'\n  username 'a'\n", warn, "AA101", "base64"),
+	"a quote goes, what is not base64 stays":            quoteGoes("  username: !!binary |-\n      r0", "base64"),
 	"a tag goes, an ARN of two lines stays":             update(strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: >\n        "+ci+"\n        b\n  username: !!binary 'r1@example.com'\n  groups: [deployers]", "\n", "\n  ")+"\n- ", strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: >\n        "+ci+"\n        b\n  username: 'r1@example.com'\n  groups: [deployers]", "\n", "\n  ")+"\n- ", warn, "AA201", ""),
 	"a colon is put back, a group stays on two lines":   update(strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: "+ci+"\n  username:\"ci\"\n"+strings.TrimSpace(unevenNodes), "\n", "\n  ")+"\n- ", strings.ReplaceAll("\n"+strings.TrimSpace(nodes)+"\n- rolearn: "+ci+"\n  username: \"ci\"\n"+strings.TrimSpace(unevenNodes), "\n", "\n  ")+"\n- ", warn, "AA505", ""),
-	"a quote goes, what cannot be merged stays":         update(nodes+"- 'rolearn: "+ci+"\n  <<: x\n  groups: [deployers]\n- rolearn: '"+adminRole+"'\n  username 'a'\n", nodes+"- rolearn: "+ci+"\n  <<: x\n  groups: [deployers]\n- rolearn: '"+adminRole+"'\n  username 'a'\n", warn, "AA101", ""),
-	"a quote goes, what is no number stays":             update(nodes+"- 'rolearn: "+ci+"\n  username: !!int x\n  groups: [deployers]\n- rolearn: '"+adminRole+"'\n  username 'a'\n", nodes+"- rolearn: "+ci+"\n  username: !!int x\n  groups: [deployers]\n- rolearn: '"+adminRole+"'\n  username 'a'\n", warn, "AA101", ""),
-	"a quote goes, what nothing is the anchor of stays": update(nodes+"- 'rolearn: "+ci+"\n  username: *x\n  groups: [deployers]\n- rolearn: '"+adminRole+"'\n  username 'a'\n", nodes+"- rolearn: "+ci+"\n  username: *x\n  groups: [deployers]\n- rolearn: '"+adminRole+"'\n  username 'a'\n", warn, "AA101", ""),
+	"a quote goes, what cannot be merged stays":         quoteGoes("  <<: x\n  groups: [deployers]", ""),
+	"a quote goes, what is no number stays":             quoteGoes("  username: !!int x\n  groups: [deployers]", ""),
+	"a quote goes, what nothing is the anchor of stays": quoteGoes("  username: *x\n  groups: [deployers]", ""),
 	"half of a key that stood there before":             update(nodes+"- rolearn: 'x\n"+item(), nodes+"- rolearn: 'x\n"+item("  usernam"), deny, "AA101", ""),
 	"the only node role's partition, mended":            update(strings.Replace(nodes, "arn:aws:", "arn:aws-cn:", 1)+item(), nodes+item(), warn, "AA503", ""),
 	"a node role's partition that is none, mended":      update(strings.Replace(nodes, "arn:aws:", "arn:awss:", 1)+item(), nodes+item(), warn, "AA503", ""),
@@ -421,6 +421,14 @@ func (tr transition) check(t *testing.T, options ...validate.Option) {
 			t.Logf("%s %s: %s", f.Severity, f.Field, f.Sentence())
 		}
 	}
+}
+
+// quoteGoes mends a quote before some other lines of the same entry, in a text with one more fault.
+func quoteGoes(rest, says string) transition {
+	text := func(quote string) string {
+		return nodes + "- " + quote + "rolearn: " + ci + "\n" + rest + "\n- rolearn: '" + adminRole + "'\n  username 'a'\n"
+	}
+	return update(text("'"), text(""), warn, "AA101", says)
 }
 
 func TestTransitions(t *testing.T) {
