@@ -8,6 +8,7 @@ CONTROL_PLANE := etcd kube-apiserver kubectl
 FUZZTIME ?= 60s
 FUZZ ?= .
 DRAFTS ?= 20000
+SEED ?=
 BENCH ?= .
 BENCHTIME ?= 1500ms
 BENCHROUNDS ?= 5
@@ -43,15 +44,13 @@ test: ## all tests, end to end on a real API server
 race: ## the tests of all that answers several at once, under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -short -timeout 30m ./internal/... ./cmd/webhook ./certs
 
-.PHONY: fuzz fuzz-short
+.PHONY: fuzz
 fuzz: ## all fuzz targets, FUZZTIME (60s) each; FUZZ=regexp selects some
 	@go run ./test/fuzz -time $(FUZZTIME) -target '$(FUZZ)' internal
-fuzz-short: FUZZTIME = 10s
-fuzz-short: fuzz ## the same for 10s each
 
 .PHONY: drafts
-drafts: ## the fuzz targets that draw documents by dice, with DRAFTS (20000) random ones each
-	@AWS_AUTH_GUARD_DRAFTS=$(DRAFTS) go test -count=1 -timeout 0 -run '^Fuzz(Mutated|Consistent|Repairs|Steps)$$' ./internal/validate
+drafts: ## the fuzz targets that draw documents by dice, with DRAFTS (20000) random ones each; SEED=number: those of a run before
+	@AWS_AUTH_GUARD_DRAFTS=$(DRAFTS) AWS_AUTH_GUARD_SEED=$(SEED) go test -count=1 -timeout 0 -run '^Fuzz(Mutated|Consistent|Repairs|Steps)$$' ./internal/validate
 
 # A smoke run: make bench BENCHROUNDS=1 BENCHTIME=50ms BENCHINPUTS=unchanged,changed,denied
 .PHONY: bench

@@ -64,27 +64,34 @@ func FuzzAgainstAuthenticator(f *testing.F) {
 }
 
 // drafts are seeds for the targets that draw a document by dice: sound ones, and ones with faults all over. The environment
-// asks for so many random ones beside them: without the bookkeeping of a fuzzer, thousands take no longer than its tens.
+// asks for so many random ones beside them, and for the same ones again by their seed: without the bookkeeping of a fuzzer,
+// thousands take no longer than its tens.
 func drafts(f *testing.F) {
 	f.Helper()
 	for i := range 32 {
-		seed := make([]byte, 256)
-		for j := range seed {
-			seed[j] = byte(i*j*7 + i + j)
+		draft := make([]byte, 256)
+		for j := range draft {
+			draft[j] = byte(i*j*7 + i + j)
 		}
-		f.Add(seed)
+		f.Add(draft)
 	}
-	random, _ := strconv.Atoi(os.Getenv("AWS_AUTH_GUARD_DRAFTS")) // not set: none
-	for range random {
-		seed := make([]byte, 40+rand.IntN(400))
-		few := rand.IntN(2) == 0 // choices that are the first one for most parts, and so few faults
-		for j := range seed {
-			seed[j] = byte(rand.Uint32())
-			if few && rand.IntN(3) > 0 {
-				seed[j] %= 15
+	n, _ := strconv.Atoi(os.Getenv("AWS_AUTH_GUARD_DRAFTS")) // not set: none
+	seed, err := strconv.ParseUint(os.Getenv("AWS_AUTH_GUARD_SEED"), 10, 64)
+	if err != nil {
+		seed = rand.Uint64()
+	}
+	f.Logf("%d random drafts of the seed %d", n, seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range n {
+		draft := make([]byte, 40+random.IntN(400))
+		few := random.IntN(2) == 0 // choices that are the first one for most parts, and so few faults
+		for j := range draft {
+			draft[j] = byte(random.Uint32())
+			if few && random.IntN(3) > 0 {
+				draft[j] %= 15
 			}
 		}
-		f.Add(seed)
+		f.Add(draft)
 	}
 }
 

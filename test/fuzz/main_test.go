@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,27 @@ func TestRun(t *testing.T) {
 			last := strings.Join(strings.Fields(table[len(table)-1]), " ")
 			if !strings.HasSuffix(last, strings.Join(strings.Fields(test.out), " ")) {
 				t.Errorf("want %q at the end of the table:\n%s\n%s", test.out, &out, &progress)
+			}
+		})
+	}
+}
+
+// TestRead reads what go test prints at the end of a target's time.
+func TestRead(t *testing.T) {
+	const figures = "fuzz: elapsed: 5s, execs: 23 (4/sec), new interesting: 2 (total: 7)\n"
+	for name, test := range map[string]struct {
+		output string
+		want   result
+	}{
+		"passed":           {figures + "PASS\n", result{executions: 23, interesting: 2, corpus: 7}},
+		"time over":        {figures + "--- FAIL: FuzzHolds (5.08s)\n    context deadline exceeded\nFAIL\n", result{executions: 23, interesting: 2, corpus: 7, outOfTime: true}},
+		"disagreed":        {figures + "--- FAIL: FuzzHolds (5.08s)\n    --- FAIL: FuzzHolds (0.00s)\n        a_test.go:8: no\n", result{executions: 23, interesting: 2, corpus: 7, disagreements: 1}},
+		"target timed out": {"--- FAIL: FuzzHolds (5.08s)\n    --- FAIL: FuzzHolds (0.00s)\n        context deadline exceeded\n", result{disagreements: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got result
+			if err := got.read(strings.NewReader(test.output), io.Discard); err != nil || got != test.want {
+				t.Errorf("want %+v, got %+v, %v", test.want, got, err)
 			}
 		})
 	}

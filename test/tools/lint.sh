@@ -38,6 +38,17 @@ tidy() {
   return $bad
 }
 
+# What the guard and the programs of its tests have in common, they have in one version: a fresh machine compiles it once.
+# The linters keep to versions of their own.
+shared() {
+  local differ
+  differ=$(awk '$1 == "require" { sub("require ", "") }
+    $2 ~ /^v[0-9]/ && $2 != "v0.0.0" && !/=>/ { files[$1, $2] = files[$1, $2] " " FILENAME; if (!seen[$1, $2]++) versions[$1] = versions[$1] " " $2 }
+    END { for (m in versions) if (split(versions[m], v, " ") > 1) for (i in v) print m "@" v[i] ":" files[m, v[i]] }
+  ' go.mod test/cluster/go.mod test/cluster/helm/go.mod test/cluster/node/go.mod test/bench/opa/go.mod)
+  [ -z "$differ" ] || { echo "different versions of one module (go get MODULE@VERSION in the directory of the older one, then go mod tidy, mends it):"; sort <<<"$differ"; return 1; }
+}
+
 # The chart's generated files are what values.yaml says, and all that it renders is known to the published schemas.
 chart() {
   local programs
@@ -99,7 +110,7 @@ paths() {
 }
 
 failed=()
-for check in formatted static shell tidy verified licences vulnerabilities chart paths; do
+for check in formatted static shell tidy shared verified licences vulnerabilities chart paths; do
   printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then

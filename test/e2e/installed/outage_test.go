@@ -121,8 +121,8 @@ func TestUpgradeAndRollbackUnderLoad(t *testing.T) {
 	l.wantNoneLost(t, "upgrade-and-rollback")
 }
 
-// Nobody can answer what a killed process was about to answer. And for the second or so until Kubernetes has noticed, the
-// Service goes on sending new connections there, which are refused. All others find the other replica.
+// Nobody can answer what a killed process was about to answer. And until Kubernetes has noticed, the Service goes on sending
+// new connections there, which are refused. All others find the other replica.
 func TestKilledReplicaUnderLoad(t *testing.T) {
 	needsNode(t)
 	installed(t)
@@ -137,37 +137,39 @@ func TestKilledReplicaUnderLoad(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the killed replica is taken out of the Service", func() error { return outOfService(t, victim) })
-	out := time.Now()
-	measured("killed-replica-to-out-of-service", out.Sub(killed))
+	var out time.Duration // zero if Kubernetes sees it alive again before it has told of its end
 	eventually(t, "the killed replica is back", func() error {
+		if out == 0 && outOfService(t, victim) == nil {
+			out = time.Since(killed)
+		}
 		now, err := replicas(t.Context())
 		if err == nil && slices.Equal(lives(now), lives(before)) {
 			err = errors.New("it is taken for alive")
 		}
 		return err
 	})
-	measured("killed-replica-to-ready", time.Since(killed))
+	back := time.Now()
+	measured("killed-replica-to-out-of-service", out)
+	measured("killed-replica-to-ready", back.Sub(killed))
 
-	// kube-proxy collects changes for a second, and may be slow to get its turn.
-	const proxied = 5 * time.Second
-	// What a client is told whose connection ends while it reads, or before it has written all.
-	cutOff := []string{"EOF", "connection reset by peer", "broken pipe"}
 	inFlight, sentThere := 0, 0
 	for _, a := range l.end(t, "killed-replica") {
-		switch text := a.failure.Error(); {
-		case a.begun.Before(killed), slices.ContainsFunc(cutOff, func(s string) bool { return strings.Contains(text, s) }):
-			inFlight++
-		case strings.Contains(text, "connection refused") && a.begun.Before(out.Add(proxied)):
+		text := a.failure.Error()
+		switch called := strings.Contains(text, "failed calling webhook"); {
+		case !called, !a.begun.Before(back), strings.Contains(text, "i/o timeout"), strings.Contains(text, "deadline exceeded"):
+			t.Errorf("begun %v after the kill, ended %v after it, the replica being back %v after it: %v",
+				a.begun.Sub(killed), a.ended.Sub(killed), back.Sub(killed), a.failure)
+		case strings.Contains(text, "connection refused"):
 			sentThere++
-		default:
-			t.Errorf("begun %v after the kill, ended %v after it: %v", a.begun.Sub(killed), a.ended.Sub(killed), a.failure)
+		default: // its connection ended, which Go's HTTP client tells in many ways
+			inFlight++
 		}
 	}
 	measured("killed-replica-failed-in-flight", inFlight)
-	measured("killed-replica-failed-before-out-of-service", sentThere)
-	// A process does not close all its connections at the same moment: who loses one may try the next.
-	if inFlight > 2*atATime {
+	measured("killed-replica-failed-connection-refused", sentThere)
+	// A process does not close all its connections at the same moment: who loses one may try the next that is idle. The API
+	// server keeps 25 of those (client-go's transport).
+	if inFlight > atATime+25 {
 		t.Errorf("%d were in flight on the killed replica, where %d were on their way at a time", inFlight, atATime)
 	}
 }
