@@ -263,6 +263,9 @@ var hostile = map[string]string{
 }
 
 func TestWarningsSurvive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one review at a time, there is nothing here for the race detector")
+	}
 	for name, text := range hostile {
 		quoted, err := json.Marshal(text)
 		if err != nil {
@@ -306,6 +309,9 @@ func TestWarningsSurvive(t *testing.T) {
 
 // TestManyFindings: nobody reads a thousand, so the first are listed and the others counted.
 func TestManyFindings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one review at a time, there is nothing here for the race detector")
+	}
 	many := func(n int, item string) string {
 		var b strings.Builder
 		for i := range n {
