@@ -39,7 +39,7 @@ demo: ## a real API server with the guard in front of it, and a short story (CI=
 test: ## all tests, end to end on a real API server
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
-	status=0 && { go test -vet=off -timeout 30m ./... || status=1; } && { go test -vet=off -C test/tools ./... || status=1; } && exit $$status
+	status=0 && { go test -vet=off -timeout 30m ./... || status=1; } && { go test -C test/tools -vet=off ./... || status=1; } && exit $$status
 
 # In GOFLAGS, since some tests build the webhook and run that.
 .PHONY: race
