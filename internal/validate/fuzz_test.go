@@ -76,9 +76,12 @@ func drafts(f *testing.F) {
 		f.Add(draft)
 	}
 	n, _ := strconv.Atoi(os.Getenv("AWS_AUTH_GUARD_DRAFTS")) // not set: none
-	seed, err := strconv.ParseUint(os.Getenv("AWS_AUTH_GUARD_SEED"), 10, 64)
-	if err != nil {
-		seed = rand.Uint64()
+	seed := rand.Uint64()
+	if text := os.Getenv("AWS_AUTH_GUARD_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			f.Fatalf("AWS_AUTH_GUARD_SEED: %v", err)
+		}
 	}
 	f.Logf("%d random drafts of the seed %d", n, seed)
 	random := rand.New(rand.NewPCG(seed, 0))

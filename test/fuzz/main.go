@@ -125,8 +125,10 @@ var (
 	status   = regexp.MustCompile(`^fuzz: elapsed: .*execs: (\d+) .*new interesting: (\d+) \(total: (\d+)\)`)
 	waiting  = regexp.MustCompile(`^fuzz: elapsed: `)
 	disagree = regexp.MustCompile(`^ *--- FAIL: Fuzz\w+ `)
-	deadline = regexp.MustCompile(`^    context deadline exceeded$`) // what a target says itself is further in
 )
+
+// timeOver is go test's own word; what a target says is further in.
+const timeOver = "    context deadline exceeded\n"
 
 // read takes the figures from what go test prints, and passes on what else it says.
 func (r *result) read(output io.Reader, progress io.Writer) error {
@@ -139,7 +141,7 @@ func (r *result) read(output io.Reader, progress io.Writer) error {
 			switch {
 			case disagree.MatchString(line):
 				r.disagreements = 1 // go test stops at the first
-			case deadline.MatchString(strings.TrimSuffix(line, "\n")):
+			case line == timeOver:
 				r.disagreements, r.outOfTime = 0, true
 			}
 			fmt.Fprint(progress, line)
