@@ -41,7 +41,7 @@ func FuzzParse(f *testing.F) {
 		if err == nil {
 			return
 		}
-		lines := strings.Count(strings.ReplaceAll(string(text), "\r", "\n"), "\n") + 1
+		lines := strings.Count(string(text), "\n") + 1
 		for _, m := range lineNumber.FindAllStringSubmatch(err.Error(), -1) {
 			if n, convErr := strconv.Atoi(m[1]); convErr != nil || n < 1 || n > lines+1 {
 				t.Errorf("%q has %d lines: %v", text, lines, err)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -131,6 +132,9 @@ func Parse(data []byte) (*Policy, error) {
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("the file is larger than %d bytes", maxSize)
 	}
+	if err := plain(data); err != nil {
+		return nil, err
+	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithUniqueKeys())
 	if err != nil {
 		return nil, plainError(err)
@@ -158,6 +162,24 @@ func Parse(data []byte) (*Policy, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// unseenBreak is what ends a line, and with it a comment, for YAML 1.1 (section 5.4), while most editors and diffs show what
+// follows on the same line.
+var unseenBreak = regexp.MustCompile("\r(?:[^\n]|$)|[\u0085\u2028\u2029]")
+
+// plain refuses a text whose lines are others for YAML than for its reader: a field could hide behind a comment, and the lines
+// of errors would be none of an editor's.
+func plain(data []byte) error {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return errors.New("the file is UTF-16; save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)")
+	}
+	if at := unseenBreak.FindIndex(data); at != nil {
+		r, _ := utf8.DecodeRune(data[at[0]:])
+		return fmt.Errorf("line %d: the character U+%04X ends a line for YAML, and for most editors it does not: put what follows on a line of its own, or delete the character",
+			bytes.Count(data[:at[0]], []byte("\n"))+1, r)
+	}
+	return nil
 }
 
 // plainError takes the library's name and stages out of its messages; the lines stay.

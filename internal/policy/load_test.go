@@ -139,6 +139,14 @@ func TestDocumentedFile(t *testing.T) {
 	}
 }
 
+// An editor on Windows writes a byte order mark and both characters at the end of a line.
+func TestWindowsFile(t *testing.T) {
+	p, err := policy.Parse([]byte("\ufeff" + strings.ReplaceAll(header+"# for a look\nmode: audit\n", "\n", "\r\n")))
+	if err != nil || p.Mode != policy.Audit {
+		t.Errorf("got %v, %v", p, err)
+	}
+}
+
 // badFiles are what must not be taken in, with all lines of the error. They stand under the header.
 var badFiles = map[string]struct {
 	text string
@@ -197,6 +205,9 @@ var badFiles = map[string]struct {
 	"waiver without anything":   {"waivers:\n- {}", []string{"waivers[0].rule: missing", "waivers[0].subject: missing", "waivers[0].reason: missing"}},
 	"all at once":               {"mode: x\npreexisting: y\niam: {onUnverified: z}", []string{"line 3: mode", "line 4: preexisting", "line 5: iam.onUnverified"}},
 	"a tab":                     {"rules:\n\tAA203: off", []string{"line 4: found character that cannot start any token"}},
+	"a separator in a comment":  {"# later\u2028mode: audit", []string{"line 3: the character U+2028 ends a line for YAML"}},
+	"a next line":               {"accounts: []\n# later\u0085mode: audit", []string{"line 4: the character U+0085 ends a line"}},
+	"a carriage return":         {"# later\rmode: audit", []string{"line 3: the character U+000D ends a line"}},
 	"an open quote":             {"mode: 'audit", []string{"line "}},
 	"an unknown anchor":         {"mode: *m", []string{"line 3: unknown anchor"}},
 	"two documents":             {"---\n" + header, []string{"the file holds more than one YAML document"}},
@@ -206,6 +217,7 @@ var badFiles = map[string]struct {
 	"only comments":             {"", []string{"the file is empty"}},
 	"a list":                    {"", []string{"line 1: the policy: is a list, want fields: apiVersion, kind, mode"}},
 	"a text":                    {"", []string{`line 1: the policy: "audit" is text, want fields: apiVersion, kind, mode`}},
+	"UTF-16":                    {"", []string{"the file is UTF-16; save it as UTF-8"}},
 	"no UTF-8":                  {"", []string{"UTF-8"}},
 	"too large":                 {"", []string{"the file is larger than 1048576 bytes"}},
 }
@@ -213,7 +225,8 @@ var badFiles = map[string]struct {
 // wholeFiles are the bad files that do not stand under the header.
 var wholeFiles = map[string]string{
 	"no version": "apiVersion: v1\nkind: Policy\n", "no kind": "apiVersion: aws-auth-guard.io/v1alpha1\n", "empty": "", "only comments": "# later\n",
-	"a list": "- mode: audit\n", "a text": "audit\n", "no UTF-8": header + "mode: \xff\n", "too large": header + strings.Repeat("#", 1<<20),
+	"a list": "- mode: audit\n", "a text": "audit\n", "UTF-16": "\xff\xfea\x00:\x00",
+	"no UTF-8": header + "mode: \xff\n", "too large": header + strings.Repeat("#", 1<<20),
 }
 
 func TestBadFiles(t *testing.T) {
