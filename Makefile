@@ -9,6 +9,7 @@ FUZZTIME ?= 60s
 FUZZ ?= .
 DRAFTS ?= 20000
 SEED ?=
+DOCUMENTS ?= internal/validate/testdata
 BENCH ?= .
 BENCHTIME ?= 1500ms
 BENCHROUNDS ?= 5
@@ -59,6 +60,10 @@ fuzz: ## all fuzz targets, FUZZTIME (60s) each; FUZZ=regexp selects some
 .PHONY: drafts
 drafts: ## the fuzz targets that draw documents by dice, with DRAFTS (20000) random ones each; SEED=number: those of a run before
 	@AWS_AUTH_GUARD_DRAFTS=$(DRAFTS) AWS_AUTH_GUARD_SEED=$(SEED) go test -count=1 -timeout 0 -run '^Fuzz(Mutated|Consistent|Repairs|Steps)$$' ./internal/validate
+
+.PHONY: heldout
+heldout: ## the files below DOCUMENTS as aws-auth and in one, held against what the authenticator reads of them
+	@AWS_AUTH_GUARD_DOCUMENTS="$(abspath $(DOCUMENTS))" go test -count=1 -v -timeout 0 -run '^TestHeldOut$$' ./internal/validate
 
 # A smoke run: make bench BENCHROUNDS=1 BENCHTIME=50ms BENCHINPUTS=unchanged,changed,denied
 .PHONY: bench

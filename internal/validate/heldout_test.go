@@ -1,0 +1,83 @@
+package validate_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
+)
+
+// TestHeldOut is promises 1 and 4 on documents that were not written for it: every file below the directory that
+// AWS_AUTH_GUARD_DOCUMENTS names, and otherwise the golden cases. A file, and each document in it, is
+// a ConfigMap, or a text that is tried in all places of one.
+// What is let in, as a new object or over a sound one, both readings of the authenticator read as we say; a re-apply
+// is let in, and so is what replaces the document by a sound one.
+func TestHeldOut(t *testing.T) {
+	root := os.Getenv("AWS_AUTH_GUARD_DOCUMENTS")
+	if root == "" {
+		root = "testdata"
+	}
+	const sound = "- rolearn: arn:aws:iam::111122223333:role/held-out\n  username: system:node:{{EC2PrivateDNSName}}\n  groups:\n  - system:bootstrappers\n  - system:nodes\n"
+	text, whole := textOnly(t), validator(t, "partition: aws\n")
+	var files, documents, created, edited int
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(name)
+		if err != nil || len(content) > manifest.MaxSize {
+			return err
+		}
+		files++
+		var tried []map[string]string
+		for _, text := range append(strings.Split(string(content), "\n---\n"), string(content)) {
+			tried = append(tried, placed(text, sound)...)
+		}
+		for _, data := range tried {
+			documents++
+			if checkReadings(t, text, data).Allowed {
+				created++
+			}
+			if step(whole, roles0(sound), data).Allowed {
+				edited++
+				for way, read := range map[string]reading{"strict": strict, "lenient": lenient} {
+					if diff := agree(data, read); diff != "" {
+						t.Errorf("%s: over a sound map %q is let in, but the %s reading differs: %s", name, data, way, diff)
+					}
+				}
+			}
+			if r := step(whole, data, data); !r.Allowed {
+				t.Errorf("%s: a re-apply of %q is refused:\n%s", name, data, sentences(r))
+			}
+			if r := step(whole, data, roles0(sound)); !r.Allowed && !moreNodes(data[awsauth.MapRoles], sound) {
+				t.Errorf("%s: a sound map over %q is refused:\n%s", name, data, sentences(r))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files == 0 {
+		t.Fatalf("%s holds no file", root)
+	}
+	t.Logf("%d documents made of %d files in %s: %d let in as a new object, %d over a sound one", documents, files, root, created, edited)
+}
+
+// placed are the documents that a file's text makes: its own values if it is a ConfigMap; or else the text as each of the
+// values, and before, in and after a sound one.
+func placed(content, sound string) []map[string]string {
+	if file, err := manifest.Read("", []byte(content)); err == nil && file.ConfigMap != nil {
+		return []map[string]string{file.ConfigMap.Data}
+	}
+	return []map[string]string{
+		roles0(content), roles0(sound + content), roles0(content + "\n" + sound),
+		roles0(sound + "- rolearn: " + content), roles0(sound + "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: " + content + "\n  groups: []\n"),
+		roles0(sound + "- rolearn: arn:aws:iam::111122223333:role/ci\n  groups: " + content),
+		{awsauth.MapRoles: sound, awsauth.MapUsers: content}, {awsauth.MapRoles: sound, awsauth.MapAccounts: content},
+	}
+}
