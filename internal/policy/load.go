@@ -132,7 +132,7 @@ func Parse(data []byte) (*Policy, error) {
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("the file is larger than %d bytes", maxSize)
 	}
-	if err := plain(data); err != nil {
+	if err := legible(data); err != nil {
 		return nil, err
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithUniqueKeys())
@@ -168,9 +168,9 @@ func Parse(data []byte) (*Policy, error) {
 // follows on the same line.
 var unseenBreak = regexp.MustCompile("\r(?:[^\n]|$)|[\u0085\u2028\u2029]")
 
-// plain refuses a text whose lines are others for YAML than for its reader: a field could hide behind a comment, and the lines
+// legible refuses a text whose lines are others for YAML than for its reader: a field could hide behind a comment, and the lines
 // of errors would be none of an editor's.
-func plain(data []byte) error {
+func legible(data []byte) error {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return errors.New("the file is UTF-16; save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)")
 	}
