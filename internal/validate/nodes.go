@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 var nodeFamily = family{
@@ -143,7 +144,13 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 		}
 		f.Message = fmt.Sprintf("the username is a node's, and %s %s missing from the groups", list(missing), is)
 		f.Why = "so nodes with this role cannot work"
-		f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, odd), missing...), ", ") + "]"
+		if !slices.Contains(missing, groupNodes) { // the API server's Node authorizer asks for no other group
+			f.Why = "and Amazon EKS asks for it with every node"
+		}
+		f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(slices.Clone(groups), odd), missing...), ", ") + "]"
+		if slices.Contains(groups, policy.Masters) { // whether it may stay, its own finding says
+			f.Fix = "add " + list(missing) + " to the groups"
+		}
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)
 		f.Why = "and one role cannot serve both: a role has one username template"
