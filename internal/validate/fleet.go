@@ -326,14 +326,11 @@ func agree(sets []NodeSet, one, several string) string {
 // signsIn reports that nodes of the set can sign in by the identity.
 func signsIn(id awsauth.Identity, s NodeSet) bool {
 	n := s.needs()
-	if slices.ContainsFunc(n.groups, func(g string) bool { return !id.Has(g) }) {
-		return false
-	}
 	username := id.Username
 	if username == nodePrefix+awsauth.SessionNameRaw {
 		username = nodePrefix + awsauth.SessionName // they differ for session names with an @, and no node has one
 	}
-	return username == n.username
+	return n.works(id) && username == n.username
 }
 
 // needs are the username template and the groups that nodes of the set need.

@@ -147,7 +147,9 @@ var fleetTransitions = map[string]struct {
 	"one role for two kinds was there before":          {view(with("nodes", someNodes, fargateSet)), update(nodes, nodes+item(), warn, "AA505", "")},
 	"nodes named for their instances":                  {view(with("nodes", byIDSet)), update(nodesByID, nodesByID+item(), clean, "", "")},
 	"nodes named for their instances lose it":          {view(with("nodes", byIDSet)), update(nodesByID, nodes, deny, "AA505", "{{SessionName}}")},
-	"half a mapping costs live nodes":                  {view(), update(nodes, strings.Replace(nodes, "  - system:bootstrappers\n", "", 1), deny, "AA505", "7 live EC2 nodes cannot sign in with it: n1")},
+	"half a mapping costs live nodes":                  {view(), update(nodes, strings.Replace(nodes, "  - system:nodes\n", "", 1), deny, "AA505", "7 live EC2 nodes cannot sign in with it: n1")},
+	"the other half costs none":                        {view(), update(nodes, strings.Replace(nodes, "  - system:bootstrappers\n", "", 1), deny, "AA505", "Amazon EKS asks for it")},
+	"half a mapping, by which nodes work, goes":        {view(), update(strings.Replace(nodes, "  - system:bootstrappers\n", "", 1)+item(), item(), deny, "AA503", "7 live EC2 nodes")},
 	"half a mapping of a retired role is wrong anyway": {view(), update(nodes+otherNodes, nodes+strings.Replace(otherNodes, "system:bootstrappers, ", "", 1), deny, "AA505", "")},
 	"a role for people that nodes use":                 {view(with("ci", someNodes)), update(nodes, nodes+item(), deny, "AA505", "1 live EC2 node uses this role")},
 

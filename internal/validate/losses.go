@@ -320,7 +320,7 @@ func (p *pass) nodeBroken(l loss) {
 	if e.Username.Value == n.username || e.Username.Value == l.was.Username {
 		var missing []string
 		for _, g := range n.groups {
-			if !is.Has(g) {
+			if !is.Has(g) && (g != groupBootstrappers || l.was.Has(g)) {
 				missing = append(missing, g)
 			}
 		}

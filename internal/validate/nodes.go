@@ -50,9 +50,15 @@ var needs = map[NodeKind]mapping{
 	HybridNode:  {nodePrefix + awsauth.SessionName, []string{groupBootstrappers, groupNodes}},
 }
 
+// works reports that an identity has the groups without which nodes do not. EKS asks for system:bootstrappers besides, and new
+// entries are held to that (nodeFault); the API server's Node authorizer does not, and maps without it keep clusters alive.
+func (m mapping) works(id awsauth.Identity) bool {
+	return !slices.ContainsFunc(m.groups, func(g string) bool { return g != groupBootstrappers && !id.Has(g) })
+}
+
 // nodeKindOf is the kind of node that can sign in by this identity, notNode if none can.
 func nodeKindOf(id awsauth.Identity) NodeKind {
-	if !id.Has(groupNodes) || !id.Has(groupBootstrappers) {
+	if !id.Has(groupNodes) {
 		return notNode
 	}
 	if a, err := awsauth.ParseARN(id.Canonical); err != nil || a.Kind != awsauth.KindRole {
@@ -111,7 +117,7 @@ func checkNodeMapping(p *pass, e *awsauth.Entry) {
 	if !ok {
 		return
 	}
-	if cut := p.unserved(e); len(cut) > 0 {
+	if cut := p.unserved(e); len(cut) > 0 && nodeKindOf(e.Identity()) == notNode { // else liveMapping says it
 		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
 		f.Nodes = cut
 	}
@@ -144,7 +150,7 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 		}
 		f.Message = fmt.Sprintf("the username is a node's, and %s %s missing from the groups", list(missing), is)
 		f.Why = "so nodes with this role cannot work"
-		if !slices.Contains(missing, groupNodes) { // the API server's Node authorizer asks for no other group
+		if !slices.Contains(missing, groupNodes) {
 			f.Why = "and Amazon EKS asks for it with every node"
 		}
 		f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(slices.Clone(groups), odd), missing...), ", ") + "]"
@@ -190,7 +196,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	if len(cut) == 0 {
 		return
 	}
-	if _, faulty := nodeFault(e); faulty {
+	if _, faulty := nodeFault(e); faulty && nodeKindOf(e.Identity()) == notNode {
 		return // checkNodeMapping says it
 	}
 	n := cut[0].needs()
