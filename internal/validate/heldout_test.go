@@ -29,8 +29,12 @@ func TestHeldOut(t *testing.T) {
 			return err
 		}
 		content, err := os.ReadFile(name)
-		if err != nil || len(content) > manifest.MaxSize {
+		if err != nil {
 			return err
+		}
+		if len(content) > manifest.MaxSize {
+			t.Logf("%s: left out, since it has more than %d bytes", name, manifest.MaxSize)
+			return nil
 		}
 		files++
 		var tried []map[string]string
@@ -48,11 +52,7 @@ func TestHeldOut(t *testing.T) {
 			}
 			if step(whole, roles0(sound), data).Allowed {
 				edited++
-				for way, read := range map[string]reading{"strict": strict, "lenient": lenient} {
-					if diff := agree(data, read); diff != "" {
-						t.Errorf("%s: over a sound map %q is let in, but the %s reading differs: %s", name, data, way, diff)
-					}
-				}
+				checkAdmitted(t, data)
 			}
 			if r := step(whole, data, data); !r.Allowed {
 				t.Errorf("%s: a re-apply of %q is refused:\n%s", name, data, sentences(r))

@@ -153,9 +153,10 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 		if !slices.Contains(missing, groupNodes) {
 			f.Why = "and Amazon EKS asks for it with every node"
 		}
-		f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(slices.Clone(groups), odd), missing...), ", ") + "]"
 		if slices.Contains(groups, policy.Masters) { // whether it may stay, its own finding says
 			f.Fix = "add " + list(missing) + " to the groups"
+		} else {
+			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, odd), missing...), ", ") + "]"
 		}
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)
