@@ -104,6 +104,10 @@ type object struct {
 		Name      string    `json:"name"`
 		Namespace string    `json:"namespace"`
 		UID       types.UID `json:"uid"`
+
+		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
+		Finalizers        []string                `json:"finalizers"`
+		DeletionTimestamp *metav1.Time            `json:"deletionTimestamp"`
 	} `json:"metadata"`
 	Data       map[string]string `json:"data"`
 	BinaryData map[string][]byte `json:"binaryData"`
@@ -132,6 +136,7 @@ func (o *object) decoded() runtime.RawExtension {
 }
 
 func (o *object) configMap() *corev1.ConfigMap {
-	return &corev1.ConfigMap{TypeMeta: o.TypeMeta, ObjectMeta: metav1.ObjectMeta{Name: o.Metadata.Name, Namespace: o.Metadata.Namespace, UID: o.Metadata.UID},
+	return &corev1.ConfigMap{TypeMeta: o.TypeMeta, ObjectMeta: metav1.ObjectMeta{Name: o.Metadata.Name, Namespace: o.Metadata.Namespace, UID: o.Metadata.UID,
+		OwnerReferences: o.Metadata.OwnerReferences, Finalizers: o.Metadata.Finalizers, DeletionTimestamp: o.Metadata.DeletionTimestamp},
 		Data: o.Data, BinaryData: o.BinaryData, Immutable: o.Immutable}
 }

@@ -12,6 +12,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -89,9 +90,14 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	if unchanged(req) {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
+	finalized := finalizes(req)
+	if finalized {
+		req.Operation, req.New = Delete, nil
+	}
 	now := v.now()
 	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged,
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
+	p.finalized = finalized
 	if v.ports.Fleet != nil {
 		p.fleet = v.ports.Fleet.View()
 	}
@@ -121,12 +127,14 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 // unchanged reports an update that leaves alone all that EKS reads and all that we judge: a label, a re-apply, EKS's
 // storage migrator.
 func unchanged(req Request) bool {
-	if req.Operation != Update || req.Old == nil || req.New == nil {
+	if req.Operation != Update || req.Old == nil || req.New == nil || finalizes(req) {
 		return false
 	}
+	sameOwner := func(a, b metav1.OwnerReference) bool { return ownerKey(a) == ownerKey(b) }
 	frozen := func(c *corev1.ConfigMap) bool { return c.Immutable != nil && *c.Immutable }
 	return maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
-		maps.EqualFunc(req.Old.BinaryData, req.New.BinaryData, slices.Equal)
+		maps.EqualFunc(req.Old.BinaryData, req.New.BinaryData, slices.Equal) &&
+		slices.EqualFunc(req.Old.OwnerReferences, req.New.OwnerReferences, sameOwner)
 }
 
 // pass is one request on its way through the rules.
@@ -152,6 +160,8 @@ type pass struct {
 	findings []Finding
 	// stated are the findings of the state rules on the new version, for the edit rules not to say again.
 	stated []Finding
+	// finalized says that the deletion is the update that removes the last finalizer.
+	finalized bool
 }
 
 // table is the access that a loss is measured by. Old: what EKS really gives, for nothing can be lost that was not

@@ -1,11 +1,13 @@
 package validate
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
@@ -22,6 +24,16 @@ var objectFamily = family{
 			What: "immutable: true",
 			Why:  "no edit of aws-auth is possible ever after: only deleting it, which locks everybody out, undoes it",
 			Bad:  "immutable: true\n" + goodNodes, Good: goodNodes},
+		{ID: "AA111", Name: "owner-reference", Severity: Error,
+			What: "an object that owns aws-auth (metadata.ownerReferences)",
+			Why:  "the garbage collector deletes aws-auth when its owners are gone or were never there, and tries again until nothing denies it: then everybody is locked out",
+			Bad: `metadata:
+  ownerReferences:
+    - apiVersion: apps/v1
+      kind: Deployment
+      name: platform
+      uid: 3f1b6a52-6f0e-4c55-9d0c-2d5f8a0b7c11
+` + goodNodes, Good: goodNodes},
 	},
 }
 
@@ -53,6 +65,24 @@ func checkObject(p *pass) {
 		p.report("AA109", Finding{Field: "immutable", subject: "immutable", Value: "true",
 			Message: "immutable: true freezes aws-auth for good", Why: "and only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
 	}
+	said := map[[4]string]bool{} // an owner that is listed twice is one
+	for i, o := range cm.OwnerReferences {
+		known := ownerKey(o)
+		if said[known] {
+			continue
+		}
+		said[known] = true
+		value := strings.Join(known[:], " ")
+		p.report("AA111", Finding{Field: fmt.Sprintf("metadata.ownerReferences[%d]", i), subject: strings.Join(known[:], "\x00"), Value: redact(value),
+			Message: q(value) + " owns aws-auth", Why: "and the garbage collector deletes aws-auth when that object is gone or was never there", Fix: "remove metadata.ownerReferences"})
+	}
+}
+
+// ownerKey is by what the garbage collector knows an owner (k8s.io/kubernetes pkg/controller/garbagecollector, isDangling). With
+// the same uid and another name, an object that is there is taken for one that is not. The fields controller and
+// blockOwnerDeletion make no difference to the owned.
+func ownerKey(o metav1.OwnerReference) [4]string {
+	return [...]string{o.APIVersion, o.Kind, o.Name, string(o.UID)}
 }
 
 // meantKey is the data key that was probably meant, or "".
