@@ -25,10 +25,17 @@ func TestMain(m *testing.M) { guarded.Main(m, &apiServer) }
 // user talks to the API server as somebody who may do everything, since the tests are about what comes after RBAC.
 func user(t *testing.T, name string, groups ...string) client.Client {
 	t.Helper()
+	return userIn(t, "", name, groups...) // protobuf for all that is not unstructured
+}
+
+// userIn is user with the encoding in which objects are sent: in JSON a string is text, in protobuf it is any bytes.
+func userIn(t *testing.T, contentType, name string, groups ...string) client.Client {
+	t.Helper()
 	if apiServer == nil {
 		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
 	}
 	config := rest.CopyConfig(apiServer)
+	config.ContentType, config.AcceptContentTypes = contentType, contentType
 	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: append(groups, "system:masters")}
 	c, err := client.New(config, client.Options{})
 	if err != nil {
@@ -98,11 +105,11 @@ func awsAuth(mapRoles string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth"}, Data: map[string]string{"mapRoles": mapRoles}}
 }
 
-// TestFloor installs the floor alone, as if no guard pod were alive, and tries what it is there for.
-func TestFloor(t *testing.T) {
-	admin, manager, rescuer := user(t, "admin"), user(t, "eks:node-manager"), user(t, "oncall", "break-glass")
-	ctx := t.Context()
-
+// installFloor makes an aws-auth with this mapRoles and puts the floor alone before it, as if no guard pod were alive. The
+// members of the group break-glass are exempt. Both are gone when the test ends; remove takes the floor away sooner.
+func installFloor(t *testing.T, mapRoles string) (remove func()) {
+	t.Helper()
+	admin, rescuer := user(t, "admin"), user(t, "oncall", "break-glass")
 	floor := map[string]*unstructured.Unstructured{}
 	for key, o := range objects(t, template(t, "policy: {breakGlass: {groups: [break-glass]}}")) {
 		if strings.HasPrefix(o.GetKind(), "ValidatingAdmissionPolicy") && strings.HasSuffix(o.GetName(), "-floor") {
@@ -112,21 +119,28 @@ func TestFloor(t *testing.T) {
 	if len(floor) != 2 {
 		t.Fatalf("the floor is made of %d objects, want a policy and a binding", len(floor))
 	}
-	for _, o := range floor {
-		if err := admin.Create(ctx, o.DeepCopy()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	remove := func() {
+	remove = func() {
+		t.Helper()
 		for _, o := range floor {
 			if err := admin.Delete(context.Background(), o.DeepCopy()); client.IgnoreNotFound(err) != nil {
 				t.Error(err)
 			}
 		}
 	}
-	t.Cleanup(remove)
-
-	if err := admin.Create(ctx, awsAuth(nodesEntry+ciEntry)); err != nil {
+	t.Cleanup(func() { // the API server may go on for a moment, and the next test begins with a floor of the same name
+		remove()
+		frozen := awsAuth("")
+		frozen.Immutable = new(true)
+		waitUntil(t, "the floor is gone", func() bool {
+			return !apierrors.IsInvalid(admin.Create(context.Background(), frozen.DeepCopy(), client.DryRunAll))
+		})
+	})
+	for _, o := range floor {
+		if err := admin.Create(t.Context(), o.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rescuer.Create(t.Context(), awsAuth(mapRoles)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -134,8 +148,15 @@ func TestFloor(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	waitUntil(t, "the floor holds", func() bool { return admin.Delete(ctx, awsAuth(""), client.DryRunAll) != nil })
+	waitUntil(t, "the floor holds", func() bool { return admin.Delete(t.Context(), awsAuth(""), client.DryRunAll) != nil })
+	return remove
+}
 
+// TestFloor installs the floor alone, as if no guard pod were alive, and tries what it is there for.
+func TestFloor(t *testing.T) {
+	admin, manager, rescuer := user(t, "admin"), user(t, "eks:node-manager"), user(t, "oncall", "break-glass")
+	ctx := t.Context()
+	remove := installFloor(t, nodesEntry+ciEntry)
 	edit := func(change func(*corev1.ConfigMap)) func(client.Client) error {
 		return func(c client.Client) error {
 			cm := &corev1.ConfigMap{}
