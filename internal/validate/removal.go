@@ -52,7 +52,7 @@ func checkRemoval(p *pass) {
 }
 
 // writeAnew is the only way out, since nothing takes a deletion back.
-const writeAnew = "save a copy (`kubectl get configmap aws-auth -n kube-system -o yaml`), and let a member of a break-glass group remove the finalizer and create aws-auth from the copy at once"
+const writeAnew = "save a copy, then have a member of a break-glass group remove the finalizer and create aws-auth from it at once"
 
 // checkDeletionPending speaks of an aws-auth that is being deleted and that a finalizer keeps: it works, until that is removed.
 func (p *pass) checkDeletionPending() {
