@@ -13,7 +13,7 @@ var nodeRoleFamily = family{
 	edit: checkNodeRoles,
 	rules: []Rule{
 		{ID: "AA408", Name: "node-role-evidence", Severity: Error,
-			What: "a role that gets the identity of nodes (system:nodes, system:bootstrappers, a system:node: username), or a wider one than it had, and people or other accounts may assume it by its trust policy, or no node can; a warning if nothing shows that it belongs to nodes, and an error if the policy says nodes.onUnknown: deny",
+			What: "a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username) for a role that people or other accounts may assume, or that no node can; a warning where nothing shows whether nodes use the role, unless the policy says nodes.onUnknown: deny",
 			Why:  "whoever may assume the role chooses the session name, and with it which node to be; a node can request tokens of the service accounts of its pods, and one that is cluster-admin is enough",
 			Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/deploy
       username: system:node:{{SessionName}}
@@ -130,7 +130,7 @@ func checkNodeRoles(p *pass) {
 		}
 		e := c.id.Entry
 		at, field := c.place(had[c.key()])
-		f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value), entry: e.Key(), subject: "node role"}
+		f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value), entry: e.Subject(), subject: "node role"}
 		p.nodeRole(c, f)
 	}
 }
