@@ -255,7 +255,9 @@ func (d *Directory) get(ctx context.Context, a *account, k key, name string, aga
 		if err := d.inAccount(a, k, e.arn); err != nil {
 			return entity{}, err
 		}
-		d.caches.found.Add(k, e)
+		if e.trust.Known != validate.TrustUnreadable { // the next to ask may get a better answer
+			d.caches.found.Add(k, e)
+		}
 		return e, nil
 	})
 }

@@ -251,6 +251,9 @@ func TestTrustIsLookedUp(t *testing.T) {
 	s.Roles = append(s.Roles,
 		fake.Role{ARN: own + "role/broken", TrustPolicy: `{"Statement": [`},
 		fake.Role{ARN: own + "role/fargate", TrustPolicy: `{"Statement": {"Effect": "Allow", "Principal": {"Service": "eks-fargate-pods.amazonaws.com"}, "Action": "sts:AssumeRole"}}`})
+	for i := range 20 {
+		s.Roles = append(s.Roles, fake.Role{ARN: fmt.Sprintf("%srole/more-%d", own, i)})
+	}
 	want := map[string]validate.Trust{"nodes": instances, "broken": unreadable, "fargate": sessions,
 		"irsa": others(own + "oidc-provider/oidc.example.com")}
 	names := []string{"broken", "fargate", "irsa", "nodes"}
@@ -262,7 +265,7 @@ func TestTrustIsLookedUp(t *testing.T) {
 		}
 		if call == "ListRoles" {
 			for i := range 20 { // more than are asked for one by one
-				arns = append(arns, fmt.Sprintf("%srole/none-%d", own, i))
+				arns = append(arns, fmt.Sprintf("%srole/more-%d", own, i))
 			}
 		}
 		for range 2 { // the second time from memory
@@ -273,8 +276,27 @@ func TestTrustIsLookedUp(t *testing.T) {
 				}
 			}
 		}
-		if w.aws.Count(call) == 0 {
-			t.Errorf("no call %s", call)
+		want := map[string]int{"GetRole": len(names) + 1, "ListRoles": 1} // the one that could not be read is asked for again
+		if n := w.aws.Count(call); n != want[call] {
+			t.Errorf("%d calls %s, want %d", n, call, want[call])
 		}
+	}
+}
+
+// Whatever goes wrong on the way: nothing is concluded from it.
+func TestNoTrustFromFaults(t *testing.T) {
+	t.Parallel()
+	for _, answer := range fake.Answers {
+		if answer == fake.Normal || answer == fake.Hang { // a hanging call ends as one that was given up
+			continue
+		}
+		t.Run(string(answer), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "guard", "", seed())
+			w.faults(fake.Faults{Answer: answer, Actions: []string{"GetRole", "ListRoles"}})
+			if got := w.lookup(own + "role/nodes")[0]; got.Trust != (validate.Trust{}) || got.Existence == validate.Exists {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }

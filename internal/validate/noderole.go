@@ -59,6 +59,8 @@ type nodeClaim struct {
 	// asked says that IAM was asked about the role, and answer what it said.
 	asked  bool
 	answer Principal
+	// findings are those of other rules about the same principal.
+	findings []*Finding
 }
 
 // key is the principal as the tables have it.
@@ -124,21 +126,27 @@ func checkNodeRoles(p *pass) {
 		return
 	}
 	had := p.hadNodeIdentities()
+	about := map[string][]*Finding{} // by entry: there may be thousands of both
+	for _, findings := range [][]Finding{p.stated, p.findings} {
+		for i := range findings {
+			about[findings[i].entry] = append(about[findings[i].entry], &findings[i])
+		}
+	}
 	for _, c := range p.claims {
+		e := c.id.Entry
+		c.findings = about[e.Subject()]
 		if p.misuseGrows(c) || p.policy.NodeRole(c.id.Canonical) || p.deniedFor(c, "AA301", "AA302", "AA303", "AA403", "AA404") {
 			continue
 		}
-		e := c.id.Entry
 		at, field := c.place(had[c.key()])
-		f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value), entry: e.Subject(), subject: "node role"}
-		p.nodeRole(c, f)
+		p.nodeRole(c, Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value), entry: e.Subject(), subject: "node role"})
 	}
 }
 
 // misuseGrows reports that AA405 is about the entry: what was there before does not excuse that it has grown.
 func (p *pass) misuseGrows(c *nodeClaim) bool {
-	for i := range p.stated {
-		if f := &p.stated[i]; f.Rule == "AA405" && f.entry == c.id.Entry.Subject() && strings.HasPrefix(f.Field, c.id.Entry.Path("")) {
+	for _, f := range c.findings {
+		if f.Rule == "AA405" && strings.HasPrefix(f.Field, c.id.Entry.Path("")) {
 			f.Preexisting = false
 			if p.denies(*f) {
 				return true
@@ -150,10 +158,7 @@ func (p *pass) misuseGrows(c *nodeClaim) bool {
 
 // deniedFor reports that one of some rules denies the entry, of any if none is named: that is fixed first.
 func (p *pass) deniedFor(c *nodeClaim, rules ...string) bool {
-	about := func(f Finding) bool {
-		return (len(rules) == 0 || slices.Contains(rules, f.Rule)) && f.entry == c.id.Entry.Subject() && p.denies(f)
-	}
-	return slices.ContainsFunc(p.stated, about) || slices.ContainsFunc(p.findings, about)
+	return slices.ContainsFunc(c.findings, func(f *Finding) bool { return (len(rules) == 0 || slices.Contains(rules, f.Rule)) && p.denies(*f) })
 }
 
 // denies reports that a finding will count as an error, whatever the policy says of its rule.
