@@ -87,8 +87,8 @@ func (c *nodeClaim) place(had []nodeIdentity) (at awsauth.Text, field string) {
 	return e.Username, "username"
 }
 
-// nodeClaims lists the node identities that the edit gives. As for grants, what stood in a value that EKS cannot read at the
-// moment was there before; what stood under an ARN that matched nobody was not.
+// nodeClaims lists the node identities that the edit gives. As for grants, an entry in a value that EKS cannot read at the moment
+// exists already; one whose ARN matched nobody gave nothing.
 func (p *pass) nodeClaims() []*nodeClaim {
 	if p.new == nil || p.fleet.ignored() {
 		return nil

@@ -66,6 +66,8 @@ var nodeEdits = map[string]struct {
 	"EC2's becomes a session's":            {asEC2, asSession, bySession, false},
 	"a session's becomes EC2's":            {asSession, asEC2, "", false},
 	"a session's becomes a raw session's":  {asSession, mapped(byRaw, "system:bootstrappers", "system:nodes"), "", false},
+	"a raw session's becomes a session's":  {mapped(byRaw, "system:bootstrappers", "system:nodes"), asSession, "", false},
+	"a new mapping by the raw session":     {"", mapped(byRaw, "system:bootstrappers", "system:nodes"), bySession, true},
 	"bootstrappers alone become nodes":     {mapped(onEC2, "system:bootstrappers"), asEC2, onEC2, false},
 	"nodes get bootstrappers":              {mapped(onEC2, "system:nodes"), asEC2, "", false},
 	"nodes get another group":              {asEC2, mapped(onEC2, "system:bootstrappers", "system:nodes", "eks:kube-proxy-windows"), "", false},
