@@ -151,6 +151,7 @@ policy:
   required: ["arn:aws:iam::111122223333:role/nodes", {arn: "arn:aws:iam::111122223333:role/admin", groups: ["system:masters"]}]
   breakGlass: {groups: [break-glass]}
   iam: {onUnverified: warn, region: eu-west-1, timeouts: {call: 2s, total: 5s}}
+  nodes: {roles: ["arn:aws:iam::111122223333:role/nodes", "arn:aws:iam::111122223333:role/eks-nodes-*"], onUnknown: deny}
   waivers: [{rule: AA203, subject: "arn:aws:iam::111122223333:role/legacy", reason: removed with the migration, expires: "2027-01-31"}]
   preexisting: deny
 `
@@ -323,7 +324,7 @@ func TestPolicyIsTakenIn(t *testing.T) {
 					t.Errorf("the chart's defaults are not the policy's (-policy +chart):\n%s", diff)
 				}
 			}
-			if name == "everything" && (len(p.Rules) != 2 || len(p.Privileged.Approvals) != 2 || len(p.Waivers) != 1 || p.Mode != policy.Audit || !p.DenyPreexisting) {
+			if name == "everything" && (len(p.Rules) != 2 || len(p.Privileged.Approvals) != 2 || len(p.Waivers) != 1 || len(p.Nodes.Roles) != 2 || p.Mode != policy.Audit || !p.DenyPreexisting) {
 				t.Errorf("not all of the policy arrived: %+v", p)
 			}
 		})

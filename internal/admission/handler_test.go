@@ -188,7 +188,7 @@ func TestDecisions(t *testing.T) {
 		"allow":       {"", request("UPDATE", awsAuth(nodes), awsAuth("#\n"+nodes)), true, map[string]string{"decision": "allow"}, nil},
 		"warn":        {"", request("UPDATE", awsAuth(nodes), awsAuth(nodes+noGroups)), true, map[string]string{"decision": "warn", "rules": "AA106"}, []string{"data.mapRoles[1].groups: AA106"}},
 		"deny":        {"", bad, false, map[string]string{"decision": "deny", "rules": "AA203,AA106"}, []string{"data.mapRoles[2].groups: AA106"}},
-		"a rule once": {"", request("CREATE", runtime.RawExtension{}, awsAuth(nodes+withPath+strings.Replace(withPath, "/ci", "/cd", 1))), false, map[string]string{"decision": "deny", "rules": "AA203"}, nil},
+		"a rule once": {"", request("CREATE", runtime.RawExtension{}, awsAuth(nodes+withPath+strings.Replace(withPath, "/ci", "/cd", 1))), false, map[string]string{"decision": "deny", "rules": "AA203,AA408"}, []string{"data.mapRoles[0].username: AA408"}},
 		"exempt":      {"", by(bad, "eks:node-manager"), true, map[string]string{"decision": "allow-exempt", "rules": "AA203,AA106"}, []string{"aws-auth-guard: let in, since the policy exempts you", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
 		"break-glass": {"breakGlass: {groups: [glass]}", by(bad, "alice", "glass"), true, map[string]string{"decision": "allow-break-glass", "rules": "AA203,AA106"}, []string{"aws-auth-guard: let in, since you broke the glass", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
 		"audit":       {"mode: audit", bad, true, map[string]string{"decision": "allow-audit", "rules": "AA203,AA106"}, []string{"aws-auth-guard: let in, since the policy's mode is audit", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},

@@ -141,29 +141,29 @@ func noCredentials(err error) error {
 	return failed(validate.ReasonUnreachable, "no AWS credentials: %s", remedy)
 }
 
-// get asks for one principal by its name, and returns its ARN as IAM has it.
-func (a *account) get(ctx context.Context, kind awsauth.Kind, name string) (string, error) {
+// get asks for one principal by its name, and returns its ARN as IAM has it, and who may assume it if it is a role.
+func (a *account) get(ctx context.Context, kind awsauth.Kind, name string) (entity, error) {
 	if kind == awsauth.KindUser {
-		return call(ctx, a, a.names, "GetUser", func(ctx context.Context) (string, error) {
+		return call(ctx, a, a.names, "GetUser", func(ctx context.Context) (entity, error) {
 			out, err := a.iam.GetUser(ctx, &awsiam.GetUserInput{UserName: &name})
 			switch {
 			case err != nil:
-				return "", classify(err, a.who(), "iam:GetUser", "user "+name)
+				return entity{}, classify(err, a.who(), "iam:GetUser", "user "+name)
 			case out.User == nil || out.User.Arn == nil: // a 200 with an empty body is no error to the SDK
-				return "", failed(validate.ReasonMalformed, "the answer to iam:GetUser holds no user")
+				return entity{}, failed(validate.ReasonMalformed, "the answer to iam:GetUser holds no user")
 			}
-			return *out.User.Arn, sameName(kind, name, *out.User.Arn)
+			return entity{arn: *out.User.Arn}, sameName(kind, name, *out.User.Arn)
 		})
 	}
-	return call(ctx, a, a.names, "GetRole", func(ctx context.Context) (string, error) {
+	return call(ctx, a, a.names, "GetRole", func(ctx context.Context) (entity, error) {
 		out, err := a.iam.GetRole(ctx, &awsiam.GetRoleInput{RoleName: &name})
 		switch {
 		case err != nil:
-			return "", classify(err, a.who(), "iam:GetRole", "role "+name)
+			return entity{}, classify(err, a.who(), "iam:GetRole", "role "+name)
 		case out.Role == nil || out.Role.Arn == nil:
-			return "", failed(validate.ReasonMalformed, "the answer to iam:GetRole holds no role")
+			return entity{}, failed(validate.ReasonMalformed, "the answer to iam:GetRole holds no role")
 		}
-		return *out.Role.Arn, sameName(kind, name, *out.Role.Arn)
+		return entity{*out.Role.Arn, trustOf(out.Role.AssumeRolePolicyDocument)}, sameName(kind, name, *out.Role.Arn)
 	})
 }
 
@@ -175,18 +175,27 @@ func sameName(kind awsauth.Kind, name, arn string) error {
 	return nil
 }
 
-// list returns all principals of a kind: name in lower case to ARN.
-func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]string, error) {
-	all := map[string]string{}
+// list returns all principals of a kind by their names in lower case.
+func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]entity, error) {
+	all := map[string]entity{}
+	shared := map[string]string{} // most roles of an account are trusted to the same few
+	once := func(s string) string {
+		if kept, ok := shared[s]; ok {
+			return kept
+		}
+		shared[s] = s
+		return s
+	}
 	var marker *string
 	for range maxPages {
-		arns, next, err := a.page(ctx, kind, marker)
+		page, next, err := a.page(ctx, kind, marker)
 		if err != nil {
 			return nil, err
 		}
-		for _, arn := range arns {
-			if parsed, err := awsauth.ParseARN(arn); err == nil && parsed.Kind == kind {
-				all[strings.ToLower(parsed.Name)] = arn
+		for _, e := range page {
+			if parsed, err := awsauth.ParseARN(e.arn); err == nil && parsed.Kind == kind {
+				e.trust.Service, e.trust.Other = once(e.trust.Service), once(e.trust.Other)
+				all[strings.ToLower(parsed.Name)] = e
 			}
 		}
 		if next == nil {
@@ -197,9 +206,9 @@ func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]strin
 	return nil, failed(validate.ReasonMalformed, "the list of %ss has no end", kind)
 }
 
-func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (arns []string, next *string, err error) {
+func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (all []entity, next *string, err error) {
 	type page struct {
-		arns []string
+		all  []entity
 		next *string
 	}
 	p, err := call(ctx, a, a.lists, listAPI(kind), func(ctx context.Context) (page, error) {
@@ -211,7 +220,7 @@ func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (
 				return p, classify(err, a.who(), "iam:ListUsers", "*")
 			}
 			for _, u := range out.Users {
-				p.arns = append(p.arns, aws.ToString(u.Arn))
+				p.all = append(p.all, entity{arn: aws.ToString(u.Arn)})
 			}
 			p.next, more, list = out.Marker, out.IsTruncated, out.Users != nil
 		} else {
@@ -220,7 +229,7 @@ func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (
 				return p, classify(err, a.who(), "iam:ListRoles", "*")
 			}
 			for _, r := range out.Roles {
-				p.arns = append(p.arns, aws.ToString(r.Arn))
+				p.all = append(p.all, entity{aws.ToString(r.Arn), trustOf(r.AssumeRolePolicyDocument)})
 			}
 			p.next, more, list = out.Marker, out.IsTruncated, out.Roles != nil
 		}
@@ -232,7 +241,7 @@ func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (
 		}
 		return p, nil
 	})
-	return p.arns, p.next, err
+	return p.all, p.next, err
 }
 
 func listAPI(kind awsauth.Kind) string {

@@ -28,38 +28,44 @@ type key struct {
 	name    string // lower case
 }
 
+// entity is what is kept of a principal: of a role's trust policy only what follows from it.
+type entity struct {
+	arn   string
+	trust validate.Trust // of a role
+}
+
 // caches remember answers. What was found holds whoever asked, so that a changed policy loses nothing.
 type caches struct {
-	found   *expirable.LRU[key, string]             // ARN
+	found   *expirable.LRU[key, entity]
 	missing *expirable.LRU[key, validate.Principal] // looked for twice
-	lists   *expirable.LRU[key, map[string]string]  // by account and kind: lower-case name to ARN
+	lists   *expirable.LRU[key, map[string]entity]  // by account and kind: by lower-case name
 }
 
 func newCaches() caches {
 	return caches{
-		found:   expirable.NewLRU[key, string](maxNames, nil, foundFor),
+		found:   expirable.NewLRU[key, entity](maxNames, nil, foundFor),
 		missing: expirable.NewLRU[key, validate.Principal](maxNames, nil, missingFor),
-		lists:   expirable.NewLRU[key, map[string]string](maxLists, nil, foundFor),
+		lists:   expirable.NewLRU[key, map[string]entity](maxLists, nil, foundFor),
 	}
 }
 
-// arn is the ARN of a principal that was seen not long ago.
-func (c caches) arn(k key) (string, bool) {
-	if arn, ok := c.found.Get(k); ok {
-		return arn, true
+// entity is a principal that was seen not long ago.
+func (c caches) entity(k key) (entity, bool) {
+	if e, ok := c.found.Get(k); ok {
+		return e, true
 	}
 	list, _ := c.list(k)
-	arn, ok := list[k.name]
-	return arn, ok
+	e, ok := list[k.name]
+	return e, ok
 }
 
 // list is the list that a principal would be in.
-func (c caches) list(k key) (map[string]string, bool) {
+func (c caches) list(k key) (map[string]entity, bool) {
 	k.name = ""
 	return c.lists.Get(k)
 }
 
-func (c caches) keepList(k key, list map[string]string) {
+func (c caches) keepList(k key, list map[string]entity) {
 	k.name = ""
 	c.lists.Add(k, list)
 }

@@ -13,9 +13,18 @@ func NewWithConfig(cfg aws.Config, p *policy.Policy, o Options) *Directory {
 }
 
 var (
-	Nearest     = nearest
+	TrustOf     = trustOf
 	PartitionOf = partitionOf
 	IAMRegion   = iamRegion
 )
 
 const MissingFor = missingFor
+
+// Nearest is nearest for a list of ARNs by name.
+func Nearest(name string, list map[string]string) []string {
+	entities := make(map[string]entity, len(list))
+	for n, arn := range list {
+		entities[n] = entity{arn: arn}
+	}
+	return nearest(name, entities)
+}

@@ -130,11 +130,11 @@ func unverified(q question, err error) {
 func (d *Directory) resolve(ctx context.Context, s *setup, a *account, questions []question) {
 	var open []question
 	for _, q := range questions {
-		arn, seen := d.caches.arn(q.key)
+		e, seen := d.caches.entity(q.key)
 		p, missed := d.caches.missing.Get(q.key)
 		switch {
 		case seen:
-			found(q, arn)
+			found(q, e)
 		case missed:
 			*q.answer = p
 		default:
@@ -163,9 +163,9 @@ func (d *Directory) resolve(ctx context.Context, s *setup, a *account, questions
 }
 
 // found answers with a principal that there is.
-func found(q question, arn string) {
-	*q.answer = validate.Principal{Existence: validate.Exists, ARN: arn}
-	if q.arn.Kind == awsauth.KindUser && !strings.EqualFold(arn, q.arn.String()) {
+func found(q question, e entity) {
+	*q.answer = validate.Principal{Existence: validate.Exists, ARN: e.arn, Trust: e.trust}
+	if q.arn.Kind == awsauth.KindUser && !strings.EqualFold(e.arn, q.arn.String()) {
 		q.answer.Existence = validate.Missing // of that name, but under another path, and EKS compares the path
 	}
 }
@@ -179,8 +179,8 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 		switch {
 		case err == nil:
 			for _, q := range questions {
-				if arn, ok := list[q.key.name]; ok {
-					found(q, arn)
+				if e, ok := list[q.key.name]; ok {
+					found(q, e)
 				} else {
 					absent = append(absent, q)
 				}
@@ -220,9 +220,9 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 	g.SetLimit(fewNames)
 	for i, q := range questions {
 		g.Go(func() error {
-			var arn string
-			if arn, errs[i] = d.get(ctx, a, q.key, q.arn.Name, again); errs[i] == nil {
-				found(q, arn)
+			var e entity
+			if e, errs[i] = d.get(ctx, a, q.key, q.arn.Name, again); errs[i] == nil {
+				found(q, e)
 			}
 			return nil
 		})
@@ -243,33 +243,35 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 }
 
 // get asks for one principal, together with all who ask for it at the same time.
-func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (string, error) {
-	return share(ctx, d, fmt.Sprint("get ", k, again), func(ctx context.Context) (string, error) {
-		if arn, ok := d.caches.arn(k); ok { // found by whoever asked just before
-			return arn, nil
+func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (entity, error) {
+	return share(ctx, d, fmt.Sprint("get ", k, again), func(ctx context.Context) (entity, error) {
+		if e, ok := d.caches.entity(k); ok { // found by whoever asked just before
+			return e, nil
 		}
-		arn, err := a.get(ctx, k.kind, name)
+		e, err := a.get(ctx, k.kind, name)
 		if err != nil {
-			return "", err
+			return entity{}, err
 		}
-		if err := d.inAccount(a, k, arn); err != nil {
-			return "", err
+		if err := d.inAccount(a, k, e.arn); err != nil {
+			return entity{}, err
 		}
-		d.caches.found.Add(k, arn)
-		return arn, nil
+		if e.trust.Known != validate.TrustUnreadable { // the next to ask may get a better answer
+			d.caches.found.Add(k, e)
+		}
+		return e, nil
 	})
 }
 
 // list asks for all principals of a kind, together with all who do so at the same time.
-func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (map[string]string, error) {
+func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (map[string]entity, error) {
 	k.name = ""
-	return share(ctx, d, fmt.Sprint("list ", k, again), func(ctx context.Context) (map[string]string, error) {
+	return share(ctx, d, fmt.Sprint("list ", k, again), func(ctx context.Context) (map[string]entity, error) {
 		list, err := a.list(ctx, k.kind)
 		if err != nil {
 			return nil, err
 		}
-		for _, arn := range list { // one tells for all
-			if err := d.inAccount(a, k, arn); err != nil {
+		for _, e := range list { // one tells for all
+			if err := d.inAccount(a, k, e.arn); err != nil {
 				return nil, err
 			}
 			break

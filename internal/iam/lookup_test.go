@@ -11,7 +11,11 @@ import (
 )
 
 func exists(arn string) validate.Principal {
-	return validate.Principal{Existence: validate.Exists, ARN: arn}
+	p := validate.Principal{Existence: validate.Exists, ARN: arn}
+	if strings.Contains(arn, ":role/") {
+		p.Trust = validate.Trust{Known: validate.TrustKnown, Instances: true} // as the fake has it for a role of which nothing else is said
+	}
+	return p
 }
 
 func missing(suggestions ...string) validate.Principal {

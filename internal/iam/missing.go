@@ -32,8 +32,8 @@ func (d *Directory) conclude(ctx context.Context, s *setup, a *account, absent [
 		list, _ = d.list(ctx, a, absent[0].key, false) // without it there are fewer suggestions
 	}
 	for i, q := range absent {
-		if arn, ok := list[q.key.name]; ok { // IAM has it after all, in another letter case or since just now
-			found(q, arn)
+		if e, ok := list[q.key.name]; ok { // IAM has it after all, in another letter case or since just now
+			found(q, e)
 			continue
 		}
 		p := validate.Principal{Existence: validate.Missing}
@@ -56,8 +56,8 @@ func (d *Directory) elsewhere(ctx context.Context, s *setup, a *account, q quest
 	} else {
 		other.kind = awsauth.KindRole
 	}
-	if arn, err := d.get(ctx, a, other, q.arn.Name, false); err == nil {
-		arns = append(arns, arn)
+	if e, err := d.get(ctx, a, other, q.arn.Name, false); err == nil {
+		arns = append(arns, e.arn)
 	}
 	if !a.own() {
 		arns = append(arns, d.inOwn(ctx, s, q)...)
@@ -73,8 +73,8 @@ func (d *Directory) inOwn(ctx context.Context, s *setup, q question) []string {
 	}
 	k := q.key
 	k.account = self.Account
-	if arn, err := d.get(ctx, s.own, k, q.arn.Name, false); err == nil {
-		return []string{arn}
+	if e, err := d.get(ctx, s.own, k, q.arn.Name, false); err == nil {
+		return []string{e.arn}
 	}
 	return nil
 }

@@ -11,9 +11,9 @@ import (
 // maxSuggestions is how many names a reader wants to choose from.
 const maxSuggestions = 3
 
-// nearest returns the ARNs of those names in a list (lower case to ARN) that name may have been meant for, the most
+// nearest returns the ARNs of those names in a list (by their lower-case names) that name may have been meant for, the most
 // alike first.
-func nearest(name string, list map[string]string) []string {
+func nearest(name string, list map[string]entity) []string {
 	name = strings.ToLower(name)
 	limit := max(1, min(4, (len(name)+2)/3)) // of a short name, little may be wrong
 	type candidate struct {
@@ -37,7 +37,7 @@ func nearest(name string, list map[string]string) []string {
 	})
 	var arns []string
 	for _, c := range found[:min(len(found), maxSuggestions)] {
-		arns = append(arns, list[c.name])
+		arns = append(arns, list[c.name].arn)
 	}
 	return arns
 }

@@ -53,6 +53,8 @@ func seed() fake.Seed {
 	}
 }
 
+const trustsEC2 = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+
 // world is a directory in front of a fake AWS.
 type world struct {
 	t         testing.TB
@@ -154,7 +156,7 @@ func (w *world) operator() *awsiam.Client {
 
 func (w *world) createRole(name string) {
 	w.t.Helper()
-	if _, err := w.operator().CreateRole(w.t.Context(), &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String("{}")}); err != nil {
+	if _, err := w.operator().CreateRole(w.t.Context(), &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(trustsEC2)}); err != nil {
 		w.t.Fatal(err)
 	}
 }

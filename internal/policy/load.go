@@ -54,6 +54,10 @@ type file struct {
 			Total string `yaml:"total"`
 		} `yaml:"timeouts"`
 	} `yaml:"iam"`
+	Nodes struct {
+		Roles     []string `yaml:"roles"`
+		OnUnknown string   `yaml:"onUnknown"`
+	} `yaml:"nodes"`
 	Waivers []struct {
 		Rule    string `yaml:"rule"`
 		Subject string `yaml:"subject"`
@@ -314,6 +318,12 @@ func (c *checker) policy(f *file) *Policy {
 	p.IAM.Region = f.IAM.Region
 	p.IAM.CallTimeout = c.duration(at("iam", "timeouts", "call"), f.IAM.Timeouts.Call)
 	p.IAM.Timeout = c.duration(at("iam", "timeouts", "total"), f.IAM.Timeouts.Total)
+	for i, role := range f.Nodes.Roles {
+		c.nodeRole(at("nodes", "roles", i), role)
+	}
+	p.Nodes.Roles = f.Nodes.Roles
+	// Whoever lists the roles of the nodes has said which are none.
+	p.Nodes.DenyUnknown = c.oneOf(at("nodes", "onUnknown"), f.Nodes.OnUnknown, "warn", "deny") == "deny" || f.Nodes.OnUnknown == "" && len(f.Nodes.Roles) > 0
 	for i, w := range f.Waivers {
 		where := at("waivers", i)
 		for _, need := range [][2]string{{"rule", w.Rule}, {"subject", w.Subject}, {"reason", w.Reason}} {
@@ -381,28 +391,46 @@ func (c *checker) approval(where []any, a fileApproval) Approval {
 		}
 		arn, field = a.Pattern, "pattern"
 	}
-	at := under(where, field)
-	if strings.ContainsRune(arn, '*') {
-		parsed, err := awsauth.ParseARN(arn)
-		switch {
-		case err != nil:
-			c.fail(at, "%s", err)
-		case parsed.Kind != awsauth.KindRole && parsed.Kind != awsauth.KindUser || strings.ContainsRune(strings.TrimSuffix(arn, parsed.Name), '*'):
-			c.fail(at, "%q has a * outside the name of a role or user", arn)
-		case !nameGlob.MatchString(parsed.Name):
-			c.fail(at, "%q is no pattern of a name: want letters, digits, + = , . @ _ - and *", parsed.Name)
-		case strings.Trim(parsed.Name, "*") == "":
-			c.fail(at, "%q approves every name, want a pattern such as AWSReservedSSO_Admin_*", arn)
-		}
-	} else {
-		c.principal(at, arn)
-	}
+	c.pattern(under(where, field), arn, "AWSReservedSSO_Admin_*")
 	c.texts(under(where, "groups"), a.Groups)
 	c.texts(under(where, "usernames"), a.Usernames)
 	if len(a.Groups) == 0 && len(a.Usernames) == 0 {
 		c.fail(under(where, "groups"), "missing: say which privileged groups or usernames are approved, such as [%s]", Masters)
 	}
 	return Approval{ARN: arn, Groups: a.Groups, Usernames: a.Usernames, ApprovedBy: a.ApprovedBy, Terms: c.terms(where, a.Reason, a.Expires)}
+}
+
+// pattern checks an ARN that may have * in its name; example is what could be written instead of a * alone.
+func (c *checker) pattern(at []any, arn, example string) {
+	if !strings.ContainsRune(arn, '*') {
+		c.principal(at, arn)
+		return
+	}
+	parsed, err := awsauth.ParseARN(arn)
+	switch {
+	case err != nil:
+		c.fail(at, "%s", err)
+	case parsed.Kind != awsauth.KindRole && parsed.Kind != awsauth.KindUser || strings.ContainsRune(strings.TrimSuffix(arn, parsed.Name), '*'):
+		c.fail(at, "%q has a * outside the name of a role or user", arn)
+	case !nameGlob.MatchString(parsed.Name):
+		c.fail(at, "%q is no pattern of a name: want letters, digits, + = , . @ _ - and *", parsed.Name)
+	case strings.Trim(parsed.Name, "*") == "":
+		c.fail(at, "%q approves every name, want a pattern such as %s", arn, example)
+	}
+}
+
+// nodeRole checks the ARN or pattern of a role that nodes use. A role's path is none of it: EKS drops it.
+func (c *checker) nodeRole(at []any, arn string) {
+	errs := len(c.errs)
+	c.pattern(at, arn, "eks-nodes-*")
+	a, err := awsauth.ParseARN(arn)
+	switch {
+	case err != nil || len(c.errs) > errs:
+	case a.Kind != awsauth.KindRole:
+		c.fail(at, "%q names %s, want a role", arn, a.Kind)
+	case a.Path != "/":
+		c.fail(at, "%q has a path, and EKS drops the path before it compares: write %s", arn, a.Canonical())
+	}
 }
 
 func (c *checker) terms(where []any, reason, expires string) Terms {

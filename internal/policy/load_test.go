@@ -67,6 +67,9 @@ waivers:
   reason: goes with the migration
   expires: 2027-01-31
 preexisting: deny
+nodes:
+  roles: [arn:aws:iam::111122223333:role/nodes, 'arn:aws:iam::111122223333:role/eks-nodes-*']
+  onUnknown: deny
 `
 
 func TestEveryField(t *testing.T) {
@@ -93,6 +96,7 @@ func TestEveryField(t *testing.T) {
 		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Terms: policy.Terms{Reason: "goes with the migration",
 			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 50}}},
 		DenyPreexisting: true,
+		Nodes:           policy.Nodes{Roles: []string{"arn:aws:iam::111122223333:role/nodes", "arn:aws:iam::111122223333:role/eks-nodes-*"}, DenyUnknown: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -132,7 +136,7 @@ func TestDocumentedFile(t *testing.T) {
 		t.Error(err)
 	}
 	for _, field := range []string{"mode", "partition", "rules", "privileged", "groups", "approvals", "arn", "pattern", "reason", "approvedBy", "expires", "accounts",
-		"roleARN", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting"} {
+		"roleARN", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting", "nodes", "roles", "onUnknown"} {
 		if !strings.Contains(text, field+":") {
 			t.Errorf("the example says nothing of %s", field)
 		}
@@ -179,6 +183,14 @@ var badFiles = map[string]struct {
 	"pattern of two stars":      {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/**', groups: [a]}]}", []string{"approves every name"}},
 	"pattern for every account": {"privileged: {approvals: [{pattern: 'arn:aws:iam::*:role/admin', groups: [a]}]}", []string{"has a * outside the name"}},
 	"pattern in the path":       {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/*/admin', groups: [a]}]}", []string{"has a * outside the name"}},
+	"a user as node role":       {"nodes: {roles: ['arn:aws:iam::111122223333:user/nodes']}", []string{`line 3: nodes.roles[0]: "arn:aws:iam::111122223333:user/nodes" names user, want a role`}},
+	"root user as node role":    {"nodes: {roles: ['arn:aws:iam::111122223333:root']}", []string{"names root user, want a role"}},
+	"a node role with a path":   {"nodes: {roles: ['arn:aws:iam::111122223333:role/eks/nodes']}", []string{"has a path"}},
+	"node roles with a path":    {"nodes: {roles: ['arn:aws:iam::111122223333:role/eks/nodes-*']}", []string{"has a path, and EKS drops the path before it compares: write arn:aws:iam::111122223333:role/nodes-*"}},
+	"node roles of any account": {"nodes: {roles: ['arn:aws:iam::*:role/nodes']}", []string{"has a * outside the name"}},
+	"every role as node role":   {"nodes: {roles: ['arn:aws:iam::111122223333:role/*']}", []string{"approves every name, want a pattern such as eks-nodes-*"}},
+	"no ARN as node role":       {"nodes: {roles: [nodes]}", []string{"line 3: nodes.roles[0]"}},
+	"unknown nodes":             {"nodes: {onUnknown: ignore}", []string{`line 3: nodes.onUnknown: "ignore" is not known, want warn, deny`}},
 	"pattern in the kind":       {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:*/admin', groups: [a]}]}", []string{"has a * outside the name"}},
 	"pattern with a class":      {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/[a-z]*', groups: [a]}]}", []string{"is no pattern of a name"}},
 	"pattern with ?":            {"privileged: {approvals: [{pattern: 'arn:aws:iam::111122223333:role/a?*', groups: [a]}]}", []string{"is no pattern of a name"}},

@@ -56,6 +56,7 @@ type Policy struct {
 	// BreakGlassGroups are never denied; to hand one out is to hand out everything.
 	BreakGlassGroups []string
 	IAM              IAM
+	Nodes            Nodes
 	Waivers          []Waiver
 	// DenyPreexisting makes what the old object had already count against an edit.
 	DenyPreexisting bool
@@ -140,6 +141,14 @@ type IAM struct {
 	CallTimeout, Timeout time.Duration
 }
 
+// Nodes says which roles are nodes', and what to do with one of which nobody knows.
+type Nodes struct {
+	// Roles are canonical ARNs as in an Approval: * stands for any characters, in the name alone.
+	Roles []string
+	// DenyUnknown refuses a new node mapping whose role nothing shows to be a node's; else that is a warning.
+	DenyUnknown bool
+}
+
 // Waiver takes the denial out of one rule for one subject.
 type Waiver struct {
 	Rule    string
@@ -216,6 +225,11 @@ func (a Approval) Matches(canonicalARN string) bool {
 	}
 	ok, err := path.Match(pattern[i:], arn[j:])
 	return err == nil && ok
+}
+
+// NodeRole reports that the policy names the role with that canonical ARN as one of nodes.
+func (p *Policy) NodeRole(canonicalARN string) bool {
+	return slices.ContainsFunc(p.Nodes.Roles, func(role string) bool { return Approval{ARN: role}.Matches(canonicalARN) })
 }
 
 // Waived says whether a rule (id or name) is waived at that moment for one of the subjects, and by which waiver.

@@ -197,3 +197,30 @@ func TestAccount(t *testing.T) {
 		t.Error("a shorter id is not known")
 	}
 }
+
+func TestNodeRoles(t *testing.T) {
+	const roles = "nodes: {roles: ['arn:aws:iam::111122223333:role/nodes', 'arn:aws:iam::111122223333:role/eks-*-nodes']"
+	p := parsed(t, roles+"}")
+	for arn, want := range map[string]bool{
+		"arn:aws:iam::111122223333:role/nodes":           true,
+		"arn:aws:iam::111122223333:role/Nodes":           true,
+		"arn:aws:iam::111122223333:role/eks-blue-nodes":  true,
+		"arn:aws:iam::111122223333:role/eks-blue-nodes2": false,
+		"arn:aws:iam::111122223333:role/nodes2":          false,
+		"arn:aws:iam::444455556666:role/nodes":           false,
+		"arn:aws:iam::444455556666:role/eks-blue-nodes":  false,
+		"arn:aws-cn:iam::111122223333:role/nodes":        false,
+		"arn:aws:iam::111122223333:user/nodes":           false,
+		"arn:aws:iam::111122223333:role/x/eks-a-nodes":   true, // EKS drops a role's path, and so do we
+	} {
+		if got := p.NodeRole(arn); got != want {
+			t.Errorf("%s: got %v, want %v", arn, got, want)
+		}
+	}
+	for text, want := range map[string]bool{"": false, "nodes: {}": false, "nodes: {roles: []}": false, "nodes: {onUnknown: deny}": true, "nodes: {onUnknown: warn}": false,
+		roles + "}": true, roles + ", onUnknown: warn}": false} {
+		if got := parsed(t, text+"\n").Nodes.DenyUnknown; got != want {
+			t.Errorf("%s: a role that nothing shows to be a node's is denied: %v, want %v", text, got, want)
+		}
+	}
+}

@@ -37,7 +37,8 @@ type family struct {
 }
 
 var families = []family{textFamily, objectFamily, groupFamily, duplicateFamily, arnFamily, templateFamily, principalFamily,
-	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily, effectFamily}
+	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily, effectFamily,
+	nodeRoleFamily} // the last: what another rule denies needs no evidence
 
 var (
 	catalogue []Rule

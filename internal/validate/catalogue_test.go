@@ -102,8 +102,10 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: ops}]
 	"AA407": {
 		policy: "privileged: {approvals: [{arn: arn:aws:iam::111122223333:role/ci, groups: [system:masters], expires: 2026-11-01}]}",
 		before: masters("ci")},
+	"AA408": {iam: map[string]answer{"arn:aws:iam::111122223333:role/deploy": {Existence: "exists", ARN: "arn:aws:iam::111122223333:role/deploy",
+		Trust: &validate.Trust{Known: validate.TrustKnown, Other: "arn:aws:iam::111122223333:root"}}}},
 	"AA504": {policy: "required: [arn:aws:iam::111122223333:role/ci]"},
-	"AA506": {user: caller("ci", "build", "ci", "deployers")},
+	"AA506": {user: caller("ci", "build", "ci", "deployers"), iam: map[string]answer{}},
 	"AA508": {fleet: view(accessEntry("ci", "STANDARD", "deployers"))},
 	"AA507": {policy: "privileged: {approvals: [{arn: arn:aws:iam::111122223333:role/ci, groups: [system:masters]}]}"},
 }

@@ -158,6 +158,8 @@ type pass struct {
 	// at is the version that a state rule looks at: old or new.
 	at       *state
 	findings []Finding
+	// claims are the node identities that the edit gives, with what IAM says of their roles.
+	claims []*nodeClaim
 	// stated are the findings of the state rules on the new version, for the edit rules not to say again.
 	stated []Finding
 	// finalized says that the deletion is the update that removes the last finalizer.

@@ -91,18 +91,26 @@ type answer struct {
 	Reason      validate.Reason `yaml:"reason"`
 	Detail      string          `yaml:"detail"`
 	Suggestions []string        `yaml:"suggestions"`
+	// Trust is who may assume the role: nodes if it is not given.
+	Trust *validate.Trust `yaml:"trust"`
 }
 
 var existences = map[string]validate.Existence{"exists": validate.Exists, "missing": validate.Missing,
 	"unverified": validate.Unverified, "foreign": validate.Foreign, "trusted": validate.Trusted}
 
+// trustedToNodes is the trust policy of a role that every kind of node can have, and nobody else.
+var trustedToNodes = validate.Trust{Known: validate.TrustKnown, Instances: true, Sessions: true}
+
 // Lookup makes the answers of a case a port.
 func (h caseHead) Lookup(_ context.Context, arns []awsauth.ARN) []validate.Principal {
 	out := make([]validate.Principal, len(arns))
 	for i, a := range arns {
-		out[i] = validate.Principal{Existence: validate.Exists, ARN: a.String()}
+		out[i] = validate.Principal{Existence: validate.Exists, ARN: a.String(), Trust: trustedToNodes}
 		if w, ok := h.IAM[a.String()]; ok {
-			out[i] = validate.Principal{Existence: existences[w.Existence], ARN: w.ARN, Reason: w.Reason, Detail: w.Detail, Suggestions: w.Suggestions}
+			out[i] = validate.Principal{Existence: existences[w.Existence], ARN: w.ARN, Reason: w.Reason, Detail: w.Detail, Suggestions: w.Suggestions, Trust: trustedToNodes}
+			if w.Trust != nil {
+				out[i].Trust = *w.Trust
+			}
 		}
 	}
 	return out

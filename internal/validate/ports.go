@@ -48,6 +48,29 @@ type Principal struct {
 	// Suggestions are real ARNs that may have been meant, the likeliest first; for Missing and Foreign, as far
 	// as there were time and permissions to find some.
 	Suggestions []string
+	// Trust says who may assume a role that Exists.
+	Trust Trust
+}
+
+// TrustKnowledge says whether a role's trust policy is known.
+type TrustKnowledge int
+
+// The zero value is no answer, and never taken for one.
+const (
+	TrustNotAsked   TrustKnowledge = iota
+	TrustUnreadable                // IAM returned the role, and no trust policy that can be understood
+	TrustKnown
+)
+
+// Trust says who may assume a role, by its trust policy.
+type Trust struct {
+	Known TrustKnowledge
+	// Instances says that EC2 gives the role's credentials to instances, as sessions that are named for them; Sessions that a
+	// service gives them to Fargate or hybrid nodes.
+	Instances, Sessions bool
+	// Service is another AWS service that may assume the role, Other a principal that is no service: an account, a role, a user,
+	// an identity provider, *. "" if there is none.
+	Service, Other string
 }
 
 // Self is who the guard is, and so which account and partition the cluster is in. ARN is empty if only

@@ -31,8 +31,9 @@ type inquiry struct {
 	tell func(Principal)
 }
 
-// checkPrincipals asks IAM, only about ARNs that the edit brings.
+// checkPrincipals asks IAM, only about ARNs that the edit brings, and about roles that become nodes'.
 func checkPrincipals(p *pass) {
+	p.claims = p.nodeClaims()
 	if p.ports.Principals == nil || p.new == nil {
 		return
 	}
@@ -56,15 +57,31 @@ func checkPrincipals(p *pass) {
 		}
 		inquiries = append(inquiries, inquiry{a, func(answer Principal) { p.principal(e, a, answer) }})
 	}
-	if len(inquiries) == 0 {
+	for _, c := range p.claims {
+		if a, err := awsauth.ParseARN(c.id.Canonical); err == nil && p.needsIAM(c) && askable(a) {
+			inquiries = append(inquiries, inquiry{a, func(answer Principal) { c.asked, c.answer = true, answer }})
+		}
+	}
+	p.ask(inquiries)
+}
+
+// ask asks IAM once about each ARN.
+func (p *pass) ask(inquiries []inquiry) {
+	var arns []awsauth.ARN
+	place := map[string]int{}
+	for _, q := range inquiries {
+		key := q.arn.String()
+		if _, ok := place[key]; !ok {
+			place[key] = len(arns)
+			arns = append(arns, q.arn)
+		}
+	}
+	if len(arns) == 0 {
 		return
 	}
-	arns := make([]awsauth.ARN, len(inquiries))
-	for i, q := range inquiries {
-		arns[i] = q.arn
-	}
-	for i, answer := range p.ports.Principals.Lookup(p.ctx, arns) {
-		inquiries[i].tell(answer)
+	answers := p.ports.Principals.Lookup(p.ctx, arns)
+	for _, q := range inquiries {
+		q.tell(answers[place[q.arn.String()]])
 	}
 }
 

@@ -106,7 +106,7 @@ var (
 )
 
 var transitions = map[string]transition{
-	// What must get in without a word.
+	// What must get in without a word; with a warning where a role becomes a node's and nobody can be asked about it.
 	"nothing changed":                          update(nodes, nodes, clean, "", ""),
 	"nothing changed in a broken object":       update("- rolearn: 'x", "- rolearn: 'x", clean, "", ""),
 	"a sound entry is added":                   update(nodes, nodes+item(), clean, "", ""),
@@ -116,9 +116,9 @@ var transitions = map[string]transition{
 	"entries change places":                    update(nodes+item(), item()+nodes, clean, "", ""),
 	"flow style for block style":               update(nodes+item(), nodes+"- {rolearn: "+ci+", username: ci, groups: [deployers]}\n", clean, "", ""),
 	"windows line ends":                        update(nodes, strings.ReplaceAll(nodes, "\n", "\r\n"), clean, "", ""),
-	"Fargate nodes are added":                  update(nodes, nodes+fargatePE, clean, "", ""),
-	"Windows nodes are added":                  update(nodes, nodes+windowsNodes, clean, "", ""),
-	"hybrid nodes are added":                   update(nodes, nodes+hybridNodes, clean, "", ""),
+	"Fargate nodes are added":                  update(nodes, nodes+fargatePE, warn, "AA408", "nothing shows that"),
+	"Windows nodes are added":                  update(nodes, nodes+windowsNodes, warn, "AA408", "nothing shows that"),
+	"hybrid nodes are added":                   update(nodes, nodes+hybridNodes, warn, "AA408", "nothing shows that"),
 	"a standing admin is none of this edit":    update(nodes+admin, nodes+admin+item(), clean, "", ""),
 	"an admin is taken down, one is left":      update(nodes+admin+strings.ReplaceAll(admin, "role/admin", "role/admin2"), nodes+admin, clean, "", ""),
 	"Linux nodes become Windows nodes as well": update(windowsNodes+nodes, windowsNodes+strings.Replace(nodes, "  - system:nodes\n", "  - system:nodes\n  - eks:kube-proxy-windows\n", 1), clean, "", ""),
@@ -145,7 +145,7 @@ var transitions = map[string]transition{
 	"another partition, all of it":  update(strings.ReplaceAll(nodes, "arn:aws:", "arn:aws-us-gov:"), strings.ReplaceAll(nodes+item(), "arn:aws:", "arn:aws-us-gov:"), clean, "", ""),
 
 	// Repairs.
-	"a lost dash is put back":                           update(strings.Replace(strings.ReplaceAll(admin, "\n  ", "\n"), "- rolearn", "rolearn", 1), nodes+admin, clean, "", ""),
+	"a lost dash is put back":                           update(strings.Replace(strings.ReplaceAll(admin, "\n  ", "\n"), "- rolearn", "rolearn", 1), nodes+admin, warn, "AA408", "nothing shows that"),
 	"a tab is repaired":                                 update(strings.Replace(nodes, "  groups", "\tgroups", 1)+admin, nodes+admin, clean, "", ""),
 	"an open quote is repaired":                         update(nodes+admin+item("- rolearn: '"+ci), nodes+admin+item(), clean, "", ""),
 	"an unquoted template is repaired":                  update(nodes+admin+item("  username: {{SessionName}}"), nodes+admin+item("  username: '{{SessionName}}'"), clean, "", ""),
@@ -154,10 +154,10 @@ var transitions = map[string]transition{
 	"an ARN is repaired, its username is not":           update(nodes+item("- rolearn: arn:aws:iam::1111:role/ci", "  username: 7"), nodes+item("  username: 7"), warn, "AA102", ""),
 	"a duplicate is removed":                            update(nodes+item()+item(), nodes+item(), clean, "", ""),
 	"the wrong letter case is repaired":                 update(nodes+strings.Replace(admin, "rolearn", "roleARN", 1), nodes+admin, clean, "", ""),
-	"nodes are mapped again":                            update(item(), nodes+item(), clean, "", ""),
+	"nodes are mapped again":                            update(item(), nodes+item(), warn, "AA408", "nothing shows that"),
 	"nodes get their group back":                        update(strings.Replace(nodes, "  - system:bootstrappers\n", "", 1), nodes, clean, "", ""),
-	"an empty object is filled":                         {old: nobody, new: map[string]string{"mapRoles": nodes}, want: clean},
-	"maproles becomes mapRoles":                         {old: map[string]string{"maproles": nodes}, new: map[string]string{"mapRoles": nodes}, want: clean},
+	"an empty object is filled":                         {old: nobody, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA408"},
+	"maproles becomes mapRoles":                         {old: map[string]string{"maproles": nodes}, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA408"},
 	"another edit beside an old path":                   update(nodes+item("- rolearn: arn:aws:iam::111122223333:role/team/ci"), nodes+item("- rolearn: arn:aws:iam::111122223333:role/team/ci")+item("- rolearn: arn:aws:iam::111122223333:role/cd"), warn, "AA203", ""),
 	"another edit beside a broken mapUsers":             {old: map[string]string{"mapRoles": nodes, "mapUsers": "- userarn: 'x"}, new: map[string]string{"mapRoles": nodes + item(), "mapUsers": "- userarn: 'x"}, want: warn, rule: "AA101"},
 	"an edit that leaves the tab where it is":           update(nodes+item("\tusername: ci"), "# nodes\n"+nodes+item("\tusername: ci"), warn, "AA101", ""),

@@ -57,7 +57,7 @@ var bad = base + strings.Replace(ci, "role/ci", "role/team/ci", 1)
 
 // What every policy of these tests begins with, and an approval of the admin.
 const (
-	header    = "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nbreakGlass: {groups: [" + breakGlass + "]}\n"
+	header    = "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nbreakGlass: {groups: [" + breakGlass + "]}\nnodes: {roles: ['arn:aws:iam::111122223333:role/nodes']}\n"
 	approving = header + "privileged:\n  approvals:\n  - {arn: 'arn:aws:iam::111122223333:role/admin', groups: [system:masters], reason: the platform team}\n"
 
 	breakGlass = "aws-auth-break-glass"

@@ -37,6 +37,8 @@ privileged:
     reason: the platform team's role
 breakGlass:
   groups: [` + breakGlass + `]
+nodes:
+  roles: [arn:aws:iam::111122223333:role/nodes]
 `
 
 // The entries that the tests edit.

@@ -158,7 +158,7 @@ func (s *Server) create(caller identity, action string, form url.Values) answer 
 		return errorAnswer("iam", invalidName(action, name))
 	}
 	now := time.Now()
-	p := principal{arn: a, text: text, created: now, visible: now.Add(s.faults.Consistency.Duration)}
+	p := principal{arn: a, text: text, policy: form.Get("AssumeRolePolicyDocument"), created: now, visible: now.Add(s.faults.Consistency.Duration)}
 	if err := s.state.create(p); err != nil {
 		return errorAnswer("iam", awsError{http.StatusConflict, "EntityAlreadyExists", fmt.Sprintf("%s with name %s already exists.", strings.ToUpper(kind[:1])+kind[1:], name)})
 	}

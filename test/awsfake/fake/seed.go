@@ -41,7 +41,9 @@ type Role struct {
 	ARN string `json:"arn"` // with its path
 	// Trusts are the account ids and ARNs that may assume it; oidc: whoever has a web identity token.
 	Trusts []string `json:"trusts,omitempty"`
-	Deny   []string `json:"deny,omitempty"`
+	// TrustPolicy is the role's trust policy, as text; empty: what Trusts say, and without them that of a role for EC2 instances.
+	TrustPolicy string   `json:"trustPolicy,omitempty"`
+	Deny        []string `json:"deny,omitempty"`
 }
 
 // User is an IAM user.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -148,11 +149,29 @@ type assumeRole struct {
 
 func xmlTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// trustPolicy stands for every role's own: IAM returns it with each, URL-encoded, and it makes up most of a page.
-var trustPolicy = url.QueryEscape(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)
+// trustPolicy is a role's trust policy: IAM returns it with each, URL-encoded by RFC 3986, and it makes up most of a page.
+func trustPolicy(p principal) string {
+	text := p.policy
+	if text == "" {
+		var statements []string
+		for _, t := range p.trusts {
+			principal, action := fmt.Sprintf(`{"AWS":%q}`, t), "sts:AssumeRole"
+			if t == "oidc" {
+				principal = fmt.Sprintf(`{"Federated":"arn:%s:iam::%s:oidc-provider/oidc.example.com"}`, p.partition, p.account)
+				action = "sts:AssumeRoleWithWebIdentity"
+			}
+			statements = append(statements, fmt.Sprintf(`{"Effect":"Allow","Principal":%s,"Action":%q}`, principal, action))
+		}
+		if len(statements) == 0 {
+			statements = []string{`{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}`}
+		}
+		text = `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
+	}
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}
 
 func roleOf(p principal) xmlRole {
-	return xmlRole{Path: p.path, RoleName: p.name, RoleID: p.id, Arn: p.text, CreateDate: xmlTime(p.created), AssumeRolePolicyDocument: trustPolicy, MaxSessionDuration: 3600}
+	return xmlRole{Path: p.path, RoleName: p.name, RoleID: p.id, Arn: p.text, CreateDate: xmlTime(p.created), AssumeRolePolicyDocument: trustPolicy(p), MaxSessionDuration: 3600}
 }
 
 func userOf(p principal) xmlUser {

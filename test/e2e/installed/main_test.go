@@ -132,6 +132,7 @@ func writeValues(file string) error {
 			"breakGlass": map[string]any{"groups": []string{breakGlass}},
 			"privileged": map[string]any{"approvals": []any{map[string]any{
 				"arn": "arn:aws:iam::111122223333:role/admin", "groups": []string{"system:masters"}, "reason": "the platform team's role"}}},
+			"nodes": map[string]any{"roles": []string{"arn:aws:iam::111122223333:role/nodes", "arn:aws:iam::111122223333:role/retired"}},
 		},
 	})
 	if err != nil {

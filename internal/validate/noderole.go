@@ -1,0 +1,298 @@
+package validate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+)
+
+var nodeRoleFamily = family{
+	edit: checkNodeRoles,
+	rules: []Rule{
+		{ID: "AA408", Name: "node-role-evidence", Severity: Error,
+			What: "a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username) for a role that people or other accounts may assume, or that no node can; a warning where nothing shows whether nodes use the role, unless the policy says nodes.onUnknown: deny",
+			Why:  "whoever may assume the role chooses the session name, and with it which node to be; a node can request tokens of the service accounts of its pods, and one that is cluster-admin is enough",
+			Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/deploy
+      username: system:node:{{SessionName}}
+      groups: [system:bootstrappers, system:nodes]
+`, Good: goodNodesAndCI},
+	},
+}
+
+// nodeIdentity is what of an identity belongs to nodes.
+type nodeIdentity struct {
+	// username is the template of a username that is, or can become, a node's; "" if it is none.
+	username             string
+	nodes, bootstrappers bool
+}
+
+func nodeIdentityOf(id awsauth.Identity) nodeIdentity {
+	var n nodeIdentity
+	of, _ := awsauth.ParseARN(id.Canonical) // where it is none, nothing is known of it
+	if _, ok := awsauth.ParseTemplate(id.Username, of).CanBegin(nodePrefix); ok {
+		n.username = strings.ReplaceAll(id.Username, awsauth.SessionNameRaw, awsauth.SessionName) // no node's name has an @
+	}
+	for _, g := range id.Groups {
+		// Templates that can become one of them are AA403.
+		if name, ok := literally(g, id.Canonical); ok {
+			n.nodes = n.nodes || name == groupNodes
+			n.bootstrappers = n.bootstrappers || name == groupBootstrappers
+		}
+	}
+	return n
+}
+
+// covers reports that o gives no more than n. Who is in system:nodes can do what system:bootstrappers may: request a certificate
+// (Kubernetes documentation, "TLS bootstrapping"). Who chooses the session name can have the name of an EC2 node as well.
+func (n nodeIdentity) covers(o nodeIdentity) bool {
+	username := o.username == "" || o.username == n.username || n.username == needs[HybridNode].username && strings.HasPrefix(o.username, nodePrefix)
+	return username && (n.nodes || !o.nodes) && (n.nodes || n.bootstrappers || !o.bootstrappers)
+}
+
+// nodeClaim is a node identity that a principal did not have before the edit.
+type nodeClaim struct {
+	id awsauth.Identity
+	is nodeIdentity
+	// asked says that IAM was asked about the role, and answer what it said.
+	asked  bool
+	answer Principal
+	// findings are those of other rules about the same principal.
+	findings []*Finding
+}
+
+// key is the principal as the tables have it.
+func (c *nodeClaim) key() string { return c.id.Entry.Key() }
+
+// place is what of the entry claims to be a node: its username if that is new, else the group.
+func (c *nodeClaim) place(had []nodeIdentity) (at awsauth.Text, field string) {
+	e := c.id.Entry
+	group := func(name string) int {
+		return slices.IndexFunc(e.Groups, func(g awsauth.Text) bool {
+			became, ok := literally(g.Value, c.id.Canonical)
+			return ok && became == name
+		})
+	}
+	username := nodeIdentity{username: c.is.username}
+	if c.is.username != "" && !slices.ContainsFunc(had, func(h nodeIdentity) bool { return h.covers(username) }) {
+		return e.Username, "username"
+	}
+	for _, name := range []string{groupNodes, groupBootstrappers} {
+		if i := group(name); i >= 0 {
+			return e.Groups[i], fmt.Sprintf("groups[%d]", i)
+		}
+	}
+	return e.Username, "username"
+}
+
+// nodeClaims lists the node identities that the edit gives. As for grants, an entry in a value that EKS cannot read at the moment
+// exists already; one whose ARN matched nobody gave nothing.
+func (p *pass) nodeClaims() []*nodeClaim {
+	if p.new == nil || p.fleet.ignored() {
+		return nil
+	}
+	had := p.hadNodeIdentities()
+	var claims []*nodeClaim
+	identities(p.new.special, p.new.restored, func(id awsauth.Identity) {
+		is := nodeIdentityOf(id)
+		if is == (nodeIdentity{}) || slices.ContainsFunc(had[id.Entry.Key()], func(h nodeIdentity) bool { return h.covers(is) }) {
+			return
+		}
+		claims = append(claims, &nodeClaim{id: id, is: is})
+	})
+	return claims
+}
+
+// hadNodeIdentities are the node identities before the edit, by the keys of a table.
+func (p *pass) hadNodeIdentities() map[string][]nodeIdentity {
+	had := map[string][]nodeIdentity{}
+	if p.old != nil {
+		identities(p.old.special, p.old.restored, func(id awsauth.Identity) {
+			had[id.Entry.Key()] = append(had[id.Entry.Key()], nodeIdentityOf(id))
+		})
+	}
+	return had
+}
+
+// needsIAM reports that it takes IAM to tell whether a role may have a node's identity.
+func (p *pass) needsIAM(c *nodeClaim) bool { return !p.policy.NodeRole(c.id.Canonical) }
+
+// checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy's word counts before all others;
+// then that somebody else may assume the role; then that nodes use it; then that nobody but nodes can.
+func checkNodeRoles(p *pass) {
+	if len(p.claims) == 0 {
+		return
+	}
+	had := p.hadNodeIdentities()
+	about := map[string][]*Finding{} // by entry: there may be thousands of both
+	for _, findings := range [][]Finding{p.stated, p.findings} {
+		for i := range findings {
+			about[findings[i].entry] = append(about[findings[i].entry], &findings[i])
+		}
+	}
+	for _, c := range p.claims {
+		e := c.id.Entry
+		c.findings = about[e.Subject()]
+		if p.misuseGrows(c) || p.policy.NodeRole(c.id.Canonical) || p.deniedFor(c, "AA301", "AA302", "AA303", "AA403", "AA404") {
+			continue
+		}
+		at, field := c.place(had[c.key()])
+		p.nodeRole(c, Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value), entry: e.Subject(), subject: "node role"})
+	}
+}
+
+// misuseGrows reports that AA405 is about the entry: what was there before does not excuse that it has grown.
+func (p *pass) misuseGrows(c *nodeClaim) bool {
+	for _, f := range c.findings {
+		if f.Rule == "AA405" && strings.HasPrefix(f.Field, c.id.Entry.Path("")) {
+			f.Preexisting = false
+			if p.denies(*f) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// deniedFor reports that one of some rules denies the entry, of any if none is named: that is fixed first.
+func (p *pass) deniedFor(c *nodeClaim, rules ...string) bool {
+	return slices.ContainsFunc(c.findings, func(f *Finding) bool { return (len(rules) == 0 || slices.Contains(rules, f.Rule)) && p.denies(*f) })
+}
+
+// denies reports that a finding will count as an error, whatever the policy says of its rule.
+func (p *pass) denies(f Finding) bool {
+	severity := f.Severity
+	for _, o := range p.policy.Rules {
+		if r, err := known(o.Rule); err == nil && r.ID == f.Rule {
+			severity = Severity(o.Severity)
+		}
+	}
+	if severity != Error || f.Preexisting && !p.policy.DenyPreexisting {
+		return false
+	}
+	_, standing := p.policy.Waived(f.Rule, f.Name, f.subjects(), p.now)
+	return standing != policy.Valid
+}
+
+// nodeRole weighs what IAM and the fleet say of the role of a claim.
+func (p *pass) nodeRole(c *nodeClaim, f Finding) {
+	role, trust := q(c.id.Entry.ARN.Value), c.answer.Trust
+	const fix = "map a role that nodes alone can assume; if nodes use this one, have it listed in the policy under nodes.roles"
+	switch {
+	case trust.Other != "":
+		f.Message = fmt.Sprintf("%s makes %s a node, and %s may assume that role", q(f.Value), role, q(trust.Other))
+		f.Why, f.Fix = c.danger(), fix
+	case p.fleet.usedByNodes(c, p):
+		return
+	case trust.Known == TrustKnown && trust.Service == "" && c.fits(trust):
+		return
+	case trust.Known == TrustKnown && !trust.Instances && !trust.Sessions:
+		f.Message = fmt.Sprintf("%s makes %s a node, and no node can assume that role", q(f.Value), role)
+		if trust.Service != "" {
+			f.Message += ": its trust policy names " + q(trust.Service)
+		}
+		f.Why, f.Fix = c.danger(), "map the role that the nodes use; if it is this one, have it listed in the policy under nodes.roles"
+	case trust.Known == TrustUnreadable, c.answer.Existence == Unverified:
+		p.trustUnverified(c, f)
+		return
+	default:
+		p.nodeRoleUnknown(c, f)
+		return
+	}
+	p.report("AA408", f)
+}
+
+// danger says what whoever may assume the role gets.
+func (c *nodeClaim) danger() string {
+	if c.is.username == nodePrefix+awsauth.EC2PrivateDNSName {
+		return "and whoever assumes it with an instance id as session name is that node, and can get the tokens of its pods"
+	}
+	return "and whoever assumes it chooses which node to be, and can get the tokens of its pods"
+}
+
+// fits reports that the nodes which can assume the role sign in with such a username.
+func (c *nodeClaim) fits(t Trust) bool {
+	if c.is.username == nodePrefix+awsauth.EC2PrivateDNSName {
+		return t.Instances
+	}
+	return t.Sessions
+}
+
+// usedByNodes reports that running nodes sign in with the role and such a username, or by an access entry.
+func (v *FleetView) usedByNodes(c *nodeClaim, p *pass) bool {
+	if v == nil {
+		return false
+	}
+	role := c.key()
+	uses := func(s NodeSet) bool { return s.needs().username == c.is.username }
+	if slices.ContainsFunc(v.Nodes[role], uses) {
+		return true
+	}
+	entry, ok := v.shadow(role, p.now)
+	if !ok || !entry.ofNodes() {
+		return false
+	}
+	onEC2 := slices.Contains(entryTypes[EC2Node], entry.Type)
+	return onEC2 == (c.is.username == nodePrefix+awsauth.EC2PrivateDNSName)
+}
+
+// trustUnverified says that it could not be found out who may assume a role.
+func (p *pass) trustUnverified(c *nodeClaim, f Finding) {
+	if f.Severity = Error; p.policy.IAM.WarnUnverified {
+		f.Severity = Warning
+	}
+	reason, detail := c.answer.Reason, c.answer.Detail
+	if c.answer.Existence != Unverified {
+		reason, detail = ReasonMalformed, "IAM's answer holds no trust policy that can be read"
+	}
+	f.Message, f.Why = fmt.Sprintf("could not check who may assume %s: %s", q(c.id.Entry.ARN.Value), reason), whole(detail)
+	f.Fix = "try again; or, if nodes use the role, have it listed in the policy under nodes.roles"
+	p.report("AA408", f)
+}
+
+// nodeRoleUnknown says that nothing shows a role to be a node's.
+func (p *pass) nodeRoleUnknown(c *nodeClaim, f Finding) {
+	if f.Severity = Warning; p.policy.Nodes.DenyUnknown {
+		f.Severity = Error
+	} else if p.op == Create && p.user.Username == "" && p.ports.Principals == nil && p.ports.Fleet == nil {
+		return // a file is checked by itself, and nobody was to be asked about its roles
+	} else if p.deniedFor(c) {
+		return
+	}
+	f.Message = fmt.Sprintf("nothing shows that %s belongs to nodes: %s, and %s", q(c.id.Entry.ARN.Value), c.iamSays(), p.fleet.saysOfRole(p))
+	f.Why, f.Fix = c.danger(), "if nodes use the role, have it listed in the policy under nodes.roles; if not, give it a username and groups of its own"
+	p.report("AA408", f)
+}
+
+// iamSays is what IAM said of the role, where that decides nothing.
+func (c *nodeClaim) iamSays() string {
+	t := c.answer.Trust
+	switch {
+	case !c.asked:
+		return "IAM is not asked"
+	case t.Known == TrustKnown && t.Service != "":
+		return q(t.Service) + " may assume it as well"
+	case t.Known == TrustKnown && t.Instances:
+		return "EC2 instances alone may assume it, whose username is " + needs[EC2Node].username
+	case t.Known == TrustKnown:
+		return "Fargate or hybrid nodes alone may assume it, whose username is " + needs[HybridNode].username
+	case c.answer.Existence == Missing:
+		return "IAM knows no such role"
+	case c.answer.Existence == Trusted:
+		return "the policy takes its account on trust"
+	}
+	return "IAM says nothing of who may assume it"
+}
+
+// saysOfRole is what is known of the running nodes, where none is known to use a role.
+func (v *FleetView) saysOfRole(p *pass) string {
+	switch {
+	case v.nodesKnown(p.now):
+		return "no running node uses it so"
+	case v.doubt(p.now) != "" && !v.NodesKnown.At.IsZero(), v != nil && v.NodesKnown.Problem != "":
+		return "the running nodes are not known (" + whole(v.doubt(p.now)) + ")"
+	}
+	return "the running nodes are not known"
+}
