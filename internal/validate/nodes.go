@@ -28,7 +28,7 @@ var nodeFamily = family{
       groups: [deployers]
 `, Good: goodNodesAndCI},
 		{ID: "AA505", Name: "breaks-node-mapping", Severity: Error,
-			What: "a node role whose username template or groups are not those that its kind of node needs: EC2, Windows, Fargate, hybrid; one role for two kinds, or for other nodes than those that live with it",
+			What: "a node role whose username template or groups are not those that its kind of node needs: EC2, Windows, Fargate, hybrid; one role for two kinds, or for other nodes than those that live with it; a group with {{EC2PrivateDNSName}} for nodes that are not on EC2",
 			Why:  "nodes with that role cannot join, or turn NotReady within minutes",
 			Bad:  strings.Replace(goodNodes, "[system:bootstrappers, system:nodes]", "[system:nodes]", 1), Good: goodNodes},
 	},
@@ -71,6 +71,9 @@ func nodeKindOf(id awsauth.Identity) NodeKind {
 		}
 		return EC2Node
 	case nodePrefix + awsauth.SessionName, nodePrefix + awsauth.SessionNameRaw:
+		if id.Sessions() != awsauth.AnySession {
+			return notNode // a group keeps all out that are not on EC2
+		}
 		if id.Has(groupNodeProxier) {
 			return FargateNode
 		}
@@ -206,6 +209,10 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		Message: count(cut) + " " + use(cut) + " this role and cannot sign in by this mapping: " + which(cut),
 		Why:     fmt.Sprintf("and %s nodes need another", cut[0].Kind),
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", n.username, strings.Join(n.groups, ", "))}
+	if i := barring(e.GroupNames()); i >= 0 && !cut[0].Kind.onEC2() && n.works(e.Identity()) && e.Username.Value == n.username {
+		f.Why = fmt.Sprintf("since EKS can render the group %s for EC2 instances alone, and refuses everybody else", q(e.Groups[i].Value))
+		f.Fix = "remove that group"
+	}
 	if len(cut) < len(p.fleet.Nodes[f.entry]) {
 		f.Severity = Warning
 		if n.username != e.Username.Value {
@@ -214,6 +221,12 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		}
 	}
 	p.report("AA505", f)
+}
+
+// barring is the index of the first group that EKS can render for EC2 instances alone, so that everybody else is refused; -1 if
+// there is none.
+func barring(groups []string) int {
+	return slices.IndexFunc(groups, func(g string) bool { return strings.Contains(g, awsauth.EC2PrivateDNSName) })
 }
 
 // odd groups have findings of their own, and no place in what to write instead.
