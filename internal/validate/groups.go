@@ -63,7 +63,7 @@ func checkGroups(p *pass, e *awsauth.Entry) {
 	}
 }
 
-const whyNotUnauthenticated = "and the API server does not put whoever has it into " + everybody + ": kubectl cannot even ask what there is"
+const whyNotUnauthenticated = "and the API server adds " + everybody + " for nobody who has it: without that, kubectl finds no resources"
 
 // suspiciousTemplate says what is odd about what a group becomes, or nothing.
 func suspiciousTemplate(g string, e *awsauth.Entry) (message, why, fix string) {

@@ -58,6 +58,15 @@ func (m mapping) works(id awsauth.Identity) bool {
 
 // nodeKindOf is the kind of node that can sign in by this identity, notNode if none can.
 func nodeKindOf(id awsauth.Identity) NodeKind {
+	kind := nodeKindMeant(id)
+	if !kind.onEC2() && id.Sessions() != awsauth.AnySession {
+		return notNode // a group keeps all out that are not on EC2
+	}
+	return kind
+}
+
+// nodeKindMeant is the kind of node that an identity is for, by its username and the groups that nodes need.
+func nodeKindMeant(id awsauth.Identity) NodeKind {
 	if !id.Has(groupNodes) {
 		return notNode
 	}
@@ -71,9 +80,6 @@ func nodeKindOf(id awsauth.Identity) NodeKind {
 		}
 		return EC2Node
 	case nodePrefix + awsauth.SessionName, nodePrefix + awsauth.SessionNameRaw:
-		if id.Sessions() != awsauth.AnySession {
-			return notNode // a group keeps all out that are not on EC2
-		}
 		if id.Has(groupNodeProxier) {
 			return FargateNode
 		}
@@ -120,7 +126,7 @@ func checkNodeMapping(p *pass, e *awsauth.Entry) {
 	if !ok {
 		return
 	}
-	if cut := p.unserved(e); len(cut) > 0 && nodeKindOf(e.Identity()) == notNode { // else liveMapping says it
+	if cut := p.unserved(e); len(cut) > 0 && nodeKindMeant(e.Identity()) == notNode { // else liveMapping says it
 		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
 		f.Nodes = cut
 	}
@@ -200,7 +206,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	if len(cut) == 0 {
 		return
 	}
-	if _, faulty := nodeFault(e); faulty && nodeKindOf(e.Identity()) == notNode {
+	if _, faulty := nodeFault(e); faulty && nodeKindMeant(e.Identity()) == notNode {
 		return // checkNodeMapping says it
 	}
 	n := cut[0].needs()

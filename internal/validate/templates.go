@@ -123,18 +123,18 @@ func (p *pass) instancesOnly(e *awsauth.Entry, a awsauth.ARN, t awsauth.Text, f 
 		return // nodes on EC2
 	}
 	f.subject = "DNS name of no node"
-	f.Message, f.Fix = q(t.Value)+" asks for the private DNS name of an EC2 instance", "write "+awsauth.SessionName+", or the name"
+	f.Message, f.Fix = q(t.Value)+" can be rendered for EC2 instances alone", "write "+awsauth.SessionName+", or the name"
 	switch {
 	case a.Sessionless():
 		f.Why, f.Fix = "and "+withArticle(a.Kind)+" is none, so that nobody can authenticate through this entry", "write the name out"
 	case strings.HasPrefix(strings.ToLower(a.Name), strings.ToLower(ssoPrefix)):
-		f.Why = "and EKS refuses whoever is none, so that nobody can use this IAM Identity Center (SSO) role"
+		f.Why = "and EKS refuses everybody else, so that nobody can use this IAM Identity Center (SSO) role"
 	case !ofInstances:
-		f.Why, f.Fix = "and EKS refuses whoever is none, whatever the username", "remove it, or write "+awsauth.SessionName
+		f.Why, f.Fix = "and EKS refuses everybody else, whatever the username", "remove it, or write "+awsauth.SessionName
 	case p.admittedAll(e):
-		f.Why = "and EKS refuses whoever is none, so that others who authenticate through this entry today no longer can"
+		f.Why = "and EKS refuses everybody else, so that others who authenticate with this role today no longer can"
 	default:
-		f.Severity, f.Why = Warning, "and EKS refuses whoever is none"
+		f.Severity, f.Why = Warning, "and EKS refuses everybody else"
 	}
 	p.report("AA206", f)
 }
