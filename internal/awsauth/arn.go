@@ -74,8 +74,8 @@ func ParseARN(s string) (ARN, error) {
 	}
 	a := ARN{Partition: parts[1], Service: parts[2], Region: parts[3], Account: parts[4], Resource: parts[5]}
 	head, rest, slash := strings.Cut(a.Resource, "/")
-	head = strings.ToLower(head)
-	switch strings.ToLower(a.Service) {
+	head = Key(head)
+	switch Key(a.Service) {
 	case "iam":
 		switch {
 		case head == "root" && !slash:

@@ -12,7 +12,7 @@ var adminFamily = family{
 	edit: checkAdmins,
 	rules: []Rule{
 		{ID: "AA506", Name: "self-lockout", Severity: Error,
-			What: "a caller who removes the mapping by which this very request came in, or takes its own rights away",
+			What: "a caller who removes the mapping by which this very request came in, takes its own rights away, or maps itself to what EKS cannot render for it, or from mapAccounts to another name",
 			Why:  "the next request of the caller is refused, and nobody may be left to undo the edit",
 			Bad:  goodNodes, Good: goodNodesAndCI},
 		{ID: "AA507", Name: "last-admin", Severity: Warning,

@@ -165,7 +165,8 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 		if slices.Contains(groups, policy.Masters) { // whether it may stay, its own finding says
 			f.Fix = "add " + list(missing) + " to the groups"
 		} else {
-			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, odd), missing...), ", ") + "]"
+			unfit := func(g string) bool { return odd(g) || !onEC2 && barring([]string{g}) >= 0 }
+			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, unfit), missing...), ", ") + "]"
 		}
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)

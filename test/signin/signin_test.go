@@ -264,6 +264,7 @@ func order(t *testing.T, a *signin.Authenticator) {
 		"users, letter case":       {users: users(role("test", "one") + role("TEST", "two")), want: 2},
 		"users, dotted I":          {users: users(role("win", "one") + role("w\u0130n", "two")), want: 1},
 		"users, Kelvin sign":       {users: users(role("task", "one") + role("tas\u212a", "two")), want: 2},
+		"users, long s in user":    {users: strings.ReplaceAll(users(role("test", "one")), "user/", "u\u017fer/"), want: 1},
 		"a role under mapUsers":    {roles: role("test", "one"), users: strings.ReplaceAll(role("test", "two"), "rolearn", "userarn"), want: 1},
 		"a user under mapRoles":    {roles: strings.ReplaceAll(role("test", "one"), "role/", "user/"), users: users(role("test", "two")), want: 1},
 		"a template of the two":    {roles: role("test", "x{{EC2PrivateDNSName}}") + role("te\u017ft", "two"), want: 2},
