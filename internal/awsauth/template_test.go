@@ -68,13 +68,21 @@ func callerOf(arn, session, dns string) awsauth.Caller {
 	return c
 }
 
-// TestTemplates draws templates for two seconds, or those of AWS_AUTH_GUARD_SEED alone.
+// length is how long templates are drawn.
+func length() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("AWS_AUTH_GUARD_TIME")); err == nil {
+		return d
+	}
+	return 2 * time.Second
+}
+
+// TestTemplates draws templates for two seconds or AWS_AUTH_GUARD_TIME, or those of AWS_AUTH_GUARD_SEED alone.
 func TestTemplates(t *testing.T) {
 	seeds := func(n uint64) bool { return n < 1_000 }
 	first := uint64(0)
 	if s, err := strconv.ParseUint(os.Getenv("AWS_AUTH_GUARD_SEED"), 10, 64); err == nil {
 		first, seeds = s, func(n uint64) bool { return n == s }
-	} else if deadline := time.Now().Add(2 * time.Second); !testing.Short() {
+	} else if deadline := time.Now().Add(length()); !testing.Short() {
 		seeds = func(uint64) bool { return time.Now().Before(deadline) }
 	}
 	for seed := first; seeds(seed); seed++ {

@@ -50,7 +50,12 @@ type Authenticator struct {
 	dns      sync.Map // instance id -> private DNS name
 }
 
-type stsIdentity struct{ Account, Arn, UserId string } //nolint:revive // as STS spells it
+// stsIdentity is STS's answer to GetCallerIdentity.
+type stsIdentity struct {
+	Account string
+	ARN     string `json:"Arn"`
+	UserID  string `json:"UserId"`
+}
 
 // Start runs one until the test ends. Only one test of a process may have one: it answers for STS in all of the process.
 func Start(t testing.TB) *Authenticator {
@@ -81,7 +86,7 @@ func Start(t testing.TB) *Authenticator {
 		HealthPort:  -1, // no port: the server only logs that it has none
 		BackendMode: []string{mapper.ModeEKSConfigMap}, Master: serve(t, a.watch)})
 	a.endpoint = "https://" + <-listening + "/authenticate"
-	a.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 4}} //nolint:gosec // loopback
+	a.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 4}}
 	go s.Run(make(chan struct{}))
 	t.Cleanup(s.Close)
 	return a
@@ -202,9 +207,9 @@ func (a *Authenticator) SignIn(arn string, c awsauth.Caller) (id Identity, ok bo
 	a.t.Helper()
 	key := a.Key()
 	a.tokens.Add(1)
-	who := stsIdentity{Account: c.Account, Arn: arn, UserId: "AIDA"}
+	who := stsIdentity{Account: c.Account, ARN: arn, UserID: "AIDA"}
 	if c.Session != "" {
-		who.UserId = "AROA:" + c.Session
+		who.UserID = "AROA:" + c.Session
 	}
 	a.callers.Store(key, who)
 	defer a.callers.Delete(key)
