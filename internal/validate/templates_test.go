@@ -70,6 +70,8 @@ var templateTransitions = map[string]transition{
 		"system:masters"),
 	"a privileged template was there before": update(nodes+groups("'{{SessionName}}:masters'"), "# x\n"+nodes+groups("'{{SessionName}}:masters'"), warn, "AA403", ""),
 
+	"masters for an instance without a name": update(nodes, nodes+item("  username: 'ec2:{{SessionName}}:{{EC2PrivateDNSName}}'", "  groups: ['system:masters{{EC2PrivateDNSName}}']"), deny, "AA403", "system:masters"),
+
 	// Principals that have no session.
 	"masters for a federated user":                    addsUser(federated, "bob", "'system:masters{{SessionName}}'", deny, "AA401", "everything in the cluster"),
 	"masters for a federated user, inside of it":      addsUser(federated, "bob", "'system:mas{{SessionNameRaw}}ters'", deny, "AA401", ""),

@@ -25,7 +25,7 @@ func TestSignIn(t *testing.T) {
 	a.Instance("i-01234567", "ip-10-0-0-2.us-west-2.compute.internal")
 	a.Instance("i-ABCDEFGH", "ip-10-0-0-3.us-west-2.compute.internal")
 	for name, test := range map[string]func(*testing.T, *signin.Authenticator){
-		"templates": templates, "nodes": nodes, "order": order, "accounts": accounts,
+		"templates": templates, "nodes": nodes, "order": order, "accounts": accounts, "no DNS name": noDNSName,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, a) })
 	}
@@ -318,5 +318,26 @@ func accounts(t *testing.T, a *signin.Authenticator) {
 	}
 	if _, ok := agrees(t, a, data, "arn:aws:iam::111122223333:role/barred", caller("arn:aws:iam::111122223333:role/barred", draw.Instance)); !ok {
 		t.Error("an instance is refused")
+	}
+}
+
+// noDNSName holds that EKS takes an empty private DNS name from EC2, from the second attempt on, and that this is among what a
+// template can become.
+func noDNSName(t *testing.T, a *signin.Authenticator) {
+	const role, group = "arn:aws:iam::111122223333:role/nodes", "system:masters{{EC2PrivateDNSName}}"
+	const instance = "i-99999999999999999"
+	a.Instance(instance, "")
+	a.Put(mapRoles(t, []entry{{role, "system:node:{{EC2PrivateDNSName}}", []string{group}}}))
+	c := awsauth.Caller{Account: draw.Account, Session: instance}
+	if is, ok := a.SignIn(signin.Session(role, instance), c); ok {
+		t.Errorf("the first attempt gives %q", is)
+	}
+	is, ok := a.SignIn(signin.Session(role, instance), c)
+	if !ok || is.Username != "system:node:" || !slices.Equal(is.Groups, []string{"system:masters"}) {
+		t.Errorf("the second attempt gives %q, %v", is, ok)
+	}
+	of, _ := awsauth.ParseARN(role)
+	if !canBe(group, of, "system:masters") {
+		t.Errorf("%q is not said to become system:masters", group)
 	}
 }
