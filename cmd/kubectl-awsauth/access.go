@@ -66,9 +66,11 @@ type accessEntry struct {
 	// Place is file:line, or key:line for the object in the cluster.
 	Place string `json:"place"`
 	// Privileged: none, admin, or possible if a template can become it.
-	Privileged string    `json:"privileged"`
-	Node       bool      `json:"node"`
-	Ways       []wayText `json:"ways"`
+	Privileged string `json:"privileged"`
+	// Sessions: any, instances if EKS refuses whoever is no EC2 instance, or none.
+	Sessions string    `json:"sessions,omitempty"`
+	Node     bool      `json:"node"`
+	Ways     []wayText `json:"ways"`
 }
 
 type wayText struct {
@@ -125,7 +127,8 @@ func (v *view) list() *accessList {
 
 func (v *view) entry(id awsauth.Identity) accessEntry {
 	e := accessEntry{Principal: id.Canonical, Username: id.Username, Groups: append([]string{}, id.Groups...), Privileged: "none",
-		Node: id.Has("system:nodes"), Ways: []wayText{}}
+		Sessions: map[awsauth.Sessions]string{awsauth.AnySession: "any", awsauth.InstanceSession: "instances", awsauth.NoSession: "none"}[id.Sessions()],
+		Node:     id.Has("system:nodes"), Ways: []wayText{}}
 	if id.Entry != nil {
 		e.Place = v.place(id.Entry.Place)
 	}
@@ -168,6 +171,12 @@ func (e accessEntry) mark() string {
 	word := map[string]string{"none": "-", "admin": "admin", "possible": "can be admin"}[e.Privileged]
 	if e.Node && e.Privileged == "none" {
 		word = "node"
+	}
+	switch {
+	case e.Sessions == "none":
+		word = strings.TrimPrefix(word+", nobody can authenticate", "-, ")
+	case e.Sessions == "instances" && !e.Node:
+		word = strings.TrimPrefix(word+", EC2 instances alone", "-, ")
 	}
 	for _, worst := range []string{"unapproved", "expired"} {
 		if slices.ContainsFunc(e.Ways, func(w wayText) bool { return w.Approval == worst }) {

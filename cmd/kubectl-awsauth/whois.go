@@ -13,8 +13,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// errNobody ends whois for an ARN that does not get in. The answer is printed already.
-var errNobody = errors.New("does not get in")
+// errNobody ends whois for an ARN that cannot authenticate. The answer is printed already.
+var errNobody = errors.New("cannot authenticate")
 
 func newWhois() *cobra.Command {
 	o := newViewOptions()
@@ -25,9 +25,10 @@ func newWhois() *cobra.Command {
 gets in, and whether that is as good as system:masters.
 
 ARN is a role, a user, or a session of a role as 'aws sts get-caller-identity' prints it
-(arn:aws:sts::111122223333:assumed-role/NAME/SESSION); the session's name fills the templates.
+(arn:aws:sts::111122223333:assumed-role/NAME/SESSION); the session's name fills the templates. EKS refuses a session for
+which it cannot render the username or one of the groups: {{EC2PrivateDNSName}} is for EC2 instances alone.
 
-Exit codes: 0 it gets in, 1 it does not, 2 could not run.`,
+Exit codes: 0 it can authenticate, 1 it cannot, 2 could not run.`,
 		Example: `  kubectl awsauth whois "$(aws sts get-caller-identity --query Arn --output text)"
   kubectl awsauth whois arn:aws:iam::111122223333:role/admin -f aws-auth.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -74,8 +75,16 @@ type identity struct {
 	Canonical  string        `json:"canonical"` // what EKS compares with
 	Session    string        `json:"session,omitempty"`
 	Identities []accessEntry `json:"identities"`
+	// Refused are entries that match it, and of which EKS cannot render the username or a group for it.
+	Refused []refusal `json:"refused,omitempty"`
 	// Near are entries that may have been meant for it, and match it not.
 	Near []nearEntry `json:"near,omitempty"`
+}
+
+type refusal struct {
+	Place string `json:"place"`
+	// Template is what cannot be rendered.
+	Template string `json:"template"`
 }
 
 type nearEntry struct {
@@ -85,13 +94,23 @@ type nearEntry struct {
 
 func (v *view) whois(a awsauth.ARN) *identity {
 	answer := &identity{ARN: a.String(), Canonical: a.Canonical(), Session: a.Session, Identities: []accessEntry{}}
-	for _, id := range v.access.Lookup(answer.Canonical) {
-		answer.Identities = append(answer.Identities, v.entry(rendered(id, a)))
+	matching := v.access.Lookup(answer.Canonical)
+	for _, id := range matching {
+		full, ok := rendered(id, a)
+		if !ok {
+			answer.Refused = append(answer.Refused, refusal{v.place(id.Entry.Place), instanceTemplate(id)})
+			continue
+		}
+		answer.Identities = append(answer.Identities, v.entry(full))
 	}
-	if t, ok := v.access.Accounts[a.Account]; ok && len(answer.Identities) == 0 {
+	// EKS does not look at mapAccounts where it has an entry, even one that it cannot render.
+	if t, ok := v.access.Accounts[a.Account]; ok && len(matching) == 0 {
 		e := v.entry(awsauth.Identity{Canonical: answer.Canonical, Username: answer.Canonical})
 		e.Place = v.place(t.Place)
 		answer.Identities = append(answer.Identities, e)
+	}
+	if len(matching) > 0 {
+		return answer
 	}
 	if len(answer.Identities) > 0 {
 		return answer
@@ -104,21 +123,40 @@ func (v *view) whois(a awsauth.ARN) *identity {
 	return answer
 }
 
-// rendered fills the templates of an identity, as far as the ARN tells.
-func rendered(id awsauth.Identity, a awsauth.ARN) awsauth.Identity {
+// rendered fills the templates of an identity, as far as the ARN tells; ok is false if EKS refuses the caller. Of a role
+// without a session the ARN tells only who can authenticate at all.
+func rendered(id awsauth.Identity, a awsauth.ARN) (full awsauth.Identity, ok bool) {
+	c := awsauth.Caller{Account: a.Account, Session: a.Session}
+	if a.Kind == awsauth.KindAssumedRole || id.Sessions() == awsauth.NoSession {
+		if !id.Admits(c) {
+			return awsauth.Identity{}, false
+		}
+	}
 	fill := func(s string) string {
-		if a.Session == "" && a.Kind == awsauth.KindRole && (strings.Contains(s, awsauth.SessionName) || strings.Contains(s, awsauth.SessionNameRaw)) {
+		if a.Kind == awsauth.KindRole && (strings.Contains(s, awsauth.SessionName) || strings.Contains(s, awsauth.SessionNameRaw)) {
 			return s
 		}
-		full, _ := awsauth.Render(s, a.Account, a.Session)
-		return full
+		if full, ok := c.Render(s); ok {
+			return full
+		}
+		return s
 	}
 	id.Username = fill(id.Username)
 	id.Groups = slices.Clone(id.Groups)
 	for i, g := range id.Groups {
 		id.Groups[i] = fill(g)
 	}
-	return id
+	return id, true
+}
+
+// instanceTemplate is the username or group that EKS renders for EC2 instances alone.
+func instanceTemplate(id awsauth.Identity) string {
+	for _, s := range append([]string{id.Username}, id.Groups...) {
+		if strings.Contains(s, awsauth.EC2PrivateDNSName) {
+			return s
+		}
+	}
+	return ""
 }
 
 func (i *identity) write(out io.Writer) error {
@@ -129,16 +167,19 @@ func (i *identity) write(out io.Writer) error {
 	} else {
 		fmt.Fprintf(&b, "%s\n", printable(i.ARN))
 	}
-	switch len(i.Identities) {
-	case 0:
-		b.WriteString("does not get in by aws-auth\n")
+	for _, r := range i.Refused {
+		fmt.Fprintf(&b, "EKS cannot render %q (%s) for it: it is no EC2 instance\n", r.Template, r.Place)
+	}
+	switch len(i.Identities) + len(i.Refused) {
+	case len(i.Refused):
+		b.WriteString("cannot authenticate by aws-auth\n")
 	case 1:
 	default:
 		b.WriteString("several entries match it, and EKS picks one at random:\n")
 	}
 	for _, e := range i.Identities {
 		fmt.Fprintf(t, "username\t%s\n", printable(e.Username))
-		fmt.Fprintf(t, "groups\t%s\n", printable(strings.Join(append(slices.Clone(e.Groups), "system:authenticated"), ", ")))
+		fmt.Fprintf(t, "groups\t%s\n", printable(strings.Join(withEverybody(e.Groups), ", ")))
 		fmt.Fprintf(t, "by\t%s\n", e.Place)
 		for _, w := range e.Ways {
 			fmt.Fprintf(t, "as good as system:masters\t%s\n", printable(w.String()))
@@ -150,4 +191,14 @@ func (i *identity) write(out io.Writer) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// withEverybody are the groups with those that the API server adds: everybody who has authenticated is in
+// system:authenticated, but for whoever is in system:unauthenticated (k8s.io/apiserver pkg/authentication/group).
+func withEverybody(groups []string) []string {
+	const authenticated, unauthenticated = "system:authenticated", "system:unauthenticated"
+	if slices.Contains(groups, authenticated) || slices.Contains(groups, unauthenticated) {
+		return groups
+	}
+	return append(slices.Clone(groups), authenticated)
 }

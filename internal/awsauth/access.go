@@ -24,10 +24,48 @@ func (e *Entry) Identity() Identity {
 // Has reports that the identity has a group, literally.
 func (i Identity) Has(group string) bool { return slices.Contains(i.Groups, group) }
 
+// Sessions says which sessions of its principal can authenticate through an identity. EKS renders the username and every
+// group, and refuses whoever one of them cannot be rendered for (aws-iam-authenticator pkg/server, renderTemplates).
+type Sessions int
+
+// The answers.
+const (
+	AnySession      Sessions = iota
+	InstanceSession          // one that is named for an EC2 instance that EC2 knows: {{EC2PrivateDNSName}} is asked for
+	NoSession                // none, since the principal has no session name and {{EC2PrivateDNSName}} is asked for
+)
+
+// Sessions says who can authenticate through the identity.
+func (i Identity) Sessions() Sessions {
+	if i.Entry != nil && !i.Entry.Templated() {
+		return AnySession
+	}
+	asks := func(s string) bool { return strings.Contains(s, EC2PrivateDNSName) }
+	if !asks(i.Username) && !slices.ContainsFunc(i.Groups, asks) {
+		return AnySession
+	}
+	if a, err := ParseARN(i.Canonical); err == nil && a.Sessionless() {
+		return NoSession
+	}
+	return InstanceSession
+}
+
+// Admits reports that the caller can authenticate through the identity.
+func (i Identity) Admits(c Caller) bool {
+	switch i.Sessions() {
+	case AnySession:
+		return true
+	case InstanceSession:
+		return c.OnInstance()
+	case NoSession:
+	}
+	return false
+}
+
 // Access is the effective table: who gets in, as what.
 type Access struct {
 	// Principals holds, by the Key of the canonical ARN, the identities EKS may give. There is more than one only
-	// where EKS picks at random: entries of mapUsers whose ARNs differ in letter case alone.
+	// where EKS picks at random: entries whose ARNs differ, and are equal to it without regard to case.
 	Principals map[string][]Identity
 	// Accounts are the accounts all of whose principals authenticate, as their ARN and without groups.
 	Accounts map[string]Text
@@ -45,8 +83,9 @@ func (d *Document) Readable() bool {
 // EKS drop all of it.
 func (d *Document) Restored() *Access { return d.access(true) }
 
-// access follows MapStore.saveMap and ConfigMapMapper.Map: roles are stored under the lower-case ARN, so that the last
-// one wins; users under the ARN as written; the roles are looked through first.
+// access follows MapStore.saveMap and ConfigMapMapper.Map: roles are stored under the lower-case ARN and users under the ARN
+// as written, so that the last of those with the same one wins. The roles are looked through first, in no order, for one
+// that is EqualFold.
 func (d *Document) access(restored bool) *Access {
 	named := 0 // of a hostile megabyte's items, few
 	for _, e := range d.Entries() {
@@ -66,9 +105,22 @@ func (d *Document) access(restored bool) *Access {
 		return e.Identity(), e.Key(), true
 	}
 	for i := range d.Roles {
-		if id, key, ok := add(&d.Roles[i]); ok {
-			roles = append(roles, id)
+		id, key, ok := add(&d.Roles[i])
+		if !ok {
+			continue
+		}
+		roles = append(roles, id)
+		before := a.Principals[key]
+		switch j := slices.IndexFunc(before, func(o Identity) bool { return StoredAlike(o.Canonical, id.Canonical) }); {
+		case len(before) == 0:
 			a.Principals[key] = roles[len(roles)-1 : len(roles) : len(roles)]
+		case j >= 0:
+			before[j] = id
+		default:
+			a.Principals[key] = append(before, id)
+		}
+		if strings.ContainsRune(id.Canonical, dottedI) {
+			a.displace(id.Canonical)
 		}
 	}
 	ofRole := func(key string) bool {
@@ -95,6 +147,20 @@ func (d *Document) access(restored bool) *Access {
 		}
 	}
 	return a
+}
+
+// StoredAlike reports that EKS keeps one of two entries of mapRoles with such ARNs, the last one.
+func StoredAlike(a, b string) bool {
+	return strings.ToLower(a) == strings.ToLower(b) //nolint:staticcheck // EqualFold is another comparison, and the point
+}
+
+// displace takes the place of an earlier role that is stored under the same lower-case ARN and not equal to this one.
+func (a *Access) displace(arn string) {
+	key := Key(strings.ToLower(arn))
+	a.Principals[key] = slices.DeleteFunc(slices.Clone(a.Principals[key]), func(o Identity) bool { return StoredAlike(o.Canonical, arn) })
+	if len(a.Principals[key]) == 0 {
+		delete(a.Principals, key)
+	}
 }
 
 // Keys are the keys of Principals, sorted.

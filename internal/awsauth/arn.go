@@ -3,6 +3,8 @@ package awsauth
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Kind is what an ARN names.
@@ -72,8 +74,8 @@ func ParseARN(s string) (ARN, error) {
 	}
 	a := ARN{Partition: parts[1], Service: parts[2], Region: parts[3], Account: parts[4], Resource: parts[5]}
 	head, rest, slash := strings.Cut(a.Resource, "/")
-	head = strings.ToLower(head)
-	switch strings.ToLower(a.Service) {
+	head = Key(head)
+	switch Key(a.Service) {
 	case "iam":
 		switch {
 		case head == "root" && !slash:
@@ -154,6 +156,28 @@ func (a ARN) Matchable() bool {
 	}
 }
 
+// Sessionless reports that callers with such an ARN have no session name (aws-iam-authenticator pkg/token,
+// getIdentityFromSTSResponse).
+func (a ARN) Sessionless() bool {
+	return a.Kind == KindUser || a.Kind == KindRoot || a.Kind == KindFederatedUser
+}
+
 // Key is the form under which EKS finds an ARN: it compares with strings.EqualFold, which takes the long s (U+017F) for
-// an s and the Kelvin sign (U+212A) for a k.
-func Key(arn string) string { return strings.ReplaceAll(strings.ToLower(arn), "\u017f", "s") }
+// an s and the Kelvin sign (U+212A) for a k, but the I with a dot (U+0130) for no i.
+func Key(arn string) string {
+	if strings.IndexFunc(arn, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+		return strings.ToLower(arn)
+	}
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case '\u017f':
+			return 's'
+		case dottedI:
+			return r
+		}
+		return unicode.ToLower(r)
+	}, arn)
+}
+
+// dottedI is the only character that is lower-cased to an ASCII letter and not equal to it.
+const dottedI = '\u0130'

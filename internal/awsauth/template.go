@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,11 +17,20 @@ const (
 	EC2PrivateDNSName = "{{EC2PrivateDNSName}}"
 )
 
-// Placeholders are all of them.
+// Placeholders are all of them. EKS replaces one after another, EC2PrivateDNSName first and the others in this order, so that
+// what one becomes is searched for those that follow.
 var Placeholders = []string{AccountID, SessionName, SessionNameRaw, AccessKeyID, EC2PrivateDNSName}
 
+// withoutSession are those that make a difference to a caller without a session name.
+var withoutSession = []string{AccountID, AccessKeyID}
+
+// nested stands for a part of a template in which a placeholder is inside of other braces: {{Se{{SessionName}}ionNameRaw}}
+// with the session name ss is {{SessionNameRaw}}, and then ss.
+const nested = "{{...}}"
+
 // language says what a placeholder can become: which bytes, how many. A session name is chosen by whoever assumes the
-// role: [\w+=,.@-]{2,64}, and all but Raw turn '@' into '-' (STS API reference, RoleSessionName).
+// role: [\w+=,.@-]{2,64}, and all but Raw turn '@' into '-' (STS API reference, RoleSessionName). EC2 may have no private
+// DNS name for an instance: EKS then uses the empty one, from the second attempt on (pkg/ec2provider, GetPrivateDNSName).
 type language struct {
 	has      func(c byte) bool
 	min, max int
@@ -37,7 +47,8 @@ var languages = map[string]language{
 	AccessKeyID:    {func(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' }, 16, 128},
 	EC2PrivateDNSName: {func(c byte) bool {
 		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '-' || c == '.'
-	}, 4, 253},
+	}, 0, 253},
+	nested: {func(c byte) bool { return alnum(c) || strings.IndexByte("_+=,.-@{}", c) >= 0 }, 0, math.MaxInt},
 }
 
 var braces = regexp.MustCompile(`\{\{[^{}]*\}\}`)
@@ -45,6 +56,8 @@ var braces = regexp.MustCompile(`\{\{[^{}]*\}\}`)
 // Template is a username or group taken apart into literal text and placeholders.
 type Template struct {
 	parts []part
+	// nobody says that EKS can render it for no caller.
+	nobody bool
 }
 
 type part struct {
@@ -52,18 +65,45 @@ type part struct {
 	placeholder string
 }
 
-// ParseTemplate takes s apart, as it stands in an entry with that ARN. What is the same for everybody whom the ARN matches is
-// replaced at once: {{AccountID}}, and for users and the root user, who have no session, its name, by nothing.
+// ParseTemplate takes s apart, as it is written in an entry with that ARN. What is the same for everybody whom the ARN matches
+// is replaced at once: {{AccountID}}, and for principals that have no session, its name, by nothing.
 func ParseTemplate(s string, of ARN) Template {
 	var t Template
+	if !strings.Contains(s, "{{") {
+		if s != "" {
+			t.parts = []part{{literal: s}}
+		}
+		return t
+	}
+	placeholders := Placeholders
+	if of.Sessionless() {
+		t.nobody = strings.Contains(s, EC2PrivateDNSName)
+		placeholders = withoutSession
+	}
 	if allDigits(of.Account) {
 		s = strings.ReplaceAll(s, AccountID, of.Account)
+		placeholders = slices.DeleteFunc(slices.Clone(placeholders), func(p string) bool { return p == AccountID })
 	}
-	if of.Kind == KindUser || of.Kind == KindRoot {
+	if of.Sessionless() {
+		// One after the other, as EKS does: the first may complete the second.
 		s = strings.ReplaceAll(strings.ReplaceAll(s, SessionName, ""), SessionNameRaw, "")
+	} else if spans := nestings(s, placeholders); len(spans) > 0 {
+		at := 0
+		for _, span := range spans {
+			t.split(s[at:span[0]], placeholders)
+			t.parts = append(t.parts, part{placeholder: nested})
+			at = span[1]
+		}
+		s = s[at:]
 	}
+	t.split(s, placeholders)
+	return t
+}
+
+// split appends the parts of a text in which no placeholder is inside of other braces.
+func (t *Template) split(s string, placeholders []string) {
 	for s != "" {
-		at, which := nextPlaceholder(s)
+		at, which := nextPlaceholder(s, placeholders)
 		if at > 0 {
 			t.parts = append(t.parts, part{literal: s[:at]})
 		}
@@ -73,18 +113,17 @@ func ParseTemplate(s string, of ARN) Template {
 		t.parts = append(t.parts, part{placeholder: which})
 		s = s[at+len(which):]
 	}
-	return t
 }
 
-// nextPlaceholder finds the first placeholder in s: where it begins, and which it is. Without one, at is the end.
-func nextPlaceholder(s string) (at int, which string) {
+// nextPlaceholder finds the first of some placeholders in s: where it begins, and which it is. Without one, at is the end.
+func nextPlaceholder(s string, placeholders []string) (at int, which string) {
 	for at < len(s) {
 		i := strings.Index(s[at:], "{{")
 		if i < 0 {
 			break
 		}
 		at += i
-		for _, p := range Placeholders {
+		for _, p := range placeholders {
 			if strings.HasPrefix(s[at:], p) {
 				return at, p
 			}
@@ -94,8 +133,92 @@ func nextPlaceholder(s string) (at int, which string) {
 	return len(s), ""
 }
 
-// Literal reports that there is nothing to replace.
+// Nested are the parts of s in which a placeholder is inside of other braces, so that what it becomes may make another one of
+// them: nobody can tell by reading what such a text becomes.
+func Nested(s string) []string {
+	var texts []string
+	for _, span := range nestings(s, Placeholders) {
+		texts = append(texts, s[span[0]:span[1]])
+	}
+	return texts
+}
+
+// innermost finds the first of the nested parts where the placeholders are written as \x00.
+var innermost = regexp.MustCompile(`\{\x00*\{[A-Za-z0-9\x00]*\}\x00*\}`)
+
+// nestings are the places of the Nested parts of s: {{ and }} with nothing but letters, digits and placeholders between, of
+// which there is at least one; it may also be between the two braces on a side, since a value can be empty. No value has
+// braces in it, so that nothing else can come to be a placeholder.
+func nestings(s string, placeholders []string) [][2]int {
+	rest := s
+	for _, p := range placeholders {
+		rest = strings.ReplaceAll(rest, p, "\x00")
+	}
+	if len(rest) == len(s) || !innermost.MatchString(rest) {
+		return nil
+	}
+	// A stack of what was read so far: a byte, or a placeholder or nested part as value. The innermost braces close first.
+	const value = 0
+	type symbol struct {
+		c          byte // value, or the byte
+		nested     bool
+		begin, end int
+	}
+	var stack []symbol
+	back := func(from int, while func(byte) bool) int {
+		for from >= 0 && while(stack[from].c) {
+			from--
+		}
+		return from
+	}
+	isValue := func(c byte) bool { return c == value }
+	inside := func(c byte) bool { return c == value || alnum(c) }
+	brace := func(at int, c byte) bool { return at >= 0 && stack[at].c == c }
+	for at := 0; at < len(s); {
+		if s[at] == '{' {
+			if i, which := nextPlaceholder(s[at:min(len(s), at+len(EC2PrivateDNSName))], placeholders); i == 0 && which != "" {
+				stack = append(stack, symbol{value, false, at, at + len(which)})
+				at += len(which)
+				continue
+			}
+		}
+		c := s[at]
+		if c == value {
+			c = ' ' // a NUL in the text is no value
+		}
+		stack = append(stack, symbol{c, false, at, at + 1})
+		at++
+		if c != '}' {
+			continue
+		}
+		closing := back(len(stack)-2, isValue)
+		if !brace(closing, '}') {
+			continue
+		}
+		second := back(closing-1, inside)
+		if !brace(second, '{') {
+			continue
+		}
+		first := back(second-1, isValue)
+		if !brace(first, '{') || !slices.ContainsFunc(stack[first:], func(y symbol) bool { return y.c == value }) {
+			continue
+		}
+		stack = append(stack[:first], symbol{value, true, stack[first].begin, at})
+	}
+	var spans [][2]int
+	for _, y := range stack {
+		if y.nested {
+			spans = append(spans, [2]int{y.begin, y.end})
+		}
+	}
+	return spans
+}
+
+// Literal reports that there is nothing to replace, so that it is the same for every caller.
 func (t Template) Literal() bool {
+	if t.nobody {
+		return false
+	}
 	for _, p := range t.parts {
 		if p.placeholder != "" {
 			return false
@@ -114,7 +237,7 @@ func (t Template) Text() string {
 }
 
 // CanBe reports that some caller's rendering is exactly target; by is the session name that does it, if the template asks
-// for one.
+// for one and it is known.
 // A placeholder that stands more than once counts as free each time, which errs on the side of yes.
 func (t Template) CanBe(target string) (by string, ok bool) { return t.match(target, false) }
 
@@ -122,6 +245,9 @@ func (t Template) CanBe(target string) (by string, ok bool) { return t.match(tar
 func (t Template) CanBegin(prefix string) (by string, ok bool) { return t.match(prefix, true) }
 
 func (t Template) match(target string, prefix bool) (by string, ok bool) {
+	if t.nobody {
+		return "", false
+	}
 	// Most targets are told apart by how they begin, and the others by what is written out.
 	if len(t.parts) > 0 && t.parts[0].placeholder == "" && !strings.HasPrefix(target, t.parts[0].literal) && !(prefix && strings.HasPrefix(t.parts[0].literal, target)) {
 		return "", false
@@ -131,7 +257,7 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 			return "", false
 		}
 	}
-	session := slices.IndexFunc(t.parts, func(p part) bool { return p.placeholder == SessionName || p.placeholder == SessionNameRaw })
+	session := t.session()
 	var failed map[[2]int]bool // made late: most targets fail at the first part
 	var try func(part, at int) bool
 	try = func(i, at int) bool {
@@ -172,7 +298,40 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 		return false
 	}
 	ok = try(0, 0)
+	if several := session >= 0 && slices.ContainsFunc(t.parts[session+1:], part.session); several && !t.alone(by, target, prefix) || t.nests() {
+		by = ""
+	}
 	return by, ok
+}
+
+// nests reports that what the template becomes cannot be told.
+func (t Template) nests() bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool { return p.placeholder == nested })
+}
+
+// session is the index of the part that is the session name first, -1 if none is.
+func (t Template) session() int {
+	return slices.IndexFunc(t.parts, part.session)
+}
+
+func (p part) session() bool { return p.placeholder == SessionName || p.placeholder == SessionNameRaw }
+
+// alone reports that a session name does it, whatever else there is to replace: it may be asked for more than once.
+func (t Template) alone(session, target string, prefix bool) bool {
+	var b strings.Builder
+	for _, p := range t.parts {
+		switch {
+		case p.placeholder == SessionName:
+			b.WriteString(strings.ReplaceAll(session, "@", "-"))
+		case p.session():
+			b.WriteString(session)
+		case p.placeholder != "":
+			return prefix && b.Len() >= len(target) && strings.HasPrefix(b.String(), target)
+		default:
+			b.WriteString(p.literal)
+		}
+	}
+	return b.String() == target || prefix && strings.HasPrefix(b.String(), target)
 }
 
 // UnknownPlaceholders are the {{...}} in s that EKS leaves as they are, each once.
@@ -203,11 +362,38 @@ func NearestPlaceholder(s string) string {
 	return ""
 }
 
-// Render replaces the placeholders as EKS would for a session called sessionName of a principal in account; ok is
-// false if the template needs something else.
-func Render(s, account, sessionName string) (rendered string, ok bool) {
-	s = strings.ReplaceAll(s, AccountID, account)
-	s = strings.ReplaceAll(s, SessionName, strings.ReplaceAll(sessionName, "@", "-"))
-	s = strings.ReplaceAll(s, SessionNameRaw, sessionName)
-	return s, !strings.Contains(s, AccessKeyID) && !strings.Contains(s, EC2PrivateDNSName)
+// Caller is who authenticates, as far as templates ask.
+type Caller struct {
+	Account string
+	// Session is the session name, "" for users, the root user and federated users, who have none.
+	Session string
+	// AccessKeyID and PrivateDNSName, that of the EC2 instance, are "" if they are not known.
+	AccessKeyID, PrivateDNSName string
+}
+
+// instanceID is what EKS takes for the id of an EC2 instance (aws-iam-authenticator pkg/server, instanceIDPattern).
+var instanceID = regexp.MustCompile(`^i-(\w{8}|\w{17})$`)
+
+// OnInstance reports that the session is named for an EC2 instance, as that of a role that an instance has. Whoever assumes
+// the role may choose such a name as well.
+func (c Caller) OnInstance() bool { return instanceID.MatchString(c.Session) }
+
+// Render replaces the placeholders as EKS does for the caller, but for those whose value is not known. ok is false if EKS
+// refuses the caller instead: {{EC2PrivateDNSName}} is for EC2 instances alone (pkg/server, renderTemplate).
+func (c Caller) Render(s string) (rendered string, ok bool) {
+	if strings.Contains(s, EC2PrivateDNSName) {
+		if !c.OnInstance() {
+			return "", false
+		}
+		if c.PrivateDNSName != "" {
+			s = strings.ReplaceAll(s, EC2PrivateDNSName, c.PrivateDNSName)
+		}
+	}
+	s = strings.ReplaceAll(s, AccountID, c.Account)
+	s = strings.ReplaceAll(s, SessionName, strings.ReplaceAll(c.Session, "@", "-"))
+	s = strings.ReplaceAll(s, SessionNameRaw, c.Session)
+	if c.AccessKeyID != "" {
+		s = strings.ReplaceAll(s, AccessKeyID, c.AccessKeyID)
+	}
+	return s, true
 }

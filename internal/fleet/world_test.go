@@ -47,6 +47,10 @@ var wellFormed = []line{
 	{username: "ci", groups: []string{"deployers"}},
 }
 
+// extraGroups are groups that a node does not need, as templates. EKS renders each of them, or refuses the caller.
+var extraGroups = []string{"team", "'x{{EC2PrivateDNSName}}'", "'{{SessionName}}'", "'x{{SessionNameRaw}}'", "'x{{AccessKeyID}}{{AccountID}}'", "'{{EC2PrivateDNSName}}:{{SessionName}}'",
+	"'{{Unknown}}'", "'{{EC2PrivateDNS}}'", "'x{{{EC2PrivateDNSName}}}'"}
+
 type world struct {
 	mode     validate.AuthenticationMode
 	machines []machine
@@ -125,6 +129,9 @@ func (w *world) anyLine(r *rand.Rand) line {
 	if r.IntN(4) == 0 {
 		l.role = strings.ToUpper(l.role)
 	}
+	if r.IntN(3) == 0 {
+		l.groups = append(slices.Clone(l.groups), pick(r, extraGroups))
+	}
 	return l
 }
 
@@ -132,6 +139,10 @@ func (w *world) change(r *rand.Rand) {
 	switch n := len(w.new); {
 	case n == 0 || r.IntN(4) == 0:
 		w.new = append(w.new, w.anyLine(r))
+	case r.IntN(4) == 0: // one more group
+		i := r.IntN(n)
+		w.new = slices.Clone(w.new)
+		w.new[i].groups = append(slices.Clone(w.new[i].groups), pick(r, extraGroups))
 	case r.IntN(2) == 0:
 		i := r.IntN(n)
 		w.new = slices.Delete(slices.Clone(w.new), i, i+1)
@@ -190,6 +201,10 @@ func (w *world) authenticates(m machine, role string, lines []line) bool {
 	for _, l := range lines {
 		if !strings.EqualFold(roleARN(l.role), roleARN(role)) {
 			continue
+		}
+		asks := func(s string) bool { return strings.Contains(s, "{{EC2PrivateDNSName}}") }
+		if slices.ContainsFunc(l.groups, asks) && !m.onEC2 {
+			return false // one group that cannot be rendered is enough
 		}
 		name := strings.NewReplacer("{{SessionName}}", m.session, "{{SessionNameRaw}}", m.session).Replace(l.username)
 		if strings.Contains(name, "{{EC2PrivateDNSName}}") {

@@ -11,7 +11,7 @@ var duplicateFamily = family{
 	rules: []Rule{
 		{ID: "AA108", Name: "duplicate-mapping", Severity: Error,
 			What: "one principal mapped twice, also in another letter case or under both mapRoles and mapUsers",
-			Why:  "EKS keeps one of the two and says nothing: the last of mapRoles, mapRoles before mapUsers, and in mapUsers any one if the letter case differs",
+			Why:  "EKS keeps one of the two and says nothing: the last of mapRoles, mapRoles before mapUsers, and any one in mapUsers if the letter case differs, or where an ARN has a long s (U+017F)",
 			Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/CI
       username: ci
       groups: [viewers]
@@ -55,7 +55,7 @@ func checkDuplicates(p *pass) {
 		switch {
 		case before.DataKey != e.DataKey:
 			wins = "and EKS looks through mapRoles first, so this entry has no effect"
-		case e.DataKey == awsauth.MapUsers && before.ARN.Value != e.ARN.Value:
+		case e.DataKey == awsauth.MapUsers && before.ARN.Value != e.ARN.Value || e.DataKey == awsauth.MapRoles && !awsauth.StoredAlike(before.ARN.Value, e.ARN.Value):
 			wins = "and EKS takes either of the two, at random"
 		}
 		p.report("AA108", Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,

@@ -323,15 +323,19 @@ func agree(sets []NodeSet, one, several string) string {
 	return several
 }
 
-// signsIn reports that nodes of the set can sign in by the identity.
+// signsIn reports that nodes of the set can sign in by the identity. The session name of nodes on EC2 is their instance's id,
+// whatever they are named for.
 func signsIn(id awsauth.Identity, s NodeSet) bool {
 	n := s.needs()
 	username := id.Username
 	if username == nodePrefix+awsauth.SessionNameRaw {
 		username = nodePrefix + awsauth.SessionName // they differ for session names with an @, and no node has one
 	}
-	return n.works(id) && username == n.username
+	return n.works(id) && username == n.username && (s.Kind.onEC2() || id.Sessions() == awsauth.AnySession)
 }
+
+// onEC2 reports that the session name of such nodes is the id of an EC2 instance.
+func (k NodeKind) onEC2() bool { return k == EC2Node || k == WindowsNode }
 
 // needs are the username template and the groups that nodes of the set need.
 func (s NodeSet) needs() mapping {

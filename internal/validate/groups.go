@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,15 +22,19 @@ const (
 	groupWindows       = "eks:kube-proxy-windows"
 )
 
+// unauthenticated keeps the API server from putting a caller into everybody's group, system:authenticated (k8s.io/apiserver
+// pkg/authentication/group, AuthenticatedGroupAdder).
+const unauthenticated = "system:unauthenticated"
+
 var wellKnownGroups = []string{policy.Masters, groupNodes, groupBootstrappers, groupNodeProxier, groupWindows,
-	"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:monitoring"}
+	everybody, unauthenticated, "system:serviceaccounts", "system:monitoring"}
 
 var groupFamily = family{
 	entry: checkGroups,
 	rules: []Rule{
 		{ID: "AA107", Name: "suspicious-group", Severity: Error, ofText: true,
-			What: "a group with spaces in or around it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows",
-			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing",
+			What: "a group with spaces in or around it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
+			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing; system:unauthenticated takes system:authenticated away",
 			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
       username: ci
       groups:
@@ -47,6 +52,9 @@ var groupFamily = family{
 func checkGroups(p *pass, e *awsauth.Entry) {
 	for i, g := range e.Groups {
 		message, why, fix := suspicious(g.Value)
+		if message == "" && strings.Contains(g.Value, "{{") {
+			message, why, fix = suspiciousTemplate(g.Value, e)
+		}
 		if message == "" {
 			continue
 		}
@@ -55,12 +63,50 @@ func checkGroups(p *pass, e *awsauth.Entry) {
 	}
 }
 
+const whyNotUnauthenticated = "and the API server adds " + everybody + " for nobody who has it: without that, kubectl finds no resources"
+
+// suspiciousTemplate says what is odd about what a group becomes, or nothing.
+func suspiciousTemplate(g string, e *awsauth.Entry) (message, why, fix string) {
+	a, err := e.Principal()
+	if err != nil {
+		return "", "", ""
+	}
+	t := awsauth.ParseTemplate(g, a)
+	switch {
+	case t.Literal() && t.Text() == "":
+		return fmt.Sprintf("%s is an empty group for %s, who has no session name", q(g), withArticle(a.Kind)), "and nothing is bound to it", "remove it"
+	case t.Literal() && t.Text() == unauthenticated:
+		return q(g) + " is " + unauthenticated, whyNotUnauthenticated, "remove it"
+	}
+	if _, can := t.CanBe(policy.Masters); can {
+		return "", "", "" // there is worse to say of it
+	}
+	if by, can := t.CanBe(unauthenticated); can && !t.Literal() {
+		how := "for some callers"
+		if by != "" {
+			how = "with the session name " + q(by)
+		}
+		return fmt.Sprintf("%s can become %s, %s", q(g), unauthenticated, how), whyNotUnauthenticated, "put a text of your own with another beginning before the {{"
+	}
+	return "", "", ""
+}
+
+// leavesEverybody reports that one of the groups, for every caller, keeps the principal out of everybody's.
+func leavesEverybody(arn string, groups []string) bool {
+	return slices.ContainsFunc(groups, func(g string) bool {
+		name, ok := literally(g, arn)
+		return ok && name == unauthenticated
+	})
+}
+
 // suspicious says what is odd about a group, or nothing.
 func suspicious(g string) (message, why, fix string) {
 	trimmed := strings.TrimSpace(g)
 	switch {
 	case g == "":
 		return "", "", "" // the text says so: an empty group, or one that EKS empties because of its type
+	case g == unauthenticated:
+		return q(g) + " is the group of whoever has not authenticated", whyNotUnauthenticated, "remove it"
 	case trimmed == "":
 		return q(g) + " is blank", "and gives nothing", "remove it"
 	case strings.Contains(g, " - "):
@@ -79,9 +125,11 @@ func suspicious(g string) (message, why, fix string) {
 		}
 	}
 	if near, exact := nearGroup(g); near != "" && !exact {
-		fix = "write " + near
-		if near == policy.Masters {
+		switch fix = "write " + near; near {
+		case policy.Masters:
 			fix += ", which needs an approval in the policy"
+		case unauthenticated:
+			fix = "remove it"
 		}
 		return q(g) + " is not " + near, "and Kubernetes compares groups to the letter, so it gives nothing", fix
 	}

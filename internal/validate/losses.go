@@ -317,7 +317,12 @@ func (p *pass) nodeBroken(l loss) {
 		f.Severity = Warning
 		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)
 	}
-	if e.Username.Value == n.username || e.Username.Value == l.was.Username {
+	if i := barring(is.Groups); i >= 0 && !kind.onEC2() && (e.Username.Value == n.username || e.Username.Value == l.was.Username) {
+		f.Field, f.Value = e.Path(fmt.Sprintf("groups[%d]", i)), redact(is.Groups[i])
+		f.Line, f.Column = e.Groups[i].Line, e.Groups[i].Column
+		f.Message = fmt.Sprintf("the node role %s gets the group %s, which EKS can render for EC2 instances alone", q(l.was.Canonical), q(is.Groups[i]))
+		f.Fix = "remove that group"
+	} else if e.Username.Value == n.username || e.Username.Value == l.was.Username {
 		var missing []string
 		for _, g := range n.groups {
 			if !is.Has(g) && (g != groupBootstrappers || l.was.Has(g)) {

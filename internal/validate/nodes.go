@@ -28,7 +28,7 @@ var nodeFamily = family{
       groups: [deployers]
 `, Good: goodNodesAndCI},
 		{ID: "AA505", Name: "breaks-node-mapping", Severity: Error,
-			What: "a node role whose username template or groups are not those that its kind of node needs: EC2, Windows, Fargate, hybrid; one role for two kinds, or for other nodes than those that live with it",
+			What: "a node role whose username template or groups are not those that its kind of node needs: EC2, Windows, Fargate, hybrid; one role for two kinds, or for other nodes than those that live with it; a group with {{EC2PrivateDNSName}} for nodes that are not on EC2",
 			Why:  "nodes with that role cannot join, or turn NotReady within minutes",
 			Bad:  strings.Replace(goodNodes, "[system:bootstrappers, system:nodes]", "[system:nodes]", 1), Good: goodNodes},
 	},
@@ -58,6 +58,15 @@ func (m mapping) works(id awsauth.Identity) bool {
 
 // nodeKindOf is the kind of node that can sign in by this identity, notNode if none can.
 func nodeKindOf(id awsauth.Identity) NodeKind {
+	kind := nodeKindMeant(id)
+	if !kind.onEC2() && id.Sessions() != awsauth.AnySession {
+		return notNode // a group keeps all out that are not on EC2
+	}
+	return kind
+}
+
+// nodeKindMeant is the kind of node that an identity is for, by its username and the groups that nodes need.
+func nodeKindMeant(id awsauth.Identity) NodeKind {
 	if !id.Has(groupNodes) {
 		return notNode
 	}
@@ -117,7 +126,7 @@ func checkNodeMapping(p *pass, e *awsauth.Entry) {
 	if !ok {
 		return
 	}
-	if cut := p.unserved(e); len(cut) > 0 && nodeKindOf(e.Identity()) == notNode { // else liveMapping says it
+	if cut := p.unserved(e); len(cut) > 0 && nodeKindMeant(e.Identity()) == notNode { // else liveMapping says it
 		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
 		f.Nodes = cut
 	}
@@ -156,7 +165,8 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 		if slices.Contains(groups, policy.Masters) { // whether it may stay, its own finding says
 			f.Fix = "add " + list(missing) + " to the groups"
 		} else {
-			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, odd), missing...), ", ") + "]"
+			unfit := func(g string) bool { return odd(g) || !onEC2 && barring([]string{g}) >= 0 }
+			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, unfit), missing...), ", ") + "]"
 		}
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)
@@ -197,7 +207,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	if len(cut) == 0 {
 		return
 	}
-	if _, faulty := nodeFault(e); faulty && nodeKindOf(e.Identity()) == notNode {
+	if _, faulty := nodeFault(e); faulty && nodeKindMeant(e.Identity()) == notNode {
 		return // checkNodeMapping says it
 	}
 	n := cut[0].needs()
@@ -206,6 +216,10 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		Message: count(cut) + " " + use(cut) + " this role and cannot sign in by this mapping: " + which(cut),
 		Why:     fmt.Sprintf("and %s nodes need another", cut[0].Kind),
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", n.username, strings.Join(n.groups, ", "))}
+	if i := barring(e.GroupNames()); i >= 0 && !cut[0].Kind.onEC2() && n.works(e.Identity()) && e.Username.Value == n.username {
+		f.Why = fmt.Sprintf("since EKS can render the group %s for EC2 instances alone, and refuses everybody else", q(e.Groups[i].Value))
+		f.Fix = "remove that group"
+	}
 	if len(cut) < len(p.fleet.Nodes[f.entry]) {
 		f.Severity = Warning
 		if n.username != e.Username.Value {
@@ -214,6 +228,12 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		}
 	}
 	p.report("AA505", f)
+}
+
+// barring is the index of the first group that EKS can render for EC2 instances alone, so that everybody else is refused; -1 if
+// there is none.
+func barring(groups []string) int {
+	return slices.IndexFunc(groups, func(g string) bool { return strings.Contains(g, awsauth.EC2PrivateDNSName) })
 }
 
 // odd groups have findings of their own, and no place in what to write instead.

@@ -12,17 +12,30 @@ var requiredFamily = family{
 	state: checkRequired,
 	rules: []Rule{
 		{ID: "AA504", Name: "drops-required", Severity: Error,
-			What: "an entry that the policy requires and that is not there, or lacks the username or groups that the policy names",
+			What: "an entry that the policy requires and that is not there, lacks the username or groups that the policy names, or has a group that EKS can render for EC2 instances alone",
 			Why:  "somebody wrote into the policy that the cluster cannot do without it",
 			Bad:  goodNodes, Good: goodNodesAndCI},
 	},
+}
+
+// authenticates reports that those for whom an entry is meant can authenticate through it. An entry with {{EC2PrivateDNSName}}
+// in its username is for EC2 instances; in a group it keeps out whoever the username is for, unless the policy asks for that group.
+func authenticates(id awsauth.Identity, required []string) bool {
+	switch id.Sessions() {
+	case awsauth.AnySession:
+		return true
+	case awsauth.InstanceSession:
+		return strings.Contains(id.Username, awsauth.EC2PrivateDNSName) || barring(required) >= 0
+	case awsauth.NoSession:
+	}
+	return false
 }
 
 func checkRequired(p *pass) {
 	access := p.table(p.at)
 	for _, r := range p.policy.Required {
 		met := slices.ContainsFunc(access.Lookup(r.ARN), func(id awsauth.Identity) bool {
-			return (r.Username == "" || r.Username == id.Username) && !slices.ContainsFunc(r.Groups, func(g string) bool { return !id.Has(g) })
+			return authenticates(id, r.Groups) && (r.Username == "" || r.Username == id.Username) && !slices.ContainsFunc(r.Groups, func(g string) bool { return !id.Has(g) })
 		})
 		if met {
 			continue

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -10,12 +11,12 @@ import (
 var templateFamily = family{
 	entry: checkTemplates,
 	rules: []Rule{
-		{ID: "AA206", Name: "unknown-template", Severity: Warning, ofText: true,
-			What: "{{...}} that EKS does not know, a session name for users, who have no session, and {{EC2PrivateDNSName}} where no EC2 node signs in",
-			Why:  "EKS leaves what it does not know as it is, renders an absent session name as nothing, and refuses whoever is no EC2 instance where {{EC2PrivateDNSName}} stands",
+		{ID: "AA206", Name: "unknown-template", Severity: Error, ofText: true,
+			What: "a placeholder inside of other braces, and {{EC2PrivateDNSName}} where people or nodes outside of EC2 are meant; as a warning {{...}} that EKS does not know, a session name for users, the root user and federated users, who have none, and {{EC2PrivateDNSName}} in another username than a node's",
+			Why:  "EKS replaces one placeholder after another, also in what one has become; it refuses whoever is no EC2 instance if the username or any group asks for {{EC2PrivateDNSName}}; it leaves {{...}} that it does not know as it is, and renders an absent session name as nothing",
 			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
-      username: "ci:{{ SessionName }}"
-      groups: [deployers]
+      username: "ci:{{SessionName}}"
+      groups: [deployers, "on:{{EC2PrivateDNSName}}"]
 `, Good: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
       username: "ci:{{SessionName}}"
       groups: [deployers]
@@ -38,6 +39,7 @@ func checkTemplates(p *pass, e *awsauth.Entry) {
 	if !e.Templated() {
 		return
 	}
+	p.namelessTemplate(e)
 	p.unknownTemplates(e, "username", e.Username)
 	for i, g := range e.Groups {
 		p.unknownTemplates(e, fmt.Sprintf("groups[%d]", i), g)
@@ -65,12 +67,15 @@ func checkTemplates(p *pass, e *awsauth.Entry) {
 }
 
 func (p *pass) template(e *awsauth.Entry, field string, at awsauth.Text, target, by string) {
-	how := "for some callers"
+	how, what := "for some callers", "username "
+	if field != "username" {
+		what = "group "
+	}
 	if by != "" {
 		how = fmt.Sprintf("with the session name %s, which the caller chooses", q(by))
 	}
 	p.report("AA403", Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value),
-		entry: e.Subject(), subject: at.Value,
+		entry: e.Subject(), subject: what + at.Value,
 		Message: fmt.Sprintf("%s can become %s", q(at.Value), target), Why: how,
 		Fix: "write the name out, or put a text of your own with another beginning before the {{"})
 }
@@ -82,27 +87,80 @@ func (p *pass) unknownTemplates(e *awsauth.Entry, field string, t awsauth.Text) 
 	f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: t.Line, Column: t.Column, Value: redact(t.Value), entry: e.Subject()}
 	for _, u := range awsauth.UnknownPlaceholders(t.Value) {
 		f := f
-		f.subject = "placeholder " + u
+		f.Severity, f.subject = Warning, "placeholder "+u
 		f.Message, f.Why, f.Fix = q(u)+" is not one that EKS replaces", "so it stays in the name as it is", "write one of "+strings.Join(awsauth.Placeholders, ", ")
 		if near := awsauth.NearestPlaceholder(u); near != "" {
 			f.Fix = "write " + near
 		}
 		p.report("AA206", f)
 	}
+	for _, n := range awsauth.Nested(t.Value) {
+		f := f
+		f.subject = "nested in " + strings.TrimRight(field, "[0123456789]") + " " + t.Value
+		f.Message, f.Why = q(n)+" has a placeholder inside of other braces", "and EKS replaces one after another, so that what the first becomes can complete the second"
+		f.Fix = "write the name out, or placeholders side by side"
+		p.report("AA206", f)
+	}
 	a, err := e.Principal()
 	if err != nil {
 		return
 	}
-	if a.Kind == awsauth.KindUser && (strings.Contains(t.Value, awsauth.SessionName) || strings.Contains(t.Value, awsauth.SessionNameRaw)) {
+	if name, ok := literally(t.Value, e.ARN.Value); a.Sessionless() && (strings.Contains(t.Value, awsauth.SessionName) || strings.Contains(t.Value, awsauth.SessionNameRaw)) && (!ok || name != "") {
 		f := f
-		f.subject = "session of a user"
-		f.Message, f.Why, f.Fix = q(t.Value)+" asks for a session name", "and a user has none, so that nothing stands in its place", "write the name out"
+		f.Severity, f.subject = Warning, "session of a user"
+		f.Message, f.Why, f.Fix = q(t.Value)+" asks for a session name", "and "+withArticle(a.Kind)+" has none, so that EKS puts nothing in its place", "write the name out"
 		p.report("AA206", f)
 	}
-	if strings.Contains(t.Value, awsauth.EC2PrivateDNSName) && !(field == "username" && strings.HasPrefix(t.Value, nodePrefix)) {
-		f := f
-		f.subject = "DNS name of no node"
-		f.Message, f.Why, f.Fix = q(t.Value)+" asks for the DNS name of an EC2 instance", "and whoever is no EC2 instance cannot sign in at all", "write "+awsauth.SessionName+", or the name"
-		p.report("AA206", f)
+	p.instancesOnly(e, a, t, f)
+}
+
+// instancesOnly finds {{EC2PrivateDNSName}} where others than EC2 instances are meant. One text that cannot be rendered for
+// them is enough for EKS to refuse them (aws-iam-authenticator pkg/server, renderTemplates).
+func (p *pass) instancesOnly(e *awsauth.Entry, a awsauth.ARN, t awsauth.Text, f Finding) {
+	username := e.Username.Value
+	ofInstances := strings.Contains(username, awsauth.EC2PrivateDNSName)
+	if !strings.Contains(t.Value, awsauth.EC2PrivateDNSName) || ofInstances && strings.HasPrefix(username, nodePrefix) && !a.Sessionless() {
+		return // nodes on EC2
 	}
+	f.subject = "DNS name of no node"
+	f.Message, f.Fix = q(t.Value)+" can be rendered for EC2 instances alone", "write "+awsauth.SessionName+", or the name"
+	switch {
+	case a.Sessionless():
+		f.Why, f.Fix = "and "+withArticle(a.Kind)+" is none, so that nobody can authenticate through this entry", "write the name out"
+	case strings.HasPrefix(strings.ToLower(a.Name), strings.ToLower(ssoPrefix)):
+		f.Why = "and EKS refuses everybody else, so that nobody can use this IAM Identity Center (SSO) role"
+	case !ofInstances:
+		f.Why, f.Fix = "and EKS refuses everybody else, whatever the username", "remove it, or write "+awsauth.SessionName
+	case p.admittedAll(e):
+		f.Why = "and EKS refuses everybody else, so that others who authenticate with this role today no longer can"
+	default:
+		f.Severity, f.Why = Warning, "and EKS refuses everybody else"
+	}
+	p.report("AA206", f)
+}
+
+// admittedAll reports that every session of the entry's principal could authenticate before the edit.
+func (p *pass) admittedAll(e *awsauth.Entry) bool {
+	if p.old == nil || p.at == p.old {
+		return false
+	}
+	ids := p.old.effective.Lookup(e.ARN.Value)
+	if len(ids) > 0 {
+		return slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return id.Sessions() == awsauth.AnySession })
+	}
+	a, _ := e.Principal()
+	_, whole := p.old.effective.Accounts[a.Account]
+	return whole
+}
+
+// namelessTemplate finds a username that renders to nothing, as if there were none.
+func (p *pass) namelessTemplate(e *awsauth.Entry) {
+	t := e.Username
+	if name, ok := literally(t.Value, e.ARN.Value); !ok || name != "" || t.Value == "" {
+		return
+	}
+	a, _ := e.Principal() // without a principal a template is not literal
+	p.report("AA106", Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: t.Line, Column: t.Column, Value: redact(t.Value), entry: e.Name(), subject: "username",
+		Message: fmt.Sprintf("the username %s is empty for %s, who has no session name", q(t.Value), withArticle(a.Kind)),
+		Why:     "and EKS takes the empty name, which RBAC and the audit log cannot tell from another such name", Fix: "write the name out"})
 }

@@ -57,7 +57,7 @@ var textFamily = family{
       group: [deployers]
 `, Good: goodNodesAndCI},
 		{ID: "AA106", Name: "missing-field", Severity: Error, ofText: true,
-			What: "an entry without rolearn or userarn, or without a username; an entry without groups is a warning",
+			What: "an entry without rolearn or userarn, or without a username; a username that is only the session name of a principal that has none; an entry without groups is a warning",
 			Why:  "EKS drops an entry without an ARN and keeps one without a username under the empty name; without groups the principal gets in but may do only what is bound to its username",
 			Bad: `data:
   mapRoles: |

@@ -31,7 +31,7 @@ type Way struct {
 	Standing policy.Standing
 }
 
-// everybody is the group that the API server puts every caller in.
+// everybody is the group that the API server puts every caller in, but those who are in system:unauthenticated.
 const everybody = "system:authenticated"
 
 // oracle knows what is privileged, by the policy and by RBAC, and what of it is approved.
@@ -87,7 +87,9 @@ func (o oracle) ways(arn, username string, groups []string) []Way {
 		add(g, i, o.group)
 	}
 	add(username, -1, o.username)
-	add(everybody, -1, o.group)
+	if !leavesEverybody(arn, groups) {
+		add(everybody, -1, o.group)
+	}
 	return ways
 }
 
