@@ -38,6 +38,12 @@ type Finding struct {
 	// entry and subject say what the finding is about, so that the same thing is known again in another
 	// version of the object: a canonical ARN, a field's name, never a line.
 	entry, subject string
+	// inNew says that the finding counts against every edit whose new object has it: nothing tells whether the old one had it.
+	inNew bool
+	// reading is set for a difference between EKS's two readings of an entry, explained if another finding tells why.
+	reading, explained bool
+	// lenient is what the lenient reading gives, if reading is set; see awsauth.Document.Lenient.
+	lenient string
 }
 
 func (f Finding) key() string { return f.Rule + "\x00" + f.entry + "\x00" + f.subject }

@@ -257,7 +257,7 @@ func keys(r validate.Report) []string {
 // locks everybody out.
 func readable(data map[string]string) bool {
 	_, problems := awsauth.Parse(data)
-	return !slices.ContainsFunc(problems, func(p awsauth.Problem) bool { return p.Code == awsauth.Syntax })
+	return !slices.ContainsFunc(problems, func(p awsauth.Problem) bool { return p.Code == awsauth.Syntax || p.Code == awsauth.NotUTF8 })
 }
 
 // keeps reports that EKS reads something of the document. It reads some that are not quite YAML.

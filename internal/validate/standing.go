@@ -26,7 +26,7 @@ func (p *pass) markStanding(findings []Finding) {
 		f := &findings[i]
 		// What is mapped twice may have its other half in the broken value.
 		hidden := broken[f.DataKey] || f.Rule == "AA108" && len(broken) > 0
-		if f.Preexisting || f.Rule >= "AA3" || !hidden {
+		if f.Preexisting || f.inNew || f.reading || f.Rule >= "AA3" || !hidden {
 			continue
 		}
 		if lines[f.DataKey] == nil {
@@ -70,6 +70,69 @@ func (p *pass) blameUnread(findings []Finding) {
 	}
 }
 
+// markReadBefore marks the differences of the entries of which the lenient reading is what it was: nothing is new in it, and
+// what is new in the strict one is for the rules to judge, for instance where a fault elsewhere hid all of it.
+func (p *pass) markReadBefore(findings []Finding) {
+	var had map[string]bool
+	for i := range findings {
+		f := &findings[i]
+		if !f.reading || f.Preexisting {
+			continue
+		}
+		if had == nil {
+			had = p.old.doc.Lenient()
+		}
+		f.Preexisting = had[f.lenient]
+	}
+}
+
+// settleReadings takes back that faults of an entry were there before, where the edit brings a difference between EKS's two
+// readings of the entry: the same fault of another text is another fault. A difference that a finding explains, or that was
+// there before with one that does, is not told besides.
+func settleReadings(findings []Finding) []Finding {
+	type text struct{ dataKey, entry string }
+	brought := map[text]bool{}
+	for _, f := range findings {
+		if f.reading && !f.Preexisting {
+			brought[text{f.DataKey, f.entry}] = true
+		}
+	}
+	why := map[text]bool{} // that some finding tells
+	for i := range findings {
+		f := &findings[i]
+		if f.reading || f.Rule >= "AA108" || f.Severity != Error {
+			continue
+		}
+		if at := (text{f.DataKey, f.entry}); f.entry != "" {
+			why[at] = true
+			f.Preexisting = f.Preexisting && !brought[at]
+			continue
+		}
+		// Of the whole value, such as an anchor: of all its entries.
+		for at := range brought {
+			if at.dataKey == f.DataKey {
+				f.Preexisting, why[at] = false, true
+			}
+		}
+	}
+	told := map[text]bool{}
+	return slices.DeleteFunc(findings, func(f Finding) bool {
+		at := text{f.DataKey, f.entry}
+		switch {
+		case !f.reading:
+			return false
+		case f.explained && (f.Preexisting || why[at]):
+			return true
+		case f.Preexisting && brought[at]: // what is new is told
+			return true
+		case told[at]:
+			return true
+		}
+		told[at] = true
+		return false
+	})
+}
+
 // readsLess reports that EKS could read a value and cannot any more, or not without a complaint; or that an entry which it
 // read still stands there, behind what ends the text for EKS.
 func (p *pass) readsLess(key string) bool {
@@ -103,7 +166,7 @@ var (
 func cutShort(problems []awsauth.Problem) map[string]bool {
 	keys := map[string]bool{}
 	for _, pr := range problems {
-		if pr.Code == awsauth.Syntax || pr.Code == awsauth.ExtraDocument {
+		if pr.Code == awsauth.Syntax || pr.Code == awsauth.ExtraDocument || pr.Code == awsauth.NotUTF8 && pr.Want != "" {
 			keys[pr.DataKey] = true
 		}
 	}
