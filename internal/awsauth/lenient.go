@@ -129,8 +129,11 @@ func differences(key string, e *Entry, k kept) []difference {
 	return out
 }
 
-// identity is what a reading gives to whom.
+// identity is what a reading gives to whom, "" if to nobody.
 func identity(arn, username string, groups []string) string {
+	if arn == "" {
+		return ""
+	}
 	return strings.Join(append([]string{Key(arn), username}, groups...), "\x00")
 }
 
@@ -145,6 +148,7 @@ func (d *Document) Lenient() map[string]bool {
 			have[identity(e.ARN.Value, e.Username.Value, e.GroupNames())] = true
 		}
 	}
+	delete(have, "")
 	return have
 }
 
@@ -161,15 +165,15 @@ func (p *parser) reportDifferences(e *Entry, k kept, explained bool) {
 		if p.full() {
 			return
 		}
-		subject := Subject(e.ARN.Value)
-		pr := Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: cmp.Or(e.name, subject), Subject: "reading " + d.subject,
-			Got: d.words, Explained: explained, Reading: reading}
-		pr.Value = pr.Entry
-		if subject != "" && subject != pr.Entry {
-			pr.Subject += " of " + subject // two items that seem to be about one principal are not taken for one another
-		}
-		p.report(pr)
+		p.reportDifference(e, d, reading, explained)
 	}
+}
+
+func (p *parser) reportDifference(e *Entry, d difference, reading string, explained bool) {
+	pr := Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: cmp.Or(e.name, Subject(e.ARN.Value)), Subject: "reading " + d.subject,
+		Got: d.words, Explained: explained, Reading: reading}
+	pr.Value = pr.Entry
+	p.report(pr)
 }
 
 // groupValues are the groups of an entry that is being read.

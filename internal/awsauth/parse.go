@@ -357,8 +357,6 @@ func hidden(r rune) string {
 		return ""
 	case r == 0xFEFF:
 		return "a byte order mark (U+FEFF)"
-	case r == utf8.RuneError:
-		return "the replacement character (U+FFFD)"
 	case r == 0x0085 || r == 0x2028 || r == 0x2029:
 		return fmt.Sprintf("a line separator (%U)", r)
 	case r < 0x20 || r >= 0x7f && r < 0xa0:

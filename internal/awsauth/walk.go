@@ -141,8 +141,31 @@ func (p *parser) item(n *node, index int, truth, lenient *kept) Entry {
 	}
 	if lenient != nil {
 		p.reportDifferences(&e, *lenient, it.tellsWhy())
+		it.differencesToCome(&e)
 	}
 	return e
+}
+
+// differencesToCome reports what the two readings will take differently once a key is spelt right: numbers, booleans and
+// nulls, which are no news then.
+func (it *item) differencesToCome(e *Entry) {
+	var typed []difference
+	add := func(what string, v *node) {
+		if n := resolve(v); plain(n) && !tagged(n) && implicitType(n.Value) != "" {
+			typed = append(typed, difference{"-" + what + " ", ""}, difference{"+" + what + " " + n.Value, ""})
+		}
+	}
+	if v, ok := it.meant["username"]; ok {
+		add("username", v)
+	}
+	if v, ok := it.meant["groups"]; ok {
+		for _, g := range resolve(v).Content {
+			add("group", g)
+		}
+	}
+	for _, d := range typed {
+		it.reportDifference(e, d, "", true)
+	}
 }
 
 // item is the reading of one mapping.

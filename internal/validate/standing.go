@@ -97,31 +97,34 @@ func settleReadings(findings []Finding) []Finding {
 			brought[text{f.DataKey, f.entry}] = true
 		}
 	}
-	why := map[text]bool{} // that some finding tells
-	for i := range findings {
-		f := &findings[i]
-		if f.reading || f.Rule >= "AA108" || f.Severity != Error {
-			continue
-		}
-		if at := (text{f.DataKey, f.entry}); f.entry != "" {
-			why[at] = true
-			f.Preexisting = f.Preexisting && !brought[at]
-			continue
-		}
-		// Of the whole value, such as an anchor: of all its entries.
-		for at := range brought {
-			if at.dataKey == f.DataKey {
-				f.Preexisting, why[at] = false, true
+	// What tells why: a finding about the entry, or else one about the whole value, such as an anchor.
+	why := map[text]bool{}
+	blame := func(whole bool, unexplained map[string]bool) {
+		for i := range findings {
+			f := &findings[i]
+			at := text{f.DataKey, f.entry}
+			if f.reading || f.Rule >= "AA108" || f.Severity != Error || (f.entry == "") != whole {
+				continue
 			}
+			why[at] = true
+			f.Preexisting = f.Preexisting && !brought[at] && !unexplained[f.DataKey]
 		}
 	}
+	blame(false, nil)
+	unexplained := map[string]bool{}
+	for at := range brought {
+		if !why[at] {
+			unexplained[at.dataKey] = true
+		}
+	}
+	blame(true, unexplained)
 	told := map[text]bool{}
 	return slices.DeleteFunc(findings, func(f Finding) bool {
 		at := text{f.DataKey, f.entry}
 		switch {
 		case !f.reading:
 			return false
-		case f.explained && (f.Preexisting || why[at]):
+		case f.explained && (f.Preexisting || why[at] || why[text{f.DataKey, ""}]):
 			return true
 		case f.Preexisting && brought[at]: // what is new is told
 			return true
