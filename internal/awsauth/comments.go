@@ -34,10 +34,41 @@ type span struct{ from, to int }
 
 // commentsOf tells which bytes of a text are in its comments, or are the line breaks that end them. A # begins one at the
 // beginning of a line or behind a blank, but not in quotes or in a block of text; where those are, the nodes tell. Where they
-// do not, nothing is taken for a comment but what ends at a carriage return, which is none to an editor.
+// do not, only the lines before all others are known to be comments, and that one ends at a carriage return, which no editor
+// shows.
 func commentsOf(text string) func(at int) bool {
+	if in, ok := commentsIn(text); ok {
+		return in
+	}
+	wide, _ := widened(text)
+	put := narrowComment.FindAllStringIndex(text, -1) // where blanks were put in
+	first, _ := firstDocument(wide)
+	if in, ok := commentsIn(first); ok {
+		return func(at int) bool {
+			before, _ := slices.BinarySearchFunc(put, at, func(at []int, to int) int { return cmp.Compare(at[1], to+2) })
+			return at+before < len(first) && in(at+before)
+		}
+	}
+	head := 0
+	for l := range strings.Lines(text) {
+		if body := strings.TrimLeft(l, " \t"); body != "" && body[0] != '#' && breakAt(body) == 0 {
+			break
+		}
+		head += len(l)
+	}
+	in, known := commentsIn(text[:head])
+	return func(at int) bool {
+		return known && at < head && in(at) || text[at] == '\r' && strings.Contains(text[strings.LastIndexByte(text[:at], '\n')+1:at], "#")
+	}
+}
+
+// commentsIn is commentsOf for a text that is YAML. ok is false if it is not, or if that cannot be told.
+func commentsIn(text string) (in func(at int) bool, ok bool) {
 	lines := yamlLines(text)
-	opaque, known := scalarSpans(text, lines)
+	opaque, ok := scalarSpans(text, lines)
+	if !ok {
+		return nil, false
+	}
 	var comments []span
 	for n, from := range lines {
 		end := len(text)
@@ -45,41 +76,33 @@ func commentsOf(text string) func(at int) bool {
 			end = lines[n+1]
 		}
 		for at := from; at < end; at++ {
-			i, inside := slices.BinarySearchFunc(opaque, at, func(s span, at int) int {
-				switch {
-				case s.to <= at:
-					return -1
-				case s.from > at:
-					return 1
-				}
-				return 0
-			})
-			if inside {
+			if i, inside := find(opaque, at); inside {
 				at = opaque[i].to - 1
 				continue
 			}
 			if text[at] == '#' && (at == from || text[at-1] == ' ' || text[at-1] == '\t') {
-				s := span{at, end}
-				if !known { // a lone carriage return at its end is reported all the same
-					s.from = max(at, end-1)
-				}
-				comments = append(comments, s)
+				comments = append(comments, span{at, end})
 				break
 			}
 		}
 	}
 	return func(at int) bool {
-		_, in := slices.BinarySearchFunc(comments, at, func(s span, at int) int {
-			switch {
-			case s.to <= at:
-				return -1
-			case s.from > at:
-				return 1
-			}
-			return 0
-		})
+		_, in := find(comments, at)
 		return in
-	}
+	}, true
+}
+
+// find finds the span that a byte is in.
+func find(spans []span, at int) (int, bool) {
+	return slices.BinarySearchFunc(spans, at, func(s span, at int) int {
+		switch {
+		case s.to <= at:
+			return -1
+		case s.from > at:
+			return 1
+		}
+		return 0
+	})
 }
 
 // scalarSpans are where texts in quotes and blocks of text stand. ok is false where that cannot be told for sure.

@@ -129,10 +129,10 @@ func differences(key string, e *Entry, k kept) []difference {
 	return out
 }
 
-// identity is what a reading gives to whom, "" if to nobody.
-func identity(arn, username string, groups []string) string {
+// identity is what a reading gives to whom; of an item that it drops, that it does.
+func identity(name, arn, username string, groups []string) string {
 	if arn == "" {
-		return ""
+		return "\x00" + name
 	}
 	return strings.Join(append([]string{Key(arn), username}, groups...), "\x00")
 }
@@ -143,12 +143,11 @@ func (d *Document) Lenient() map[string]bool {
 	have := map[string]bool{}
 	for _, e := range d.entries {
 		if k := e.lenient; k != nil {
-			have[identity(k.arn(e.DataKey), k.Username, k.Groups)] = true
+			have[identity(e.Name(), k.arn(e.DataKey), k.Username, k.Groups)] = true
 		} else {
-			have[identity(e.ARN.Value, e.Username.Value, e.GroupNames())] = true
+			have[identity(e.Name(), e.ARN.Value, e.Username.Value, e.GroupNames())] = true
 		}
 	}
-	delete(have, "")
 	return have
 }
 
@@ -160,7 +159,7 @@ func (p *parser) reportDifferences(e *Entry, k kept, explained bool) {
 		return
 	}
 	e.lenient = &k
-	reading := identity(k.arn(p.key), k.Username, k.Groups)
+	reading := identity(cmp.Or(e.name, Subject(e.ARN.Value)), k.arn(p.key), k.Username, k.Groups)
 	for _, d := range found {
 		if p.full() {
 			return

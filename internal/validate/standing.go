@@ -70,13 +70,13 @@ func (p *pass) blameUnread(findings []Finding) {
 	}
 }
 
-// markReadBefore marks the differences of the entries of which the lenient reading is what it was: nothing is new in it, and
-// what is new in the strict one is for the rules to judge, for instance where a fault elsewhere hid all of it.
+// markReadBefore marks the differences of entries in a value that EKS could not read, where the lenient reading of the entry is
+// what it was, or would have been: nothing is new in it, and all that is new in the strict one is for the rules to judge.
 func (p *pass) markReadBefore(findings []Finding) {
 	var had map[string]bool
 	for i := range findings {
 		f := &findings[i]
-		if !f.reading || f.Preexisting {
+		if !f.reading || f.Preexisting || !p.old.doc.Unreadable[f.DataKey] {
 			continue
 		}
 		if had == nil {
