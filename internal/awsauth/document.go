@@ -137,6 +137,8 @@ type Document struct {
 	Accounts     []Text
 	// Unreadable holds the data keys of which EKS reads nothing at all.
 	Unreadable map[string]bool
+	// Unread holds those of which the lenient reading keeps nothing either.
+	Unread map[string]bool
 	// Complained holds those about which EKS's parser complains, of YAML, of a type or of an item without an ARN, whether or
 	// not it keeps something.
 	Complained map[string]bool
@@ -205,10 +207,18 @@ type Problem struct {
 	Entry, Subject string
 	Value          string
 	Got, Want      string
-	// Explained says of TwoReadings that another problem of the entry tells why.
+	// Reading is set for TwoReadings.
+	Reading Reading
+}
+
+// Reading is what the lenient reading makes of an entry.
+type Reading struct {
+	// Identity names what it gives to whom; see Document.Lenient.
+	Identity string
+	// Grants says that the difference is something that it alone gives to somebody.
+	Grants bool
+	// Explained says that another problem of the entry tells why it differs.
 	Explained bool
-	// Reading names what the lenient reading of the entry gives, for TwoReadings; see Document.Lenient.
-	Reading string
 }
 
 // explains reports a problem that may be why parsers read a text differently, or why one complains.

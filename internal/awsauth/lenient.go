@@ -76,7 +76,10 @@ func (k kept) equal(o kept) bool {
 // never bring one. subject names it by what it grants. What only the lenient reading grants is named with the principal that
 // it grants it to, so that the same text in another entry is another difference; but for what YAML takes for a number, boolean
 // or null, which grants nothing and stays what it is while the ARN is being repaired.
-type difference struct{ subject, words string }
+type difference struct {
+	subject, words string
+	grants         bool
+}
 
 // differences compares an entry as it is held with its lenient reading.
 func differences(key string, e *Entry, k kept) []difference {
@@ -87,17 +90,18 @@ func differences(key string, e *Entry, k kept) []difference {
 	}
 	var out []difference
 	onlyStrict := func(what, value string) {
-		out = append(out, difference{"-" + what + " " + value, "only the strict parser reads " + what + " " + quote(value)})
+		out = append(out, difference{"-" + what + " " + value, "only the strict parser reads " + what + " " + quote(value), false})
 	}
 	onlyLenient := func(what, value string) {
 		subject := "+" + what + " " + value
-		switch typed := implicitType(value) != ""; {
-		case arn == "" && !typed:
-			return // dropped with its entry
-		case !typed:
+		typed := implicitType(value) != ""
+		if !typed {
+			if implicitType(arn) != "" {
+				return // dropped with its entry, or given to nobody
+			}
 			subject += " of " + Key(arn)
 		}
-		out = append(out, difference{subject, "only the lenient parser reads " + what + " " + quote(value)})
+		out = append(out, difference{subject, "only the lenient parser reads " + what + " " + quote(value), !typed})
 	}
 	if !same && e.ARN.Value != "" {
 		onlyStrict(ARNField(key), Key(e.ARN.Value))
@@ -170,7 +174,7 @@ func (p *parser) reportDifferences(e *Entry, k kept, explained bool) {
 
 func (p *parser) reportDifference(e *Entry, d difference, reading string, explained bool) {
 	pr := Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: cmp.Or(e.name, Subject(e.ARN.Value)), Subject: "reading " + d.subject,
-		Got: d.words, Explained: explained, Reading: reading}
+		Got: d.words, Reading: Reading{reading, d.grants, explained}}
 	pr.Value = pr.Entry
 	p.report(pr)
 }
@@ -245,11 +249,20 @@ func firstDocument(text string) (first string, line int) {
 	return text, 0
 }
 
+// before is the text before a line of it.
+func (p *parser) before(line int) string {
+	p.line(1) // cuts the text
+	return p.text[:min(len(p.text), len(strings.Join(p.lines[:max(line-1, 0)], "\n"))+1)]
+}
+
 // composeAsRead reads into nodes what EKS reads of a text that is not quite YAML. same holds a variant of the text against
 // it. The root is nil if no variant is YAML and reads alike; text is then what is left to be read item by item.
-func (p *parser) composeAsRead(same func(text string) bool) (root *node, text string) {
+func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (root *node, text string) {
 	text = p.text
 	first, line := firstDocument(text)
+	if line == 0 && strings.Contains(serr.text, "<document start>") {
+		first, line = p.before(serr.line), serr.line
+	}
 	if line > 0 && same(first) {
 		p.extraDocument(line)
 		text = first
@@ -261,7 +274,7 @@ func (p *parser) composeAsRead(same func(text string) bool) (root *node, text st
 	if len(lines) == 0 || !same(wide) {
 		return nil, text
 	}
-	root, _, serr := compose(wide)
+	root, _, serr = compose(wide)
 	if serr != nil {
 		return nil, text
 	}
@@ -313,7 +326,7 @@ func (p *parser) itemByItem(text string, items, lenient []kept, serr *syntaxErro
 			continue
 		}
 		e := newEntry(p.key, i, Place{DataKey: p.key, Line: c.line, Column: 1}, items[i])
-		p.reportOpaque(c.text, serr, Subject(e.ARN.Value))
+		p.reportOpaque(c.text, serr, Subject(e.ARN.Value), one, two)
 		p.reportDifferences(&e, lenient[i], true)
 		entries = append(entries, e)
 	}
@@ -323,7 +336,7 @@ func (p *parser) itemByItem(text string, items, lenient []kept, serr *syntaxErro
 // opaque are entries of a text that only EKS reads, and that cannot be taken apart.
 func (p *parser) opaque(text string, items, lenient []kept, serr *syntaxError) []Entry {
 	entries := bare(p.key, items)
-	p.reportOpaque(text, serr, "")
+	p.reportOpaque(text, serr, "", items, lenient)
 	if len(items) != len(lenient) {
 		p.unlisted(entries, lenient)
 		return entries
@@ -334,19 +347,36 @@ func (p *parser) opaque(text string, items, lenient []kept, serr *syntaxError) [
 	return entries
 }
 
-// reportOpaque reports a text that EKS reads and other parsers do not.
-func (p *parser) reportOpaque(text string, serr *syntaxError, entry string) {
+// reportOpaque reports a text that EKS reads and other parsers do not. It is known by the text, but for the comments and blanks
+// at its end, and by what EKS reads of it, which says that they are comments.
+func (p *parser) reportOpaque(text string, serr *syntaxError, entry string, readings ...[]kept) {
 	if serr == nil {
 		serr = &syntaxError{text: "not YAML"}
 	}
+	var read strings.Builder
+	for _, k := range slices.Concat(readings...) {
+		fmt.Fprintf(&read, "\x00%q %q %q", k.arn(p.key), k.Username, k.Groups)
+	}
 	line := max(serr.line, 1) + p.line0
 	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: OnlyEKSReads, Field: "data." + p.key, Entry: entry,
-		Subject: p.key + " " + fingerprint(text), Value: strings.TrimSpace(p.line(line)), Got: serr.text})
+		Subject: p.key + " " + fingerprint(withoutTail(text)+read.String()), Value: strings.TrimSpace(p.line(line)), Got: serr.text})
 }
 
-// fingerprint names a text, but for blanks at its end.
+// withoutTail is a text without the blank lines and comments at its end.
+func withoutTail(text string) string {
+	for {
+		text = strings.TrimRight(text, " \t\r\n")
+		i := strings.LastIndexByte(text, '\n') + 1
+		if !strings.HasPrefix(strings.TrimLeft(text[i:], " \t"), "#") {
+			return text
+		}
+		text = text[:i]
+	}
+}
+
+// fingerprint names a text.
 func fingerprint(text string) string {
 	h := fnv.New128a()
-	_, _ = h.Write([]byte(strings.TrimRight(text, " \t\r\n")))
+	_, _ = h.Write([]byte(text))
 	return fmt.Sprintf("%x", h.Sum(nil))
 }

@@ -22,7 +22,7 @@ func Parse(data map[string]string) (*Document, []Problem) { return parse(data, n
 
 // parse reads by items what a Reader can read so.
 func parse(data map[string]string, r *Reader) (*Document, []Problem) {
-	d := &Document{Unreadable: map[string]bool{}, Complained: map[string]bool{}}
+	d := &Document{Unreadable: map[string]bool{}, Unread: map[string]bool{}, Complained: map[string]bool{}}
 	var problems []Problem
 	for _, key := range Keys {
 		text, ok := data[key]
@@ -43,6 +43,7 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		}
 		if p.unreadable {
 			d.Unreadable[key] = true
+			d.Unread[key] = !p.readLeniently
 		}
 		if p.complaint != nil {
 			d.Complained[key] = true
@@ -68,6 +69,8 @@ type parser struct {
 	reader     *Reader
 	problems   []Problem
 	unreadable bool
+	// readLeniently says that the lenient reading keeps something.
+	readLeniently bool
 	// complaint is what EKS's own parser says. It is never left without a problem that explains it.
 	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
@@ -169,10 +172,11 @@ func (p *parser) mappings() []Entry {
 	if lenient == nil && !unreadable {
 		lenient = make([]kept, len(items)) // it loses all of them
 	}
+	p.readLeniently = len(lenient) > 0
 	root, extra, serr := compose(p.text)
 	if serr != nil && (!unreadable || len(lenient) > 0) {
 		text := p.text
-		root, text = p.composeAsRead(func(text string) bool { return p.readsAs(text, items, lenient) })
+		root, text = p.composeAsRead(serr, func(text string) bool { return p.readsAs(text, items, lenient) })
 		switch {
 		case root != nil:
 			serr = nil

@@ -152,7 +152,7 @@ func (it *item) differencesToCome(e *Entry) {
 	var typed []difference
 	add := func(what string, v *node) {
 		if n := resolve(v); plain(n) && !tagged(n) && implicitType(n.Value) != "" {
-			typed = append(typed, difference{"-" + what + " ", ""}, difference{"+" + what + " " + n.Value, ""})
+			typed = append(typed, difference{subject: "-" + what + " "}, difference{subject: "+" + what + " " + n.Value})
 		}
 	}
 	if v, ok := it.meant["username"]; ok {
@@ -619,7 +619,7 @@ func (p *parser) accounts() []Text {
 	root, extra, serr := compose(p.text)
 	if serr != nil && err == nil {
 		text := p.text
-		root, text = p.composeAsRead(func(text string) bool {
+		root, text = p.composeAsRead(serr, func(text string) bool {
 			others, err := readAccounts(text)
 			return err == nil && slices.Equal(others, truth)
 		})

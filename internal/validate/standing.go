@@ -70,8 +70,9 @@ func (p *pass) blameUnread(findings []Finding) {
 	}
 }
 
-// markReadBefore marks the differences of entries in a value that EKS could not read, where the lenient reading of the entry is
-// what it was, or would have been: nothing is new in it, and all that is new in the strict one is for the rules to judge.
+// markReadBefore marks the differences of entries in a value that EKS could not read in the strict way, where the lenient reading
+// of the entry is what it was, or would have been: nothing is new in it, and all that is new in the strict one is for the rules
+// to judge. Where it could read nothing in either way, nothing can be lost; only what the lenient reading grants is new.
 func (p *pass) markReadBefore(findings []Finding) {
 	var had map[string]bool
 	for i := range findings {
@@ -79,10 +80,14 @@ func (p *pass) markReadBefore(findings []Finding) {
 		if !f.reading || f.Preexisting || !p.old.doc.Unreadable[f.DataKey] {
 			continue
 		}
+		if p.old.doc.Unread[f.DataKey] && !f.lenient.Grants {
+			f.Preexisting = true
+			continue
+		}
 		if had == nil {
 			had = p.old.doc.Lenient()
 		}
-		f.Preexisting = had[f.lenient]
+		f.Preexisting = had[f.lenient.Identity]
 	}
 }
 
@@ -124,7 +129,7 @@ func settleReadings(findings []Finding) []Finding {
 		switch {
 		case !f.reading:
 			return false
-		case f.explained && (f.Preexisting || why[at] || why[text{f.DataKey, ""}]):
+		case f.lenient.Explained && (f.Preexisting || why[at] || why[text{f.DataKey, ""}]):
 			return true
 		case f.Preexisting && brought[at]: // what is new is told
 			return true

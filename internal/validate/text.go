@@ -89,7 +89,7 @@ func checkText(p *pass) {
 		f.Value = redact(pr.Value)
 		f.entry, f.subject = pr.Entry, pr.Subject
 		f.inNew = pr.Code == awsauth.NotUTF8
-		f.reading, f.explained, f.lenient = pr.Code == awsauth.TwoReadings, pr.Explained, pr.Reading
+		f.reading, f.lenient = pr.Code == awsauth.TwoReadings, pr.Reading
 		p.report(rule, f)
 	}
 }
@@ -120,6 +120,8 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 			Fix: "remove the line --- and make one list of the two"}
 		if strings.HasPrefix(pr.Value, "...") {
 			f.Message, f.Fix = "the YAML document ends here", "remove the line ... and what is behind it, or make one list of the two"
+		} else if !strings.HasPrefix(pr.Value, "---") {
+			f.Message, f.Fix = "the YAML document ends before "+q(pr.Value), "indent the line like the list above, or remove it"
 		}
 		return "AA102", f
 	case awsauth.HiddenCharacter:
