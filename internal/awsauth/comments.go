@@ -32,11 +32,11 @@ var indentIndicator = regexp.MustCompile(`[|>][-+]?[1-9]`)
 // span is a part of a text, from byte to byte.
 type span struct{ from, to int }
 
-// commentsOf tells which bytes of a text are in its comments, or are the line breaks that end them. A # begins one at the
+// Comments tells which bytes of a text are in its comments, or are the line breaks that end them. A # begins one at the
 // beginning of a line or behind a blank, but not in quotes or in a block of text; where those are, the nodes tell. Where they
 // do not, only the lines before all others are known to be comments, and that one ends at a carriage return, which no editor
 // shows.
-func commentsOf(text string) func(at int) bool {
+func Comments(text string) func(at int) bool {
 	if in, ok := commentsIn(text); ok {
 		return in
 	}
@@ -62,7 +62,7 @@ func commentsOf(text string) func(at int) bool {
 	}
 }
 
-// commentsIn is commentsOf for a text that is YAML. ok is false if it is not, or if that cannot be told.
+// commentsIn is Comments for a text that is YAML. ok is false if it is not, or if that cannot be told.
 func commentsIn(text string) (in func(at int) bool, ok bool) {
 	lines := yamlLines(text)
 	opaque, ok := scalarSpans(text, lines)

@@ -277,7 +277,7 @@ func (p *parser) characters() {
 		name := hidden(r)
 		if name != "" || r == '\r' {
 			if inComment == nil {
-				inComment = commentsOf(p.text)
+				inComment = Comments(p.text)
 			}
 			if inComment(i) {
 				name = hiddenInComment(p.text, i, r)
