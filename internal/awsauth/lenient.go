@@ -256,8 +256,8 @@ func (p *parser) before(line int) string {
 }
 
 // composeAsRead reads into nodes what EKS reads of a text that is not quite YAML. same holds a variant of the text against
-// it. The root is nil if no variant is YAML and reads alike; text is then what is left to be read item by item.
-func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (root *node, text string) {
+// it. ok is false if no variant is YAML and reads alike; text is then what is left to be read item by item.
+func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (root *node, text string, ok bool) {
 	text = p.text
 	first, line := firstDocument(text)
 	if line == 0 && strings.Contains(serr.text, "<document start>") {
@@ -267,19 +267,19 @@ func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (
 		p.extraDocument(line)
 		text = first
 		if root, _, serr := compose(text); serr == nil {
-			return root, text
+			return root, text, true
 		}
 	}
 	wide, lines := widened(text)
 	if len(lines) == 0 || !same(wide) {
-		return nil, text
+		return nil, text, false
 	}
 	root, _, serr = compose(wide)
 	if serr != nil {
-		return nil, text
+		return nil, text, false
 	}
 	p.reportNarrow(lines)
-	return root, text
+	return root, text, true
 }
 
 // reportNarrow reports comments without a blank before them. They are counted, and not known by their lines, like tabs.
@@ -299,7 +299,7 @@ func (p *parser) reportNarrow(lines []int) {
 // known by its text alone: whatever is written in it, only the very same text may be taken for it.
 func (p *parser) itemByItem(text string, items, lenient []kept, serr *syntaxError) []Entry {
 	parts := chunks(text)
-	if len(parts) > maxRecovered || len(parts) != len(items) || len(parts) != len(lenient) {
+	if len(parts) == 0 || len(parts) > maxRecovered || len(parts) != len(items) || len(parts) != len(lenient) {
 		return p.opaque(text, items, lenient, serr)
 	}
 	for i, c := range parts {

@@ -43,7 +43,7 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		}
 		if p.unreadable {
 			d.Unreadable[key] = true
-			d.Unread[key] = !p.readLeniently
+			d.Unread[key] = !p.keptLeniently
 		}
 		if p.complaint != nil {
 			d.Complained[key] = true
@@ -69,8 +69,8 @@ type parser struct {
 	reader     *Reader
 	problems   []Problem
 	unreadable bool
-	// readLeniently says that the lenient reading keeps something.
-	readLeniently bool
+	// keptLeniently says that the lenient reading keeps something.
+	keptLeniently bool
 	// complaint is what EKS's own parser says. It is never left without a problem that explains it.
 	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
@@ -172,13 +172,14 @@ func (p *parser) mappings() []Entry {
 	if lenient == nil && !unreadable {
 		lenient = make([]kept, len(items)) // it loses all of them
 	}
-	p.readLeniently = len(lenient) > 0
+	p.keptLeniently = len(lenient) > 0
 	root, extra, serr := compose(p.text)
 	if serr != nil && (!unreadable || len(lenient) > 0) {
-		text := p.text
-		root, text = p.composeAsRead(serr, func(text string) bool { return p.readsAs(text, items, lenient) })
+		var text string
+		var ok bool
+		root, text, ok = p.composeAsRead(serr, func(text string) bool { return p.readsAs(text, items, lenient) })
 		switch {
-		case root != nil:
+		case ok:
 			serr = nil
 		case !unreadable:
 			p.tabs()

@@ -69,6 +69,9 @@ func (p *parser) walk(root *node, items, lenient []kept, unreadable bool) []Entr
 	if aligned == nil {
 		p.unlisted(entries, lenient)
 	}
+	for i := number; aligned != nil && i < len(entries); i++ {
+		p.reportDifferences(&entries[i], kept{}, false)
+	}
 	for i := range entries {
 		entries[i].Recovered = unreadable
 	}
@@ -618,12 +621,13 @@ func (p *parser) accounts() []Text {
 	p.complaint = err
 	root, extra, serr := compose(p.text)
 	if serr != nil && err == nil {
-		text := p.text
-		root, text = p.composeAsRead(serr, func(text string) bool {
+		var text string
+		var ok bool
+		root, text, ok = p.composeAsRead(serr, func(text string) bool {
 			others, err := readAccounts(text)
 			return err == nil && slices.Equal(others, truth)
 		})
-		if root == nil {
+		if !ok {
 			p.reportOpaque(text, serr, "")
 			return placedAccounts(truth, nil)
 		}
