@@ -45,6 +45,8 @@ type Entry struct {
 	name string
 
 	item *Item
+	// lenient is what the lenient reading has instead, if it is something else.
+	lenient *kept
 }
 
 // Item is what follows from the text of an entry, worked out once: entries that one Reader has read from the same text
@@ -135,6 +137,8 @@ type Document struct {
 	Accounts     []Text
 	// Unreadable holds the data keys of which EKS reads nothing at all.
 	Unreadable map[string]bool
+	// Unread holds those of which the lenient reading keeps nothing either.
+	Unread map[string]bool
 	// Complained holds those about which EKS's parser complains, of YAML, of a type or of an item without an ARN, whether or
 	// not it keeps something.
 	Complained map[string]bool
@@ -161,7 +165,10 @@ type Code int
 // The problems, with what the fields of a Problem hold.
 const (
 	Syntax           Code = iota // not YAML; Got: the parser's words
-	ExtraDocument                // a second document begins here
+	NotUTF8                      // bytes that are not valid UTF-8, or else U+FFFD, which may be one; Got: how many; Want: "" for U+FFFD
+	OnlyEKSReads                 // EKS reads it and other parsers do not; Got: the words of one that does not
+	NarrowComment                // a comment without a blank before it, which EKS alone reads
+	ExtraDocument                // a second document begins here, or the first one ends
 	HiddenCharacter              // Got: its name; Value: the word it is in; Want: the text to write, if it can be told
 	Tab                          // a tab outside of comments, in a text that EKS reads all the same
 	Anchor                       // &name; Value: the name
@@ -175,6 +182,7 @@ const (
 	ImplicitType                 // text meant, but read as something else; Got: as what; Want: the text to write
 	LeadingZero                  // an unquoted account id that begins with 0
 	Disagreement                 // two parsers read it differently; Got: what EKS reads
+	TwoReadings                  // EKS's two readings of an entry differ; Got: which has what
 	NotAList                     // the whole value; Got: what it is
 	NotAMapping                  // an item; Got
 	NotAListOfGroups             // groups; Value, Got
@@ -199,4 +207,27 @@ type Problem struct {
 	Entry, Subject string
 	Value          string
 	Got, Want      string
+	// Reading is set for TwoReadings.
+	Reading Reading
+}
+
+// Reading is what the lenient reading makes of an entry.
+type Reading struct {
+	// Identity names what it gives to whom; see Document.Lenient.
+	Identity string
+	// Grants says that the difference is something that it alone gives to somebody.
+	Grants bool
+	// Explained says that another problem of the entry tells why it differs.
+	Explained bool
+}
+
+// explains reports a problem that may be why parsers read a text differently, or why one complains.
+func (pr *Problem) explains() bool {
+	switch pr.Code {
+	case NoGroups, TwoReadings:
+		return false
+	case NotUTF8:
+		return pr.Want != ""
+	}
+	return true
 }

@@ -1,10 +1,12 @@
 package awsauth
 
 import (
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,7 +22,7 @@ func Parse(data map[string]string) (*Document, []Problem) { return parse(data, n
 
 // parse reads by items what a Reader can read so.
 func parse(data map[string]string, r *Reader) (*Document, []Problem) {
-	d := &Document{Unreadable: map[string]bool{}, Complained: map[string]bool{}}
+	d := &Document{Unreadable: map[string]bool{}, Unread: map[string]bool{}, Complained: map[string]bool{}}
 	var problems []Problem
 	for _, key := range Keys {
 		text, ok := data[key]
@@ -41,6 +43,7 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		}
 		if p.unreadable {
 			d.Unreadable[key] = true
+			d.Unread[key] = !p.keptLeniently
 		}
 		if p.complaint != nil {
 			d.Complained[key] = true
@@ -66,6 +69,8 @@ type parser struct {
 	reader     *Reader
 	problems   []Problem
 	unreadable bool
+	// keptLeniently says that the lenient reading keeps something.
+	keptLeniently bool
 	// complaint is what EKS's own parser says. It is never left without a problem that explains it.
 	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
@@ -73,6 +78,8 @@ type parser struct {
 	// lines are those of the text, cut when the first is asked for; troubled are those where it stops being YAML.
 	lines    []string
 	troubled map[int]bool
+	// unseen are the characters that were reported where they stand.
+	unseen map[rune]bool
 }
 
 func (p *parser) place(n *node) Place {
@@ -84,7 +91,7 @@ func (p *parser) report(pr Problem) {
 	case len(p.problems) < maxProblems:
 		pr.DataKey = p.key
 		p.problems = append(p.problems, pr)
-		if pr.Code == Syntax {
+		if pr.Code == Syntax || pr.Code == NotUTF8 && pr.Want != "" {
 			if p.troubled == nil {
 				p.troubled = map[int]bool{}
 			}
@@ -161,34 +168,49 @@ func (p *parser) mappings() []Entry {
 	}
 	items, unreadable, err := readMappings(p.key, p.text)
 	p.unreadable, p.complaint = unreadable, err
+	lenient := readLeniently(p.key, p.text)
+	if lenient == nil && !unreadable {
+		lenient = make([]kept, len(items)) // it loses all of them
+	}
+	p.keptLeniently = len(lenient) > 0
 	root, extra, serr := compose(p.text)
+	if serr != nil && (!unreadable || len(lenient) > 0) {
+		var text string
+		var ok bool
+		root, text, ok = p.composeAsRead(serr, func(text string) bool { return p.readsAs(text, items, lenient) })
+		switch {
+		case ok:
+			serr = nil
+		case !unreadable:
+			p.tabs()
+			return p.itemByItem(text, items, lenient, p.better(serr))
+		}
+	}
 	if serr != nil {
 		if utf8.ValidString(p.text) { // else it is said already
 			p.reportSyntax(p.better(serr), 0)
 		}
-		if unreadable {
-			return p.recover()
-		}
-		return bare(p.key, items)
+		entries := p.recover()
+		p.unlisted(entries, lenient)
+		return entries
 	}
 	p.tabs()
 	p.extraDocument(extra)
 	if root == nil || isNull(root) {
+		entries := bare(p.key, items)
 		p.sameNumber(len(items), 0)
-		return bare(p.key, items)
+		p.unlisted(entries, lenient)
+		return entries
 	}
 	p.hiddenMeaning(root)
-	entries := p.walk(root, items, unreadable)
-	if !unreadable {
-		p.sameNumber(len(items), len(entries))
-	}
-	return entries
+	return p.walk(root, items, lenient, unreadable)
 }
 
-// sameNumber reports that EKS reads more or fewer items than stand there.
+// sameNumber reports that EKS reads more or fewer items than stand there. What they are is not known by their places, so
+// only the same text has the same problem.
 func (p *parser) sameNumber(theirs, ours int) {
-	if theirs != ours && !p.explained() {
-		p.report(Problem{Code: Disagreement, Field: "data." + p.key, Subject: p.key, Got: fmt.Sprintf("%d entries", theirs)})
+	if theirs != ours {
+		p.report(Problem{Code: Disagreement, Field: "data." + p.key, Subject: p.key + " " + fingerprint(p.text), Got: fmt.Sprintf("%d entries", theirs)})
 	}
 }
 
@@ -205,12 +227,7 @@ func (p *parser) better(serr *syntaxError) *syntaxError {
 
 // explained reports a problem that tells why EKS complains.
 func (p *parser) explained() bool {
-	for _, pr := range p.problems {
-		if pr.Code != NoGroups {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.explains() })
 }
 
 // bare are entries without places.
@@ -251,23 +268,27 @@ func lineOf(text string, line int) string {
 
 // characters reports what a reader cannot see, and what YAML forbids.
 func (p *parser) characters() {
+	p.notUTF8()
 	if !utf8.ValidString(p.text) {
-		line, col := 1, 1
-		for _, r := range p.text {
-			if r == utf8.RuneError {
-				break
-			}
-			if col++; r == '\n' {
-				line, col = line+1, 1
-			}
-		}
-		p.report(Problem{Place: Place{Line: line, Column: col}, Code: Syntax, Field: "data." + p.key, Subject: p.key,
-			Got: "invalid UTF-8"})
 		return
 	}
+	var inComment func(int) bool // worked out once it is asked for
 	line, col := 1, 1
 	for i, r := range p.text {
-		if name := hidden(r); name != "" {
+		name := hidden(r)
+		if name != "" || r == '\r' {
+			if inComment == nil {
+				inComment = Comments(p.text)
+			}
+			if inComment(i) {
+				name = hiddenInComment(p.text, i, r)
+			}
+		}
+		if name != "" {
+			if p.unseen == nil {
+				p.unseen = map[rune]bool{}
+			}
+			p.unseen[r] = true
 			p.report(Problem{Place: Place{Line: line, Column: col}, Code: HiddenCharacter, Field: "data." + p.key,
 				Subject: fmt.Sprintf("%s %U in %s", p.key, r, wordAround(p.text, i)), Value: wordAround(p.text, i), Got: name})
 		}
@@ -278,12 +299,36 @@ func (p *parser) characters() {
 	}
 }
 
+// notUTF8 reports a byte that is not valid UTF-8: EKS reads nothing of a value that has one. The API server stores such bytes
+// from a body in protobuf as they are, and its JSON has U+FFFD in their place, so here U+FFFD may be one, wherever it stands.
+// It comes before all other problems: what is left out of ten thousand must not be this one.
+func (p *parser) notUTF8() {
+	first := strings.IndexFunc(p.text, func(r rune) bool { return r == utf8.RuneError })
+	if first < 0 {
+		return
+	}
+	count, invalid := 0, !utf8.ValidString(p.text)
+	for _, r := range p.text[first:] {
+		if r == utf8.RuneError {
+			count++
+		}
+	}
+	before := p.text[:first]
+	begin := strings.LastIndexByte(before, '\n') + 1
+	pr := Problem{Place: Place{Line: 1 + strings.Count(before, "\n"), Column: 1 + utf8.RuneCountInString(before[begin:])}, Code: NotUTF8,
+		Field: "data." + p.key, Subject: p.key + " not UTF-8", Value: wordAround(p.text, first), Got: strconv.Itoa(count)}
+	if invalid {
+		pr.Want = "valid UTF-8"
+	}
+	p.report(pr)
+}
+
 // tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.
 // Not every YAML parser takes a tab there for a space. Comments may have them. They are counted, and not known by their
 // lines: whoever mends what else is wrong with a line makes another line of it.
 func (p *parser) tabs() {
-	if !strings.Contains(p.text, "\t") {
-		return
+	if !strings.Contains(p.text, "\t") || json.Valid([]byte(p.text)) {
+		return // JSON may be indented with tabs, and every YAML parser reads JSON so
 	}
 	line := 0
 	for l := range strings.Lines(p.text) {
@@ -307,7 +352,7 @@ func wordAround(text string, i int) string {
 	for to < len(text) && to-i < limit && text[to] > ' ' {
 		to++
 	}
-	return strings.ToValidUTF8(text[from:to], "")
+	return strings.ToValidUTF8(text[from:to], "\ufffd")
 }
 
 // hidden names a character that a reader cannot see or that changes how a line is shown; "" for all others.

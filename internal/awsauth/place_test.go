@@ -45,8 +45,13 @@ var problemPlaces = map[string]struct {
 	"open bracket":               {code: awsauth.Syntax, text: "- rolearn: x\n  username: ci\n  groups: ◆[a, b\n"},
 	"open brace":                 {code: awsauth.Syntax, text: "- ◆{rolearn: x, username: ci\n"},
 	"conflict marker":            {code: awsauth.Syntax, text: "- rolearn: x\n  username: ci\n  groups: []\n◆<<<<<<< HEAD\n- rolearn: y\n"},
-	"invalid UTF-8":              {code: awsauth.Syntax, text: "- rolearn: x\n  username: é◆\xff\n"},
-	"invalid UTF-8, truncated":   {code: awsauth.Syntax, text: "- rolearn: x\n  username: é◆\xc3\n"},
+	"invalid UTF-8":              {code: awsauth.NotUTF8, text: "- rolearn: x\n  username: é◆\xff\n"},
+	"invalid UTF-8, truncated":   {code: awsauth.NotUTF8, text: "- rolearn: x\n  username: é◆\xc3\n"},
+	"U+FFFD in a comment":        {code: awsauth.NotUTF8, text: "- rolearn: x\n  username: ci # é◆\ufffd\ufffd\n  groups: []\n"},
+	"a dash in braces":           {code: awsauth.OnlyEKSReads, text: "- {rolearn: x, groups: [], username: ◆-}\n"},
+	"comment behind a bracket":   {code: awsauth.NarrowComment, text: "- rolearn: x\n  username: ci\n  groups: [é]◆# é\n"},
+	"text after the end":         {code: awsauth.ExtraDocument, text: "- rolearn: x\n  username: ci\n  groups: []\n◆...\n@\n"},
+	"groups in capitals":         {code: awsauth.TwoReadings, text: "- ◆rolearn: x\n  username: ci\n  GROUPS: [a]\n"},
 	"second document":            {code: awsauth.ExtraDocument, text: "- rolearn: x\n  username: ci\n  groups: []\n◆---\n- rolearn: y\n  username: cd\n  groups: []\n"},
 	"broken second document":     {code: awsauth.ExtraDocument, text: "---\n- rolearn: x\n  username: ci\n  groups: []\n◆---\n- 'x\n"},
 	"bracket open in the middle": {code: awsauth.Syntax, text: "- rolearn: x\n  groups: ◆[a, b\n  username: ci\n- rolearn: z\n"},
@@ -132,7 +137,7 @@ func indented(s, by string) string {
 func moves(variant, text string) bool {
 	switch {
 	case strings.Contains(variant, "nested"):
-		return !strings.Contains(text, "---") && !strings.Contains(text, here+"\t") && !strings.Contains(text, "\ufeff") && !strings.Contains(text, "<<<<")
+		return !strings.Contains(text, "---") && !strings.Contains(text, "...") && !strings.Contains(text, here+"\t") && !strings.Contains(text, "\ufeff") && !strings.Contains(text, "<<<<")
 	case strings.Contains(variant, "comment"):
 		return !strings.Contains(text, "\ufeff")
 	}

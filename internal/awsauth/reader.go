@@ -121,6 +121,9 @@ func readItem(key, text string) *remembered {
 	p := &parser{key: key, text: text}
 	entries := p.mappings()
 	e := &remembered{text: text}
+	if indentIndicator.MatchString(text) { // where it ends, what stands before the next item decides; see Comments
+		return e
+	}
 	if len(entries) != 1 || p.unreadable || p.complaint != nil || entries[0].SSO != nil || len(p.problems) > 1 {
 		return e
 	}

@@ -45,7 +45,11 @@ func (p *parser) recover() []Entry {
 			items = nil
 		}
 		p.hiddenMeaning(root)
-		entries = append(entries, p.walkItems(root, items, len(entries))...)
+		lenient := readLeniently(p.key, text)
+		if len(lenient) != len(root.Content) {
+			lenient = nil
+		}
+		entries = append(entries, p.walkItems(root, items, lenient, len(entries))...)
 	}
 	for i := range entries {
 		entries[i].Recovered = true

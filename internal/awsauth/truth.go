@@ -24,26 +24,34 @@ type kept struct {
 }
 
 type ssoKept struct {
-	PermissionSetName string `json:"permissionSetName"`
-	AccountID         string `json:"accountID"`
-	Partition         string `json:"partition"`
+	PermissionSetName string `json:"permissionSetName" yaml:"permissionSetName"`
+	AccountID         string `json:"accountID" yaml:"accountID"`
+	Partition         string `json:"partition" yaml:"partition"`
 }
 
 // The two lists are decoded into types of their own, since encoding/json would otherwise complain of a wrongly
 // typed userarn under mapRoles, which the authenticator's RoleMapping does not have.
 type keptRole struct {
-	RoleARN  string   `json:"rolearn"`
-	SSO      *ssoKept `json:"sso"`
-	Username string   `json:"username"`
-	Groups   []string `json:"groups"`
-	UserID   string   `json:"userid"`
+	RoleARN  string   `json:"rolearn" yaml:"rolearn"`
+	SSO      *ssoKept `json:"sso" yaml:"sso"`
+	Username string   `json:"username" yaml:"username"`
+	Groups   []string `json:"groups" yaml:"groups"`
+	UserID   string   `json:"userid" yaml:"userid"`
 }
 
 type keptUser struct {
-	UserARN  string   `json:"userarn"`
-	Username string   `json:"username"`
-	Groups   []string `json:"groups"`
-	UserID   string   `json:"userid"`
+	UserARN  string   `json:"userarn" yaml:"userarn"`
+	Username string   `json:"username" yaml:"username"`
+	Groups   []string `json:"groups" yaml:"groups"`
+	UserID   string   `json:"userid" yaml:"userid"`
+}
+
+func (r keptRole) kept() kept {
+	return kept{RoleARN: r.RoleARN, SSO: r.SSO, Username: r.Username, Groups: r.Groups, UserID: r.UserID}
+}
+
+func (u keptUser) kept() kept {
+	return kept{UserARN: u.UserARN, Username: u.Username, Groups: u.Groups, UserID: u.UserID}
 }
 
 // arn is the ARN by which the authenticator knows the item: "" if the item is dropped. An item with an sso block is
@@ -69,13 +77,13 @@ func readMappings(key, text string) (items []kept, unreadable bool, err error) {
 		var users []keptUser
 		err = json.Unmarshal(data, &users)
 		for _, u := range users {
-			items = append(items, kept{UserARN: u.UserARN, Username: u.Username, Groups: u.Groups, UserID: u.UserID})
+			items = append(items, u.kept())
 		}
 	} else {
 		var roles []keptRole
 		err = json.Unmarshal(data, &roles)
 		for _, r := range roles {
-			items = append(items, kept{RoleARN: r.RoleARN, SSO: r.SSO, Username: r.Username, Groups: r.Groups, UserID: r.UserID})
+			items = append(items, r.kept())
 		}
 	}
 	return items, err != nil && len(items) == 0, err

@@ -40,8 +40,8 @@ func (p *parser) hiddenMeaning(n *node) {
 	}
 }
 
-// walk reads the root of mapRoles or mapUsers, with items as EKS reads them (none if unreadable).
-func (p *parser) walk(root *node, items []kept, unreadable bool) []Entry {
+// walk reads the root of mapRoles or mapUsers, with items as EKS reads them (none if unreadable) in its two ways.
+func (p *parser) walk(root *node, items, lenient []kept, unreadable bool) []Entry {
 	root = resolve(root)
 	if root.Kind != sequenceNode {
 		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
@@ -52,10 +52,26 @@ func (p *parser) walk(root *node, items []kept, unreadable bool) []Entry {
 		// One entry whose dash is missing.
 		root, unreadable = &node{Kind: sequenceNode, Content: []*node{root}}, true
 	}
+	number := len(root.Content)
 	if unreadable {
 		items = nil
+	} else {
+		p.sameNumber(len(items), number)
 	}
-	entries := p.walkItems(root, items, 0)
+	aligned := lenient
+	if len(lenient) != number {
+		aligned = nil
+	}
+	entries := p.walkItems(root, items, aligned, 0)
+	if len(items) > number { // EKS reads them, wherever they come from
+		entries = append(entries, bare(p.key, items)[number:]...)
+	}
+	if aligned == nil {
+		p.unlisted(entries, lenient)
+	}
+	for i := number; aligned != nil && i < len(entries); i++ {
+		p.reportDifferences(&entries[i], kept{}, false)
+	}
 	for i := range entries {
 		entries[i].Recovered = unreadable
 	}
@@ -72,20 +88,23 @@ func hasField(mapping *node, name string) bool {
 }
 
 // walkItems reads the items of a list; base is the index of the first.
-func (p *parser) walkItems(list *node, items []kept, base int) []Entry {
+func (p *parser) walkItems(list *node, items, lenient []kept, base int) []Entry {
 	var entries []Entry
 	for i, n := range list.Content {
-		var truth *kept
+		var truth, other *kept
 		if i < len(items) {
 			truth = &items[i]
 		}
-		entries = append(entries, p.item(n, base+i, truth))
+		if i < len(lenient) {
+			other = &lenient[i]
+		}
+		entries = append(entries, p.item(n, base+i, truth, other))
 	}
 	return entries
 }
 
-// item reads one item. Without truth the entry holds what the nodes say.
-func (p *parser) item(n *node, index int, truth *kept) Entry {
+// item reads one item. Without truth the entry holds what the nodes say; lenient is the other reading, if there is one.
+func (p *parser) item(n *node, index int, truth, lenient *kept) Entry {
 	at := p.place(n)
 	n = resolve(n)
 	if n.Kind != mappingNode {
@@ -123,7 +142,33 @@ func (p *parser) item(n *node, index int, truth *kept) Entry {
 	if e.Username.Line == 0 {
 		e.Username.Place = at
 	}
+	if lenient != nil {
+		p.reportDifferences(&e, *lenient, it.tellsWhy())
+		it.differencesToCome(&e)
+	}
 	return e
+}
+
+// differencesToCome reports what the two readings will take differently once a key is spelt right: numbers, booleans and
+// nulls, which are no news then.
+func (it *item) differencesToCome(e *Entry) {
+	var typed []difference
+	add := func(what string, v *node) {
+		if n := resolve(v); plain(n) && !tagged(n) && implicitType(n.Value) != "" {
+			typed = append(typed, difference{subject: "-" + what + " "}, difference{subject: "+" + what + " " + n.Value})
+		}
+	}
+	if v, ok := it.meant["username"]; ok {
+		add("username", v)
+	}
+	if v, ok := it.meant["groups"]; ok {
+		for _, g := range resolve(v).Content {
+			add("group", g)
+		}
+	}
+	for _, d := range typed {
+		it.reportDifference(e, d, "", true)
+	}
 }
 
 // item is the reading of one mapping.
@@ -355,7 +400,7 @@ func (it *item) unseen(n, at *node, field, subject string) {
 		got = "a space around it"
 	default:
 		for _, r := range s {
-			if name := hidden(r); name != "" && !strings.ContainsRune(it.parser.text, r) {
+			if name := hidden(r); name != "" && !it.parser.unseen[r] {
 				got = name
 				break
 			}
@@ -478,6 +523,7 @@ func (it *item) compare(e *Entry, k kept) {
 		pr := it.problem(it.node, Disagreement, "")
 		pr.Value = firstWords(it.node)
 		pr.Got = fmt.Sprintf("%s %q, username %q, groups %q", ARNField(it.key), k.arn(it.key), k.Username, k.Groups)
+		pr.Subject = fingerprint(fmt.Sprintf("%q %q %v %s", e.ARN.Value, e.Username.Value, e.groupValues(), pr.Got))
 		it.report(pr)
 	}
 	e.ARN.Value, e.Username.Value = k.arn(it.key), k.Username
@@ -494,12 +540,14 @@ func (it *item) compare(e *Entry, k kept) {
 
 // explained reports that something that was said of this item tells why EKS reads it differently.
 func (it *item) explained() bool {
-	for _, pr := range it.problems[it.before:] {
-		if pr.Code != NoGroups {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(it.problems[it.before:], func(pr Problem) bool { return pr.explains() })
+}
+
+// tellsWhy reports that something that was said of this item tells why EKS's two readings of it may differ.
+func (it *item) tellsWhy() bool {
+	return it.hasAlias() || slices.ContainsFunc(it.problems[it.before:], func(pr Problem) bool {
+		return pr.explains() && pr.Code != MissingField && !(pr.Code == UnknownField && pr.Want == "")
+	})
 }
 
 // hasAlias reports that the item takes something from elsewhere, which hiddenMeaning has said.
@@ -572,8 +620,21 @@ func (p *parser) accounts() []Text {
 	truth, err := readAccounts(p.text)
 	p.complaint = err
 	root, extra, serr := compose(p.text)
+	if serr != nil && err == nil {
+		var text string
+		var ok bool
+		root, text, ok = p.composeAsRead(serr, func(text string) bool {
+			others, err := readAccounts(text)
+			return err == nil && slices.Equal(others, truth)
+		})
+		if !ok {
+			p.reportOpaque(text, serr, "")
+			return placedAccounts(truth, nil)
+		}
+		serr = nil
+	}
 	if serr != nil {
-		p.unreadable = err != nil
+		p.unreadable = true
 		if utf8.ValidString(p.text) { // else it is said already
 			p.reportSyntax(p.better(serr), 0)
 		}
@@ -602,7 +663,7 @@ func (p *parser) accounts() []Text {
 	same := func(t string, a Text) bool { return t == a.Value }
 	if !slices.EqualFunc(truth, accounts, same) {
 		if !p.explained() {
-			p.report(Problem{Place: p.place(root), Code: Disagreement, Field: "data." + p.key, Subject: p.key,
+			p.report(Problem{Place: p.place(root), Code: Disagreement, Field: "data." + p.key, Subject: p.key + " " + fingerprint(p.text),
 				Value: firstWords(root), Got: strings.Join(truth, ", ")})
 		}
 		return placedAccounts(truth, accounts)

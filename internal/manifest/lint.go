@@ -13,6 +13,7 @@ import (
 	"github.com/agext/levenshtein"
 	yaml "go.yaml.in/yaml/v4"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -47,10 +48,20 @@ func (f *File) lint() {
 	f.lintNode(f.object.node, "", map[*yaml.Node]bool{})
 	f.lintFields()
 	f.lintData()
-	if i := strings.IndexFunc(d.text, hidden); i >= 0 && !f.inValue(d.offset+i) {
-		c := []rune(d.text[i:])[0]
+	var inComment func(int) bool
+	for i, c := range d.text {
+		if !hidden(c) || f.inValue(d.offset+i) {
+			continue
+		}
+		if inComment == nil {
+			inComment = awsauth.Comments(d.text)
+		}
+		if joins(c) && inComment(i) {
+			continue
+		}
 		f.found(ambiguousYAML, d.offset+i, validate.Finding{Value: string(c),
 			Message: fmt.Sprintf("there is an invisible character U+%04X here", c), Why: "and what is written is not what a reader sees", Fix: "delete the character"})
+		break
 	}
 	slices.SortStableFunc(f.Findings, func(a, b validate.Finding) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -61,6 +72,9 @@ func (f *File) lint() {
 func hidden(r rune) bool {
 	return r == '\ufeff' || r >= '\u200b' && r <= '\u200f' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
+
+// joins reports those that people write in a comment: in emoji, Persian, Hindi, Hebrew.
+func joins(r rune) bool { return r == '\ufeff' || r >= '\u200b' && r <= '\u200f' }
 
 // inValue reports a byte inside one of the values, which the rules look at.
 func (f *File) inValue(offset int) bool {

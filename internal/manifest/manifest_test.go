@@ -1,13 +1,16 @@
 package manifest_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -46,12 +49,16 @@ func TestFindings(t *testing.T) {
 		"Data":                    {strings.Replace(head, "\ndata:", "\nData:", 1) + "  mapRoles: x\n", []string{"AA105 error Data:"}, []string{"write data"}, nil},
 		"spec":                    {head + "  mapRoles: x\nspec: {}\n", []string{"AA105 error spec: {}"}, []string{"the fields are apiVersion"}, nil},
 
-		"mapRoles twice":   {head + "  mapRoles: one\n  mapUsers: x\n  mapRoles: two\n", []string{"AA102 error mapRoles: two"}, []string{"first on line 7", "sends only the last one"}, map[string]string{"mapRoles": "two", "mapUsers": "x"}},
-		"name twice":       {strings.Replace(head, "  name: aws-auth\n", "  name: other\n  name: aws-auth\n", 1), []string{"AA102 error name: aws-auth"}, nil, nil},
-		"anchor and alias": {head + "  mapRoles: &a x\n  mapUsers: *a\n", []string{"AA102 warning &a x", "AA102 warning *a"}, nil, map[string]string{"mapRoles": "x", "mapUsers": "x"}},
-		"merge key":        {strings.Replace(head, "metadata:\n", "metadata:\n  <<: {labels: {a: b}}\n", 1), []string{"AA102 warning <<: {labels: {a: b}}"}, nil, nil},
-		"tag":              {head + "  mapRoles: !!binary W10=\n", []string{"AA102 error !!binary W10="}, nil, map[string]string{"mapRoles": "[]"}},
-		"invisible":        {head + "  mapRoles: |\n    x\n  map\u200bUsers: y\n", []string{"AA102 error \u200bUsers: y"}, []string{"U+200B"}, nil},
+		"mapRoles twice":                   {head + "  mapRoles: one\n  mapUsers: x\n  mapRoles: two\n", []string{"AA102 error mapRoles: two"}, []string{"first on line 7", "sends only the last one"}, map[string]string{"mapRoles": "two", "mapUsers": "x"}},
+		"name twice":                       {strings.Replace(head, "  name: aws-auth\n", "  name: other\n  name: aws-auth\n", 1), []string{"AA102 error name: aws-auth"}, nil, nil},
+		"anchor and alias":                 {head + "  mapRoles: &a x\n  mapUsers: *a\n", []string{"AA102 warning &a x", "AA102 warning *a"}, nil, map[string]string{"mapRoles": "x", "mapUsers": "x"}},
+		"merge key":                        {strings.Replace(head, "metadata:\n", "metadata:\n  <<: {labels: {a: b}}\n", 1), []string{"AA102 warning <<: {labels: {a: b}}"}, nil, nil},
+		"tag":                              {head + "  mapRoles: !!binary W10=\n", []string{"AA102 error !!binary W10="}, nil, map[string]string{"mapRoles": "[]"}},
+		"invisible":                        {head + "  mapRoles: |\n    x\n  map\u200bUsers: y\n", []string{"AA102 error \u200bUsers: y"}, []string{"U+200B"}, nil},
+		"emoji in a comment":               {"# 👩\u200d💻\n" + head + "  # \u200f\n  mapRoles: x # \u200c\n", nil, nil, nil},
+		"invisible in what is no comment":  {strings.Replace(head, "metadata:\n", "metadata:\n  annotations:\n    a: 'b # \u200d'\n", 1) + "  mapRoles: x\n", []string{"AA102 error \u200d'"}, nil, nil},
+		"invisible, behind one in a value": {head + "  mapRoles: |\n    x\u200b\n  map\u200bUsers: y\n", []string{"AA102 error \u200bUsers: y"}, nil, nil},
+		"direction in a comment":           {head + "  # \u202e\n  mapRoles: x\n", []string{"AA102 error \u202e"}, nil, nil},
 		"invisible in a value is the rules' to tell": {head + "  mapRoles: |\n    x\u200b\n", nil, nil, nil},
 
 		"tab":                       {head + "  mapRoles: |\n\t- rolearn: x\n", []string{"AA101 error \t- rolearn: x"}, []string{"a tab in the indentation", "use blanks"}, nil},
@@ -152,5 +159,48 @@ func TestBare(t *testing.T) {
 	}
 	if _, _, err := manifest.Bare("roles", []byte{0xff}); err == nil {
 		t.Error("took bytes that are no text")
+	}
+}
+
+// What a manifest's escapes make of a value is what the API server is sent, and so what the rules judge.
+func TestReplacementCharacter(t *testing.T) {
+	v, err := validate.New(policy.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const list = `- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: 'system:node:{{EC2PrivateDNSName}}'\n  groups: ['system:bootstrappers', 'system:nodes']\n`
+	for name, tt := range map[string]struct {
+		file  string
+		found bool
+	}{
+		"as it is":             {head + "  mapRoles: \"# a\ufffdb\\n" + list + "\"\n", true},
+		"in a block":           {head + "  mapRoles: |\n    # a\ufffdb\n    " + strings.ReplaceAll(list, `\n`, "\n    ") + "\n", true},
+		"an escape":            {head + "  mapRoles: \"# a\\uFFFDb\\n" + list + "\"\n", true},
+		"a long escape":        {head + "  mapRoles: \"# a\\U0000FFFDb\\n" + list + "\"\n", true},
+		"JSON":                 {`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth"},"data":{"mapRoles":"# a\ufffdb\n` + list + `"}}`, true},
+		"JSON, half a pair":    {`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth"},"data":{"mapRoles":"# a\ud83d b\n` + list + `"}}`, true},
+		"an escape of Latin-1": {head + "  mapRoles: \"# a\\xffb\\n" + list + "\"\n", false}, // U+00FF, not a byte
+		"an emoji as a pair":   {`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth"},"data":{"mapRoles":"# a\ud83d\ude00b\n` + list + `"}}`, false},
+		"in another key":       {head + "  note: a\ufffdb\n  mapRoles: \"" + list + "\"\n", false},
+		"in the manifest":      {head + "  # a\ufffdb\n  mapRoles: \"" + list + "\"\n", false},
+	} {
+		f, err := manifest.Read("file.yaml", []byte(tt.file))
+		if err != nil || f.ConfigMap == nil {
+			t.Errorf("%s: %v %v", name, err, f)
+			continue
+		}
+		rep := v.Validate(context.Background(), validate.Request{Operation: validate.Create, New: f.ConfigMap})
+		found := slices.ContainsFunc(rep.Findings, func(f validate.Finding) bool { return f.Rule == "AA101" && f.Line == 1 })
+		if found != tt.found || rep.Allowed == found {
+			t.Errorf("%s: found %v, allowed %v: %+v", name, found, rep.Allowed, rep.Findings)
+		}
+	}
+	for _, bytes := range []string{"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"} {
+		if _, err := manifest.Read("file.yaml", []byte(head+"  mapRoles: |\n    # a"+bytes+"\n")); err == nil || !strings.Contains(err.Error(), "not UTF-8 text: byte 0x") || !strings.Contains(err.Error(), "line 8, column 8") {
+			t.Errorf("%q: %v", bytes, err)
+		}
+		if _, _, err := manifest.Bare("roles", []byte("# "+bytes)); err == nil {
+			t.Errorf("%q is taken for a value", bytes)
+		}
 	}
 }

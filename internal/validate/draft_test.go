@@ -27,6 +27,7 @@ func (d *dice) pick(choices ...string) string { return choices[d.roll(len(choice
 var scraps = []string{
 	"", "\n", "  ", "- ", "\n- ", "\n  ", "\n\n", "\t", "\r", ": ", ":", "'", "\"", "[", "]", "{", "}", ", ", "#", " # ", "\n# c\n", "&a ", "*a", "<<: *a", "? ", "!!str ", "|\n    ", ">\n    ",
 	"---\n", "...\n", "%YAML 1.1\n", "~", "yes", "0x1", "1", "\\", "\\x61", "\a", "\x00", "\x7f", "\xff", "\ufeff", "\u00a0", "\u200b", "\u202e", "# x\u2028", "\u0085", "ſ", "=",
+	"]# c\n", "\"# c\n", "'# c\n", "}# c\n", "# c", "...\n@\n", "---\n\t@\n", "\n  groupſ: [viewers]\n", "\n  GROUPS: [viewers]\n", "ROLEARN", "-}", "\ufffd", "\xc0\xaf", "\xed\xa0\x80", "# \ufe0f\n",
 	"rolearn", "username", "groups", "arn:aws:iam::111122223333:role/r1", "system:masters", "system:", "system:nodes", "{{SessionName}}", "team/", "viewers",
 	"\n- {rolearn: 'arn:aws:iam::111122223333:role/z', username: z, groups: [system:masters]}\n",
 }
@@ -144,7 +145,7 @@ func (d *dice) draft(key string, apart bool) draft {
 		w.entry()
 	}
 	w.item, w.fault = outside, false
-	w.part("", "...\n", "---\n- a\n", "# end", "\t\n", "\r\n", "- ")
+	w.part("", "...\n", "---\n- a\n", "# end", "\t\n", "\r\n", "- ", "...\n@@\n", "---\n\t@\n", "---\n- a: b: c\n")
 	return w.draft
 }
 
@@ -192,10 +193,10 @@ func (w *drafting) entry() {
 		w.part(w.indent+"- {", w.indent+"- { ", w.indent+"-{", w.indent+"- {<<: *a, ", w.indent+"- &a {")
 		w.inFlow(w.arnField, w.style(arn), badARN)
 		w.part(", ", ",", " ", "\t, ", ", , ")
-		w.inFlow("username", w.style(name), "", "yes", "{{SessionName}}")
+		w.inFlow("username", w.style(name), "", "yes", "{{SessionName}}", "-", "a:")
 		w.part(", ", ",", " ", "; ")
 		w.inFlow("groups", "["+w.style("viewers")+"]", "viewers", "[a, b:c]", "[yes]", "[a b]", "[[a]]", "[", "[a:b]", "[*a]")
-		w.tie("}\n", "}", "}]\n", "} # c\n", "\n", "},\n")
+		w.tie("}\n", "}", "}]\n", "} # c\n", "\n", "},\n", "}# c\n")
 		return
 	case 5: // JSON
 		w.part(fmt.Sprintf("%s- {%q: %q, %q: %q, %q: []}\n", w.indent, w.arnField, arn, "username", name, "groups"),
@@ -249,11 +250,11 @@ func (w *drafting) spoiltARN(bad string) string {
 func (w *drafting) endOfLine() {
 	next := w.pick("\n", "\n", "\r\n", "\n\n", "\n"+w.indent+"# c\n")
 	if w.apart {
-		w.part(next, "\t\n", " \n", "\n\t\n", " #\n", "\n#\tc\n")
+		w.part(next, "\t\n", " \n", "\n\t\n", " #\n", "\n#\tc\n", "# c\n", " # \u26a0\ufe0f\n")
 		w.fault = false
 		return
 	}
-	w.tie(next, "\t\n", " \n", "\n\t\n", " #\n", "\n#\tc\n", "", "\n---\n", "\r")
+	w.tie(next, "\t\n", " \n", "\n\t\n", " #\n", "\n#\tc\n", "", "\n---\n", "\r", "# c\n", " # \u26a0\ufe0f\n")
 }
 
 // field writes a key and its value.

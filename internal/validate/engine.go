@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -132,9 +133,15 @@ func unchanged(req Request) bool {
 	}
 	sameOwner := func(a, b metav1.OwnerReference) bool { return ownerKey(a) == ownerKey(b) }
 	frozen := func(c *corev1.ConfigMap) bool { return c.Immutable != nil && *c.Immutable }
-	return maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
+	return !mayBeOthers(req.New.Data) && maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
 		maps.EqualFunc(req.Old.BinaryData, req.New.BinaryData, slices.Equal) &&
 		slices.EqualFunc(req.Old.OwnerReferences, req.New.OwnerReferences, sameOwner)
+}
+
+// mayBeOthers reports a text with U+FFFD, by which the API server shows any byte that is not valid UTF-8: two such texts that
+// are shown alike need not be the same.
+func mayBeOthers(data map[string]string) bool {
+	return slices.ContainsFunc(awsauth.Keys, func(key string) bool { return strings.ContainsRune(data[key], utf8.RuneError) })
 }
 
 // pass is one request on its way through the rules.
@@ -243,7 +250,9 @@ func (v *Validator) weigh(p *pass) []Finding {
 			}
 			p.markStanding(findings)
 			p.blameUnread(findings)
+			p.markReadBefore(findings)
 		}
+		findings = settleReadings(findings)
 	}
 	p.stated = findings
 	findings = append(findings, p.edits()...)
@@ -312,9 +321,12 @@ func markPreexisting(findings, old []Finding, continues map[string]string) {
 	}
 	for i := range findings {
 		f := &findings[i]
+		if f.inNew {
+			continue
+		}
 		keys := []string{f.key()}
 		if before, ok := continues[f.entry]; ok && f.entry != "" && byID[f.Rule].ofText {
-			renamed := *f
+			renamed := *f // a difference that grants something names its principal, and so stays new
 			renamed.entry = before
 			keys = append(keys, renamed.key())
 		}

@@ -1,6 +1,10 @@
 package validate
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
 
 // Severity says what a finding does to an edit.
 type Severity string
@@ -38,6 +42,11 @@ type Finding struct {
 	// entry and subject say what the finding is about, so that the same thing is known again in another
 	// version of the object: a canonical ARN, a field's name, never a line.
 	entry, subject string
+	// inNew says that the finding counts against every edit whose new object has it: nothing tells whether the old one had it.
+	inNew bool
+	// reading is set for a difference between EKS's two readings of an entry; lenient is the other one.
+	reading bool
+	lenient awsauth.Reading
 }
 
 func (f Finding) key() string { return f.Rule + "\x00" + f.entry + "\x00" + f.subject }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -203,8 +204,64 @@ func FuzzSteps(f *testing.F) {
 				}
 			}
 		}
+		checkBothReadings(t, v, old, updated)
 		if r := step(v, roles0(updated), roles0(sound)); !r.Allowed && !moreNodes(updated, sound) {
 			t.Errorf("from %q back to the sound %q refused:\n%s", updated, sound, sentences(r))
+		}
+	})
+}
+
+// checkBothReadings holds an edit that is let in against the lenient reading alone: nobody gets into system:masters in it, and
+// no node role falls out of it that both readings had and the strict one keeps.
+func checkBothReadings(t *testing.T, v *validate.Validator, old, updated string) {
+	t.Helper()
+	before, _, _, _ := lenient(roles0(old))
+	after, _, _, err := lenient(roles0(updated))
+	now, _, _, complaint := strict(roles0(updated))
+	if !step(v, roles0(old), roles0(updated)).Allowed || err != nil || complaint != nil {
+		return
+	}
+	was, _, _, _ := strict(roles0(old))
+	has := func(ids []identity, arn, group string) bool {
+		return slices.ContainsFunc(ids, func(id identity) bool {
+			return awsauth.Key(id.arn) == awsauth.Key(arn) && slices.Contains(strings.Split(id.groups, "\x00"), group)
+		})
+	}
+	for _, id := range after {
+		if id.arn != "" && id.admin() && !has(before, id.arn, "system:masters") && !has(was, id.arn, "system:masters") {
+			t.Errorf("from %q to %q let in, which makes %q an admin in the lenient reading", old, updated, id.arn)
+		}
+	}
+	for _, id := range before {
+		const group = "system:nodes"
+		if id.arn != "" && has(before, id.arn, group) && has(was, id.arn, group) && has(now, id.arn, group) && !has(after, id.arn, group) {
+			t.Errorf("from %q to %q let in, which takes the nodes of %q out of the lenient reading", old, updated, id.arn)
+		}
+	}
+}
+
+// FuzzStoredBytes is promise 1 for what the API server stores and its JSON does not show: a webhook judges U+FFFD where the
+// authenticator reads the bytes.
+func FuzzStoredBytes(f *testing.F) {
+	for _, text := range bytePlaces {
+		for _, bytes := range invalidBytes {
+			f.Add(strings.Replace(text, "X", bytes, 1), strings.Replace(text, "X", "\ufffd", 1))
+		}
+	}
+	v := textOnly(f)
+	f.Fuzz(func(t *testing.T, stored, before string) {
+		shown := roles0(seen(t, stored))
+		for what, allowed := range map[string]bool{"created": create(v, shown).Allowed, "written over what looks the same": step(v, shown, shown).Allowed && create(v, shown).Allowed,
+			"changed": !utf8.ValidString(stored) && step(v, roles0(seen(t, before)), shown).Allowed} {
+			if !allowed {
+				continue
+			}
+			for way, read := range map[string]reading{"strict": strict, "lenient": lenient} {
+				doc, _ := awsauth.Parse(shown)
+				if roles, _, _, err := read(roles0(stored)); err != nil || !slices.Equal(ours(doc.Roles), roles) {
+					t.Errorf("%q is shown as %q and may be %s, but the %s reading has %q, %v", stored, shown, what, way, roles, err)
+				}
+			}
 		}
 	})
 }
@@ -257,7 +314,7 @@ func keys(r validate.Report) []string {
 // locks everybody out.
 func readable(data map[string]string) bool {
 	_, problems := awsauth.Parse(data)
-	return !slices.ContainsFunc(problems, func(p awsauth.Problem) bool { return p.Code == awsauth.Syntax })
+	return !slices.ContainsFunc(problems, func(p awsauth.Problem) bool { return p.Code == awsauth.Syntax || p.Code == awsauth.NotUTF8 })
 }
 
 // keeps reports that EKS reads something of the document. It reads some that are not quite YAML.

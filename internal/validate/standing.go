@@ -26,7 +26,7 @@ func (p *pass) markStanding(findings []Finding) {
 		f := &findings[i]
 		// What is mapped twice may have its other half in the broken value.
 		hidden := broken[f.DataKey] || f.Rule == "AA108" && len(broken) > 0
-		if f.Preexisting || f.Rule >= "AA3" || !hidden {
+		if f.Preexisting || f.inNew || f.reading || f.Rule >= "AA3" || !hidden {
 			continue
 		}
 		if lines[f.DataKey] == nil {
@@ -70,6 +70,77 @@ func (p *pass) blameUnread(findings []Finding) {
 	}
 }
 
+// markReadBefore marks the differences of entries in a value that EKS could not read in the strict way, where the lenient reading
+// of the entry is what it was, or would have been: nothing is new in it, and all that is new in the strict one is for the rules
+// to judge. Where it could read nothing in either way, nothing can be lost; only what the lenient reading grants is new.
+func (p *pass) markReadBefore(findings []Finding) {
+	var had map[string]bool
+	for i := range findings {
+		f := &findings[i]
+		if !f.reading || f.Preexisting || !p.old.doc.Unreadable[f.DataKey] {
+			continue
+		}
+		if p.old.doc.Unread[f.DataKey] && !f.lenient.Grants {
+			f.Preexisting = true
+			continue
+		}
+		if had == nil {
+			had = p.old.doc.Lenient()
+		}
+		f.Preexisting = had[f.lenient.Identity]
+	}
+}
+
+// settleReadings takes back that faults of an entry were there before, where the edit brings a difference between EKS's two
+// readings of the entry: the same fault of another text is another fault. A difference that a finding explains, or that was
+// there before with one that does, is not told besides.
+func settleReadings(findings []Finding) []Finding {
+	type text struct{ dataKey, entry string }
+	brought := map[text]bool{}
+	for _, f := range findings {
+		if f.reading && !f.Preexisting {
+			brought[text{f.DataKey, f.entry}] = true
+		}
+	}
+	// What tells why: a finding about the entry, or else one about the whole value, such as an anchor.
+	why := map[text]bool{}
+	blame := func(whole bool, unexplained map[string]bool) {
+		for i := range findings {
+			f := &findings[i]
+			at := text{f.DataKey, f.entry}
+			if f.reading || f.Rule >= "AA108" || f.Severity != Error || (f.entry == "") != whole {
+				continue
+			}
+			why[at] = true
+			f.Preexisting = f.Preexisting && !brought[at] && !unexplained[f.DataKey]
+		}
+	}
+	blame(false, nil)
+	unexplained := map[string]bool{}
+	for at := range brought {
+		if !why[at] {
+			unexplained[at.dataKey] = true
+		}
+	}
+	blame(true, unexplained)
+	told := map[text]bool{}
+	return slices.DeleteFunc(findings, func(f Finding) bool {
+		at := text{f.DataKey, f.entry}
+		switch {
+		case !f.reading:
+			return false
+		case f.lenient.Explained && (f.Preexisting || why[at] || why[text{f.DataKey, ""}]):
+			return true
+		case f.Preexisting && brought[at]: // what is new is told
+			return true
+		case told[at]:
+			return true
+		}
+		told[at] = true
+		return false
+	})
+}
+
 // readsLess reports that EKS could read a value and cannot any more, or not without a complaint; or that an entry which it
 // read still stands there, behind what ends the text for EKS.
 func (p *pass) readsLess(key string) bool {
@@ -103,7 +174,7 @@ var (
 func cutShort(problems []awsauth.Problem) map[string]bool {
 	keys := map[string]bool{}
 	for _, pr := range problems {
-		if pr.Code == awsauth.Syntax || pr.Code == awsauth.ExtraDocument {
+		if pr.Code == awsauth.Syntax || pr.Code == awsauth.ExtraDocument || pr.Code == awsauth.NotUTF8 && pr.Want != "" {
 			keys[pr.DataKey] = true
 		}
 	}

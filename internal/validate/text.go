@@ -12,7 +12,7 @@ var textFamily = family{
 	state: checkText,
 	rules: []Rule{
 		{ID: "AA101", Name: "yaml-syntax", Severity: Error,
-			What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step, invalid UTF-8",
+			What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step; bytes that are not valid UTF-8, and U+FFFD anywhere, comments included, since the API server shows such a byte as U+FFFD",
 			Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the error is only in a log of the control plane",
 			Bad: `data:
   mapRoles: |
@@ -21,7 +21,7 @@ var textFamily = family{
       groups: [system:bootstrappers, system:nodes]
 `, Good: goodNodes},
 		{ID: "AA102", Name: "ambiguous-yaml", Severity: Error, ofText: true,
-			What: "YAML that parsers read differently, or that a reader cannot see: anchors, aliases, merge keys, tags, a second document, duplicate or non-text keys, values without quotes that YAML takes for a number, boolean or null, {{ without quotes, an unquoted account id that begins with 0, hidden and look-alike characters",
+			What: "YAML that parsers read differently, or that a reader cannot see: anchors, aliases, merge keys, tags, a second document, duplicate or non-text keys, values without quotes that YAML takes for a number, boolean or null, {{ without quotes, an unquoted account id that begins with 0, hidden and look-alike characters, a comment without a space before it; in comments only what breaks or reorders lines",
 			Why:  "which parser a version of EKS runs is not public, and tools such as eksctl use yet another: what they do not read alike may be dropped, changed on the next write, or grant what nobody sees",
 			Bad: `data:
   mapRoles: |
@@ -88,6 +88,8 @@ func checkText(p *pass) {
 		f.Field, f.DataKey, f.Line, f.Column = pr.Field, pr.DataKey, pr.Line, pr.Column
 		f.Value = redact(pr.Value)
 		f.entry, f.subject = pr.Entry, pr.Subject
+		f.inNew = pr.Code == awsauth.NotUTF8
+		f.reading, f.lenient = pr.Code == awsauth.TwoReadings, pr.Reading
 		p.report(rule, f)
 	}
 }
@@ -99,11 +101,29 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		f.Message, f.Fix = sayIn(pr.Got, pr.Value)
 		f.Why = "and EKS reads nothing of a " + pr.DataKey + " that is not YAML: everybody in it would be locked out"
 		return "AA101", f
+	case awsauth.NotUTF8:
+		return "AA101", sayNotUTF8(pr)
+	case awsauth.OnlyEKSReads:
+		f.Message, f.Fix = sayIn(pr.Got, pr.Value)
+		f.Why = "and EKS reads it all the same, but other YAML parsers do not"
+		return "AA102", f
+	case awsauth.NarrowComment:
+		return "AA102", Finding{Message: q(pr.Value) + " has a comment without a space before it", Why: "and EKS reads it all the same, but other YAML parsers read nothing of the text",
+			Fix: "put a space before the #"}
+	case awsauth.TwoReadings:
+		return "AA102", Finding{Message: "EKS reads " + q(pr.Value) + " in two ways, by version: " + bare(pr.Got), Why: "and nobody knows which of them is in effect",
+			Fix: "write the entry anew, every value on one line and in quotes"}
 	case awsauth.TooMany:
 		return "AA101", Finding{Message: "more than 10,000 problems in one value", Fix: "begin again from `kubectl get configmap aws-auth -n kube-system -o yaml`"}
 	case awsauth.ExtraDocument:
-		return "AA102", Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
+		f = Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
 			Fix: "remove the line --- and make one list of the two"}
+		if strings.HasPrefix(pr.Value, "...") {
+			f.Message, f.Fix = "the YAML document ends here", "remove the line ... and what is behind it, or make one list of the two"
+		} else if !strings.HasPrefix(pr.Value, "---") {
+			f.Message, f.Fix = "the YAML document ends before "+q(pr.Value), "indent the line like the list above, or remove it"
+		}
+		return "AA102", f
 	case awsauth.HiddenCharacter:
 		f = Finding{Message: q(pr.Value) + " has " + pr.Got + " in it", Why: "and nobody sees it, yet it makes another text of the word",
 			Fix: "delete the character, or type the word again"}
@@ -198,6 +218,20 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 	return "AA101", Finding{Message: "unreadable"} // no such code
 }
 
+// sayNotUTF8 speaks of bytes that are not valid UTF-8. The API server shows each of them as U+FFFD.
+func sayNotUTF8(pr awsauth.Problem) Finding {
+	f := Finding{Message: q(pr.Value) + " is not valid UTF-8", Why: "and EKS reads nothing of a " + pr.DataKey + " with such a byte: everybody in it would be locked out",
+		Fix: "delete the byte, or type the text again"}
+	if pr.Want == "" {
+		f.Message = q(pr.Value) + " has U+FFFD in it, which may be a byte that is not valid UTF-8"
+		f.Fix = "delete the character, or type it again"
+	}
+	if pr.Got != "1" {
+		f.Fix = "delete all " + pr.Got + " of them, or type them again"
+	}
+	return f
+}
+
 var (
 	conflictMarker = regexp.MustCompile(`^(<<<<<<<|=======|>>>>>>>)( |$)`)
 	narrowColon    = regexp.MustCompile(`^(- )?\w+:\S`)
@@ -217,10 +251,10 @@ func sayIn(parser, line string) (message, fix string) {
 		return this + " is indented with a tab", "use spaces instead, as many as in the lines around it"
 	case has("cannot start any token"):
 		return this + " begins with a character that a text cannot begin with", "put the text in quotes"
-	case has("UTF-8"):
-		return this + " is not valid UTF-8", "type it again"
 	case has("control characters"):
 		return "the text has a control character in it", "delete it"
+	case has("comment without preceding whitespace"):
+		return this + " has a comment without a space before it", "put a space before the #"
 	case has("mapping values are not allowed"):
 		return this + " has a colon where no key can stand", "indent the line like its neighbours, or put a text that holds \": \" in quotes"
 	case has("'-' indicator"):

@@ -1,0 +1,3 @@
+package awsauth
+
+var Hidden = hidden
