@@ -373,6 +373,27 @@ func (c *checker) principal(where []any, arn string) {
 
 var nameGlob = regexp.MustCompile(`^[\w+=,.@*-]+$`)
 
+// pattern checks what MatchARN takes: an ARN, which may have * in its name.
+func (c *checker) pattern(at []any, arn string) {
+	if !strings.ContainsRune(arn, '*') {
+		c.principal(at, arn)
+		return
+	}
+	parsed, err := awsauth.ParseARN(arn)
+	switch {
+	case err != nil:
+		c.fail(at, "%s", err)
+	case parsed.Kind != awsauth.KindRole && parsed.Kind != awsauth.KindUser || strings.ContainsRune(strings.TrimSuffix(arn, parsed.Name), '*'):
+		c.fail(at, "%q has a * outside the name of a role or user", arn)
+	case parsed.Kind == awsauth.KindRole && parsed.Path != "/":
+		c.fail(at, "%q has a path, and EKS drops the path before it compares: write %s", arn, parsed.Canonical())
+	case !nameGlob.MatchString(parsed.Name):
+		c.fail(at, "%q is no pattern of a name: want letters, digits, + = , . @ _ - and *", parsed.Name)
+	case strings.Trim(parsed.Name, "*") == "":
+		c.fail(at, "%q matches every name, want a pattern such as AWSReservedSSO_Admin_*", arn)
+	}
+}
+
 func (c *checker) approval(where []any, a fileApproval) Approval {
 	arn, field := a.ARN, "arn"
 	if a.Pattern != "" {
@@ -381,22 +402,7 @@ func (c *checker) approval(where []any, a fileApproval) Approval {
 		}
 		arn, field = a.Pattern, "pattern"
 	}
-	at := under(where, field)
-	if strings.ContainsRune(arn, '*') {
-		parsed, err := awsauth.ParseARN(arn)
-		switch {
-		case err != nil:
-			c.fail(at, "%s", err)
-		case parsed.Kind != awsauth.KindRole && parsed.Kind != awsauth.KindUser || strings.ContainsRune(strings.TrimSuffix(arn, parsed.Name), '*'):
-			c.fail(at, "%q has a * outside the name of a role or user", arn)
-		case !nameGlob.MatchString(parsed.Name):
-			c.fail(at, "%q is no pattern of a name: want letters, digits, + = , . @ _ - and *", parsed.Name)
-		case strings.Trim(parsed.Name, "*") == "":
-			c.fail(at, "%q approves every name, want a pattern such as AWSReservedSSO_Admin_*", arn)
-		}
-	} else {
-		c.principal(at, arn)
-	}
+	c.pattern(under(where, field), arn)
 	c.texts(under(where, "groups"), a.Groups)
 	c.texts(under(where, "usernames"), a.Usernames)
 	if len(a.Groups) == 0 && len(a.Usernames) == 0 {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -203,20 +202,7 @@ func (t Terms) Standing(now time.Time) Standing {
 }
 
 // Matches says whether the approval is about the principal with that canonical ARN.
-func (a Approval) Matches(canonicalARN string) bool {
-	pattern, arn := awsauth.Subject(a.ARN), awsauth.Subject(canonicalARN)
-	if !strings.Contains(pattern, "*") {
-		return pattern == arn
-	}
-	// path.Match's * stops at a slash, and the part before the name is compared literally: a pattern can never
-	// reach into another account, kind or path.
-	i, j := strings.LastIndexByte(pattern, '/'), strings.LastIndexByte(arn, '/')
-	if i < 0 || j < 0 || pattern[:i] != arn[:j] {
-		return false
-	}
-	ok, err := path.Match(pattern[i:], arn[j:])
-	return err == nil && ok
-}
+func (a Approval) Matches(canonicalARN string) bool { return MatchARN(a.ARN, canonicalARN) }
 
 // Waived says whether a rule (id or name) is waived at that moment for one of the subjects, and by which waiver.
 func (p *Policy) Waived(ruleID, ruleName string, subjects []string, now time.Time) (Waiver, Standing) {
