@@ -181,8 +181,11 @@ func TestExempt(t *testing.T) {
 }
 
 func TestPrivilegedGroups(t *testing.T) {
-	p := parsed(t, "privileged: {groups: [platform-admins, system:masters]}\nbreakGlass: {groups: [aws-auth-break-glass]}\n")
-	if got, want := p.PrivilegedGroups(), []string{"aws-auth-break-glass", "platform-admins", "system:masters"}; !slices.Equal(got, want) {
+	p := parsed(t, "privileged: {groups: [platform-admins, system:masters], approvers: {groups: [system:authenticated, leads], usernames: [alice]}}\nbreakGlass: {groups: [aws-auth-break-glass]}\nexempt: {usernames: [eks:node-manager, alice]}\n")
+	if got, want := p.PrivilegedGroups(), []string{"aws-auth-break-glass", "leads", "platform-admins", "system:masters"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := p.PrivilegedUsernames(), []string{"alice", "eks:node-manager"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := p.Privileged.Groups; !slices.Equal(got, []string{"platform-admins", "system:masters"}) {
