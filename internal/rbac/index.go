@@ -404,6 +404,9 @@ func (c *computation) counts(r candidate, namespace string) string {
 		if len(r.ResourceNames) > 0 && name != "" && !slices.Contains(r.ResourceNames, name) {
 			return ""
 		}
+		if len(r.ResourceNames) > 0 && w.resource == "secrets" {
+			what = verb + " Secret " + cmp.Or(name, r.ResourceNames[0])
+		}
 	case target:
 		name, reason, ok := c.targets(r.rule, w, namespace)
 		if !ok {

@@ -89,7 +89,7 @@ func (p *pass) waysOf(arn string, e *awsauth.Entry) []Way {
 		return ways
 	}
 	for _, w := range p.oracle.templateWays(arn, e.Username.Value, e.GroupNames()) {
-		if w.Standing == policy.Valid {
+		if w.Standing == policy.Valid && w.Evidence != "" {
 			ways = append(ways, w)
 		}
 	}
@@ -221,8 +221,6 @@ func (p *pass) unapproved(g grant, e holding, how string) (reported bool) {
 	switch {
 	case e.way.Index < 0 && !g.username:
 		what += ", which everybody is in,"
-	case e.way.Rule == "AA403":
-		what += ", which can become " + bare(clip(e.way.Becomes)) + ","
 	case e.way.Becomes != "":
 		what += ", which is " + bare(clip(e.way.Becomes)) + ","
 	}
@@ -231,7 +229,7 @@ func (p *pass) unapproved(g grant, e holding, how string) (reported bool) {
 	case e.account != "" && g.username:
 		f.Message = fmt.Sprintf("account %s gives %s its ARN as username, which is as good as system:masters (%s)", q(e.account), bare(clip(canonical)), whole(e.way.Evidence))
 	case e.way.Rule == "AA403":
-		f.Message = fmt.Sprintf("%s gives %s more than its text says (%s)", what, bare(clip(canonical)), whole(e.way.Evidence))
+		f.Message = fmt.Sprintf("%s can become %s, which gives %s %s", q(g.name), bare(clip(e.way.Becomes)), bare(clip(canonical)), whole(e.way.Evidence))
 	case e.way.Rule == "AA402":
 		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, bare(clip(canonical)), whole(e.way.Evidence))
 	}
