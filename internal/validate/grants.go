@@ -113,19 +113,30 @@ func (p *pass) accountGrants(s *state, working map[grant]holding) {
 			add(account, id, w)
 		}
 	}
-	usernames := p.policy.PrivilegedUsernames()
-	for name := range p.oracle.equivalents.Usernames {
-		usernames = append(usernames, name)
-	}
-	for _, name := range usernames {
-		a, err := awsauth.ParseARN(name)
-		if err != nil || !a.Matchable() || len(s.restored.Lookup(name)) > 0 {
-			continue
-		}
-		if account, ok := s.restored.Accounts[a.Account]; ok {
+	named := func(name string) {
+		if account, ok := accountOf(s.restored, name); ok {
 			add(account, name, p.oracle.username(name))
 		}
 	}
+	for _, name := range p.oracle.usernames {
+		named(name)
+	}
+	for name := range p.oracle.equivalents.Usernames {
+		named(name)
+	}
+}
+
+// accountOf is the account in mapAccounts by which a principal has a username, its own ARN.
+func accountOf(access *awsauth.Access, username string) (account awsauth.Text, ok bool) {
+	if len(username) < len("arn:") || !strings.EqualFold(username[:len("arn:")], "arn:") { // most are none
+		return account, false
+	}
+	a, err := awsauth.ParseARN(username)
+	if err != nil || !a.Matchable() || len(access.Lookup(username)) > 0 {
+		return account, false
+	}
+	account, ok = access.Accounts[a.Account]
+	return account, ok
 }
 
 func checkGrants(p *pass) {

@@ -40,7 +40,9 @@ const everybody = policy.Everybody
 type oracle struct {
 	policy      *policy.Policy
 	equivalents *Equivalents
-	now         time.Time
+	// usernames and approvers are the usernames and the groups of approvers that the policy gives power.
+	usernames, approvers []string
+	now                  time.Time
 	// blind says why RBAC could not be looked at, if it should have been.
 	blind error
 }
@@ -49,7 +51,7 @@ type oracle struct {
 var noEquivalents = &Equivalents{}
 
 func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
-	o := oracle{policy: p, equivalents: noEquivalents, now: now}
+	o := oracle{policy: p, equivalents: noEquivalents, now: now, usernames: p.PrivilegedUsernames(), approvers: p.Privileged.Approvers.Privileged()}
 	if port == nil || !p.Privileged.FromRBAC {
 		return o
 	}
@@ -127,7 +129,7 @@ func (o oracle) group(g string) Way {
 		return Way{Rule: "AA401", Name: g, Evidence: "every edit past this guard"}
 	case slices.Contains(o.policy.Privileged.Groups, g):
 		return Way{Rule: "AA401", Name: g, Evidence: "what the policy calls privileged"}
-	case slices.Contains(o.policy.Privileged.Approvers.Privileged(), g):
+	case slices.Contains(o.approvers, g):
 		if _, ok := o.equivalents.Groups[g]; !ok {
 			return Way{Rule: "AA401", Name: g, Approver: true, Evidence: "the rights of an approver: the policy lists it under privileged.approvers, so it may approve grants"}
 		}
@@ -176,9 +178,9 @@ func (o oracle) templateWays(arn, username string, groups []string) []Way {
 		ways = append(ways, o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC, o.group)...)
 	}
 	if t := awsauth.ParseTemplate(username, of); !t.Literal() {
-		names := o.policy.PrivilegedUsernames()
+		names := o.usernames
 		if reservedPrefix(username) == "" { // what can begin with a reserved prefix is AA403 for that
-			names = slices.DeleteFunc(names, func(name string) bool { return reservedPrefix(name) != "" })
+			names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return reservedPrefix(name) != "" })
 		}
 		ways = append(ways, o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, names, o.equivalents.Usernames, o.username)...)
 	}
