@@ -148,6 +148,12 @@ func TestRightsOfAPIServer(t *testing.T) {
 	}
 	t.Logf("%d resources, %d ClusterRoles and Roles; %d rights are missing", len(verbs), len(clusterRoles.Items)+len(roles.Items), missing)
 
+	bindings, err := client.RbacV1().ClusterRoleBindings().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judgeBuiltIn(t, clusterRoles.Items, bindings.Items)
+
 	// Why deletecollection discloses: with dryRun it deletes nothing, and answers with all of it.
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "token"}, StringData: map[string]string{"token": "disclosed"}}
 	if _, err := client.CoreV1().Secrets("default").Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
@@ -159,6 +165,39 @@ func TestRightsOfAPIServer(t *testing.T) {
 	}
 	if _, err := client.CoreV1().Secrets("default").Get(t.Context(), "token", metav1.GetOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// judgeBuiltIn binds the roles that people are given, in a team's namespace, in kube-system and everywhere.
+func judgeBuiltIn(t *testing.T, roles []rbacv1.ClusterRole, bindings []rbacv1.ClusterRoleBinding) {
+	t.Helper()
+	o := &Objects{}
+	for i := range roles {
+		o.ClusterRoles = append(o.ClusterRoles, &roles[i])
+	}
+	for i := range bindings {
+		o.ClusterRoleBindings = append(o.ClusterRoleBindings, &bindings[i])
+	}
+	fresh := Resolve(o, testGuard)
+	if groups := slices.Sorted(maps.Keys(fresh.Groups)); !slices.Equal(groups, []string{masters}) {
+		t.Errorf("on a new cluster the groups %q count: %v", groups, fresh.Groups)
+	}
+	group := func(name string) []rbacv1.Subject {
+		return []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: name}}
+	}
+	for _, role := range []string{"view", "edit", "admin"} {
+		ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role}
+		for _, namespace := range []string{"team", kubeSystem} {
+			o.RoleBindings = append(o.RoleBindings, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role, Namespace: namespace}, RoleRef: ref, Subjects: group(role + " in " + namespace)})
+		}
+		o.ClusterRoleBindings = append(o.ClusterRoleBindings, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role}, RoleRef: ref, Subjects: group(role + " everywhere")})
+	}
+	got := Resolve(o, testGuard).Groups
+	for who, counts := range map[string]bool{"view in team": false, "edit in team": false, "admin in team": false, "view in kube-system": false, "edit in kube-system": true,
+		"admin in kube-system": true, "view everywhere": false, "edit everywhere": true, "admin everywhere": true} {
+		if (got[who] != "") != counts {
+			t.Errorf("%s: got %q", who, got[who])
+		}
 	}
 }
 
