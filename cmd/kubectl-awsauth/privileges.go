@@ -26,7 +26,7 @@ func (o *rbacOptions) flags(f *pflag.FlagSet) {
 // privileges resolves RBAC; nil if it is not asked. note is a line for the reader. live says that the object is read from
 // the cluster.
 func (o *rbacOptions) privileges(ctx context.Context, in *inputs, cluster clusterOptions, live bool, p *policy.Policy) (port validate.Privileges, note string, err error) {
-	guard := rbac.Guard{Namespace: o.namespace, Groups: p.PrivilegedGroups()}
+	guard := rbac.Guard{Namespace: o.namespace, Groups: p.PrivilegedGroups(), Usernames: p.PrivilegedUsernames()}
 	switch o.from {
 	case "off":
 		return nil, "", nil

@@ -41,6 +41,9 @@ type privileges struct {
 // connectPrivileges reads --rbac.
 func (o *options) connectPrivileges(log logr.Logger) (*privileges, error) {
 	p := &privileges{self: rbac.Guard{Namespace: o.namespace, PolicyName: o.policyConfigMap, ConfigurationName: o.configuration}}
+	if o.tlsMode == tlsSelf {
+		p.self.SecretName = o.tlsSecret
+	}
 	from := o.rbac
 	if from == "" {
 		from = rbacCluster
@@ -81,10 +84,11 @@ func (p *privileges) connect(ports *validate.Ports, in *policy.Policy) {
 	switch {
 	case p.watcher != nil:
 		p.watcher.SetGroups(in.PrivilegedGroups())
+		p.watcher.SetUsernames(in.PrivilegedUsernames())
 		ports.Privileges = p.watcher
 	case p.objects != nil:
 		self := p.self
-		self.Groups = in.PrivilegedGroups()
+		self.Groups, self.Usernames = in.PrivilegedGroups(), in.PrivilegedUsernames()
 		ports.Privileges = rbac.Know(p.objects, self)
 	}
 	if p.grants != nil {

@@ -400,7 +400,7 @@ func (c *checker) approval(where []any, a fileApproval) Approval {
 	return Approval{ARN: arn, Groups: a.Groups, Usernames: a.Usernames, ApprovedBy: a.ApprovedBy, Terms: c.terms(where, a.Reason, a.Expires)}
 }
 
-// pattern checks an ARN that may have * in its name; example is what could be written instead of a * alone.
+// pattern checks what MatchARN takes: an ARN that may have * in its name. example is what could be written instead of a * alone.
 func (c *checker) pattern(at []any, arn, example string) {
 	if !strings.ContainsRune(arn, '*') {
 		c.principal(at, arn)
@@ -412,24 +412,20 @@ func (c *checker) pattern(at []any, arn, example string) {
 		c.fail(at, "%s", err)
 	case parsed.Kind != awsauth.KindRole && parsed.Kind != awsauth.KindUser || strings.ContainsRune(strings.TrimSuffix(arn, parsed.Name), '*'):
 		c.fail(at, "%q has a * outside the name of a role or user", arn)
+	case parsed.Kind == awsauth.KindRole && parsed.Path != "/":
+		c.fail(at, "%q has a path, and EKS drops the path before it compares: write %s", arn, parsed.Canonical())
 	case !nameGlob.MatchString(parsed.Name):
 		c.fail(at, "%q is no pattern of a name: want letters, digits, + = , . @ _ - and *", parsed.Name)
 	case strings.Trim(parsed.Name, "*") == "":
-		c.fail(at, "%q approves every name, want a pattern such as %s", arn, example)
+		c.fail(at, "%q matches every name, want a pattern such as %s", arn, example)
 	}
 }
 
-// nodeRole checks the ARN or pattern of a role that nodes use. A role's path is none of it: EKS drops it.
+// nodeRole checks the ARN or pattern of a role that nodes use.
 func (c *checker) nodeRole(at []any, arn string) {
-	errs := len(c.errs)
 	c.pattern(at, arn, "eks-nodes-*")
-	a, err := awsauth.ParseARN(arn)
-	switch {
-	case err != nil || len(c.errs) > errs:
-	case a.Kind != awsauth.KindRole:
+	if a, err := awsauth.ParseARN(arn); err == nil && a.Matchable() && a.Kind != awsauth.KindRole {
 		c.fail(at, "%q names %s, want a role", arn, a.Kind)
-	case a.Path != "/":
-		c.fail(at, "%q has a path, and EKS drops the path before it compares: write %s", arn, a.Canonical())
 	}
 }
 

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -90,6 +89,14 @@ type Approvers struct {
 // Any says that nobody in particular has to make the edit.
 func (a Approvers) Any() bool { return len(a.Usernames) == 0 && len(a.Groups) == 0 }
 
+// Everybody is the group that the API server puts every caller in.
+const Everybody = "system:authenticated"
+
+// Privileged are the groups that make somebody an approver who was none: not one that everybody has.
+func (a Approvers) Privileged() []string {
+	return slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return g == Everybody })
+}
+
 // Has says whether a caller is among them.
 func (a Approvers) Has(username string, groups []string) bool {
 	return slices.Contains(a.Usernames, username) || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(a.Groups, g) })
@@ -161,12 +168,21 @@ func Default() *Policy {
 	return &Policy{Mode: Enforce, ExemptUsernames: slices.Clone(EKSWriters), Privileged: Privileged{FromRBAC: true}}
 }
 
-// PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the guard.
+// PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the guard, or may
+// add those who can.
 func (p *Policy) PrivilegedGroups() []string {
-	groups := append([]string{Masters}, p.Privileged.Groups...)
-	groups = append(groups, p.BreakGlassGroups...)
-	slices.Sort(groups)
-	return slices.Compact(groups)
+	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlassGroups, p.Privileged.Approvers.Privileged())
+}
+
+// PrivilegedUsernames are the usernames that need an approval, for what this policy lets them do.
+func (p *Policy) PrivilegedUsernames() []string {
+	return distinct(p.ExemptUsernames, p.Privileged.Approvers.Usernames)
+}
+
+func distinct(lists ...[]string) []string {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Standing says how an approval or a waiver counts.
@@ -212,24 +228,11 @@ func (t Terms) Standing(now time.Time) Standing {
 }
 
 // Matches says whether the approval is about the principal with that canonical ARN.
-func (a Approval) Matches(canonicalARN string) bool {
-	pattern, arn := awsauth.Subject(a.ARN), awsauth.Subject(canonicalARN)
-	if !strings.Contains(pattern, "*") {
-		return pattern == arn
-	}
-	// path.Match's * stops at a slash, and the part before the name is compared literally: a pattern can never
-	// reach into another account, kind or path.
-	i, j := strings.LastIndexByte(pattern, '/'), strings.LastIndexByte(arn, '/')
-	if i < 0 || j < 0 || pattern[:i] != arn[:j] {
-		return false
-	}
-	ok, err := path.Match(pattern[i:], arn[j:])
-	return err == nil && ok
-}
+func (a Approval) Matches(canonicalARN string) bool { return MatchARN(a.ARN, canonicalARN) }
 
 // NodeRole reports that the policy names the role with that canonical ARN as one of nodes.
 func (p *Policy) NodeRole(canonicalARN string) bool {
-	return slices.ContainsFunc(p.Nodes.Roles, func(role string) bool { return Approval{ARN: role}.Matches(canonicalARN) })
+	return slices.ContainsFunc(p.Nodes.Roles, func(role string) bool { return MatchARN(role, canonicalARN) })
 }
 
 // Waived says whether a rule (id or name) is waived at that moment for one of the subjects, and by which waiver.

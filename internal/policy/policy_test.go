@@ -51,7 +51,9 @@ func TestApprovals(t *testing.T) {
 		"the user without a path":            {"arn:aws:iam::111122223333:user/alice", "system:masters", policy.None},
 		"the pattern":                        {"arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef", "system:masters", policy.Valid},
 		"the pattern, the second group":      {"arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef", "platform-admins", policy.Valid},
-		"the pattern with nothing for *":     {"arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_", "system:masters", policy.Valid},
+		"the pattern with nothing for *":     {"arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_", "system:masters", policy.None},
+		"the pattern, a longer set's name":   {"arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_ReadOnly_0123456789abcdef", "system:masters", policy.None},
+		"the pattern, a name of one's own":   {"arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_anything", "system:masters", policy.None},
 		"the pattern, another permission":    {"arn:aws:iam::111122223333:role/AWSReservedSSO_Administrator_0123456789abcdef", "system:masters", policy.None},
 		"the pattern, another account":       {"arn:aws:iam::444455556666:role/AWSReservedSSO_Admin_0123456789abcdef", "system:masters", policy.None},
 		"the pattern for a user":             {"arn:aws:iam::111122223333:user/AWSReservedSSO_Admin_0123456789abcdef", "system:masters", policy.None},
@@ -179,8 +181,11 @@ func TestExempt(t *testing.T) {
 }
 
 func TestPrivilegedGroups(t *testing.T) {
-	p := parsed(t, "privileged: {groups: [platform-admins, system:masters]}\nbreakGlass: {groups: [aws-auth-break-glass]}\n")
-	if got, want := p.PrivilegedGroups(), []string{"aws-auth-break-glass", "platform-admins", "system:masters"}; !slices.Equal(got, want) {
+	p := parsed(t, "privileged: {groups: [platform-admins, system:masters], approvers: {groups: [system:authenticated, leads], usernames: [alice]}}\nbreakGlass: {groups: [aws-auth-break-glass]}\nexempt: {usernames: [eks:node-manager, alice]}\n")
+	if got, want := p.PrivilegedGroups(), []string{"aws-auth-break-glass", "leads", "platform-admins", "system:masters"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := p.PrivilegedUsernames(), []string{"alice", "eks:node-manager"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := p.Privileged.Groups; !slices.Equal(got, []string{"platform-admins", "system:masters"}) {

@@ -80,7 +80,8 @@ func TestAgainstAPIServer(t *testing.T) {
 	}
 }
 
-var testGuard = Guard{Namespace: "guard", PolicyName: "guard-policy", ConfigurationName: "aws-auth-guard", Groups: []string{"break-glass"}}
+var testGuard = Guard{Namespace: "guard", PolicyName: "guard-policy", ConfigurationName: "aws-auth-guard", SecretName: "guard-tls",
+	Groups: []string{"break-glass"}, Usernames: []string{"approver"}}
 
 // world is a random set of RBAC objects, under names that no other world uses.
 type world struct {
@@ -116,7 +117,7 @@ func (w *world) subjectsPool() []rbacv1.Subject {
 
 // names are those that resourceNames may hold: of things that matter and of things that do not.
 func (w *world) names() []string {
-	names := []string{awsAuth, "coredns", testGuard.PolicyName, testGuard.ConfigurationName, "break-glass", "s1", "s2", "kubernetes.io/kube-apiserver-client", "example.com/signer"}
+	names := []string{awsAuth, "coredns", testGuard.PolicyName, testGuard.ConfigurationName, testGuard.SecretName, "break-glass", "approver", "system:node:n1", "s1", "s2", "kubernetes.io/kube-apiserver-client", "example.com/signer"}
 	for _, n := range append([]string{"g1", "g2", "u1", "u2"}, roleNames...) {
 		names = append(names, w.name(n))
 	}
@@ -127,7 +128,11 @@ func (w *world) names() []string {
 func (w *world) namesOf(resource string) []string {
 	switch resource {
 	case "users":
-		return []string{w.name("u1"), w.name("u2"), w.name("u3")}
+		return []string{w.name("u1"), w.name("u2"), w.name("u3"), "approver", "system:node:n1"}
+	case "privilegedgroups":
+		return []string{w.name("g1"), w.name("g2"), "break-glass", "system:masters"}
+	case "privilegedusernames":
+		return []string{w.name("u1"), w.name("u2"), "approver"}
 	case "groups":
 		return []string{w.name("g1"), w.name("g2"), w.name("g3"), w.name("g4")}
 	case "serviceaccounts", "serviceaccounts/token":
@@ -144,7 +149,7 @@ var chaining = slices.DeleteFunc(slices.Clone(powers), func(p power) bool { retu
 // otherRights are what nobody becomes admin by.
 var otherRights = []power{
 	{verbs: []string{"get", "list"}, resource: "pods"}, {verbs: []string{"get"}, resource: "configmaps"}, {verbs: []string{"update"}, group: "apps", resource: "deployments/scale"},
-	{verbs: []string{"create"}, resource: "pods/portforward"}, {verbs: []string{"escalate", "bind"}, group: "example.com", resource: "roles"}, {verbs: []string{"update"}, resource: "secrets"},
+	{verbs: []string{"create"}, resource: "pods/portforward"}, {verbs: []string{"escalate", "bind"}, group: "example.com", resource: "roles"}, {verbs: []string{"delete"}, resource: "secrets"},
 	{verbs: []string{"update"}, group: certificates, resource: "certificatesigningrequests/approval"}, {verbs: []string{"get", "list"}, group: rbacv1.GroupName, resource: "clusterroles"},
 }
 
@@ -603,7 +608,7 @@ func (o *oracle) places(p *power, powerfulNamespaces []string, rules []rbacv1.Po
 			}
 		}
 	}
-	namespaces := map[area][]string{cluster: {""}, system: powerfulNamespaces[:2], powerful: powerfulNamespaces, awsAuthPlace: {kubeSystem}, policyPlace: {testGuard.Namespace}}[p.area]
+	namespaces := map[area][]string{cluster: {""}, powerful: powerfulNamespaces, awsAuthPlace: {kubeSystem}, policyPlace: {testGuard.Namespace}}[p.area]
 	switch p.limit {
 	case anyName:
 		add(namespaces, names...)
@@ -615,6 +620,9 @@ func (o *oracle) places(p *power, powerfulNamespaces []string, rules []rbacv1.Po
 		name := testGuard.ConfigurationName
 		if p.area == policyPlace {
 			name = testGuard.PolicyName
+		}
+		if p.resource == "secrets" {
+			name = testGuard.SecretName
 		}
 		add(namespaces, name)
 	case target:
@@ -633,13 +641,20 @@ func (o *oracle) places(p *power, powerfulNamespaces []string, rules []rbacv1.Po
 					add([]string{pl.namespace}, pl.role)
 				}
 			}
-		case "groups", "users":
+		case "groups", "users", "privilegedgroups", "privilegedusernames":
 			add(namespaces, "")
-			if p.resource == "groups" {
+			who := "user"
+			if strings.HasSuffix(p.resource, "groups") {
+				who = "group"
 				add(namespaces, append([]string{"system:masters"}, testGuard.Groups...)...)
+			} else {
+				add(namespaces, testGuard.Usernames...)
+			}
+			if p.resource == "users" {
+				add(namespaces, "system:node:n1")
 			}
 			for key := range o.admins {
-				if kind, name, _ := strings.Cut(key, " "); kind+"s" == p.resource {
+				if kind, name, _ := strings.Cut(key, " "); kind == who {
 					add(namespaces, name)
 				}
 			}

@@ -22,8 +22,10 @@ type Guard struct {
 	PolicyName string
 	// ConfigurationName is that of its ValidatingWebhookConfiguration, and of its ValidatingAdmissionPolicy.
 	ConfigurationName string
-	// Groups are privileged by the guard's policy, so to impersonate one is as good as to be in it.
-	Groups []string
+	// SecretName is the Secret there with its authority's key.
+	SecretName string
+	// Groups and Usernames are privileged by the guard's policy, so to impersonate one is as good as to be in it.
+	Groups, Usernames []string
 }
 
 // masters is the group that needs no RBAC (apiserver pkg/authentication/user, SystemPrivilegedGroup).
@@ -47,6 +49,7 @@ func Resolve(o *Objects, guard Guard) *validate.Equivalents {
 	if guard.Namespace != "" {
 		c.namespaces[guard.Namespace] = ""
 	}
+	c.named()
 	c.readRoles(o)
 	bindings := c.readBindings(o)
 	for progress := true; progress; {
@@ -62,7 +65,36 @@ func Resolve(o *Objects, guard Guard) *validate.Equivalents {
 			return true
 		})
 	}
+	for _, u := range guard.Usernames { // the policy itself says of them what they are
+		delete(c.users, u)
+	}
 	return &validate.Equivalents{Groups: c.groups, Usernames: c.users}
+}
+
+// named begins with the names of the guard's policy that are service accounts, or people to impersonate.
+func (c *computation) named() {
+	const why = ", whom the guard's policy names"
+	for _, u := range c.guard.Usernames {
+		c.users[u] = "user " + u + why
+		if account, ok := strings.CutPrefix(u, serviceAccountPrefix); ok {
+			c.powerful(account, ", whose service account "+u+" the guard's policy names")
+		}
+	}
+	for _, g := range c.guard.Groups {
+		if namespace, ok := strings.CutPrefix(g, allServiceAccounts+":"); ok {
+			c.accounts[namespace] = "group " + g + ", which the guard's policy names"
+		} else if g == allServiceAccounts || g == allAuthenticated {
+			c.accounts[""] = "group " + g + ", which the guard's policy names"
+		}
+	}
+}
+
+// powerful notes the namespace of a service account (namespace:name) that is as good as system:masters.
+func (c *computation) powerful(account, reason string) {
+	namespace, _, _ := strings.Cut(account, ":")
+	if _, known := c.namespaces[namespace]; !known {
+		c.namespaces[namespace] = reason
+	}
 }
 
 // rule is a rule of a role, and the role it was aggregated from.
@@ -100,7 +132,7 @@ func newRole(rules []rule) *role {
 	r.candidates = candidates(rules, powers)
 	for _, mode := range slices.Sorted(maps.Keys(modes)) {
 		if whose := candidates(rules, modes[mode]); len(whose) > 0 {
-			if what := candidates(actingOn(rules, mode), powers); len(what) > 0 {
+			if what := candidates(actingOn(rules, mode), usable(mode)); len(what) > 0 {
 				r.constrained = append(r.constrained, constrained{whose, what})
 			}
 		}
@@ -166,7 +198,7 @@ type computation struct {
 	granted map[place]string
 	// groups and users are the answer so far, each with its evidence.
 	groups, users map[string]string
-	// namespaces are those in which code can run as good as system:masters, with the reason, or "" for system's own.
+	// namespaces are those in which code can run as good as system:masters, with the reason, or "" for kube-system and the guard's.
 	namespaces map[string]string
 	// accounts are the namespaces of which every service account is as good, with the evidence; "" stands for all.
 	accounts map[string]string
@@ -327,10 +359,10 @@ func (c *computation) counts(r candidate, namespace string) string {
 		if namespace != "" {
 			return ""
 		}
-	case system, powerful:
+	case powerful:
 		at := cmp.Or(namespace, kubeSystem)
 		reason, ok := c.isPowerful(at)
-		if !ok || w.area == system && at != kubeSystem && at != c.guard.Namespace {
+		if !ok {
 			return ""
 		}
 		where = " in " + at + reason
@@ -365,10 +397,15 @@ func (c *computation) counts(r candidate, namespace string) string {
 	case guardName:
 		name := c.guard.ConfigurationName
 		if w.area == policyPlace {
-			name = c.guard.PolicyName
+			if name = c.guard.PolicyName; w.resource == "secrets" {
+				name = c.guard.SecretName
+			}
 		}
 		if len(r.ResourceNames) > 0 && name != "" && !slices.Contains(r.ResourceNames, name) {
 			return ""
+		}
+		if len(r.ResourceNames) > 0 && w.resource == "secrets" {
+			what = verb + " Secret " + cmp.Or(name, r.ResourceNames[0])
 		}
 	case target:
 		name, reason, ok := c.targets(r.rule, w, namespace)
@@ -379,6 +416,9 @@ func (c *computation) counts(r candidate, namespace string) string {
 			what += " " + name
 		}
 		where += reason
+		if w.group == guardAPI {
+			where += ", so may approve grants"
+		}
 	}
 	return what + where
 }
@@ -402,7 +442,12 @@ func (c *computation) targets(r rule, w *power, namespace string) (name, reason 
 			evidence = c.namedRole(namespace, n)
 		case "users":
 			evidence = c.users[n]
-		case "groups":
+			if w.group != authentication && strings.HasPrefix(n, "system:node:") {
+				return n, ", which gets tokens of the service accounts of the node's pods", true
+			}
+		case "privilegedusernames":
+			evidence = c.users[n]
+		case "groups", "privilegedgroups":
 			everyone := n == "*" && w.group == authentication // asked for instead of many groups
 			itself := n == masters && w.group != authentication
 			if everyone || itself || n != masters && slices.Contains(c.guard.Groups, n) {

@@ -100,3 +100,50 @@ func TestChains(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesOfThePolicy: to be able to take the place of a name to which the guard's policy gives power is a way to that power;
+// the name itself is the policy's to judge.
+func TestNamesOfThePolicy(t *testing.T) {
+	const account = "system:serviceaccount:flux/kustomize"
+	named := guard
+	named.Usernames = []string{"alice", strings.Replace(account, "/", ":", 1), "arn:aws:iam::111122223333:role/lead"}
+	named.Groups = append([]string{"leads", "system:serviceaccounts:argo"}, guard.Groups...)
+	for name, tt := range map[string]struct {
+		objects string
+		counts  bool
+	}{
+		"impersonating the user":               {clusterRole("x", "impersonate||users|alice") + everywhere("x", "x", "group:team"), true},
+		"impersonating an ARN":                 {clusterRole("x", "impersonate||users|arn:aws:iam::111122223333:role/lead") + everywhere("x", "x", "group:team"), true},
+		"impersonating another user":           {clusterRole("x", "impersonate||users|bob") + everywhere("x", "x", "group:team"), false},
+		"impersonating the group":              {clusterRole("x", "impersonate||groups|leads") + everywhere("x", "x", "group:team"), true},
+		"impersonating the service account":    {clusterRole("x", "impersonate||serviceaccounts|kustomize") + within("flux", "x", "ClusterRole/x", "group:team"), true},
+		"a token of the service account":       {clusterRole("x", "create||serviceaccounts/token|kustomize") + within("flux", "x", "ClusterRole/x", "group:team"), true},
+		"a token of another service account":   {clusterRole("x", "create||serviceaccounts/token|other") + within("flux", "x", "ClusterRole/x", "group:team"), false},
+		"pods beside the service account":      {clusterRole("x", "create||pods") + within("flux", "x", "ClusterRole/x", "group:team"), true},
+		"pods in the namespace of the group":   {clusterRole("x", "create||pods") + within("argo", "x", "ClusterRole/x", "group:team"), true},
+		"secrets beside the service account":   {clusterRole("x", "get||secrets") + within("flux", "x", "ClusterRole/x", "group:team"), true},
+		"reading pods beside it":               {clusterRole("x", "get||pods") + within("flux", "x", "ClusterRole/x", "group:team"), false},
+		"pods elsewhere":                       {clusterRole("x", "create||pods") + within("team", "x", "ClusterRole/x", "group:team"), false},
+		"granting the group":                   {clusterRole("x", "grant|aws-auth-guard.io|privilegedgroups|leads") + everywhere("x", "x", "group:team"), true},
+		"granting the user":                    {clusterRole("x", "grant|aws-auth-guard.io|privilegedusernames|alice") + everywhere("x", "x", "group:team"), true},
+		"granting another user":                {clusterRole("x", "grant|aws-auth-guard.io|privilegedusernames|bob") + everywhere("x", "x", "group:team"), false},
+		"granting in one namespace":            {clusterRole("x", "grant|aws-auth-guard.io|privilegedgroups") + within("team", "x", "ClusterRole/x", "group:team"), false},
+		"impersonating who may take its place": {clusterRole("y", "impersonate||users|alice") + everywhere("y", "y", "user:bob") + clusterRole("x", "impersonate||users|bob") + everywhere("x", "x", "group:team"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := rbac.Decode([]byte(tt.objects))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := rbac.Resolve(o, named)
+			if got := e.Groups["team"]; (got != "") != tt.counts {
+				t.Errorf("got %q", got)
+			}
+			for _, u := range named.Usernames {
+				if got, ok := e.Usernames[u]; ok {
+					t.Errorf("%s is in the answer: %q", u, got)
+				}
+			}
+		})
+	}
+}

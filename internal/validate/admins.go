@@ -108,7 +108,7 @@ func (p *pass) adminElsewhere() bool {
 		if barring(e.Groups) >= 0 {
 			continue // EKS renders the groups of access entries as well
 		}
-		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { return p.oracle.group(g).Rule != "" }) {
+		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { w := p.oracle.group(g); return w.Rule != "" && !w.Approver }) {
 			return true
 		}
 	}
@@ -132,7 +132,7 @@ func (p *pass) anyAdmin(s *state) string {
 
 // admin reports that an identity is as good as system:masters by its own mapping.
 func (p *pass) admin(id awsauth.Identity) bool {
-	return slices.ContainsFunc(p.oracle.ways(id.Canonical, id.Username, id.Groups), func(w Way) bool { return w.Name != everybody })
+	return slices.ContainsFunc(p.oracle.ways(id.Canonical, id.Username, id.Groups), func(w Way) bool { return w.Name != everybody && !w.Approver })
 }
 
 // selfLockout compares what the caller is now with what its next request would be.

@@ -269,6 +269,12 @@ func (v *Validator) weigh(p *pass) []Finding {
 		}
 		settled = append(settled, f)
 	}
+	all := slices.Clone(settled)
+	settled = slices.DeleteFunc(settled, func(f Finding) bool {
+		return f.unless != "" && slices.ContainsFunc(all, func(g Finding) bool {
+			return g.Rule == f.unless && g.Severity == Error && g.entry == f.entry && g.Field == f.Field
+		})
+	})
 	slices.SortStableFunc(settled, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(slices.Index(awsauth.Keys, a.DataKey), slices.Index(awsauth.Keys, b.DataKey)),
 			cmp.Compare(a.unplaced(), b.unplaced()), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.key(), b.key()))

@@ -47,12 +47,15 @@ type Finding struct {
 	// reading is set for a difference between EKS's two readings of an entry; lenient is the other one.
 	reading bool
 	lenient awsauth.Reading
+	// unless is a rule that says enough where it denies the same entry's field.
+	unless string
 }
 
 func (f Finding) key() string { return f.Rule + "\x00" + f.entry + "\x00" + f.subject }
 
-// subjects are the words by which a waiver may name what the finding is about.
-func (f Finding) subjects() []string { return []string{f.entry, f.Value, f.subject, f.Field} }
+// subjects are the words by which a waiver may name what the finding is about. A field is none: data.mapRoles[1] is another
+// entry as soon as one before it is gone.
+func (f Finding) subjects() []string { return []string{f.entry, f.Value, f.subject} }
 
 // Sentence is the finding in one line without its field: rule id and name, message, why, fix, place.
 func (f Finding) Sentence() string {

@@ -82,7 +82,8 @@ func fromRBAC(t testing.TB, text string) validate.Privileges {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return privileges{known: rbac.Resolve(o, rbac.Guard{Namespace: "guard", PolicyName: "guard-policy", ConfigurationName: "aws-auth-guard", Groups: []string{"break-glass"}})}
+	return privileges{known: rbac.Resolve(o, rbac.Guard{Namespace: "guard", PolicyName: "guard-policy", ConfigurationName: "aws-auth-guard", SecretName: "guard-tls",
+		Groups: []string{"break-glass"}})}
 }
 
 type answer struct {

@@ -15,14 +15,14 @@ var grantFamily = family{
 	edit: checkGrants,
 	rules: []Rule{
 		{ID: "AA401", Name: "unapproved-grant", Severity: Error,
-			What: "a principal that gets into a privileged group (system:masters, the policy's own, the break-glass groups) and did not have it before, without an approval in the policy; also when a repaired ARN or a removed duplicate makes an old entry work",
+			What: "a principal that gets into a privileged group (system:masters, the policy's own, the break-glass groups, those of the policy's approvers) and did not have it before, without an approval in the policy; also when a repaired ARN or a removed duplicate makes an old entry work",
 			Why:  "the API server lets system:masters do everything, without asking RBAC or any webhook's match for it",
 			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
       username: ci
       groups: [system:masters]
 `, Good: goodNodesAndCI},
 		{ID: "AA402", Name: "unapproved-equivalent", Severity: Error,
-			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, without an approval in the policy; a warning where RBAC could not be looked at",
+			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning where RBAC could not be looked at",
 			Why:  "whoever is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system, can do everything, though system:masters is written nowhere",
 			Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[ops]", 1), Good: goodNodesAndCI},
 		{ID: "AA407", Name: "approval-expired", Severity: Warning,
@@ -42,37 +42,101 @@ type grant struct {
 	principal string
 	name      string
 	username  bool
+	// becomes is what a template becomes, or can become.
+	becomes string
 }
 
-// holding is the entry that a grant stands in.
+// holding is the entry that a grant stands in; of mapAccounts it has the place alone.
 type holding struct {
 	*awsauth.Entry
 	way Way
+	// account is that of mapAccounts by which it is one.
+	account string
 }
 
 // grants lists the ways in. Those that work: by effective access, also in values that EKS cannot read at the moment,
-// since whoever repairs the text brings them back. Those that are meant: by entries that match nobody as they stand.
+// since whoever repairs the text brings them back. Those that are meant: by entries that match nobody as they stand, or
+// whose principal has another entry that wins.
 func (p *pass) grants(s *state) (working, meant map[grant]holding) {
 	working, meant = map[grant]holding{}, map[grant]holding{}
 	if s == nil {
 		return working, meant
 	}
+	wins := map[*awsauth.Entry]bool{}
 	identities(s.special, s.restored, func(id awsauth.Identity) {
-		for _, w := range p.oracle.ways(id.Canonical, id.Username, id.Groups) {
-			working[grant{id.Entry.Key(), w.Name, w.Username}] = holding{id.Entry, w}
+		wins[id.Entry] = true
+		for _, w := range p.waysOf(id.Canonical, id.Entry) {
+			working[grant{id.Entry.Key(), w.Name, w.Username, w.Becomes}] = holding{Entry: id.Entry, way: w}
 		}
 	})
 	for _, e := range s.special {
-		a, err := e.Principal()
-		if err != nil || a.Matchable() {
+		if _, err := e.Principal(); err != nil || wins[e] {
 			continue
 		}
 		subject := e.Subject()
-		for _, w := range p.oracle.ways(subject, e.Username.Value, e.GroupNames()) {
-			meant[grant{subject, w.Name, w.Username}] = holding{e, w}
+		for _, w := range p.waysOf(subject, e) {
+			meant[grant{subject, w.Name, w.Username, w.Becomes}] = holding{Entry: e, way: w}
 		}
 	}
+	p.accountGrants(s, working)
 	return working, meant
+}
+
+// waysOf are those of an entry. What its templates can become without an approval is AA403's to say.
+func (p *pass) waysOf(arn string, e *awsauth.Entry) []Way {
+	ways := p.oracle.ways(arn, e.Username.Value, e.GroupNames())
+	if !e.Templated() {
+		return ways
+	}
+	for _, w := range p.oracle.templateWays(arn, e.Username.Value, e.GroupNames()) {
+		if w.Standing == policy.Valid && w.Evidence != "" {
+			ways = append(ways, w)
+		}
+	}
+	return ways
+}
+
+// accountGrants adds the ways of those whom mapAccounts admits: they have their ARN as username, and no groups, unless
+// there is an entry for them.
+func (p *pass) accountGrants(s *state, working map[grant]holding) {
+	if len(s.restored.Accounts) == 0 {
+		return
+	}
+	add := func(account awsauth.Text, principal string, w Way) {
+		w.Index = -1
+		w.Approval, w.Standing = p.oracle.approved(principal, w)
+		e := &awsauth.Entry{Place: account.Place, ARN: awsauth.Text{Value: principal, Place: account.Place}}
+		working[grant{principal: awsauth.Subject(principal), name: w.Name, username: w.Username}] = holding{Entry: e, way: w, account: account.Value}
+	}
+	if w := p.oracle.group(everybody); w.Rule != "" {
+		for id, account := range s.restored.Accounts {
+			add(account, id, w)
+		}
+	}
+	named := func(name string) {
+		if account, ok := accountOf(s.restored, name); ok {
+			add(account, name, p.oracle.username(name))
+		}
+	}
+	for _, name := range p.oracle.usernames {
+		named(name)
+	}
+	for name := range p.oracle.equivalents.Usernames {
+		named(name)
+	}
+}
+
+// accountOf is the account in mapAccounts by which a principal has a username, its own ARN.
+func accountOf(access *awsauth.Access, username string) (account awsauth.Text, ok bool) {
+	if len(username) < len("arn:") || !strings.EqualFold(username[:len("arn:")], "arn:") { // most are none
+		return account, false
+	}
+	a, err := awsauth.ParseARN(username)
+	if err != nil || !a.Matchable() || len(access.Lookup(username)) > 0 {
+		return account, false
+	}
+	account, ok = access.Accounts[a.Account]
+	return account, ok
 }
 
 func checkGrants(p *pass) {
@@ -81,7 +145,15 @@ func checkGrants(p *pass) {
 	}
 	had, hadMeant := p.grants(p.old)
 	has, hasMeant := p.grants(p.new)
+	told := map[grant]bool{} // of all that a template can become, the first
 	for _, g := range sortedGrants(has) {
+		if template := (grant{g.principal, g.name, g.username, ""}); has[g].way.Rule == "AA403" {
+			if _, before := had[g]; before || told[template] {
+				continue
+			}
+			told[template] = p.unapproved(g, has[g], p.reached(g, has[g]))
+			continue
+		}
 		if _, before := had[g]; !before {
 			p.unapproved(g, has[g], p.reached(g, has[g]))
 		} else if has[g].way.Standing == policy.Expired {
@@ -103,6 +175,12 @@ func (p *pass) reached(g grant, e holding) string {
 	if p.old == nil {
 		return ""
 	}
+	if e.account != "" {
+		if _, mapped := p.old.restored.Accounts[e.account]; mapped && len(p.old.restored.Lookup(e.ARN.Value)) > 0 {
+			return "and it did not have that, since an entry of its own gave it another username"
+		}
+		return ""
+	}
 	for _, o := range p.old.doc.Entries() {
 		if o.Subject() != g.principal || !(g.username && o.Username.Value == g.name || !g.username && slices.Contains(o.GroupNames(), g.name)) {
 			continue
@@ -118,6 +196,9 @@ func (p *pass) reached(g grant, e holding) string {
 // finding is about a grant, at the place of its name in the text.
 func (g grant) finding(e holding) Finding {
 	at, field := e.ARN, awsauth.ARNField(e.DataKey)
+	if e.account != "" {
+		return Finding{Field: "data." + awsauth.MapAccounts, DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(e.account), entry: g.principal, subject: g.subject()}
+	}
 	if g.username {
 		at, field = e.Username, "username"
 	} else if i := e.way.Index; i >= 0 {
@@ -136,10 +217,11 @@ func (g grant) subject() string {
 	return g.name
 }
 
-func (p *pass) unapproved(g grant, e holding, how string) {
+// unapproved reports a new grant, unless all conditions are met.
+func (p *pass) unapproved(g grant, e holding, how string) (reported bool) {
 	against, remedies := p.conditions(e.way)
 	if len(against) == 0 {
-		return
+		return false
 	}
 	f := g.finding(e)
 	canonical := e.ARN.Value
@@ -153,8 +235,13 @@ func (p *pass) unapproved(g grant, e holding, how string) {
 	case e.way.Becomes != "":
 		what += ", which is " + bare(clip(e.way.Becomes)) + ","
 	}
-	f.Message = fmt.Sprintf("%s gives %s %s", what, bare(clip(canonical)), e.way.Evidence)
-	if e.way.Rule == "AA402" {
+	f.Message = fmt.Sprintf("%s gives %s %s", what, bare(clip(canonical)), whole(e.way.Evidence))
+	switch {
+	case e.account != "" && g.username:
+		f.Message = fmt.Sprintf("account %s gives %s its ARN as username, which is as good as system:masters (%s)", q(e.account), bare(clip(canonical)), whole(e.way.Evidence))
+	case e.way.Rule == "AA403":
+		f.Message = fmt.Sprintf("%s can become %s, which gives %s %s", q(g.name), bare(clip(e.way.Becomes)), bare(clip(canonical)), whole(e.way.Evidence))
+	case e.way.Rule == "AA402":
 		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, bare(clip(canonical)), whole(e.way.Evidence))
 	}
 	f.Why = "and " + strings.Join(against, ", and ")
@@ -163,13 +250,19 @@ func (p *pass) unapproved(g grant, e holding, how string) {
 	}
 	instead := "leave " + bare(g.name) + " out"
 	switch {
+	case e.account != "" && g.username:
+		instead = "leave account " + e.account + " out, or keep an entry for " + bare(clip(canonical))
 	case g.username:
 		instead = "write another username"
 	case g.name == everybody:
 		instead = "take the right from " + everybody + " in RBAC"
 	}
 	f.Fix = instead + ", or " + strings.Join(remedies, ", and ")
+	if g.username && !e.way.Approver && reservedPrefix(g.name) != "" && slices.Contains(p.policy.ExemptUsernames, g.name) {
+		f.unless = "AA404" // which says that nobody may have such a name
+	}
 	p.report(e.way.Rule, f)
+	return true
 }
 
 // expired tells of a standing grant that nobody approves any longer. It does not count against the edit.

@@ -11,7 +11,7 @@ var principalFamily = family{
 	edit: checkPrincipals,
 	rules: []Rule{
 		{ID: "AA301", Name: "principal-not-found", Severity: Error,
-			What: "a role or user that IAM does not know; an ARN that differs from IAM's in letter case alone works and is a warning",
+			What: "a role or user that IAM does not know, or a role with the name of one of IAM Identity Center's that is not; an ARN that differs from IAM's in letter case alone works and is a warning",
 			Why:  "EKS keeps the entry, and it matches nobody, until somebody makes a principal of that name and has these rights",
 			Bad:  strings.Replace(goodNodesAndCI, "role/ci", "role/cii", 1), Good: goodNodesAndCI},
 		{ID: "AA302", Name: "principal-unverified", Severity: Error,
@@ -103,6 +103,13 @@ func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	f := Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
 		Value: e.ARN.Value, entry: e.Subject(), subject: "principal"}
 	real, _ := awsauth.ParseARN(answer.ARN)
+	if answer.Existence == Exists && a.Kind == awsauth.KindRole && !madeByIdentityCenter(real) {
+		f.Message = fmt.Sprintf("IAM has %s under the path %s", q(e.ARN.Value), q(real.Path))
+		f.Why = "and IAM Identity Center makes its roles under " + ssoPath + ", so this one is somebody's own: what the policy approves for a permission set is not meant for it"
+		f.Fix = "write the ARN of the permission set's role, or give the role another name"
+		p.report("AA301", f)
+		return
+	}
 	if answer.Existence == Exists && real.Canonical() == a.Canonical() {
 		return
 	}
@@ -191,7 +198,18 @@ func principalOf(e *awsauth.Entry) string {
 	return fmt.Sprintf("arn:%s:iam::%s:role/%s%s_", orDefault(e.SSO.Partition, "aws"), e.SSO.AccountID, ssoPrefix, e.SSO.PermissionSetName)
 }
 
-const ssoPrefix = "AWSReservedSSO_"
+// The name of a role of IAM Identity Center begins with ssoPrefix, and its path with ssoPath (IAM Identity Center user guide,
+// "Referencing permission sets in resource policies").
+const (
+	ssoPrefix = "AWSReservedSSO_"
+	ssoPath   = "/aws-reserved/sso.amazonaws.com/"
+)
+
+// madeByIdentityCenter says that a role which is called like one of IAM Identity Center's has their path.
+// Other names are not looked at.
+func madeByIdentityCenter(role awsauth.ARN) bool {
+	return !strings.HasPrefix(strings.ToLower(role.Name), strings.ToLower(ssoPrefix)) || strings.HasPrefix(role.Path, ssoPath)
+}
 
 // nameSSORole writes the role of a permission set, if IAM has it, into the finding about the sso block.
 func (p *pass) nameSSORole(e *awsauth.Entry, answer Principal) {

@@ -66,6 +66,11 @@ func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 				one.Used = append(one.Used, access.Principals[key][0].Canonical)
 			}
 		}
+		for _, name := range a.Usernames {
+			if _, ok := accountOf(access, name); ok && a.Matches(name) {
+				one.Used = append(one.Used, name)
+			}
+		}
 		all = append(all, one)
 	}
 	for _, w := range v.policy.Waivers {

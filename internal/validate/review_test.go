@@ -33,8 +33,8 @@ waivers:
 		return "- rolearn: arn:aws:iam::111122223333:role/" + role + "\n  username: '" + username + "'\n  groups: ['" + group + "']\n"
 	}
 	text := nodes + item("used", "used", "system:masters") + item("other", "other", "viewers") + item("standing", "standing", "system:masters") +
-		item("soon", "soon", "system:masters") + item("later", "later", "system:masters") + item("AWSReservedSSO_Admin_1", "a1", "system:masters") +
-		item("AWSReservedSSO_Admin_2", "a2", "system:masters") + item("named", "alice", "viewers") + item("session", "session", "system:{{SessionName}}") +
+		item("soon", "soon", "system:masters") + item("later", "later", "system:masters") + item("AWSReservedSSO_Admin_0123456789abcde1", "a1", "system:masters") +
+		item("AWSReservedSSO_Admin_0123456789abcde2", "a2", "system:masters") + item("named", "alice", "viewers") + item("session", "session", "system:{{SessionName}}") +
 		item("team/lost", "lost", "viewers")
 	states := func(all []validate.Permission) map[string]string {
 		got := map[string]string{}

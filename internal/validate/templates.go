@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 var templateFamily = family{
@@ -45,13 +46,22 @@ func checkTemplates(p *pass, e *awsauth.Entry) {
 		p.unknownTemplates(e, fmt.Sprintf("groups[%d]", i), g)
 	}
 	for _, w := range p.oracle.templateWays(e.ARN.Value, e.Username.Value, e.GroupNames()) {
+		if w.Standing == policy.Valid {
+			continue
+		}
 		field, at := "username", e.Username
 		if !w.Username {
 			field, at = fmt.Sprintf("groups[%d]", w.Index), e.Groups[w.Index]
 		}
 		target := w.Becomes
+		if w.Username && slices.Contains(p.policy.ExemptUsernames, target) && reservedPrefix(e.Username.Value) != "" {
+			p.template(e, field, at, target, w.Session)
+			continue
+		}
 		if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
 			target += ", which is as good as system:masters (" + whole(w.Evidence) + ")"
+		} else if p.oracle.group(target).Approver && !w.Username {
+			target += ", which gives " + w.Evidence
 		}
 		p.template(e, field, at, target, w.Session)
 	}
@@ -74,10 +84,14 @@ func (p *pass) template(e *awsauth.Entry, field string, at awsauth.Text, target,
 	if by != "" {
 		how = fmt.Sprintf("with the session name %s, which the caller chooses", q(by))
 	}
-	p.report("AA403", Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value),
+	f := Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value),
 		entry: e.Subject(), subject: what + at.Value,
 		Message: fmt.Sprintf("%s can become %s", q(at.Value), target), Why: how,
-		Fix: "write the name out, or put a text of your own with another beginning before the {{"})
+		Fix: "write the name out, or put a text of your own with another beginning before the {{"}
+	if field == "username" && reservedPrefix(at.Value) != "" && slices.Contains(p.policy.ExemptUsernames, target) {
+		f.unless = "AA404" // which says that nobody may have such a name
+	}
+	p.report("AA403", f)
 }
 
 func (p *pass) unknownTemplates(e *awsauth.Entry, field string, t awsauth.Text) {

@@ -26,21 +26,23 @@ type Way struct {
 	Becomes, Session string
 	// Evidence is what makes it privileged: a chain through RBAC, or words.
 	Evidence string
+	// Approver says that it gives no more than the place of one of the policy's approvers.
+	Approver bool
 	// Approval is the policy's, and Standing how it counts now.
 	Approval policy.Approval
 	Standing policy.Standing
 }
 
 // everybody is the group that the API server puts every caller in, but those who are in system:unauthenticated.
-const everybody = "system:authenticated"
+const everybody = policy.Everybody
 
 // oracle knows what is privileged, by the policy and by RBAC, and what of it is approved.
 type oracle struct {
 	policy      *policy.Policy
 	equivalents *Equivalents
-	// exempt are the usernames that the guard stops in nothing, but for those that nobody may have in any case (AA404).
-	exempt []string
-	now    time.Time
+	// usernames and approvers are the usernames and the groups of approvers that the policy gives power.
+	usernames, approvers []string
+	now                  time.Time
 	// blind says why RBAC could not be looked at, if it should have been.
 	blind error
 }
@@ -49,8 +51,7 @@ type oracle struct {
 var noEquivalents = &Equivalents{}
 
 func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
-	o := oracle{policy: p, equivalents: noEquivalents, now: now,
-		exempt: slices.DeleteFunc(slices.Clone(p.ExemptUsernames), func(name string) bool { return reservedPrefix(name) != "" })}
+	o := oracle{policy: p, equivalents: noEquivalents, now: now, usernames: p.PrivilegedUsernames(), approvers: p.Privileged.Approvers.Privileged()}
 	if port == nil || !p.Privileged.FromRBAC {
 		return o
 	}
@@ -110,11 +111,15 @@ func (o oracle) username(name string) Way {
 		w.Evidence = evidence
 		return w
 	}
-	if slices.Contains(o.exempt, name) {
+	switch {
+	case slices.Contains(o.policy.ExemptUsernames, name):
 		w.Evidence = "the policy exempts it from this guard"
-		return w
+	case slices.Contains(o.policy.Privileged.Approvers.Usernames, name):
+		w.Evidence, w.Approver = "the policy lists it under privileged.approvers, so it may approve grants", true
+	default:
+		return Way{}
 	}
-	return Way{}
+	return w
 }
 
 // group is the way that a group is; its Rule is empty if it is none.
@@ -126,6 +131,11 @@ func (o oracle) group(g string) Way {
 		return Way{Rule: "AA401", Name: g, Evidence: "every edit past this guard"}
 	case slices.Contains(o.policy.Privileged.Groups, g):
 		return Way{Rule: "AA401", Name: g, Evidence: "what the policy calls privileged"}
+	case slices.Contains(o.approvers, g):
+		if _, ok := o.equivalents.Groups[g]; !ok {
+			return Way{Rule: "AA401", Name: g, Approver: true, Evidence: "the rights of an approver: the policy lists it under privileged.approvers, so it may approve grants"}
+		}
+		return Way{Rule: "AA401", Name: g, Evidence: "the rights of an approver, and more (" + o.equivalents.Groups[g] + ")"}
 	}
 	if evidence, ok := o.equivalents.Groups[g]; ok {
 		return Way{Rule: "AA402", Name: g, Evidence: evidence}
@@ -151,7 +161,8 @@ func (o oracle) approved(arn string, w Way) (policy.Approval, policy.Standing) {
 	return a, s
 }
 
-// templateWays lists what the templates of an identity can become: for each template the first that is not approved. Those
+// templateWays lists what the templates of an identity can become: for each template the first that is not approved, or else
+// all that are. Those
 // that are the same for every caller are among ways; here they are only held against the names of nodes and of the control plane.
 func (o oracle) templateWays(arn, username string, groups []string) []Way {
 	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
@@ -166,22 +177,24 @@ func (o oracle) templateWays(arn, username string, groups []string) []Way {
 			}
 			names, fromRBAC = privilegedByName, nil
 		}
-		if w, ok := o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC, o.group); ok {
-			ways = append(ways, w)
-		}
+		ways = append(ways, o.becomes(arn, t, Way{Name: g, Index: i}, names, fromRBAC, o.group)...)
 	}
 	if t := awsauth.ParseTemplate(username, of); !t.Literal() {
-		if w, ok := o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, o.exempt, o.equivalents.Usernames, o.username); ok {
-			ways = append(ways, w)
+		names := o.usernames
+		if reservedPrefix(username) == "" { // what can begin with a reserved prefix is AA403 for that
+			names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return reservedPrefix(name) != "" })
 		}
+		ways = append(ways, o.becomes(arn, t, Way{Name: username, Username: true, Index: -1}, names, o.equivalents.Usernames, o.username)...)
 	}
 	return ways
 }
 
 // becomes finds the first privileged name that a template can become and that is not approved: of the literal ones in
-// their order, else of those from RBAC in the order of the alphabet. known says of a literal one what it is.
-func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string, fromRBAC map[string]string, known func(string) Way) (found Way, ok bool) {
+// their order, else of those from RBAC in the order of the alphabet. Without any, it is those that are approved. known says of
+// a literal one what it is.
+func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string, fromRBAC map[string]string, known func(string) Way) (found []Way) {
 	w.Rule = "AA403"
+	var approved []Way
 	try := func(target, evidence string) bool {
 		by, can := t.CanBe(target)
 		if !can {
@@ -190,14 +203,15 @@ func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string,
 		w := w
 		w.Becomes, w.Session, w.Evidence = target, by, evidence
 		if w.Approval, w.Standing = o.approved(arn, w); w.Standing == policy.Valid {
+			approved = append(approved, w)
 			return false
 		}
-		found = w
+		found = []Way{w}
 		return true
 	}
 	for _, target := range literal {
 		if try(target, known(target).Evidence) {
-			return found, true
+			return found
 		}
 	}
 	first := ""
@@ -206,7 +220,11 @@ func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string,
 			first = target
 		}
 	}
-	return found, first != ""
+	if first != "" {
+		return found
+	}
+	slices.SortFunc(approved, func(a, b Way) int { return strings.Compare(a.Becomes, b.Becomes) })
+	return slices.CompactFunc(approved, func(a, b Way) bool { return a.Becomes == b.Becomes })
 }
 
 // Ways lists how an identity is, or can become, as good as system:masters, at this moment.
@@ -279,8 +297,12 @@ func (p *pass) conditions(w Way) (against, remedies []string) {
 	if w.Username {
 		resource = "privilegedusernames"
 	}
-	answer := p.mayGrant(resource, w.Name)
-	switch what := fmt.Sprintf("grant %s.aws-auth-guard.io %s", resource, q(w.Name)); {
+	name := cmp.Or(w.Becomes, w.Name)
+	if listed := slices.Concat(w.Approval.Groups, w.Approval.Usernames); w.Rule == "AA403" && !slices.Contains(listed, name) {
+		resource, name = "privilegedgroups", policy.Masters // which covers all that the template can become
+	}
+	answer := p.mayGrant(resource, name)
+	switch what := fmt.Sprintf("grant %s.aws-auth-guard.io %s", resource, q(name)); {
 	case answer.err != nil:
 		against = append(against, fmt.Sprintf("the cluster could not be asked whether %s may %s: %s", q(p.user.Username), what, bare(answer.err.Error())))
 		remedies = append(remedies, "try again, and see the guard's log")
@@ -322,6 +344,6 @@ func (p *pass) mayGrant(resource, name string) reply {
 // sortedGrants makes the order of findings and of questions the same every time.
 func sortedGrants(m map[grant]holding) []grant {
 	return slices.SortedFunc(maps.Keys(m), func(a, b grant) int {
-		return cmp.Or(strings.Compare(a.principal, b.principal), strings.Compare(a.name, b.name))
+		return cmp.Or(strings.Compare(a.principal, b.principal), strings.Compare(a.name, b.name), strings.Compare(a.becomes, b.becomes))
 	})
 }

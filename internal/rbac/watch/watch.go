@@ -167,6 +167,14 @@ func (w *Watcher) SetGroups(groups []string) {
 	w.changed()
 }
 
+// SetUsernames tells of the usernames that give power over the guard by the policy.
+func (w *Watcher) SetUsernames(usernames []string) {
+	w.mu.Lock()
+	w.guard.Usernames = usernames
+	w.mu.Unlock()
+	w.changed()
+}
+
 // NeedLeaderElection is for controller-runtime: every replica answers admissions.
 func (*Watcher) NeedLeaderElection() bool { return false }
 

@@ -168,6 +168,17 @@ aws_auth_guard_rbac_readable{resource="roles"} %[1]d
 		return nil
 	})
 
+	// So do its usernames.
+	clusterRole(t, admin, "stand-in", rbacv1.PolicyRule{Verbs: []string{"impersonate"}, APIGroups: []string{""}, Resources: []string{"users"}, ResourceNames: []string{"alice"}})
+	bind(t, admin, "stand-in", "stand-in", rbacv1.GroupKind, "stand-ins")
+	w.SetUsernames([]string{"alice"})
+	eventually(t, func() error {
+		if known, _ := w.Equivalents(); known.Groups["stand-ins"] == "" {
+			return fmt.Errorf("stand-ins is not among %v", known.Groups)
+		}
+		return nil
+	})
+
 	// The same, read once.
 	objects, err := watch.Read(t.Context(), config)
 	if err != nil {
