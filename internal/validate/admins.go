@@ -75,7 +75,10 @@ func (p *pass) adminElsewhere() bool {
 	if !p.fleet.accessKnown(p.now) || p.fleet.Mode == ConfigMapMode {
 		return false
 	}
-	for _, e := range p.fleet.Entries {
+	for key, e := range p.fleet.Entries {
+		if p.fleet.inert(key, e) {
+			continue
+		}
 		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { return p.oracle.group(g).Rule != "" }) {
 			return true
 		}

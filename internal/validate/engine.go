@@ -93,7 +93,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged,
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if v.ports.Fleet != nil {
-		p.fleet = v.ports.Fleet.View()
+		p.fleet = cmp.Or(v.ports.Fleet.View(), &FleetView{}) // no view yet is not the same as no fleet
 	}
 	if req.Old != nil {
 		p.old = v.version(req.Old)

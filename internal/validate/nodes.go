@@ -48,6 +48,7 @@ var needs = map[NodeKind]mapping{
 	WindowsNode: {nodePrefix + awsauth.EC2PrivateDNSName, []string{groupBootstrappers, groupNodes, groupWindows}},
 	FargateNode: {nodePrefix + awsauth.SessionName, []string{groupBootstrappers, groupNodes, groupNodeProxier}},
 	HybridNode:  {nodePrefix + awsauth.SessionName, []string{groupBootstrappers, groupNodes}},
+	OtherNode:   {nodePrefix + awsauth.SessionName, []string{groupBootstrappers, groupNodes}}, // what does not run on EC2 can use no other
 }
 
 // works reports that an identity has the groups without which nodes do not. EKS asks for system:bootstrappers besides, and new

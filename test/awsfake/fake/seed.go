@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -42,6 +43,8 @@ type Role struct {
 	// Trusts are the account ids and ARNs that may assume it; oidc: whoever has a web identity token.
 	Trusts []string `json:"trusts,omitempty"`
 	Deny   []string `json:"deny,omitempty"`
+	// Created is when it was created; a year before the start of the server if zero.
+	Created time.Time `json:"created,omitempty"`
 }
 
 // User is an IAM user.
