@@ -341,7 +341,11 @@ func (f *Fleet) confirm(name string, c described) error {
 	f.sources.strangers = append(f.sources.strangers, name)
 	f.sources.place.cluster = ""
 	f.mu.Unlock()
-	return f.nameless()
+	err := f.nameless()
+	f.update(func(s *sources) { // what was found by its tags is not this cluster's either
+		s.instances.starting, s.instances.complete, s.instances.problem = nil, time.Time{}, why(err)
+	})
+	return err
 }
 
 // nameless says why the cluster's name is not known.
