@@ -184,7 +184,7 @@ func hyperPod(r fleetRole, w validate.WayIn) fleetRole {
 	case w.Open:
 		r.SignsIn, r.By = "yes", "an access entry of type HYPERPOD_LINUX"
 	case w.Unsure:
-		r.SignsIn, r.By = "unknown", "the access entries are not known"
+		r.SignsIn, r.By = "unknown", "the access entries are not all known"
 	default:
 		r.By = "no access entry of type HYPERPOD_LINUX"
 	}

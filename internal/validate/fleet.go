@@ -224,6 +224,16 @@ func (v *FleetView) nodeEntry(kind NodeKind, now time.Time) bool {
 	return false
 }
 
+// untyped reports that there is an access entry of a type that is not known, or that could not be read.
+func (v *FleetView) untyped() bool {
+	for _, e := range v.Entries {
+		if _, known := entryTypes[e.Type]; !known {
+			return true
+		}
+	}
+	return false
+}
+
 // entryType is what a type of access entry is for.
 type entryType struct {
 	covers []NodeKind // the kinds of node that sign in by it
@@ -288,7 +298,8 @@ func (v *FleetView) WaysIn(a *awsauth.Access, now time.Time) []WayIn {
 	for _, s := range v.Unplaced {
 		w := WayIn{Set: s}
 		if !s.Kind.mapped() { // whatever its role is, an access entry is the only way
-			w.Open, w.Unsure = v.nodeEntry(s.Kind, now), !v.accessKnown(now)
+			w.Open = v.nodeEntry(s.Kind, now)
+			w.Unsure = !w.Open && (!v.accessKnown(now) || v.untyped())
 		}
 		ways = append(ways, w)
 	}
