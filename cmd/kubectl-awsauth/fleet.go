@@ -235,7 +235,11 @@ func (l *fleetList) write(out io.Writer, form string) error {
 		}
 	}
 	if slices.ContainsFunc(l.Entries, func(e fleetEntry) bool { return e.NoEffect != "" }) {
-		b.WriteString("\nAccess entries that have no effect, so that aws-auth decides:\n")
+		b.WriteString("\nAccess entries that have no effect")
+		if l.Mode != validate.APIMode {
+			b.WriteString(", so that aws-auth decides")
+		}
+		b.WriteString(":\n")
 		for _, e := range l.Entries {
 			if e.NoEffect != "" {
 				fmt.Fprintf(&b, "  %s (%s)\n", e.ARN, e.NoEffect)

@@ -156,7 +156,7 @@ func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync
 				told = line
 			}
 			wait, pause = pause, min(2*pause, slowest)
-			if f.cluster() == "" {
+			if f.cluster() == "" || !f.late() { // one call that fails at the start must not make the guard blind for long
 				wait, pause = min(firstTry, every), every
 			}
 		} else {
@@ -249,10 +249,9 @@ func (f *Fleet) late() bool { return f.now().Sub(f.started) >= startWithin }
 // Check is for readiness: not ready until the first look at nodes and access entries has ended, well or not, or has taken
 // too long. What cannot be had must not keep the guard from doing the rest.
 func (f *Fleet) Check(*http.Request) error {
-	v := f.View()
-	for what, k := range map[string]validate.Knowledge{"nodes": v.NodesKnown, "access entries": v.AccessKnown} {
+	for _, k := range f.knowledge() {
 		if k.At.IsZero() && k.Problem == "" && !f.late() {
-			return fmt.Errorf("the %s are not known yet", what)
+			return fmt.Errorf("the %s are not known yet", k.what)
 		}
 	}
 	return nil
@@ -260,12 +259,8 @@ func (f *Fleet) Check(*http.Request) error {
 
 // Trouble says what of nodes and access entries is not known, or could not be found out of late; nil if all is well.
 func (f *Fleet) Trouble() error {
-	v := f.View()
 	var errs []string
-	for _, k := range []struct {
-		what string
-		validate.Knowledge
-	}{{"nodes", v.NodesKnown}, {"access entries", v.AccessKnown}} {
+	for _, k := range f.knowledge() {
 		if trouble := k.Trouble(f.now()); trouble != "" {
 			errs = append(errs, k.what+" "+trouble)
 		}
@@ -274,6 +269,17 @@ func (f *Fleet) Trouble() error {
 		return nil
 	}
 	return errors.New(strings.Join(errs, "; "))
+}
+
+// named is what is known of something.
+type named struct {
+	what string
+	validate.Knowledge
+}
+
+func (f *Fleet) knowledge() []named {
+	v := f.View()
+	return []named{{"nodes", v.NodesKnown}, {"access entries", v.AccessKnown}}
 }
 
 func hasFargate(nodes map[string]Node) bool {

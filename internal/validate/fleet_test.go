@@ -278,6 +278,7 @@ type fleetHead struct {
 	Entries  []entryHead                 `yaml:"entries"`
 	Unknown  string                      `yaml:"unknown"`       // why the nodes are not known
 	NoAccess string                      `yaml:"accessUnknown"` // why the access entries are not known
+	Starting bool                        `yaml:"starting"`      // neither is known yet
 }
 
 type setHead struct {
@@ -295,6 +296,9 @@ type entryHead struct {
 	Type         string   `yaml:"type"`
 	Groups       []string `yaml:"groups"`
 	ClusterAdmin bool     `yaml:"clusterAdmin"`
+	// Created is when the entry was created, RoleCreated when its role was.
+	Created     time.Time `yaml:"created"`
+	RoleCreated time.Time `yaml:"roleCreated"`
 }
 
 func (h *fleetHead) view() *validate.FleetView {
@@ -311,10 +315,13 @@ func (h *fleetHead) view() *validate.FleetView {
 		}
 	}
 	for _, e := range h.Entries {
-		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin}
+		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin, Created: e.Created, RoleCreated: e.RoleCreated}
 	}
 	if h.Unknown != "" {
 		v.NodesKnown = validate.Knowledge{Problem: h.Unknown}
+	}
+	if h.Starting {
+		v.NodesKnown, v.AccessKnown = validate.Knowledge{}, validate.Knowledge{}
 	}
 	if h.NoAccess != "" {
 		v.AccessKnown = validate.Knowledge{Problem: h.NoAccess}
