@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -26,7 +27,7 @@ type access struct {
 	complete time.Time
 	problem  string
 
-	roles   map[string]role // those of access entries, by the principal's ARN, as far as they were asked for
+	roles   map[string]role // roles and users with an access entry, by the principal's ARN, as far as they were asked for
 	fargate []string        // the pod execution roles
 }
 
@@ -86,10 +87,15 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 	}
 	entries, read := map[string]validate.AccessEntry{}, map[string]time.Time{}
 	var failed error
-	failures := 0
+	failures, suspects := 0, 0
+	view := f.View() // an entry that covers nobody is looked at again: whoever repairs it does not want to wait
 	for _, p := range principals {
 		e, at := x.entries[p], x.read[p]
-		if failures < maxFailures && (at.IsZero() || now.Sub(at) >= entriesFor) {
+		again := view.WhyInert(view.Entries[awsauth.Subject(p)]) != "" && suspects < maxPrincipals
+		if again {
+			suspects++
+		}
+		if failures < maxFailures && (at.IsZero() || now.Sub(at) >= entriesFor || again) {
 			described, err := f.aws.entry(ctx, cluster, p)
 			if err == nil {
 				e, at = described, now
@@ -105,9 +111,9 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 		}
 	}
 	x.entries, x.read = entries, read
-	rolesErr := f.readRoles(ctx, x, c.account, now) // before the entries are relied on
+	principalsErr := f.readPrincipals(ctx, x, c.account, now) // before the entries are relied on
 	x.complete = now
-	return errors.Join(failed, rolesErr)
+	return errors.Join(failed, principalsErr)
 }
 
 // adminPolicy is the access policy that is as good as cluster-admin (Amazon EKS user guide, "Access policy permissions").

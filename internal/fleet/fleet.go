@@ -215,7 +215,7 @@ func (f *Fleet) rebuild() {
 	s := f.sources
 	f.mu.Unlock()
 	facts := Facts{Nodes: nodes, Instances: s.instances.known, Starting: s.instances.starting, Profiles: make(map[string]string, len(s.instances.profiles)),
-		RoleCreated: created(s.instances.profiles, s.access.roles), FargateRoles: s.access.fargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
+		PrincipalCreated: created(s.instances.profiles, s.access.roles), FargateRoles: s.access.fargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
 	for profile, r := range s.instances.profiles {
 		facts.Profiles[profile] = r.arn
 	}

@@ -35,9 +35,9 @@ type Facts struct {
 	Instances, Starting map[string]Instance
 	// Profiles leads from the ARN of an instance profile to that of its role; "" for a profile without one.
 	Profiles map[string]string
-	// RoleCreated is when the roles of nodes and access entries were created, by the awsauth.Subject of their ARN, as far as
+	// PrincipalCreated is when the roles of nodes and the principals of access entries were created, by the awsauth.Subject of their ARN, as far as
 	// that is known.
-	RoleCreated map[string]time.Time
+	PrincipalCreated map[string]time.Time
 	// FargateRoles are the pod execution roles of the cluster's Fargate profiles, as ARNs.
 	FargateRoles []string
 
@@ -181,7 +181,7 @@ func (f *Facts) View() *validate.FleetView {
 	}
 	for _, e := range f.Entries {
 		subject := awsauth.Subject(e.ARN)
-		e.RoleCreated = f.RoleCreated[subject]
+		e.PrincipalCreated = f.PrincipalCreated[subject]
 		v.Entries[subject] = e
 	}
 	return v

@@ -23,7 +23,7 @@ const (
 	// instancesFor is how long what is known of an instance is believed: its profile may be exchanged while it runs.
 	instancesFor = time.Hour
 	// profilesFor is how long the role in an instance profile is believed.
-	profilesFor = 30 * time.Minute
+	profilesFor = 10 * time.Minute
 )
 
 // found is an instance as EC2 describes it.

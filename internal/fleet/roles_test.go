@@ -40,15 +40,20 @@ func TestRecreatedRoles(t *testing.T) {
 			seed := fake.Seed{Instances: []fake.Instance{instance(1, "nodes")},
 				InstanceProfiles: []fake.InstanceProfile{{ARN: profileARN("nodes"), Role: arn("nodes")}},
 				Roles:            []fake.Role{{ARN: arn("nodes"), Created: tt.role}, {ARN: arn("hybrid"), Created: tt.role}, {ARN: arn("boss"), Created: tt.role}},
+				Users:            []fake.User{{ARN: "arn:aws:iam::" + account + ":user/team/alice", Created: tt.role}},
 				Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", AccessEntries: []fake.AccessEntry{
 					{Principal: arn("nodes"), Type: "EC2_LINUX", Created: tt.entry}, {Principal: arn("hybrid"), Type: "HYBRID_LINUX", Created: tt.entry},
+					{Principal: "arn:aws:iam::" + account + ":user/team/alice", Created: tt.entry},
 					{Principal: arn("boss"), Created: tt.entry, Policies: []string{"arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"}}}}}}
 			s := newSetup(t, seed, onEC2(1))
 			v := s.sync(t, fleet.New(s.options))
 			for _, role := range []string{"nodes", "hybrid", "boss"} {
-				if e := v.Entries[key(role)]; (v.WhyInert(e) != "") != tt.inert || e.RoleCreated.IsZero() {
+				if e := v.Entries[key(role)]; (v.WhyInert(e) != "") != tt.inert || e.PrincipalCreated.IsZero() {
 					t.Errorf("%s: %+v decides about nobody because %q, want that %v", role, e, v.WhyInert(e), tt.inert)
 				}
+			}
+			if e := v.Entries["arn:aws:iam::"+account+":user/team/alice"]; strings.Contains(v.WhyInert(e), "older than the user") != tt.inert || e.PrincipalCreated.IsZero() {
+				t.Errorf("the user: %+v decides about nobody because %q, want that %v", e, v.WhyInert(e), tt.inert)
 			}
 			if r := judge(t, v, []line{nodeLine("nodes"), nodeLine("other"), viewerLine}, []line{nodeLine("other"), viewerLine}); r.Allowed == tt.inert {
 				t.Errorf("the mapping of the only running role goes, and is allowed: %v", r.Allowed)
@@ -76,14 +81,14 @@ func TestRolesInTime(t *testing.T) {
 	if inert(); s.aws.Count("GetRole") != 1 {
 		t.Errorf("%d calls of iam:GetRole within two minutes", s.aws.Count("GetRole"))
 	}
-	s.now = s.now.Add(30 * time.Minute)
+	s.now = s.now.Add(8 * time.Minute)
 	if !inert() {
-		t.Error("half an hour later the role is still thought to be the old one")
+		t.Error("ten minutes later the role is still thought to be the old one")
 	}
 	s.aws.SetCluster(fake.Cluster{Name: "demo", Mode: "API_AND_CONFIG_MAP", AccessEntries: []fake.AccessEntry{{Principal: roleARN("hybrid"), Type: "HYBRID_LINUX", Created: noon.Add(time.Minute)}}})
-	s.now = s.now.Add(31 * time.Minute)
+	s.now = s.now.Add(2 * time.Minute)
 	if inert() {
-		t.Error("the entry was created again, and is still thought to be the old one")
+		t.Error("two minutes after the entry was created again it is still thought to be the old one")
 	}
 }
 
@@ -97,7 +102,7 @@ func TestRolesOfOthers(t *testing.T) {
 	s.options.Cluster, s.options.Region = "demo", "us-west-2"
 	v := s.sync(t, fleet.New(s.options))
 	for _, e := range v.Entries {
-		if !e.RoleCreated.IsZero() || v.WhyInert(e) != "" {
+		if !e.PrincipalCreated.IsZero() || v.WhyInert(e) != "" {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -110,9 +115,9 @@ func TestRolesOfOthers(t *testing.T) {
 func TestManyRoles(t *testing.T) {
 	cluster := fake.Cluster{Name: "demo", Mode: "API_AND_CONFIG_MAP"}
 	var seed fake.Seed
-	for i := range fleet.MaxRoles + 10 {
+	for i := range fleet.MaxPrincipals + 10 {
 		e := fake.AccessEntry{Principal: roleARN(fmt.Sprintf("people-%03d", i)), Created: entriesAt}
-		if i >= fleet.MaxRoles {
+		if i >= fleet.MaxPrincipals {
 			e.Type = "HYBRID_LINUX"
 		}
 		cluster.AccessEntries = append(cluster.AccessEntries, e)
@@ -124,18 +129,18 @@ func TestManyRoles(t *testing.T) {
 	f := fleet.New(s.options)
 	known := func(v *validate.FleetView, kind string) (n int) {
 		for _, e := range v.Entries {
-			if e.Type == kind && !e.RoleCreated.IsZero() {
+			if e.Type == kind && !e.PrincipalCreated.IsZero() {
 				n++
 			}
 		}
 		return n
 	}
 	v := s.sync(t, f)
-	if known(v, "HYBRID_LINUX") != 10 || known(v, "STANDARD") != fleet.MaxRoles-10 || s.aws.Count("GetRole") != fleet.MaxRoles {
+	if known(v, "HYBRID_LINUX") != 10 || known(v, "STANDARD") != fleet.MaxPrincipals-10 || s.aws.Count("GetRole") != fleet.MaxPrincipals {
 		t.Errorf("first round: %d roles of nodes, %d of people, %d calls", known(v, "HYBRID_LINUX"), known(v, "STANDARD"), s.aws.Count("GetRole"))
 	}
 	s.now = s.now.Add(2 * time.Minute)
-	if v = s.sync(t, f); known(v, "STANDARD") != fleet.MaxRoles || s.aws.Count("GetRole") != fleet.MaxRoles+10 {
+	if v = s.sync(t, f); known(v, "STANDARD") != fleet.MaxPrincipals || s.aws.Count("GetRole") != fleet.MaxPrincipals+10 {
 		t.Errorf("second round: %d roles of people, %d calls", known(v, "STANDARD"), s.aws.Count("GetRole"))
 	}
 }
@@ -154,7 +159,7 @@ func TestMayNotReadRoles(t *testing.T) {
 	if n := s.aws.Count("GetRole"); n > 3 {
 		t.Errorf("%d calls of iam:GetRole", n)
 	}
-	if e := v.Entries[key("windows")]; e.RoleCreated.IsZero() || v.AccessKnown.Doubt(noon) != "" || !strings.Contains(v.AccessKnown.Problem, "role guard lacks iam:GetRole") {
+	if e := v.Entries[key("windows")]; e.PrincipalCreated.IsZero() || v.AccessKnown.Doubt(noon) != "" || !strings.Contains(v.AccessKnown.Problem, "role guard lacks iam:GetRole") {
 		t.Errorf("%+v, %+v", e, v.AccessKnown)
 	}
 }

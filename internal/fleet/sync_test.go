@@ -164,8 +164,8 @@ func TestSync(t *testing.T) {
 		t.Errorf("unplaced: want -, got +\n%s", d)
 	}
 	entries := map[string]validate.AccessEntry{
-		key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}, Created: entriesAt, RoleCreated: noon.AddDate(0, -2, 0)},
-		key("admins"):  {ARN: "arn:aws:iam::" + account + ":role/people/admins", Type: "STANDARD", Groups: []string{}, ClusterAdmin: true, Created: entriesAt, RoleCreated: noon.AddDate(0, -3, 0)},
+		key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -2, 0)},
+		key("admins"):  {ARN: "arn:aws:iam::" + account + ":role/people/admins", Type: "STANDARD", Groups: []string{}, ClusterAdmin: true, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -3, 0)},
 		key("viewers"): {ARN: roleARN("viewers"), Type: "STANDARD", Groups: []string{"viewers"}, Created: entriesAt}, // IAM knows no such role
 	}
 	if d := cmp.Diff(entries, got.Entries); d != "" {
@@ -267,7 +267,7 @@ func TestFaults(t *testing.T) {
 						t.Errorf("entries %v, problem %q, want them without types, and the problem told", v.Entries, v.AccessKnown.Problem)
 					}
 				case "GetRole":
-					if e := v.Entries[key("admins")]; accessDoubt != "" || len(v.Entries) != 3 || e.Created.IsZero() || !e.RoleCreated.IsZero() || !names(v.AccessKnown.Problem, "iam:GetRole") {
+					if e := v.Entries[key("admins")]; accessDoubt != "" || len(v.Entries) != 3 || e.Created.IsZero() || !e.PrincipalCreated.IsZero() || !names(v.AccessKnown.Problem, "iam:GetRole") {
 						t.Errorf("entries %v, problem %q, want no role's age, and the problem told", v.Entries, v.AccessKnown.Problem)
 					}
 				default:

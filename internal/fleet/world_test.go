@@ -85,7 +85,7 @@ func newWorld(r *rand.Rand) *world {
 			name := pick(r, roleNames)
 			w.entries[name] = accessEntry{pick(r, []string{"EC2_LINUX", "EC2_WINDOWS", "EC2", "FARGATE_LINUX", "HYBRID_LINUX", "HYPERPOD_LINUX", "STANDARD", "MARS_LINUX"}), r.IntN(3) == 0, r.IntN(4) != 0}
 		}
-		w.facts.RoleCreated = map[string]time.Time{}
+		w.facts.PrincipalCreated = map[string]time.Time{}
 		for _, name := range slices.Sorted(maps.Keys(w.entries)) {
 			e := w.entries[name]
 			entry := validate.AccessEntry{ARN: "arn:aws:iam::" + account + ":role/some/path/" + name, Type: e.kind}
@@ -102,7 +102,7 @@ func newWorld(r *rand.Rand) *world {
 				entry.Created = at
 			}
 			if which&2 != 0 {
-				w.facts.RoleCreated["arn:aws:iam::"+account+":role/"+name] = roleAt
+				w.facts.PrincipalCreated["arn:aws:iam::"+account+":role/"+name] = roleAt
 			}
 			w.facts.Entries = append(w.facts.Entries, entry)
 		}

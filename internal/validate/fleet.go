@@ -63,16 +63,17 @@ type AccessEntry struct {
 	// Groups are the Kubernetes groups; ClusterAdmin says that the entry has AmazonEKSClusterAdminPolicy.
 	Groups       []string
 	ClusterAdmin bool
-	// Created is when the entry was created, RoleCreated when the role was that has the principal's name now. Zero: not known.
-	Created, RoleCreated time.Time
+	// Created is when the entry was created, PrincipalCreated when the role or user was that has the principal's name now.
+	// Zero: not known.
+	Created, PrincipalCreated time.Time
 }
 
-// outlived reports that the entry is older than its role. EKS keeps the principal's unique id with an entry, so a role
-// that was deleted and created again under the same name is not covered by it, and EKS goes on to aws-auth
+// outlived reports that the entry is older than its principal. EKS keeps the principal's unique id with an entry, so a role
+// or user that was deleted and created again under the same name is not covered by it, and EKS goes on to aws-auth
 // (aws/containers-roadmap#2441; aws-iam-authenticator pkg/mapper/dynamicfile, userIDStrict). EKS tells milliseconds and
 // IAM seconds, so an entry of the same second counts as the younger.
 func (e AccessEntry) outlived() bool {
-	return !e.Created.IsZero() && !e.RoleCreated.IsZero() && e.Created.Truncate(time.Second).Before(e.RoleCreated.Truncate(time.Second))
+	return !e.Created.IsZero() && !e.PrincipalCreated.IsZero() && e.Created.Truncate(time.Second).Before(e.PrincipalCreated.Truncate(time.Second))
 }
 
 // ofNodes reports that nodes sign in by the entry, as far as its type is known.
@@ -183,7 +184,7 @@ func (v *FleetView) entry(subject string, now time.Time) (AccessEntry, bool) {
 	return e, ok
 }
 
-// inert reports that an access entry decides about nobody: it is older than its role, or nodes with the role are ready that
+// inert reports that an access entry decides about nobody: it is older than its principal, or nodes with the role are ready that
 // could not be if it decided.
 func (v *FleetView) inert(subject string, e AccessEntry) bool {
 	return e.outlived() || len(v.despite(subject, e)) > 0
@@ -197,7 +198,11 @@ func (v *FleetView) despite(subject string, e AccessEntry) []NodeSet {
 // WhyInert says why an access entry decides about nobody; "" if nothing shows that.
 func (v *FleetView) WhyInert(e AccessEntry) string {
 	if e.outlived() {
-		return "it is older than the role, which was deleted and created again: EKS keeps the unique id of the old one"
+		kind := "role"
+		if a, err := awsauth.ParseARN(e.ARN); err == nil && a.Kind == awsauth.KindUser {
+			kind = "user"
+		}
+		return "it is older than the " + kind + ", which was deleted and created again: EKS keeps the unique id of the old one"
 	}
 	if sets := v.despite(awsauth.Subject(e.ARN), e); len(sets) > 0 {
 		return fmt.Sprintf("it is of type %s, and %s with the role %s ready: %s", e.Type, count(sets), agree(sets, "is", "are"), which(sets))

@@ -46,7 +46,7 @@ func recreated(role string, after time.Duration) func(*validate.FleetView) {
 	return func(v *validate.FleetView) {
 		e := v.Entries[roleKey(role)]
 		e.Created = clock.Add(-24 * time.Hour)
-		e.RoleCreated = e.Created.Add(after).Truncate(time.Second) // IAM tells no fractions
+		e.PrincipalCreated = e.Created.Add(after).Truncate(time.Second) // IAM tells no fractions
 		v.Entries[roleKey(role)] = e
 	}
 }
@@ -296,9 +296,9 @@ type entryHead struct {
 	Type         string   `yaml:"type"`
 	Groups       []string `yaml:"groups"`
 	ClusterAdmin bool     `yaml:"clusterAdmin"`
-	// Created is when the entry was created, RoleCreated when its role was.
-	Created     time.Time `yaml:"created"`
-	RoleCreated time.Time `yaml:"roleCreated"`
+	// Created is when the entry was created, PrincipalCreated when its role was.
+	Created          time.Time `yaml:"created"`
+	PrincipalCreated time.Time `yaml:"principalCreated"`
 }
 
 func (h *fleetHead) view() *validate.FleetView {
@@ -315,7 +315,7 @@ func (h *fleetHead) view() *validate.FleetView {
 		}
 	}
 	for _, e := range h.Entries {
-		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin, Created: e.Created, RoleCreated: e.RoleCreated}
+		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin, Created: e.Created, PrincipalCreated: e.PrincipalCreated}
 	}
 	if h.Unknown != "" {
 		v.NodesKnown = validate.Knowledge{Problem: h.Unknown}

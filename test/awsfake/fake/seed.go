@@ -49,7 +49,8 @@ type Role struct {
 
 // User is an IAM user.
 type User struct {
-	ARN string `json:"arn"` // with its path
+	ARN     string    `json:"arn"`               // with its path
+	Created time.Time `json:"created,omitempty"` // a year before the start of the server if zero
 }
 
 // Faults are the switches. Zero: AWS at its best.

@@ -90,7 +90,7 @@ func newState(s Seed, now time.Time) (*state, error) {
 			err = fmt.Errorf("%q is not a user", u.ARN)
 		}
 		if err == nil {
-			err = st.create(principal{arn: a, text: u.ARN, created: now})
+			err = st.create(principal{arn: a, text: u.ARN, created: since(u.Created, st.old())})
 		}
 		if err != nil {
 			return nil, err
