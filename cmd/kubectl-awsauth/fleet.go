@@ -93,6 +93,8 @@ type fleetEntry struct {
 	Type         string   `json:"type"`
 	Groups       []string `json:"groups"`
 	ClusterAdmin bool     `json:"clusterAdmin"`
+	// NoEffect says why the entry decides about nobody; "" if nothing shows that.
+	NoEffect string `json:"noEffect"`
 }
 
 type shadowedEntry struct {
@@ -134,7 +136,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 		l.Roles = append(l.Roles, roleOf(w, view.Mode))
 	}
 	for _, e := range view.Entries {
-		l.Entries = append(l.Entries, fleetEntry{e.ARN, e.Type, append([]string{}, e.Groups...), e.ClusterAdmin})
+		l.Entries = append(l.Entries, fleetEntry{e.ARN, e.Type, append([]string{}, e.Groups...), e.ClusterAdmin, view.WhyInert(e)})
 	}
 	slices.SortFunc(l.Entries, func(a, b fleetEntry) int { return strings.Compare(a.ARN, b.ARN) })
 	for _, id := range view.Shadowed(access, time.Now()) {
@@ -151,6 +153,8 @@ func place(id awsauth.Identity) string {
 func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
 	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady, Starting: w.Set.Joining, Maybe: w.Set.Maybe, SignsIn: "no", By: "nothing"}
 	switch {
+	case w.Set.Kind == validate.HyperPodNode:
+		return hyperPod(r, w)
 	case w.Role == "":
 		r.SignsIn, r.By = "unknown", "the role is not known"
 		return r
@@ -159,7 +163,7 @@ func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
 		if w.Entry.Type != "" {
 			r.By += " of type " + w.Entry.Type
 		}
-		if w.Entry.Type == "" {
+		if w.Unsure {
 			r.SignsIn = "unknown"
 			return r
 		}
@@ -170,6 +174,19 @@ func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
 		r.SignsIn = "yes"
 	} else if r.By != "nothing" {
 		r.By += ", which is not for such nodes"
+	}
+	return r
+}
+
+// hyperPod says what lets nodes of SageMaker HyperPod in: nothing but an access entry can.
+func hyperPod(r fleetRole, w validate.WayIn) fleetRole {
+	switch {
+	case w.Open:
+		r.SignsIn, r.By = "yes", "an access entry of type HYPERPOD_LINUX"
+	case w.Unsure:
+		r.SignsIn, r.By = "unknown", "the access entries are not all known"
+	default:
+		r.By = "no access entry of type HYPERPOD_LINUX"
 	}
 	return r
 }
@@ -215,6 +232,18 @@ func (l *fleetList) write(out io.Writer, form string) error {
 		b.WriteString("\nEntries of aws-auth that have no effect, since access entries decide:\n")
 		for _, s := range l.Shadowed {
 			fmt.Fprintf(&b, "  %s (%s)\n", s.ARN, s.Place)
+		}
+	}
+	if slices.ContainsFunc(l.Entries, func(e fleetEntry) bool { return e.NoEffect != "" }) {
+		b.WriteString("\nAccess entries that have no effect")
+		if l.Mode != validate.APIMode {
+			b.WriteString(", so that aws-auth decides")
+		}
+		b.WriteString(":\n")
+		for _, e := range l.Entries {
+			if e.NoEffect != "" {
+				fmt.Fprintf(&b, "  %s (%s)\n", e.ARN, e.NoEffect)
+			}
 		}
 	}
 	if l.NodesTrouble != "" {

@@ -28,6 +28,9 @@ const fleetRoles = `- rolearn: arn:aws:iam::111122223333:role/nodes
 - rolearn: arn:aws:iam::111122223333:role/covered
   username: system:node:{{EC2PrivateDNSName}}
   groups: [system:bootstrappers, system:nodes]
+- rolearn: arn:aws:iam::111122223333:role/renewed
+  username: system:node:{{EC2PrivateDNSName}}
+  groups: [system:bootstrappers, system:nodes]
 `
 
 // TestFleet runs the command against a real API server with nodes of every kind, and a fake AWS.
@@ -71,14 +74,16 @@ func TestFleet(t *testing.T) {
 	}
 	seed := fake.Seed{
 		Credentials: []fake.Credential{{AccessKeyID: "operator", ARN: "arn:aws:iam::111122223333:user/operator"},
-			{AccessKeyID: "half", ARN: "arn:aws:iam::111122223333:user/half", Deny: []string{"iam:GetInstanceProfile", "eks:DescribeAccessEntry"}},
+			{AccessKeyID: "half", ARN: "arn:aws:iam::111122223333:user/half", Deny: []string{"iam:GetInstanceProfile", "iam:GetRole", "eks:DescribeAccessEntry"}},
 			{AccessKeyID: "stranger", ARN: "arn:aws:iam::111122223333:user/stranger", Deny: []string{"ec2:DescribeInstances", "eks:DescribeCluster"}}},
 		Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", AccessEntries: []fake.AccessEntry{
 			{Principal: "arn:aws:iam::111122223333:role/eks/covered", Type: "EC2_LINUX"},
+			{Principal: "arn:aws:iam::111122223333:role/eks/renewed", Type: "EC2_LINUX", Created: time.Now().AddDate(-2, 0, 0)}, // older than its role
+			{Principal: "arn:aws:iam::111122223333:role/hyperpod", Type: "HYPERPOD_LINUX"},
 			{Principal: "arn:aws:iam::111122223333:role/admins", Policies: []string{"arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"}}},
 			FargateProfiles: []fake.FargateProfile{{Name: "apps", Role: "arn:aws:iam::111122223333:role/pods"}}}},
 	}
-	for i, role := range []string{"nodes", "nodes", "windows", "covered", "nodes"} {
+	for i, role := range []string{"nodes", "nodes", "windows", "covered", "nodes", "renewed"} {
 		profile := "arn:aws:iam::111122223333:instance-profile/" + role
 		launched := time.Now().Add(-24 * time.Hour)
 		if i == 4 {
@@ -93,6 +98,8 @@ func TestFleet(t *testing.T) {
 	create("win.us-west-2.compute.internal", "aws:///us-west-2a/i-00000002", "windows", "", true)
 	create("ip-10-0-0-4.us-west-2.compute.internal", "aws:///us-west-2a/i-00000003", "linux", "", true)
 	create("fargate-ip-10-0-0-5.us-west-2.compute.internal", "aws:///us-west-2a/1234567890-abcdef/fargate-ip-10-0-0-5.us-west-2.compute.internal", "linux", "fargate", true)
+	create("ip-10-0-0-6.us-west-2.compute.internal", "aws:///us-west-2a/i-00000005", "linux", "", true)
+	create("hyperpod-i-0123456789abcdef0", "aws:///usw2-az2/sagemaker/cluster/hyperpod-abcd1234-i-0123456789abcdef0", "linux", "", true)
 	create("mi-0123456789abcdef0", "eks-hybrid:///us-west-2/demo/mi-0123456789abcdef0", "linux", "hybrid", true)
 
 	aws, err := fake.New(seed)

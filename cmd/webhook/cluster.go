@@ -58,6 +58,7 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		{name: "webhook", ask: server.StartedChecker()},
 	}
 	ready = append(ready, guard.privileges.checks()...)
+	ready = append(ready, guard.fleetChecks()...)
 	if store != nil {
 		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
 		metrics.Registry.MustRegister(policyMetric(store))

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -47,8 +49,20 @@ func (o *fleetOptions) connect(ctx context.Context, log logr.Logger, who func() 
 	if err != nil {
 		return nil, fmt.Errorf("--fleet on: %w", err)
 	}
-	return fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.clusterName, Region: o.region, Who: who, Log: log,
+	if err := rest.LoadTLSFiles(cluster); err != nil {
+		return nil, fmt.Errorf("--fleet on: %w", err)
+	}
+	return fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.clusterName, Region: o.region, Authority: cluster.CAData, Who: who, Log: log,
 		Metrics: fleet.NewMetrics(metrics.Registry)}), nil
+}
+
+// fleetChecks are the lines of the readiness detail: whether the first look at the fleet has ended, and what of it is not known.
+func (g *guard) fleetChecks() []check {
+	if g.fleet == nil {
+		return nil
+	}
+	return []check{{name: "fleet", ask: g.fleet.Check},
+		{name: "fleet known", ask: func(*http.Request) error { return g.fleet.Trouble() }, tells: true}}
 }
 
 // who names the guard's identity at AWS, as far as it is known.

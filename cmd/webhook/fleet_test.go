@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -22,16 +23,18 @@ const (
 	hybridEntry  = "- rolearn: arn:aws:iam::111122223333:role/hybrid\n  username: system:node:{{SessionName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 	coveredEntry = "- rolearn: arn:aws:iam::111122223333:role/covered\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 	retiredEntry = "- rolearn: arn:aws:iam::111122223333:role/retired\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
-	allEntries   = nodesEntry + windowsEntry + fargateEntry + hybridEntry + coveredEntry + retiredEntry
+	renewedEntry = "- rolearn: arn:aws:iam::111122223333:role/renewed\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	allEntries   = nodesEntry + windowsEntry + fargateEntry + hybridEntry + coveredEntry + retiredEntry + renewedEntry
 )
 
 // fleetAWS is an AWS account with an instance for every node on EC2.
 func fleetAWS(t *testing.T) *fake.Server {
 	t.Helper()
 	seed := fake.Seed{Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP",
-		AccessEntries:   []fake.AccessEntry{{Principal: "arn:aws:iam::111122223333:role/covered", Type: "EC2_LINUX"}},
+		AccessEntries: []fake.AccessEntry{{Principal: "arn:aws:iam::111122223333:role/covered", Type: "EC2_LINUX"}, {Principal: "arn:aws:iam::111122223333:role/hyperpod", Type: "HYPERPOD_LINUX"},
+			{Principal: "arn:aws:iam::111122223333:role/renewed", Type: "EC2_LINUX", Created: time.Now().AddDate(-2, 0, 0)}}, // older than its role
 		FargateProfiles: []fake.FargateProfile{{Name: "pods", Role: "arn:aws:iam::111122223333:role/pods"}}}}}
-	for i, role := range []string{"nodes", "nodes", "windows", "covered"} {
+	for i, role := range []string{"nodes", "nodes", "windows", "covered", "renewed"} {
 		profile := "arn:aws:iam::111122223333:instance-profile/" + role
 		seed.InstanceProfiles = append(seed.InstanceProfiles, fake.InstanceProfile{ARN: profile, Role: "arn:aws:iam::111122223333:role/eks/" + role})
 		seed.Instances = append(seed.Instances, fake.Instance{ID: fmt.Sprintf("i-0000000%d", i), Profile: profile,
@@ -66,6 +69,8 @@ func fleetNodes() []*corev1.Node {
 		node("ip-10-0-0-4.us-west-2.compute.internal", "aws:///us-west-2b/i-00000003", linux),
 		node("fargate-ip-10-0-0-5.us-west-2.compute.internal", "aws:///us-west-2a/1234567890-abcdef/fargate-ip-10-0-0-5.us-west-2.compute.internal",
 			map[string]string{"eks.amazonaws.com/compute-type": "fargate"}),
+		node("ip-10-0-0-6.us-west-2.compute.internal", "aws:///us-west-2b/i-00000004", linux),
+		node("hyperpod-i-0123456789abcdef0", "aws:///usw2-az2/sagemaker/cluster/hyperpod-abcd1234-i-0123456789abcdef0", linux),
 		node("mi-0123456789abcdef0", "eks-hybrid:///us-west-2/demo/mi-0123456789abcdef0", map[string]string{"eks.amazonaws.com/compute-type": "hybrid"}),
 	}
 }
@@ -89,7 +94,7 @@ func TestFleetInCluster(t *testing.T) {
 	c.waitReady(r)
 	c.eventually(t, func() error {
 		_, metrics := r.getMetrics()
-		for _, want := range []string{`aws_auth_guard_fleet_known{what="access"} 1`, `aws_auth_guard_fleet_known{what="nodes"} 1`, `aws_auth_guard_fleet_nodes{kind="EC2",role_known="true"} 3`} {
+		for _, want := range []string{`aws_auth_guard_fleet_known{what="access"} 1`, `aws_auth_guard_fleet_known{what="nodes"} 1`, `aws_auth_guard_fleet_nodes{kind="EC2",role_known="true"} 4`, `aws_auth_guard_fleet_nodes{kind="HyperPod",role_known="false"} 1`} {
 			if !strings.Contains(metrics, want+"\n") {
 				return fmt.Errorf("no metric %s", want)
 			}
@@ -106,17 +111,18 @@ func TestFleetInCluster(t *testing.T) {
 		edit string
 		says []string // nothing: it is let in
 	}{
-		"EC2 nodes":                      {without(nodesEntry), []string{"AA503", "2 live EC2 nodes (2 not ready) use it: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2.us-west-2.compute.internal"}},
-		"Windows nodes":                  {without(windowsEntry), []string{"AA503", "1 live Windows node"}},
-		"Windows nodes lose their group": {strings.Replace(allEntries, ", eks:kube-proxy-windows", "", 1), []string{"AA505", "eks:kube-proxy-windows"}},
-		"Fargate nodes":                  {without(fargateEntry), []string{"AA503", "fargate-ip-10-0-0-5"}},
-		"Fargate nodes' username":        {strings.Replace(allEntries, "username: system:node:{{SessionName}}\n  groups: [system:bootstrappers, system:nodes, system:node-proxier]", "username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]", 1), []string{"AA505", "Fargate"}},
-		"the hybrid node":                {without(hybridEntry), []string{"AA503", "mi-0123456789abcdef0"}},
-		"nodes with an access entry":     {without(coveredEntry), nil},
-		"a retired role":                 {without(retiredEntry), nil},
-		"all but what is needed":         {nodesEntry + windowsEntry + fargateEntry + hybridEntry, nil},
-		"several at once":                {retiredEntry, []string{"role/nodes", "role/windows", "role/pods", "role/hybrid"}},
-		"an edit that has nothing to do": {allEntries + "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n", nil},
+		"EC2 nodes":                        {without(nodesEntry), []string{"AA503", "2 live EC2 nodes (2 not ready) use it: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2.us-west-2.compute.internal"}},
+		"Windows nodes":                    {without(windowsEntry), []string{"AA503", "1 live Windows node"}},
+		"Windows nodes lose their group":   {strings.Replace(allEntries, ", eks:kube-proxy-windows", "", 1), []string{"AA505", "eks:kube-proxy-windows"}},
+		"Fargate nodes":                    {without(fargateEntry), []string{"AA503", "fargate-ip-10-0-0-5"}},
+		"Fargate nodes' username":          {strings.Replace(allEntries, "username: system:node:{{SessionName}}\n  groups: [system:bootstrappers, system:nodes, system:node-proxier]", "username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]", 1), []string{"AA505", "Fargate"}},
+		"the hybrid node":                  {without(hybridEntry), []string{"AA503", "mi-0123456789abcdef0"}},
+		"nodes with an access entry":       {without(coveredEntry), nil},
+		"nodes with an entry that is dead": {without(renewedEntry), []string{"AA503", "1 live EC2 node (1 not ready) uses it: ip-10-0-0-6", "it is older than the role"}},
+		"a retired role":                   {without(retiredEntry), nil},
+		"all but what is needed":           {nodesEntry + windowsEntry + fargateEntry + hybridEntry + renewedEntry, nil},
+		"several at once":                  {retiredEntry, []string{"role/nodes", "role/windows", "role/pods", "role/hybrid"}},
+		"an edit that has nothing to do":   {allEntries + "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := c.edit(tt.edit)
@@ -161,10 +167,57 @@ func TestFleetInCluster(t *testing.T) {
 			calls[call.Action]++
 		}
 		t.Logf("%v; resident %d MiB", calls, r.resident()>>20)
-		if calls["GetInstanceProfile"] > 3 {
-			t.Errorf("%d calls for 3 instance profiles", calls["GetInstanceProfile"])
+		if calls["GetInstanceProfile"] > 4 || calls["GetRole"] > 3 {
+			t.Errorf("%d calls for 4 instance profiles, %d for the roles of 3 access entries", calls["GetInstanceProfile"], calls["GetRole"])
 		}
 	})
+}
+
+// TestFleetStarts has AWS not answer while a guard starts: it is not ready and lets no node role go until it knows that there is
+// no answer. Then it is ready, says so, and goes by the mappings alone.
+func TestFleetStarts(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
+	}
+	aws := fleetAWS(t)
+	if err := aws.SetFaults(fake.Faults{Answer: fake.Hang}); err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t)
+	c.mayReadNodes(t)
+	for _, n := range fleetNodes() {
+		if err := c.admin.Create(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.args = append(c.args, "--fleet=on", "--fleet-cluster-name=demo")
+	r := c.start()
+	c.eventually(t, func() error {
+		status, detail := r.get("/readyz")
+		if status != http.StatusServiceUnavailable || !strings.Contains(detail, "[+] webhook: ok") || !strings.Contains(detail, "[-] fleet: the nodes are not known yet") {
+			return fmt.Errorf("readiness %d: %s", status, detail)
+		}
+		return nil
+	})
+	c.waitReady(r)
+	if r.readyAfter > 40*time.Second {
+		t.Errorf("ready after %v", r.readyAfter)
+	}
+	if _, detail := r.get("/readyz"); !strings.Contains(detail, "[+] fleet: ok") || !strings.Contains(detail, "[!] fleet known: nodes not known: ") {
+		t.Errorf("readiness:\n%s", detail)
+	}
+	if _, metrics := r.getMetrics(); !strings.Contains(metrics, "aws_auth_guard_fleet_known{what=\"nodes\"} 0\n") {
+		t.Error("no metric")
+	}
+	if err := update(t, c.as(t, "eks:node-manager"), allEntries, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.edit(strings.Replace(allEntries, retiredEntry, "", 1)); err != nil {
+		t.Errorf("where nothing can be known, one of several node roles may go: %v", err)
+	}
+	if err := aws.SetFaults(fake.Faults{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // mayReadNodes gives the guard the rights that the chart gives it with fleet.enabled.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -26,7 +27,8 @@ type access struct {
 	complete time.Time
 	problem  string
 
-	fargate []string // the pod execution roles
+	roles   map[string]role // roles and users with an access entry, by the principal's ARN, as far as they were asked for
+	fargate []string        // the pod execution roles
 }
 
 // syncAccess brings up to date how EKS lets principals in without aws-auth, and which roles Fargate nodes have.
@@ -35,7 +37,9 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 	err := f.locate(where)
 	cluster := f.cluster()
 	if err == nil && cluster == "" {
-		err = problemf("the cluster's name is not known yet")
+		if err = f.nameless(); !f.tried() {
+			return err // the instances may still tell
+		}
 	}
 	if err != nil {
 		f.update(func(s *sources) { s.access.problem = why(err) })
@@ -43,7 +47,7 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 	}
 	now := f.now()
 	x := f.access()
-	x.entries, x.read = maps.Clone(x.entries), maps.Clone(x.read)
+	x.entries, x.read, x.roles = maps.Clone(x.entries), maps.Clone(x.read), maps.Clone(x.roles)
 	x.problem = ""
 	if err = f.readAccess(ctx, &x, cluster, now); err != nil {
 		x.problem = why(err)
@@ -61,13 +65,16 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 }
 
 func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now time.Time) error {
-	mode, err := f.aws.mode(ctx, cluster)
+	c, err := f.aws.cluster(ctx, cluster)
 	if err != nil {
 		return err
 	}
-	x.mode = mode
-	if mode == validate.ConfigMapMode {
-		x.entries, x.read, x.complete = nil, nil, now
+	if err := f.confirm(cluster, c); err != nil {
+		return err
+	}
+	x.mode = c.mode
+	if x.mode == validate.ConfigMapMode {
+		x.entries, x.read, x.roles, x.complete = nil, nil, nil, now
 		return nil
 	}
 	principals, err := f.aws.principals(ctx, cluster, "")
@@ -80,10 +87,15 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 	}
 	entries, read := map[string]validate.AccessEntry{}, map[string]time.Time{}
 	var failed error
-	failures := 0
+	failures, suspects := 0, 0
+	view := f.View() // an entry that covers nobody is looked at again: whoever repairs it does not want to wait
 	for _, p := range principals {
 		e, at := x.entries[p], x.read[p]
-		if failures < maxFailures && (at.IsZero() || now.Sub(at) >= entriesFor) {
+		again := view.WhyInert(view.Entries[awsauth.Subject(p)]) != "" && suspects < maxPrincipals
+		if again {
+			suspects++
+		}
+		if failures < maxFailures && (at.IsZero() || now.Sub(at) >= entriesFor || again) {
 			described, err := f.aws.entry(ctx, cluster, p)
 			if err == nil {
 				e, at = described, now
@@ -98,8 +110,10 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 			read[p] = at
 		}
 	}
-	x.entries, x.read, x.complete = entries, read, now
-	return failed
+	x.entries, x.read = entries, read
+	principalsErr := f.readPrincipals(ctx, x, c.account, now) // before the entries are relied on
+	x.complete = now
+	return errors.Join(failed, principalsErr)
 }
 
 // adminPolicy is the access policy that is as good as cluster-admin (Amazon EKS user guide, "Access policy permissions").

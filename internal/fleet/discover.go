@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"bytes"
+	"encoding/pem"
 	"slices"
 	"strings"
 )
@@ -39,4 +41,25 @@ func hybridPlace(providerID string) (region, cluster string) {
 		return "", ""
 	}
 	return parts[0], parts[1]
+}
+
+// sameAuthority reports that two bundles of certificates have one in common, or that one of them has none to compare.
+func sameAuthority(a, b []byte) bool {
+	as, bs := certificates(a), certificates(b)
+	return len(as) == 0 || len(bs) == 0 || slices.ContainsFunc(as, func(c []byte) bool {
+		return slices.ContainsFunc(bs, func(d []byte) bool { return bytes.Equal(c, d) })
+	})
+}
+
+// certificates are those of a PEM bundle, as DER.
+func certificates(bundle []byte) (all [][]byte) {
+	for {
+		var block *pem.Block
+		if block, bundle = pem.Decode(bundle); block == nil {
+			return all
+		}
+		if block.Type == "CERTIFICATE" {
+			all = append(all, block.Bytes)
+		}
+	}
 }

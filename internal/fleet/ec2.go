@@ -86,6 +86,6 @@ func (i instanceAnswer) found() found {
 	for _, t := range i.Tags {
 		tags[t.Key] = t.Value
 	}
-	return found{id: i.ID, cluster: clusterOf(tags), Instance: Instance{Profile: i.Profile, Windows: i.Platform == "windows",
+	return found{id: i.ID, Instance: Instance{cluster: clusterOf(tags), Profile: i.Profile, Windows: i.Platform == "windows",
 		Gone: i.State == "terminated" || i.State == "shutting-down"}}
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/encoding/httpbinding"
+	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -47,25 +49,34 @@ func absent(err error, what, name string) error {
 	return err
 }
 
-// mode asks for the cluster's authentication mode. Clusters from before there were modes name none.
-func (a *asker) mode(ctx context.Context, cluster string) (validate.AuthenticationMode, error) {
-	return ask(ctx, a, "eks", "DescribeCluster", "cluster "+cluster, func(ctx context.Context) (validate.AuthenticationMode, error) {
+// described is what EKS says of a cluster.
+type described struct {
+	mode      validate.AuthenticationMode
+	account   string // "" if it is not known
+	authority []byte // the certificates by which its API server is known, PEM
+}
+
+// cluster asks for the cluster. One from before there were authentication modes names none.
+func (a *asker) cluster(ctx context.Context, name string) (described, error) {
+	return ask(ctx, a, "eks", "DescribeCluster", "cluster "+name, func(ctx context.Context) (described, error) {
 		var out struct {
 			Cluster struct {
-				Name         string
-				AccessConfig struct{ AuthenticationMode validate.AuthenticationMode }
+				Name, Arn            string
+				AccessConfig         struct{ AuthenticationMode validate.AuthenticationMode }
+				CertificateAuthority struct{ Data []byte } // base64, as encoding/json has bytes
 			}
 		}
-		if err := a.get(ctx, &out, nil, "clusters", cluster); err != nil {
-			return "", absent(err, "cluster", cluster)
+		if err := a.get(ctx, &out, nil, "clusters", name); err != nil {
+			return described{}, absent(err, "cluster", name)
 		}
-		if out.Cluster.Name != cluster {
-			return "", problemf("the answer to eks:DescribeCluster holds no cluster %s", cluster)
+		if out.Cluster.Name != name {
+			return described{}, problemf("the answer to eks:DescribeCluster holds no cluster %s", name)
 		}
-		if out.Cluster.AccessConfig.AuthenticationMode == "" {
-			return validate.ConfigMapMode, nil
+		d := described{mode: cmp.Or(out.Cluster.AccessConfig.AuthenticationMode, validate.ConfigMapMode), authority: out.Cluster.CertificateAuthority.Data}
+		if parts := strings.SplitN(out.Cluster.Arn, ":", 6); len(parts) == 6 { // arn:P:eks:REGION:ACCOUNT:cluster/NAME
+			d.account = parts[4]
 		}
-		return out.Cluster.AccessConfig.AuthenticationMode, nil
+		return d, nil
 	})
 }
 
@@ -107,13 +118,14 @@ func (a *asker) principals(ctx context.Context, cluster, policy string) ([]strin
 	return a.list(ctx, "ListAccessEntries", cluster, "access-entries", "accessEntries", query)
 }
 
-// entry asks for the type and the groups of one access entry.
+// entry asks for the type, the groups and the age of one access entry.
 func (a *asker) entry(ctx context.Context, cluster, principal string) (validate.AccessEntry, error) {
 	return ask(ctx, a, "eks", "DescribeAccessEntry", principal, func(ctx context.Context) (validate.AccessEntry, error) {
 		var out struct {
 			AccessEntry struct {
 				PrincipalArn, Type string
 				KubernetesGroups   []string
+				CreatedAt          float64 // seconds, with fractions
 			}
 		}
 		if err := a.get(ctx, &out, nil, "clusters", cluster, "access-entries", principal); err != nil {
@@ -123,7 +135,11 @@ func (a *asker) entry(ctx context.Context, cluster, principal string) (validate.
 		if awsauth.Subject(e.PrincipalArn) != awsauth.Subject(principal) {
 			return validate.AccessEntry{}, problemf("the answer to eks:DescribeAccessEntry holds no access entry for %s", principal)
 		}
-		return validate.AccessEntry{ARN: principal, Type: e.Type, Groups: e.KubernetesGroups}, nil
+		entry := validate.AccessEntry{ARN: principal, Type: e.Type, Groups: e.KubernetesGroups}
+		if e.CreatedAt > 0 {
+			entry.Created = smithytime.ParseEpochSeconds(e.CreatedAt)
+		}
+		return entry, nil
 	})
 }
 

@@ -28,6 +28,7 @@ func large() (fake.Seed, []corev1.Node) {
 	for i := range manyRoles {
 		name := fmt.Sprintf("nodes-%02d", i)
 		seed.InstanceProfiles = append(seed.InstanceProfiles, fake.InstanceProfile{ARN: profileARN(name), Role: roleARN(name)})
+		seed.Roles = append(seed.Roles, fake.Role{ARN: roleARN(fmt.Sprintf("people-%02d", i))})
 		cluster.AccessEntries = append(cluster.AccessEntries, fake.AccessEntry{Principal: roleARN(fmt.Sprintf("people-%02d", i))})
 	}
 	seed.Clusters = []fake.Cluster{cluster}

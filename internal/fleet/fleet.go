@@ -2,6 +2,11 @@ package fleet
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +30,9 @@ const (
 	staleAfter = 15 * time.Minute
 	// settle is how often the view is put together at most, while nodes come and go.
 	settle = time.Second
+	// startWithin is how long after the start the first look at nodes and access entries is waited for: as long as nothing
+	// is known, no node role may go.
+	startWithin = 30 * time.Second
 )
 
 // Options are what a Fleet needs. Only Nodes and AWS are not optional.
@@ -35,6 +43,9 @@ type Options struct {
 	AWS aws.Config
 	// Cluster is the name of the EKS cluster, Region where it is; empty: the nodes and their instances tell.
 	Cluster, Region string
+	// Authority are the certificates by which the API server is known, PEM: a name that nodes or instances tell has to be
+	// that of a cluster with one of them. Nil: it is not compared.
+	Authority []byte
 	// Who names the guard's identity in messages.
 	Who     func() string
 	Log     logr.Logger
@@ -49,6 +60,7 @@ type Options struct {
 type Fleet struct {
 	options Options
 	now     func() time.Time
+	started time.Time
 	store   *nodeStore
 	aws     asker
 	changes chan struct{}
@@ -64,6 +76,8 @@ type sources struct {
 	connected bool
 	instances instances
 	access    access
+	// strangers are names of clusters that nodes or instances told, and that are not this cluster's.
+	strangers []string
 }
 
 // New makes a Fleet that knows nothing yet. Run or Sync fill it.
@@ -72,6 +86,7 @@ func New(o Options) *Fleet {
 	if f.now == nil {
 		f.now = time.Now
 	}
+	f.started = f.now()
 	f.store = newNodeStore(f.changed, f.now)
 	f.aws.who, f.aws.metrics = o.Who, o.Metrics
 	if f.aws.who == nil {
@@ -102,6 +117,12 @@ func (f *Fleet) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { watchNodes(ctx, f.options.Nodes, f.store); return nil })
 	g.Go(func() error { f.assemble(ctx); return nil })
+	g.Go(func() error {
+		if sleep(ctx, startWithin) {
+			f.changed() // what is not known by now is not waited for
+		}
+		return nil
+	})
 	g.Go(func() error { f.keep(ctx, "instances", every, f.syncInstances); return nil })
 	g.Go(func() error { f.keep(ctx, "access entries", access, f.syncAccess); return nil })
 	return g.Wait()
@@ -135,7 +156,7 @@ func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync
 				told = line
 			}
 			wait, pause = pause, min(2*pause, slowest)
-			if f.cluster() == "" {
+			if f.cluster() == "" || !f.late() { // one call that fails at the start must not make the guard blind for long
 				wait, pause = min(firstTry, every), every
 			}
 		} else {
@@ -193,8 +214,14 @@ func (f *Fleet) rebuild() {
 	f.mu.Lock()
 	s := f.sources
 	f.mu.Unlock()
-	facts := Facts{Nodes: nodes, Instances: s.instances.known, Starting: s.instances.starting, Profiles: s.instances.profiles,
-		FargateRoles: s.access.fargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
+	facts := Facts{Nodes: nodes, Instances: s.instances.known, Starting: s.instances.starting, Profiles: make(map[string]string, len(s.instances.profiles)),
+		PrincipalCreated: created(s.instances.profiles, s.access.roles), FargateRoles: s.access.fargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
+	for profile, r := range s.instances.profiles {
+		facts.Profiles[profile] = r.arn
+	}
+	if s.access.complete.IsZero() && s.access.problem == "" && hasFargate(nodes) && !f.late() { // the roles of Fargate nodes come from there
+		facts.NodesKnown.At = time.Time{}
+	}
 	if s.instances.elsewhere != "" { // the mode of another cluster says nothing of this one
 		facts.NodesKnown, facts.AccessKnown = knowledge(time.Time{}, s.instances.elsewhere), knowledge(time.Time{}, s.instances.elsewhere)
 	} else {
@@ -203,7 +230,65 @@ func (f *Fleet) rebuild() {
 			facts.Entries = append(facts.Entries, e)
 		}
 	}
+	if err := f.store.trouble(); err != nil && heard.IsZero() && facts.NodesKnown.Problem == "" {
+		facts.NodesKnown.Problem = err.Error()
+	}
+	if f.late() {
+		for _, k := range []*validate.Knowledge{&facts.NodesKnown, &facts.AccessKnown} {
+			if k.At.IsZero() && k.Problem == "" {
+				k.Problem = fmt.Sprintf("the first look has not ended within %s of the start", startWithin)
+			}
+		}
+	}
 	f.current.Store(facts.View())
+}
+
+// late reports that the first look has taken too long to be waited for.
+func (f *Fleet) late() bool { return f.now().Sub(f.started) >= startWithin }
+
+// Check is for readiness: not ready until the first look at nodes and access entries has ended, well or not, or has taken
+// too long. What cannot be had must not keep the guard from doing the rest.
+func (f *Fleet) Check(*http.Request) error {
+	for _, k := range f.knowledge() {
+		if k.At.IsZero() && k.Problem == "" && !f.late() {
+			return fmt.Errorf("the %s are not known yet", k.what)
+		}
+	}
+	return nil
+}
+
+// Trouble says what of nodes and access entries is not known, or could not be found out of late; nil if all is well.
+func (f *Fleet) Trouble() error {
+	var errs []string
+	for _, k := range f.knowledge() {
+		if trouble := k.Trouble(f.now()); trouble != "" {
+			errs = append(errs, k.what+" "+trouble)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(errs, "; "))
+}
+
+// named is what is known of something.
+type named struct {
+	what string
+	validate.Knowledge
+}
+
+func (f *Fleet) knowledge() []named {
+	v := f.View()
+	return []named{{"nodes", v.NodesKnown}, {"access entries", v.AccessKnown}}
+}
+
+func hasFargate(nodes map[string]Node) bool {
+	for _, n := range nodes {
+		if n.Kind() == validate.FargateNode {
+			return true
+		}
+	}
+	return false
 }
 
 // earlier is the earlier of two moments, zero if one of them is.
@@ -240,15 +325,50 @@ func (f *Fleet) cluster() string {
 	return name
 }
 
-// foundCluster takes in the cluster's name, unless it is known already.
+// foundCluster takes in the cluster's name, unless it is known already, or known to be another cluster's.
 func (f *Fleet) foundCluster(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if name == "" || f.sources.place.cluster != "" {
+	if name == "" || f.sources.place.cluster != "" || slices.Contains(f.sources.strangers, name) {
 		return
 	}
 	f.sources.place.cluster = name
 	f.options.Log.Info("the cluster's name is known", "cluster", name, "region", f.sources.place.region)
+}
+
+// confirm holds the name that nodes or instances told against what EKS says of the cluster: whoever may label a node could
+// name another cluster, whose mode and access entries say nothing of this one. The certificate authority tells two clusters
+// apart. A name that the operator gave is not questioned.
+func (f *Fleet) confirm(name string, c described) error {
+	if f.options.Cluster != "" || sameAuthority(f.options.Authority, c.authority) {
+		return nil
+	}
+	f.mu.Lock()
+	f.sources.strangers = append(f.sources.strangers, name)
+	f.sources.place.cluster = ""
+	f.mu.Unlock()
+	err := f.nameless()
+	f.update(func(s *sources) { // what was found by its tags is not this cluster's either
+		s.instances.starting, s.instances.complete, s.instances.problem = nil, time.Time{}, why(err)
+	})
+	return err
+}
+
+// nameless says why the cluster's name is not known.
+func (f *Fleet) nameless() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s := f.sources.strangers; len(s) > 0 {
+		return problemf("the cluster's name is not known: nodes or instances name %s, which has another certificate authority than this cluster, so set fleet.clusterName", strings.Join(s, " and "))
+	}
+	return problemf("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+}
+
+// tried reports that the instances have been looked at, well or not.
+func (f *Fleet) tried() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.sources.instances.complete.IsZero() || f.sources.instances.problem != ""
 }
 
 // locate makes sure that it is known where to ask, from the nodes if need be, and connects to AWS there.

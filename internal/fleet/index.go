@@ -25,7 +25,7 @@ type Instance struct {
 	Profile string // the ARN of its instance profile; "" if it has none
 	Windows bool
 	Gone    bool   // it has been terminated
-	foreign string // the cluster that it belongs to by its tags, if it is not ours
+	cluster string // the cluster that it belongs to by its tags
 }
 
 // Facts are everything that has been found out. The zero value: nothing.
@@ -35,6 +35,9 @@ type Facts struct {
 	Instances, Starting map[string]Instance
 	// Profiles leads from the ARN of an instance profile to that of its role; "" for a profile without one.
 	Profiles map[string]string
+	// PrincipalCreated is when the roles of nodes and the principals of access entries were created, by the awsauth.Subject of their ARN, as far as
+	// that is known.
+	PrincipalCreated map[string]time.Time
 	// FargateRoles are the pod execution roles of the cluster's Fargate profiles, as ARNs.
 	FargateRoles []string
 
@@ -48,25 +51,36 @@ type Facts struct {
 // instanceID is the form of EC2's ids (Amazon EC2 user guide, "Resource IDs").
 var instanceID = regexp.MustCompile(`^i-[0-9a-f]{8,17}$`)
 
-// hybridProvider begins the provider id of a hybrid node: eks-hybrid:///REGION/CLUSTER/NAME.
-const hybridProvider = "eks-hybrid://"
+const (
+	// ec2Provider begins the provider id of a node on EC2: aws:///ZONE/INSTANCE.
+	ec2Provider = "aws://"
+	// hybridProvider begins the provider id of a hybrid node: eks-hybrid:///REGION/CLUSTER/NAME.
+	hybridProvider = "eks-hybrid://"
+	// hyperPodPart is in the provider id of a node of SageMaker HyperPod: aws:///ZONE/sagemaker/cluster/hyperpod-ID-INSTANCE.
+	// The instance runs in an account of SageMaker's.
+	hyperPodPart = "/sagemaker/cluster/"
+)
 
 // Instance is the id of the EC2 instance that the node runs on, or "".
 func (n Node) Instance() string {
 	id := n.ProviderID[strings.LastIndexByte(n.ProviderID, '/')+1:]
-	if !strings.HasPrefix(n.ProviderID, "aws://") || !instanceID.MatchString(id) {
+	if !strings.HasPrefix(n.ProviderID, ec2Provider) || !instanceID.MatchString(id) {
 		return ""
 	}
 	return id
 }
 
-// Kind is the kind of node. What looks like no other is taken for EC2.
+// Kind is the kind of node. One that has no provider id yet is taken for EC2.
 func (n Node) Kind() validate.NodeKind {
 	switch last := n.ProviderID[strings.LastIndexByte(n.ProviderID, '/')+1:]; {
 	case n.Compute == "fargate" || strings.HasPrefix(last, "fargate-"):
 		return validate.FargateNode
 	case n.Compute == "hybrid" || strings.HasPrefix(n.ProviderID, hybridProvider):
 		return validate.HybridNode
+	case strings.HasPrefix(n.ProviderID, ec2Provider) && strings.Contains(n.ProviderID, hyperPodPart):
+		return validate.HyperPodNode
+	case n.ProviderID != "" && n.Instance() == "":
+		return validate.OtherNode
 	case n.Windows:
 		return validate.WindowsNode
 	}
@@ -166,7 +180,9 @@ func (f *Facts) View() *validate.FleetView {
 		}
 	}
 	for _, e := range f.Entries {
-		v.Entries[awsauth.Subject(e.ARN)] = e
+		subject := awsauth.Subject(e.ARN)
+		e.PrincipalCreated = f.PrincipalCreated[subject]
+		v.Entries[subject] = e
 	}
 	return v
 }

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -24,14 +23,13 @@ const (
 	// instancesFor is how long what is known of an instance is believed: its profile may be exchanged while it runs.
 	instancesFor = time.Hour
 	// profilesFor is how long the role in an instance profile is believed.
-	profilesFor = 30 * time.Minute
+	profilesFor = 10 * time.Minute
 )
 
 // found is an instance as EC2 describes it.
 type found struct {
 	id string
 	Instance
-	cluster string // by its tags
 }
 
 // filter is one of DescribeInstances' filters: an instance passes if it has one of the values.
@@ -88,20 +86,20 @@ func (a *asker) starting(ctx context.Context, cluster string, now time.Time) ([]
 		filter{"instance-state-name", []string{"pending", "running"}}, filter{"launch-time", hours})
 }
 
-// profileRole is the ARN of the role in an instance profile, "" if there is none in it.
-func (a *asker) profileRole(ctx context.Context, profileARN string) (string, error) {
+// profileRole is the role in an instance profile, the zero value if there is none in it.
+func (a *asker) profileRole(ctx context.Context, profileARN string) (role, error) {
 	name := profileARN[strings.LastIndexByte(profileARN, '/')+1:]
-	return ask(ctx, a, "iam", "GetInstanceProfile", profileARN, func(ctx context.Context) (string, error) {
+	return ask(ctx, a, "iam", "GetInstanceProfile", profileARN, func(ctx context.Context) (role, error) {
 		out, err := a.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{InstanceProfileName: &name})
 		switch {
 		case err != nil:
-			return "", err
+			return role{}, err
 		case out.InstanceProfile == nil || aws.ToString(out.InstanceProfile.InstanceProfileName) != name:
-			return "", problemf("the answer to iam:GetInstanceProfile holds no instance profile %s", name)
+			return role{}, problemf("the answer to iam:GetInstanceProfile holds no instance profile %s", name)
 		case len(out.InstanceProfile.Roles) == 0:
-			return "", nil
+			return role{}, nil
 		}
-		return aws.ToString(out.InstanceProfile.Roles[0].Arn), nil
+		return roleOf(out.InstanceProfile.Roles[0]), nil
 	})
 }
 
@@ -109,7 +107,7 @@ func (a *asker) profileRole(ctx context.Context, profileARN string) (string, err
 type instances struct {
 	known, starting map[string]Instance
 	read            time.Time // when known was last read from the beginning
-	profiles        map[string]string
+	profiles        map[string]role
 	profilesRead    map[string]time.Time
 	complete        time.Time // when all of this was last known
 	problem         string
@@ -117,12 +115,9 @@ type instances struct {
 }
 
 // take takes in what EC2 said, for the instances that nodes run on.
-func (x *instances) take(all []found, on map[string]bool, cluster string) {
+func (x *instances) take(all []found, on map[string]bool) {
 	for _, i := range all {
 		if on[i.id] {
-			if i.cluster != cluster {
-				i.foreign = i.cluster
-			}
 			x.known[i.id] = i.Instance
 		}
 	}
@@ -132,8 +127,8 @@ func (x *instances) take(all []found, on map[string]bool, cluster string) {
 // speaks for that.
 func (x *instances) whose(on map[string]bool, cluster string) string {
 	for _, i := range x.known {
-		if i.foreign != "" {
-			return fmt.Sprintf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", i.foreign, cluster)
+		if cluster != "" && i.cluster != "" && i.cluster != cluster {
+			return fmt.Sprintf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", i.cluster, cluster)
 		}
 	}
 	if len(on) > 0 && len(x.known) == 0 {
@@ -146,7 +141,7 @@ func (x *instances) whose(on map[string]bool, cluster string) string {
 func (x instances) clone() instances {
 	x.known, x.profiles, x.profilesRead = maps.Clone(x.known), maps.Clone(x.profiles), maps.Clone(x.profilesRead)
 	if x.known == nil {
-		x.known, x.profiles, x.profilesRead = map[string]Instance{}, map[string]string{}, map[string]time.Time{}
+		x.known, x.profiles, x.profilesRead = map[string]Instance{}, map[string]role{}, map[string]time.Time{}
 	}
 	return x
 }
@@ -164,7 +159,7 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 	x := f.instances()
 	on := make(map[string]bool, len(nodes))
 	for _, n := range nodes {
-		if id := n.Instance(); id != "" && n.Kind() != validate.FargateNode && n.Kind() != validate.HybridNode {
+		if id := n.Instance(); id != "" && (n.Kind() == validate.EC2Node || n.Kind() == validate.WindowsNode) {
 			on[id] = true
 		}
 	}
@@ -212,11 +207,11 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, on map[string]b
 		if err != nil {
 			return err
 		}
-		for _, i := range all {
-			cluster = cmp.Or(cluster, i.cluster)
+		x.take(all, on)
+		for _, id := range slices.Sorted(maps.Keys(x.known)) {
+			f.foundCluster(x.known[id].cluster)
 		}
-		f.foundCluster(cluster)
-		x.take(all, on, cluster)
+		cluster = f.cluster()
 	}
 	var heard []found
 	again := now.Sub(x.read) >= instancesFor && len(on) > 0
@@ -238,7 +233,7 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, on map[string]b
 			x.starting[i.id] = i.Instance
 		}
 	}
-	x.take(heard, on, cluster)
+	x.take(heard, on)
 	ids := x.missing(on)
 	if again { // those without the tag, too; what is known of them stays until EC2 has answered
 		untold := maps.Clone(on)
@@ -254,14 +249,14 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, on map[string]b
 	for _, id := range ids {
 		delete(x.known, id)
 	}
-	x.take(all, on, cluster)
+	x.take(all, on)
 	if again {
 		x.read = now
 	}
 	x.elsewhere = x.whose(on, cluster)
 	switch {
 	case cluster == "":
-		return problemf("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+		return f.nameless()
 	case x.elsewhere != "":
 		return problem{x.elsewhere}
 	}
@@ -291,7 +286,7 @@ func (f *Fleet) readProfiles(ctx context.Context, x *instances, now time.Time) e
 		}
 		x.profiles[p], x.profilesRead[p] = role, now
 	}
-	maps.DeleteFunc(x.profiles, func(p, _ string) bool { return !used[p] })
+	maps.DeleteFunc(x.profiles, func(p string, _ role) bool { return !used[p] })
 	maps.DeleteFunc(x.profilesRead, func(p string, _ time.Time) bool { return !used[p] })
 	return failed
 }

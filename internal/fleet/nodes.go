@@ -39,6 +39,7 @@ type nodeStore struct {
 	place  place
 	synced bool
 	heard  time.Time // when the API server last said anything
+	failed error     // why the nodes could not be listed, as long as they never could
 }
 
 func newNodeStore(changed func(), now func() time.Time) *nodeStore {
@@ -122,7 +123,7 @@ func (s *nodeStore) Replace(objects []any, _ string) error {
 		_, err := s.put(o)
 		errs = append(errs, err)
 	}
-	s.synced, s.heard = true, s.now()
+	s.synced, s.heard, s.failed = true, s.now(), nil
 	s.mu.Unlock()
 	s.changed()
 	return errors.Join(errs...)
@@ -174,11 +175,32 @@ func (s *nodeStore) all() (nodes map[string]Node, p place, heard time.Time) {
 	return maps.Clone(s.nodes), s.place, s.heard
 }
 
+// fail takes in that the nodes cannot be listed.
+func (s *nodeStore) fail(err error) {
+	s.mu.Lock()
+	if !s.synced {
+		s.failed = err
+	}
+	s.mu.Unlock()
+	s.changed()
+}
+
+// trouble is why nothing was heard of the nodes, or nil.
+func (s *nodeStore) trouble() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
 // watchNodes keeps the store in step with the cluster until ctx ends.
 func watchNodes(ctx context.Context, client corev1client.NodesGetter, s *nodeStore) {
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return client.Nodes().List(ctx, o)
+			list, err := client.Nodes().List(ctx, o)
+			if err != nil && ctx.Err() == nil {
+				s.fail(fmt.Errorf("cannot list the cluster's nodes: %w", err))
+			}
+			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			return client.Nodes().Watch(ctx, o)

@@ -67,7 +67,7 @@ func TestRequestsAreTheSDKs(t *testing.T) {
 		ours, sdk func(context.Context) error
 	}{
 		"DescribeCluster": {
-			func(ctx context.Context) error { _, err := a.mode(ctx, *cluster); return err },
+			func(ctx context.Context) error { _, err := a.cluster(ctx, *cluster); return err },
 			func(ctx context.Context) error {
 				_, err := eks.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: cluster})
 				return err

@@ -103,6 +103,9 @@ func (s *setup) sync(t testing.TB, f *fleet.Fleet) *validate.FleetView {
 	return v
 }
 
+// entriesAt is when all access entries of everything were created.
+var entriesAt = noon.AddDate(0, -1, 0).Add(123 * time.Millisecond)
+
 // everything is a cluster with every kind of node.
 func everything() (fake.Seed, []corev1.Node) {
 	admin := "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -118,12 +121,13 @@ func everything() (fake.Seed, []corev1.Node) {
 	dead := instance(5, "nodes")
 	dead.State = "terminated"
 	seed := fake.Seed{
+		Roles: []fake.Role{{ARN: roleARN("windows"), Created: noon.AddDate(0, -2, 0)}, {ARN: "arn:aws:iam::" + account + ":role/people/admins", Created: noon.AddDate(0, -3, 0)}},
 		InstanceProfiles: []fake.InstanceProfile{{ARN: profileARN("nodes"), Role: "arn:aws:iam::" + account + ":role/team/Nodes"},
 			{ARN: profileARN("windows"), Role: roleARN("windows")}},
 		Instances: []fake.Instance{instance(1, "nodes"), windows, instance(3, "nodes"), untagged, dead, stopped, old, late},
 		Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP",
-			AccessEntries: []fake.AccessEntry{{Principal: roleARN("windows"), Type: "EC2_WINDOWS"}, {Principal: "arn:aws:iam::" + account + ":role/people/admins", Policies: []string{admin}},
-				{Principal: roleARN("viewers"), Groups: []string{"viewers"}}},
+			AccessEntries: []fake.AccessEntry{{Principal: roleARN("windows"), Type: "EC2_WINDOWS", Created: entriesAt}, {Principal: "arn:aws:iam::" + account + ":role/people/admins", Policies: []string{admin}, Created: entriesAt},
+				{Principal: roleARN("viewers"), Groups: []string{"viewers"}, Created: entriesAt}},
 			FargateProfiles: []fake.FargateProfile{{Name: "system", Role: roleARN("pods")}, {Name: "apps", Role: roleARN("pods")}}}},
 	}
 	three := onEC2(3)
@@ -160,9 +164,9 @@ func TestSync(t *testing.T) {
 		t.Errorf("unplaced: want -, got +\n%s", d)
 	}
 	entries := map[string]validate.AccessEntry{
-		key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}},
-		key("admins"):  {ARN: "arn:aws:iam::" + account + ":role/people/admins", Type: "STANDARD", Groups: []string{}, ClusterAdmin: true},
-		key("viewers"): {ARN: roleARN("viewers"), Type: "STANDARD", Groups: []string{"viewers"}},
+		key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -2, 0)},
+		key("admins"):  {ARN: "arn:aws:iam::" + account + ":role/people/admins", Type: "STANDARD", Groups: []string{}, ClusterAdmin: true, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -3, 0)},
+		key("viewers"): {ARN: roleARN("viewers"), Type: "STANDARD", Groups: []string{"viewers"}, Created: entriesAt}, // IAM knows no such role
 	}
 	if d := cmp.Diff(entries, got.Entries); d != "" {
 		t.Errorf("access entries: want -, got +\n%s", d)
@@ -227,7 +231,7 @@ func TestDiscovery(t *testing.T) {
 // never taken for "no nodes" or "no access entries".
 func TestFaults(t *testing.T) {
 	gone := roleARN("nodes") // the role that every edit takes away
-	for _, action := range []string{"DescribeInstances", "GetInstanceProfile", "DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile"} {
+	for _, action := range []string{"DescribeInstances", "GetInstanceProfile", "DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile", "GetRole"} {
 		for _, answer := range fake.Answers[1:] {
 			if answer == fake.SomebodyElse {
 				continue // made for IAM's principals
@@ -261,6 +265,10 @@ func TestFaults(t *testing.T) {
 				case "DescribeAccessEntry":
 					if e := v.Entries[key("windows")]; accessDoubt != "" || len(v.Entries) != 3 || e.Type != "" || !names(v.AccessKnown.Problem, "eks:DescribeAccessEntry") {
 						t.Errorf("entries %v, problem %q, want them without types, and the problem told", v.Entries, v.AccessKnown.Problem)
+					}
+				case "GetRole":
+					if e := v.Entries[key("admins")]; accessDoubt != "" || len(v.Entries) != 3 || e.Created.IsZero() || !e.PrincipalCreated.IsZero() || !names(v.AccessKnown.Problem, "iam:GetRole") {
+						t.Errorf("entries %v, problem %q, want no role's age, and the problem told", v.Entries, v.AccessKnown.Problem)
 					}
 				default:
 					if !names(accessDoubt, "eks:"+action) {

@@ -104,9 +104,9 @@ func (p *pass) adminElsewhere() bool {
 	if !p.fleet.accessKnown(p.now) || p.fleet.Mode == ConfigMapMode {
 		return false
 	}
-	for _, e := range p.fleet.Entries {
-		if barring(e.Groups) >= 0 {
-			continue // EKS renders the groups of access entries as well
+	for key, e := range p.fleet.Entries {
+		if p.fleet.inert(key, e) || barring(e.Groups) >= 0 { // EKS renders the groups of access entries as well
+			continue
 		}
 		if e.ClusterAdmin || slices.ContainsFunc(e.Groups, func(g string) bool { w := p.oracle.group(g); return w.Rule != "" && !w.Approver }) {
 			return true

@@ -100,7 +100,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	p.finalized = finalized
 	if v.ports.Fleet != nil {
-		p.fleet = v.ports.Fleet.View()
+		p.fleet = cmp.Or(v.ports.Fleet.View(), &FleetView{}) // no view yet is not the same as no fleet
 	}
 	if req.Old != nil {
 		p.old = v.version(req.Old)

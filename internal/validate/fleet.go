@@ -15,13 +15,20 @@ import (
 // Windows, Fargate and hybrid nodes roles).
 type NodeKind string
 
-// The kinds of node; EC2Node is one with Linux.
+// The kinds of node; EC2Node is one with Linux, OtherNode one whose provider id the guard does not know.
 const (
-	EC2Node     NodeKind = "EC2"
-	WindowsNode NodeKind = "Windows"
-	FargateNode NodeKind = "Fargate"
-	HybridNode  NodeKind = "hybrid"
+	EC2Node      NodeKind = "EC2"
+	WindowsNode  NodeKind = "Windows"
+	FargateNode  NodeKind = "Fargate"
+	HybridNode   NodeKind = "hybrid"
+	HyperPodNode NodeKind = "HyperPod"
+	OtherNode    NodeKind = "other"
 )
+
+// mapped reports that nodes of a kind can authenticate by aws-auth. Those of SageMaker HyperPod run in an account of
+// SageMaker's and authenticate by an access entry alone: HyperPod takes no cluster in mode CONFIG_MAP (Amazon SageMaker
+// developer guide, "Amazon EKS cluster authentication mode").
+func (k NodeKind) mapped() bool { return k != HyperPodNode }
 
 // NodeSet are live nodes that need the same mapping.
 type NodeSet struct {
@@ -52,14 +59,51 @@ const (
 // AccessEntry is how EKS lets a principal in without aws-auth.
 type AccessEntry struct {
 	ARN  string // the principal, as the entry has it
-	Type string // STANDARD, EC2_LINUX, EC2_WINDOWS, FARGATE_LINUX, HYBRID_LINUX, EC2, ...; "" if it could not be read
+	Type string // STANDARD, EC2_LINUX, ..., see entryTypes; "" if it could not be read
 	// Groups are the Kubernetes groups; ClusterAdmin says that the entry has AmazonEKSClusterAdminPolicy.
 	Groups       []string
 	ClusterAdmin bool
+	// Created is when the entry was created, PrincipalCreated when the role or user was that has the principal's name now.
+	// Zero: not known.
+	Created, PrincipalCreated time.Time
 }
 
-// ofNodes reports that nodes sign in by the entry.
-func (e AccessEntry) ofNodes() bool { return e.Type != "" && e.Type != "STANDARD" }
+// outlived reports that the entry is older than its principal. EKS keeps the principal's unique id with an entry, so a role
+// or user that was deleted and created again under the same name is not covered by it, and EKS goes on to aws-auth
+// (aws/containers-roadmap#2441; aws-iam-authenticator pkg/mapper/dynamicfile, userIDStrict). EKS tells milliseconds and
+// IAM seconds, so an entry of the same second counts as the younger.
+func (e AccessEntry) outlived() bool {
+	return !e.Created.IsZero() && !e.PrincipalCreated.IsZero() && e.Created.Truncate(time.Second).Before(e.PrincipalCreated.Truncate(time.Second))
+}
+
+// ofNodes reports that nodes sign in by the entry, as far as its type is known.
+func (e AccessEntry) ofNodes() bool { return len(entryTypes[e.Type].covers) > 0 }
+
+// covers reports that nodes of a kind sign in by the entry. A type that is not known may be one for nodes of a kind that is
+// not known, and is never taken for one that covers the others.
+func (e AccessEntry) covers(kind NodeKind) bool {
+	t, known := entryTypes[e.Type]
+	if !known {
+		return kind == OtherNode && e.Type != ""
+	}
+	return slices.Contains(t.covers, kind)
+}
+
+// excludes reports that no node of the set can be ready by the entry, if the entry decides. A missing group does not keep a
+// node from being ready, another username does.
+func (e AccessEntry) excludes(s NodeSet) bool {
+	t, known := entryTypes[e.Type]
+	onEC2 := s.Kind == EC2Node || s.Kind == WindowsNode
+	switch {
+	case !known || s.Maybe:
+		return false
+	case len(t.covers) == 0:
+		return true
+	case t.onEC2:
+		return !onEC2
+	}
+	return onEC2 && !s.ByInstanceID // the session name is another than the node's
+}
 
 // Knowledge says how much something that is asked for in the background is worth.
 type Knowledge struct {
@@ -99,7 +143,8 @@ type FleetView struct {
 	Nodes map[string][]NodeSet
 	// RoleARNs are those roles as IAM or EKS names them, with their paths.
 	RoleARNs map[string]string
-	// Unplaced are live nodes whose role is not known: hybrid nodes, and those that nothing was found out about yet.
+	// Unplaced are live nodes whose role is not known: hybrid and HyperPod nodes, those of other providers, and those that
+	// nothing was found out about yet.
 	Unplaced []NodeSet
 	// NodesKnown says whether there are no others.
 	NodesKnown Knowledge
@@ -115,13 +160,54 @@ type FleetView struct {
 // how long ago that was heard.
 func (v *FleetView) ignored() bool { return v != nil && v.Mode == APIMode }
 
+// starting reports that the guard has just started and has not yet looked for the live nodes to the end, well or not.
+// Then nothing is known, which is not the same as that there is nothing.
+func (v *FleetView) starting() bool {
+	return v != nil && v.NodesKnown.At.IsZero() && v.NodesKnown.Problem == ""
+}
+
 // shadow is the access entry that EKS takes in the place of whatever aws-auth says of a principal.
 func (v *FleetView) shadow(subject string, now time.Time) (AccessEntry, bool) {
+	e, ok := v.entry(subject, now)
+	if !ok || v.inert(subject, e) {
+		return AccessEntry{}, false
+	}
+	return e, true
+}
+
+// entry is the access entry of a principal, whether it decides or not.
+func (v *FleetView) entry(subject string, now time.Time) (AccessEntry, bool) {
 	if v == nil || v.Mode != BothModes && v.Mode != APIMode || !v.AccessKnown.good(now) {
 		return AccessEntry{}, false
 	}
 	e, ok := v.Entries[subject]
 	return e, ok
+}
+
+// inert reports that an access entry decides about nobody: it is older than its principal, or nodes with the role are ready that
+// could not be if it decided.
+func (v *FleetView) inert(subject string, e AccessEntry) bool {
+	return e.outlived() || len(v.despite(subject, e)) > 0
+}
+
+// despite are the nodes that are ready although the access entry of their role is none by which they could be.
+func (v *FleetView) despite(subject string, e AccessEntry) []NodeSet {
+	return setsBy(v.Nodes[subject], func(s NodeSet) bool { return len(s.Names) > s.NotReady+s.Joining && e.excludes(s) })
+}
+
+// WhyInert says why an access entry decides about nobody; "" if nothing shows that.
+func (v *FleetView) WhyInert(e AccessEntry) string {
+	if e.outlived() {
+		kind := "role"
+		if a, err := awsauth.ParseARN(e.ARN); err == nil && a.Kind == awsauth.KindUser {
+			kind = "user"
+		}
+		return "it is older than the " + kind + ", which was deleted and created again: EKS keeps the unique id of the old one"
+	}
+	if sets := v.despite(awsauth.Subject(e.ARN), e); len(sets) > 0 {
+		return fmt.Sprintf("it is of type %s, and %s with the role %s ready: %s", e.Type, count(sets), agree(sets, "is", "are"), which(sets))
+	}
+	return ""
 }
 
 // nodesKnown reports that every live node is among Nodes or Unplaced.
@@ -135,21 +221,40 @@ func (v *FleetView) nodeEntry(kind NodeKind, now time.Time) bool {
 	if !v.accessKnown(now) || v.Mode == ConfigMapMode {
 		return false
 	}
-	for _, e := range v.Entries {
-		if e.ofNodes() && (kind == notNode || slices.Contains(entryTypes[kind], e.Type)) {
+	for key, e := range v.Entries {
+		if (kind == notNode && e.ofNodes() || kind != notNode && e.covers(kind)) && !v.inert(key, e) {
 			return true
 		}
 	}
 	return false
 }
 
-// entryTypes are the types of access entry by which nodes of a kind sign in (Amazon EKS user guide, "Create access
-// entries"; EC2 is that of Auto Mode).
-var entryTypes = map[NodeKind][]string{
-	EC2Node:     {"EC2_LINUX", "EC2_WINDOWS", "EC2"},
-	WindowsNode: {"EC2_WINDOWS"},
-	FargateNode: {"FARGATE_LINUX"},
-	HybridNode:  {"HYBRID_LINUX"},
+// untyped reports that there is an access entry of a type that is not known, or that could not be read.
+func (v *FleetView) untyped() bool {
+	for _, e := range v.Entries {
+		if _, known := entryTypes[e.Type]; !known {
+			return true
+		}
+	}
+	return false
+}
+
+// entryType is what a type of access entry is for.
+type entryType struct {
+	covers []NodeKind // the kinds of node that sign in by it
+	onEC2  bool       // it refuses every session but those of EC2 instances; else the session name is the node's name
+}
+
+// entryTypes are the types that are known (Amazon EKS user guide, "Create access entries"; EC2 is that of Auto Mode). By
+// STANDARD no node signs in: EKS takes no username or group that begins with system: there.
+var entryTypes = map[string]entryType{
+	"STANDARD":       {},
+	"EC2_LINUX":      {[]NodeKind{EC2Node}, true},
+	"EC2_WINDOWS":    {[]NodeKind{EC2Node, WindowsNode}, true},
+	"EC2":            {[]NodeKind{EC2Node}, true},
+	"FARGATE_LINUX":  {[]NodeKind{FargateNode}, false},
+	"HYBRID_LINUX":   {[]NodeKind{HybridNode}, false},
+	"HYPERPOD_LINUX": {[]NodeKind{HyperPodNode}, false},
 }
 
 // decides reports that access entries decide about everybody whom aws-auth maps, so that nothing can be lost with it.
@@ -167,10 +272,11 @@ type WayIn struct {
 	Role string // the ARN as IAM has it; "" if it is not known
 	Set  NodeSet
 	// Entry is the access entry that decides about the role, if there is one, and Mapping what aws-auth says of it: EKS
-	// looks at the mapping only without the entry. Open says that the nodes can sign in by the one that counts.
-	Entry   *AccessEntry
-	Mapping *awsauth.Identity
-	Open    bool
+	// looks at the mapping only without the entry. Open says that the nodes can sign in by the one that counts, Unsure that
+	// nobody can say, since the entry's type is not known.
+	Entry        *AccessEntry
+	Mapping      *awsauth.Identity
+	Open, Unsure bool
 }
 
 // WaysIn lists how all live nodes sign in under aws-auth as it is, by role. Where the role is not known, neither is the way.
@@ -185,7 +291,9 @@ func (v *FleetView) WaysIn(a *awsauth.Access, now time.Time) []WayIn {
 			}
 			if e, ok := v.shadow(role, now); ok {
 				w.Entry = &e
-				w.Open = slices.Contains(entryTypes[s.Kind], e.Type)
+				w.Open = e.covers(s.Kind)
+				_, known := entryTypes[e.Type]
+				w.Unsure = !known && !w.Open
 			} else {
 				w.Open = !v.ignored() && serveAny(ids, s)
 			}
@@ -193,7 +301,12 @@ func (v *FleetView) WaysIn(a *awsauth.Access, now time.Time) []WayIn {
 		}
 	}
 	for _, s := range v.Unplaced {
-		ways = append(ways, WayIn{Set: s})
+		w := WayIn{Set: s}
+		if !s.Kind.mapped() { // whatever its role is, an access entry is the only way
+			w.Open = v.nodeEntry(s.Kind, now)
+			w.Unsure = !w.Open && (!v.accessKnown(now) || v.untyped())
+		}
+		ways = append(ways, w)
 	}
 	return ways
 }

@@ -41,6 +41,35 @@ func accessEntry(role, kind string, groups ...string) func(*validate.FleetView) 
 	}
 }
 
+// recreated makes the role of an access entry younger than the entry, or as young.
+func recreated(role string, after time.Duration) func(*validate.FleetView) {
+	return func(v *validate.FleetView) {
+		e := v.Entries[roleKey(role)]
+		e.Created = clock.Add(-24 * time.Hour)
+		e.PrincipalCreated = e.Created.Add(after).Truncate(time.Second) // IAM tells no fractions
+		v.Entries[roleKey(role)] = e
+	}
+}
+
+func unplaced(kind validate.NodeKind, names ...string) func(*validate.FleetView) {
+	return func(v *validate.FleetView) {
+		v.Unplaced = append(v.Unplaced, validate.NodeSet{Kind: kind, Names: names})
+	}
+}
+
+// firstSync is a guard that has just started: of the nodes it may know some, of their roles nothing.
+func firstSync(v *validate.FleetView) {
+	v.NodesKnown = validate.Knowledge{}
+	for role, sets := range v.Nodes {
+		v.Unplaced = append(v.Unplaced, sets...)
+		delete(v.Nodes, role)
+	}
+}
+
+func noAccessYet(v *validate.FleetView) {
+	v.AccessKnown, v.Mode, v.Entries = validate.Knowledge{}, "", nil
+}
+
 func clusterAdmin(role string) func(*validate.FleetView) {
 	return func(v *validate.FleetView) {
 		v.Mode = validate.BothModes
@@ -71,6 +100,7 @@ var (
 	maybeFargate = validate.NodeSet{Kind: validate.FargateNode, Names: []string{"fargate-1"}, Maybe: true}
 	startingSet  = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"i-1", "i-2"}, Joining: 2}
 	downSet      = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"d1", "d2"}, NotReady: 1}
+	lostSet      = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"n1", "n2"}, NotReady: 2}
 	byIDSet      = validate.NodeSet{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{"i-1"}}
 )
 
@@ -108,7 +138,7 @@ var fleetTransitions = map[string]struct {
 	// Access entries.
 	"an access entry covers the nodes":                {view(accessEntry("nodes", "EC2_LINUX")), update(nodes+otherNodes, otherNodes, clean, "", "")},
 	"an access entry covers the last node role":       {view(accessEntry("nodes", "EC2_LINUX")), update(nodes+item(), item(), clean, "", "")},
-	"an access entry of another kind decides as well": {view(accessEntry("nodes", "STANDARD")), update(nodes+otherNodes, otherNodes, clean, "", "")},
+	"an access entry of another kind decides as well": {view(accessEntry("nodes", "STANDARD"), with("nodes", lostSet)), update(nodes+otherNodes, otherNodes, clean, "", "")},
 	"access entries cover all: emptied":               {view(accessEntry("nodes", "EC2_LINUX")), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: warn, rule: "AA502", says: "everybody who was mapped has one"}},
 	"access entries cover the nodes, not the people":  {view(accessEntry("nodes", "EC2_LINUX")), transition{old: map[string]string{"mapRoles": nodes + item()}, new: nobody, want: deny, rule: "AA502"}},
 	"no node lives at the moment: emptied":            {view(with("nodes"), accessEntry("new", "EC2_LINUX")), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: deny, rule: "AA502"}},
@@ -120,6 +150,51 @@ var fleetTransitions = map[string]struct {
 	"a shadowed entry stands, the edit is elsewhere":  {view(accessEntry("ci", "STANDARD")), update(nodes+item(), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/cd"), clean, "", "")},
 	"a shadowed entry goes":                           {view(accessEntry("ci", "STANDARD")), update(nodes+item(), nodes, clean, "", "")},
 	"a shadowed node mapping is broken":               {view(accessEntry("nodes", "EC2_LINUX")), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), warn, "AA508", "")},
+
+	// Access entries that decide about nobody: EKS keeps the unique id of a role that was deleted and created again since, and
+	// nodes that are ready in spite of their entry show that something else lets them in.
+	"the role was created again after its entry":      {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), update(nodes+otherNodes, otherNodes, deny, "AA503", "the role's access entry does not cover them: it is older than the role")},
+	"the fix is to create the entry again, too":       {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), update(nodes+otherNodes, otherNodes, deny, "AA503", "or delete the access entry and create it again first")},
+	"the role was created one second after its entry": {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Second)), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
+	"the entry was created in the second of its role": {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", 0), func(v *validate.FleetView) {
+		e := v.Entries[roleKey("nodes")]
+		e.Created = e.Created.Add(7 * time.Millisecond)
+		v.Entries[roleKey("nodes")] = e
+	}), update(nodes+otherNodes, otherNodes, clean, "", "")},
+	"the entry was created after its role":                   {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", -time.Hour)), update(nodes+otherNodes, otherNodes, clean, "", "")},
+	"created again: the last mapping of nodes goes":          {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), update(nodes+item(), item(), deny, "AA503", "7 live EC2 nodes")},
+	"created again: the mapping is broken":                   {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), deny, "AA505", "7 live EC2 nodes")},
+	"created again: the mapping is repaired":                 {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), update(strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), nodes, clean, "", "")},
+	"created again: a mapping is added, which has an effect": {view(with("nodes"), accessEntry("other-nodes", "EC2_LINUX"), recreated("other-nodes", time.Hour)), update(nodes, nodes+otherNodes, clean, "", "")},
+	"created again: all goes that entries were to cover":     {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: deny, rule: "AA502", says: "no mappings at all"}},
+	"created again: the last admin with an entry":            {view(clusterAdmin("boss"), recreated("boss", time.Hour)), update(nodes+admin, nodes, warn, "AA507", "no access entry has AmazonEKSClusterAdminPolicy")},
+	"created again: I have an entry that is not mine":        {view(clusterAdmin("admin"), recreated("admin", time.Hour)), update(nodes+admin, nodes, deny, "AA506", "").by(caller("admin", "alice", "admin", "system:masters"))},
+	"created again: the entry for hybrid nodes":              {view(hybridNode, accessEntry("hybrid2", "HYBRID_LINUX"), recreated("hybrid2", time.Hour)), update(nodes+hybridNodes, nodes, deny, "AA503", "1 live hybrid node uses it")},
+	"ready nodes with an entry for people":                   {view(accessEntry("nodes", "STANDARD")), update(nodes+otherNodes, otherNodes, deny, "AA503", "it is of type STANDARD, and 7 live EC2 nodes with the role are ready: n1")},
+	"one ready node with an entry for people":                {view(accessEntry("nodes", "STANDARD"), with("nodes", downSet)), update(nodes+otherNodes, otherNodes, deny, "AA503", "2 live EC2 nodes (1 not ready)")},
+	"ready nodes with an entry for Fargate":                  {view(accessEntry("nodes", "FARGATE_LINUX")), update(nodes+otherNodes, otherNodes, deny, "AA503", "of type FARGATE_LINUX")},
+	"ready Fargate nodes with an entry for EC2":              {view(with("fargate", fargateSet), accessEntry("fargate", "EC2_LINUX")), update(nodes+fargatePE, nodes, deny, "AA503", "1 live Fargate node")},
+	"nodes that start with an entry for people":              {view(accessEntry("other-nodes", "STANDARD"), with("other-nodes", startingSet)), update(nodes+otherNodes, nodes, clean, "", "")},
+	"ready Windows nodes with an entry for Linux":            {view(with("windows", windowsSet), accessEntry("windows", "EC2_LINUX")), update(nodes+windowsNodes, nodes, clean, "", "")},
+	"Auto Mode": {view(accessEntry("nodes", "EC2")), update(nodes+otherNodes, otherNodes, clean, "", "")},
+	"ready nodes named for their instances, session names":  {view(with("nodes", byIDSet), accessEntry("nodes", "HYBRID_LINUX")), update(nodesByID+otherNodes, otherNodes, clean, "", "")},
+	"nodes that may have the role of an entry for people":   {view(with("fargate", maybeFargate), accessEntry("fargate", "STANDARD")), update(nodes+fargatePE, nodes, clean, "", "")},
+	"an entry of a type that is not known decides":          {view(accessEntry("nodes", "EC2_MARS")), update(nodes+otherNodes, otherNodes, clean, "", "")},
+	"an entry of a type that is not known covers no others": {view(hybridNode, accessEntry("hybrid2", "MARS_LINUX")), update(nodes+hybridNodes, nodes, deny, "AA503", "1 live hybrid node uses it")},
+	"an entry of a type that is not known, no mapping left": {view(with("nodes"), accessEntry("new", "MARS_LINUX")), update(nodes+item(), item(), warn, "AA502", "no mapping of a node role")},
+
+	// HyperPod nodes and those of other providers. No mapping serves the first; of the others nothing is known.
+	"HyperPod nodes, a retired role goes":             {view(unplaced(validate.HyperPodNode, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+otherNodes, nodes, clean, "", "")},
+	"HyperPod nodes alone, the last role goes":        {view(with("nodes"), unplaced(validate.HyperPodNode, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+item(), item(), clean, "", "")},
+	"HyperPod nodes, a mapping of every kind goes":    {view(with("nodes"), unplaced(validate.HyperPodNode, "hyperpod-i-1")), update(nodes+otherNodes+windowsNodes+fargatePE+hybridNodes+nodesByID, nodes, clean, "", "")},
+	"HyperPod nodes, a mapping without a username":    {view(unplaced(validate.HyperPodNode, "hyperpod-i-1")), update(nodes+"- rolearn: arn:aws:iam::111122223333:role/hyperpod\n  groups: [system:bootstrappers, system:nodes]\n", nodes, clean, "", "")},
+	"HyperPod nodes and EC2 nodes that lose theirs":   {view(unplaced(validate.HyperPodNode, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
+	"HyperPod's entry covers no hybrid node":          {view(hybridNode, accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+hybridNodes, nodes, deny, "AA503", "1 live hybrid node uses it")},
+	"HyperPod's entry covers no EC2 node":             {view(unplaced(validate.EC2Node, "a"), with("nodes"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+item(), item(), deny, "AA503", "1 live EC2 node uses it: a")},
+	"another provider's node, an EC2 role goes":       {view(unplaced(validate.OtherNode, "kwok-1")), update(nodes+otherNodes, nodes, clean, "", "")},
+	"another provider's node, the last EC2 role goes": {view(with("nodes"), unplaced(validate.OtherNode, "kwok-1")), update(nodes+item(), item(), warn, "AA502", "no mapping of a node role")},
+	"another provider's node may use a session name":  {view(unplaced(validate.OtherNode, "kwok-1")), update(nodes+hybridNodes, nodes, warn, "AA503", "1 live other node may use it: kwok-1")},
+	"another provider's node, the only mapping":       {view(with("nodes"), unplaced(validate.OtherNode, "kwok-1")), update(hybridNodes+item(), item(), warn, "AA503", "1 live other node may use it: kwok-1")},
 
 	// Mode API.
 	"mode API: any edit":            {view(mode(validate.APIMode)), update(nodes, nodes+item(), warn, "AA508", "authentication mode is API")},
@@ -162,12 +237,19 @@ var fleetTransitions = map[string]struct {
 	"hybrid nodes and another's mapping": {view(hybridNode), update(nodes+hybridNodes+otherNodes, nodes+hybridNodes, clean, "", "")},
 
 	// Degrees of knowing.
-	"nothing is known yet: one of two goes":  {&validate.FleetView{}, update(nodes+otherNodes, nodes, warn, "AA503", "the guard does not know the live nodes (not known yet)")},
-	"nothing is known yet: the last goes":    {&validate.FleetView{}, update(nodes+item(), item(), deny, "AA503", "not known yet")},
-	"stale: a role without known nodes goes": {view(staleNodes), update(nodes+otherNodes, nodes, warn, "AA503", "last known at 11:00 UTC on 2026-11-24: AWS answered ec2:DescribeInstances with Throttling")},
-	"stale: a role with nodes goes":          {view(staleNodes), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
-	"stale: the last goes":                   {view(staleNodes, with("nodes")), update(nodes+item(), item(), deny, "AA503", "")},
-	"stale: the kind is broken":              {view(staleNodes, with("nodes")), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), deny, "AA505", "")},
+	"nothing is known yet: one of two goes":   {&validate.FleetView{}, update(nodes+otherNodes, nodes, deny, "AA503", "the guard has just started and does not know the running nodes yet")},
+	"nothing is known yet: the last goes":     {&validate.FleetView{}, update(nodes+item(), item(), deny, "AA503", "try again in a few seconds")},
+	"nothing is known yet: a kind is broken":  {&validate.FleetView{}, update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), deny, "AA505", "try again in a few seconds")},
+	"nothing is known yet: an edit of others": {&validate.FleetView{}, update(nodes, nodes+item(), clean, "", "")},
+	"nothing is known yet: a node role comes": {&validate.FleetView{}, update(nodes, nodes+otherNodes, clean, "", "")},
+	"nothing is known yet: EKS takes one":     {&validate.FleetView{}, update(nodes+otherNodes, nodes, warn, "AA503", "").by(authenticationv1.UserInfo{Username: "eks:node-manager"})},
+	"nothing is known yet: break-glass":       {&validate.FleetView{}, update(nodes+otherNodes, nodes, warn, "AA503", "just started").by(authenticationv1.UserInfo{Username: "bob", Groups: []string{"break-glass"}}).with("breakGlass: {groups: [break-glass]}")},
+	"the first sync failed: one of two goes":  {&validate.FleetView{NodesKnown: validate.Knowledge{Problem: "role guard lacks ec2:DescribeInstances"}}, update(nodes+otherNodes, nodes, warn, "AA503", "the guard does not know the live nodes (not known: role guard lacks ec2:DescribeInstances)")},
+	"the first sync failed: the last goes":    {&validate.FleetView{NodesKnown: validate.Knowledge{Problem: "role guard lacks ec2:DescribeInstances"}}, update(nodes+item(), item(), deny, "AA503", "lacks ec2:DescribeInstances")},
+	"stale: a role without known nodes goes":  {view(staleNodes), update(nodes+otherNodes, nodes, warn, "AA503", "last known at 11:00 UTC on 2026-11-24: AWS answered ec2:DescribeInstances with Throttling")},
+	"stale: a role with nodes goes":           {view(staleNodes), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
+	"stale: the last goes":                    {view(staleNodes, with("nodes")), update(nodes+item(), item(), deny, "AA503", "")},
+	"stale: the kind is broken":               {view(staleNodes, with("nodes")), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), deny, "AA505", "")},
 	"a node that is not placed yet": {view(func(v *validate.FleetView) { v.Unplaced = []validate.NodeSet{someNodes} }),
 		update(nodes+otherNodes, nodes, warn, "AA503", "1 live EC2 node may use it: a")},
 
@@ -196,6 +278,7 @@ type fleetHead struct {
 	Entries  []entryHead                 `yaml:"entries"`
 	Unknown  string                      `yaml:"unknown"`       // why the nodes are not known
 	NoAccess string                      `yaml:"accessUnknown"` // why the access entries are not known
+	Starting bool                        `yaml:"starting"`      // neither is known yet
 }
 
 type setHead struct {
@@ -213,6 +296,9 @@ type entryHead struct {
 	Type         string   `yaml:"type"`
 	Groups       []string `yaml:"groups"`
 	ClusterAdmin bool     `yaml:"clusterAdmin"`
+	// Created is when the entry was created, PrincipalCreated when its role was.
+	Created          time.Time `yaml:"created"`
+	PrincipalCreated time.Time `yaml:"principalCreated"`
 }
 
 func (h *fleetHead) view() *validate.FleetView {
@@ -229,10 +315,13 @@ func (h *fleetHead) view() *validate.FleetView {
 		}
 	}
 	for _, e := range h.Entries {
-		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin}
+		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin, Created: e.Created, PrincipalCreated: e.PrincipalCreated}
 	}
 	if h.Unknown != "" {
 		v.NodesKnown = validate.Knowledge{Problem: h.Unknown}
+	}
+	if h.Starting {
+		v.NodesKnown, v.AccessKnown = validate.Knowledge{}, validate.Knowledge{}
 	}
 	if h.NoAccess != "" {
 		v.AccessKnown = validate.Knowledge{Problem: h.NoAccess}
@@ -247,6 +336,74 @@ func (f fleetPort) View() *validate.FleetView { return f.view }
 func TestFleetTransitions(t *testing.T) {
 	for name, tr := range fleetTransitions {
 		t.Run(name, func(t *testing.T) { tr.check(t, validate.WithPorts(validate.Ports{Fleet: fleetPort{tr.fleet}})) })
+	}
+}
+
+// TestStartUp takes a node role away in every state that a guard goes through after its start. While the nodes are not known
+// and nothing has failed, that is an error, unless an access entry for nodes is known to cover the role; a role that is known
+// to have nodes is always one.
+func TestStartUp(t *testing.T) {
+	failed := func(v *validate.FleetView) { firstSync(v); v.NodesKnown.Problem = "AWS did not answer" }
+	known := func(*validate.FleetView) {}
+	for name, nodesState := range map[string]func(*validate.FleetView){"no view": nil, "nothing": firstSync, "failed": failed, "known": known} {
+		for entry, accessState := range map[string]func(*validate.FleetView){"not known": noAccessYet, "none": known, "EC2_LINUX": accessEntry("other-nodes", "EC2_LINUX"),
+			"created again": func(v *validate.FleetView) {
+				accessEntry("other-nodes", "EC2_LINUX")(v)
+				recreated("other-nodes", time.Hour)(v)
+			}, "STANDARD": accessEntry("other-nodes", "STANDARD")} {
+			for loss, updated := range map[string]string{"gone": nodes, "for people": nodes + item("- rolearn: arn:aws:iam::111122223333:role/other-nodes")} {
+				for _, running := range []bool{false, true} {
+					t.Run(fmt.Sprintf("nodes %s, access %s, %s, running %v", name, entry, loss, running), func(t *testing.T) {
+						port := fleetPort{}
+						if nodesState != nil {
+							use := with("other-nodes")
+							if running {
+								use = with("other-nodes", validate.NodeSet{Kind: validate.EC2Node, Names: []string{"o1"}})
+							}
+							port.view = view(use, accessState, nodesState)
+						}
+						v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: port}), validate.WithClock(func() time.Time { return clock }))
+						if err != nil {
+							t.Fatal(err)
+						}
+						report := v.Validate(context.Background(), validate.Request{Operation: validate.Update,
+							Old: aconfigmap(map[string]string{awsauth.MapRoles: nodes + otherNodes}), New: aconfigmap(map[string]string{awsauth.MapRoles: updated})})
+						covered := entry == "EC2_LINUX" && nodesState != nil
+						starting := name == "no view" || name == "nothing"
+						var want bool // refused
+						switch {
+						case covered:
+						case starting:
+							want = true
+						case name == "known":
+							want = running // ready, so an entry for people does not decide
+						case loss == "for people":
+							want = true // as ever: what the mapping was is known
+						}
+						if name == "failed" && entry == "STANDARD" {
+							want = false // the entry decides, for all that is known
+						}
+						if report.Allowed == want {
+							t.Errorf("allowed %v, want %v", report.Allowed, !want)
+						}
+						told := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool {
+							return strings.Contains(f.Why, "the guard has just started") && strings.Contains(f.Fix, "try again in a few seconds")
+						})
+						if starting && want && !told {
+							t.Errorf("not a word about the start: %+v", report.Findings)
+						}
+						if !starting && told {
+							t.Error("it has not just started")
+						}
+						if t.Failed() {
+							for _, f := range report.Findings {
+								t.Logf("%s %s", f.Severity, f.Sentence())
+							}
+						}
+					})
+				}
+			}
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ var grantFamily = family{
       groups: [system:masters]
 `, Good: goodNodesAndCI},
 		{ID: "AA402", Name: "unapproved-equivalent", Severity: Error,
-			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning where RBAC could not be looked at",
+			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning where RBAC could not be looked at, an error where the guard has just started and has not read it yet",
 			Why:  "whoever is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system, can do everything, though system:masters is written nowhere",
 			Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[ops]", 1), Good: goodNodesAndCI},
 		{ID: "AA407", Name: "approval-expired", Severity: Warning,

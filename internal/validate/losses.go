@@ -27,7 +27,7 @@ func checkNodesLost(p *pass) {
 	var gone []loss
 	denied := false
 	for _, l := range p.losses() {
-		l.fatal = len(l.cut) > 0 || len(after) == 0 && (!p.fleet.nodesKnown(p.now) || slices.ContainsFunc(l.maybe, traceable))
+		l.fatal = len(l.cut) > 0 || p.fleet.starting() || len(after) == 0 && (!p.fleet.nodesKnown(p.now) || slices.ContainsFunc(l.maybe, traceable))
 		denied = denied || l.fatal
 		if len(l.is) > 0 {
 			p.nodeBroken(l)
@@ -62,7 +62,7 @@ type loss struct {
 }
 
 // traceable reports that the role of such nodes can be found out, so that not to know it is a gap and not their nature.
-func traceable(s NodeSet) bool { return s.Kind != HybridNode }
+func traceable(s NodeSet) bool { return s.Kind != HybridNode && s.Kind != OtherNode }
 
 // losses are the roles by which nodes signed in, or may have, and cannot any more. A role that no live node uses is none.
 func (p *pass) losses() []loss {
@@ -80,8 +80,8 @@ func (p *pass) losses() []loss {
 			continue
 		}
 		role := awsauth.Subject(c.Principal)
-		if _, shadowed := p.fleet.shadow(role, p.now); shadowed {
-			continue
+		if e, shadowed := p.fleet.shadow(role, p.now); shadowed && (e.ofNodes() || !p.fleet.starting()) {
+			continue // before the nodes are known, nothing can show that an entry for people does not decide about them
 		}
 		signedIn := func(s NodeSet) bool { return serveAny(c.Before, s) && !serveAny(c.After, s) }
 		l := loss{was: c.Before[0], is: c.After}
@@ -133,7 +133,7 @@ func only(a *awsauth.Access, some map[string]awsauth.Identity) *awsauth.Access {
 
 // serveAny reports that nodes can sign in by one of the identities of a role.
 func serveAny(ids []awsauth.Identity, s NodeSet) bool {
-	return slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return signsIn(id, s) })
+	return s.Kind.mapped() && slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return signsIn(id, s) })
 }
 
 // mayHave reports that nodes whose role is not known may have this one. A hybrid node's role is not one that nodes in AWS
@@ -143,9 +143,10 @@ func (p *pass) mayHave(s NodeSet, principal string) bool {
 	return err == nil && a.Kind == awsauth.KindRole && (traceable(s) || len(p.fleet.Nodes[principal]) == 0)
 }
 
-// otherWay reports that nodes whose role is not known may still sign in: by another mapping, or by an access entry.
+// otherWay reports that nodes whose role is not known may still sign in: by another mapping, or by an access entry. Of nodes
+// of another provider it is not even known that they authenticate by IAM.
 func (p *pass) otherWay(a *awsauth.Access, s NodeSet) bool {
-	if p.fleet.nodeEntry(s.Kind, p.now) {
+	if s.Kind == OtherNode || p.fleet.nodeEntry(s.Kind, p.now) {
 		return true
 	}
 	for key, ids := range a.Principals {
@@ -233,8 +234,11 @@ func (p *pass) nodeRoleGone(l loss, last string) {
 	switch {
 	case len(l.cut) > 0:
 		f.Message += ", and " + count(l.cut) + " " + use(l.cut) + " it: " + which(l.cut)
-		f.Why = agree(l.cut, "so it turns", "so they turn") + " NotReady within minutes" + p.uncovered()
-		f.Fix += agree(l.cut, ", or take the node out of service first", ", or take the nodes out of service first")
+		f.Why = agree(l.cut, "so it turns", "so they turn") + " NotReady within minutes" + p.uncovered(f.entry)
+		f.Fix += agree(l.cut, ", or take the node out of service first", ", or take the nodes out of service first") + p.inertFix(f.entry)
+	case p.fleet.starting():
+		f.Why = notYet + ": if one uses this role, it turns NotReady within minutes"
+		f.Fix = "try again in a few seconds, or " + f.Fix
 	case l.fatal && len(l.maybe) > 0:
 		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
 		f.Why = last + p.untraced()
@@ -274,12 +278,28 @@ func (p *pass) untraced() string {
 	return " (" + p.fleet.NodesKnown.Problem + ")"
 }
 
-// uncovered says that an access entry might save the nodes, where the guard cannot tell.
-func (p *pass) uncovered() string {
+// notYet is why a guard that has just started does not let go what may be in use.
+const notYet = "and the guard has just started and does not know the running nodes yet"
+
+// uncovered says that an access entry might save the nodes, where the guard cannot tell, or why the one that is there does not.
+func (p *pass) uncovered(role string) string {
+	if e, ok := p.fleet.entry(role, p.now); ok {
+		if why := p.fleet.WhyInert(e); why != "" {
+			return "; the role's access entry does not cover them: " + why
+		}
+	}
 	if p.fleet.accessKnown(p.now) {
 		return ""
 	}
 	return ", unless an access entry covers the role (" + p.fleet.AccessKnown.Doubt(p.now) + ")"
+}
+
+// inertFix is how an access entry that covers nobody comes to cover its role.
+func (p *pass) inertFix(role string) string {
+	if e, ok := p.fleet.entry(role, p.now); ok && e.outlived() {
+		return ", or delete the access entry and create it again first"
+	}
+	return ""
 }
 
 // entryText is an entry on one line, to type in again.
@@ -312,7 +332,9 @@ func (p *pass) nodeBroken(l loss) {
 		Why:     fmt.Sprintf("and %s nodes with it turn NotReady within minutes", kind), Fix: "write username: " + n.username}
 	switch {
 	case len(l.cut) > 0:
-		f.Why = "so within minutes " + count(l.cut) + agree(l.cut, " turns", " turn") + " NotReady: " + which(l.cut) + p.uncovered()
+		f.Why = "so within minutes " + count(l.cut) + agree(l.cut, " turns", " turn") + " NotReady: " + which(l.cut) + p.uncovered(f.entry)
+	case p.fleet.starting():
+		f.Why = notYet + ": if one uses this role, it turns NotReady within minutes"
 	case len(l.maybe) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
 		f.Severity = Warning
 		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)
@@ -336,6 +358,9 @@ func (p *pass) nodeBroken(l loss) {
 		f.Value = strings.Join(is.Groups, ", ")
 		f.Message = fmt.Sprintf("the node role %s loses the group %s", q(l.was.Canonical), list(missing))
 		f.Fix = "write groups: [" + strings.Join(append(slices.Clone(is.Groups), missing...), ", ") + "]"
+	}
+	if p.fleet.starting() && len(l.cut) == 0 {
+		f.Fix = "try again in a few seconds, or " + f.Fix
 	}
 	p.report("AA505", f)
 }

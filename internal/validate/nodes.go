@@ -19,7 +19,7 @@ var nodeFamily = family{
 			Why:  "blank, [] and null are no error to EKS: everybody is locked out without a word",
 			Bad:  "data:\n  mapRoles: \"[]\"\n", Good: goodNodes},
 		{ID: "AA503", Name: "cuts-live-nodes", Severity: Error,
-			What: "the loss of a role that live nodes sign in with, and no access entry covers; where the guard does not know the live nodes, an error for the last such role and a warning for another",
+			What: "the loss of a role that live nodes sign in with, and no access entry covers; where the guard does not know the live nodes, an error for the last such role and a warning for another, and where it has just started, an error for every one",
 			Why:  "within minutes every kubelet with that role is refused, the node turns NotReady, and its pods are evicted",
 			Bad: `data:
   mapRoles: |
@@ -48,6 +48,7 @@ var needs = map[NodeKind]mapping{
 	WindowsNode: {nodePrefix + awsauth.EC2PrivateDNSName, []string{groupBootstrappers, groupNodes, groupWindows}},
 	FargateNode: {nodePrefix + awsauth.SessionName, []string{groupBootstrappers, groupNodes, groupNodeProxier}},
 	HybridNode:  {nodePrefix + awsauth.SessionName, []string{groupBootstrappers, groupNodes}},
+	OtherNode:   {nodePrefix + awsauth.SessionName, []string{groupBootstrappers, groupNodes}}, // what does not run on EC2 can use no other
 }
 
 // works reports that an identity has the groups without which nodes do not. EKS asks for system:bootstrappers besides, and new

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"context"
+	"errors"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 
@@ -100,10 +101,14 @@ type Equivalents struct {
 	Groups, Usernames map[string]string
 }
 
+// ErrNotYet is the error of a port that has just started. What it does not know yet is not the same as nothing.
+var ErrNotYet = errors.New("the guard has just started and has not read it yet")
+
 // Privileges is the port to the cluster's RBAC.
 type Privileges interface {
 	// Equivalents is what is known at the moment. It does not wait. The error says in one line why RBAC cannot be looked
-	// at; then the rules use the policy's literal list.
+	// at; then the rules use the policy's literal list. ErrNotYet: RBAC has not been read to the end yet, well or not, and
+	// will be in some seconds.
 	Equivalents() (*Equivalents, error)
 }
 

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -263,9 +264,15 @@ func (p *pass) unseen() {
 			if len(fresh) == 0 {
 				continue
 			}
-			p.report("AA402", Finding{Severity: Warning, Field: id.Entry.Path(""), DataKey: id.Entry.DataKey, Line: id.Entry.Line, Column: id.Entry.Column,
+			f := Finding{Severity: Warning, Field: id.Entry.Path(""), DataKey: id.Entry.DataKey, Line: id.Entry.Line, Column: id.Entry.Column,
 				Value: redact(fresh[0]), subject: "blind", Message: fmt.Sprintf("could not look up in RBAC what %s may do: %s", q(fresh[0]), bare(p.oracle.blind.Error())),
-				Why: "so only the groups that the policy names counted as privileged", Fix: "let the guard read RBAC (docs/privileges.md), or say privileged.fromRBAC: false in the policy"})
+				Why: "so only the groups that the policy names counted as privileged", Fix: "let the guard read RBAC (docs/privileges.md), or say privileged.fromRBAC: false in the policy"}
+			if errors.Is(p.oracle.blind, ErrNotYet) {
+				f.Severity = Error
+				f.Why = "so it may be equivalent to cluster-admin"
+				f.Fix = "try again in a few seconds"
+			}
+			p.report("AA402", f)
 			return
 		}
 	}

@@ -46,6 +46,7 @@ type Watcher struct {
 	informers [4]cache.SharedIndexInformer
 	dirty     chan struct{}
 	answer    atomic.Pointer[validate.Equivalents]
+	started   time.Time
 
 	mu    sync.Mutex
 	guard rbac.Guard
@@ -66,7 +67,7 @@ func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometh
 	if err != nil {
 		return nil, fmt.Errorf("RBAC: %w", err)
 	}
-	w := &Watcher{log: log, guard: guard, dirty: make(chan struct{}, 1), errs: map[string]error{},
+	w := &Watcher{log: log, guard: guard, started: time.Now(), dirty: make(chan struct{}, 1), errs: map[string]error{},
 		readable: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_readable",
 			Help: "1 while the guard can watch a kind of RBAC object, else 0; what it knows of it may be old then, or nothing."}, []string{"resource"}),
 		names: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_privileged",
@@ -240,9 +241,11 @@ func stored[T any](i cache.SharedIndexInformer) []*T {
 	return objects
 }
 
-var errNotYet = errors.New("it has not been read yet")
+// startWithin is how long after the start RBAC is waited for: an API server that does not answer must not keep the guard from
+// doing the rest.
+const startWithin = 30 * time.Second
 
-// Equivalents is what was known last. An error says that RBAC could never be read.
+// Equivalents is what was known last. An error says that RBAC could never be read; validate.ErrNotYet, that it may yet be.
 func (w *Watcher) Equivalents() (*validate.Equivalents, error) {
 	if answer := w.answer.Load(); answer != nil {
 		return answer, nil
@@ -250,7 +253,10 @@ func (w *Watcher) Equivalents() (*validate.Equivalents, error) {
 	if err := w.Err(); err != nil {
 		return nil, err
 	}
-	return nil, errNotYet
+	if time.Since(w.started) >= startWithin {
+		return nil, fmt.Errorf("it could not be read within %s of the start", startWithin)
+	}
+	return nil, validate.ErrNotYet
 }
 
 // Err is why RBAC cannot be read at the moment, or nil.
@@ -265,10 +271,10 @@ func (w *Watcher) Err() error {
 	return nil
 }
 
-// Check is for readiness: not ready until RBAC is read, or known to be out of reach. What cannot be had must not keep the
+// Check is for readiness: not ready until RBAC is read, or known to be out of reach, or has taken too long. What cannot be had must not keep the
 // guard from doing the rest.
 func (w *Watcher) Check(*http.Request) error {
-	if _, err := w.Equivalents(); errors.Is(err, errNotYet) {
+	if _, err := w.Equivalents(); errors.Is(err, validate.ErrNotYet) {
 		return fmt.Errorf("RBAC: %w", err)
 	}
 	return nil

@@ -61,6 +61,18 @@ func (s *Server) SetProfile(p InstanceProfile) {
 	s.state.profiles[p.ARN] = p.Role
 }
 
+// SetRole puts a role there, or another one in the place of the one with the same name: with another unique id.
+func (s *Server) SetRole(r Role) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, err := parseARN(r.ARN)
+	if err != nil {
+		return
+	}
+	delete(s.state.principals[group(a.partition, a.account, "role")], strings.ToLower(a.name))
+	_ = s.state.create(principal{arn: a, text: r.ARN, trusts: r.Trusts, deny: r.Deny, created: since(r.Created, s.state.old())}) // its place is free
+}
+
 // Terminate takes instances away, as if an hour had passed since.
 func (s *Server) Terminate(ids ...string) {
 	s.mu.Lock()
@@ -306,7 +318,11 @@ func (s *Server) instanceProfile(caller identity, form url.Values) answer {
 			if err != nil {
 				return errorAnswer("iam", awsError{http.StatusInternalServerError, "ServiceFailure", err.Error()})
 			}
-			p.Roles.Members = append(p.Roles.Members, roleOf(principal{arn: a, text: role, id: "AROAFAKE", created: time.Now()}))
+			r, ok := s.state.find(a.partition, a.account, "role", a.name, time.Now())
+			if !ok { // the seed names it nowhere else
+				r = principal{arn: a, text: role, id: "AROAFAKE", created: s.state.old()}
+			}
+			p.Roles.Members = append(p.Roles.Members, roleOf(r))
 		}
 		return answerOf("iam", "GetInstanceProfile", getInstanceProfile{p})
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Cluster is an EKS cluster.
@@ -16,7 +17,10 @@ type Cluster struct {
 	Name    string `json:"name"`
 	Account string `json:"account,omitempty"` // 111122223333 if empty
 	// Mode is the authentication mode: CONFIG_MAP, API_AND_CONFIG_MAP or API; empty: EKS names none.
-	Mode            string           `json:"mode,omitempty"`
+	Mode string `json:"mode,omitempty"`
+	// CertificateAuthority are the certificates by which the API server is known, as PEM; empty: EKS names none.
+	CertificateAuthority string `json:"certificateAuthority,omitempty"`
+
 	AccessEntries   []AccessEntry    `json:"accessEntries,omitempty"`
 	FargateProfiles []FargateProfile `json:"fargateProfiles,omitempty"`
 }
@@ -27,6 +31,8 @@ type AccessEntry struct {
 	Type      string   `json:"type,omitempty"` // STANDARD if empty
 	Groups    []string `json:"groups,omitempty"`
 	Policies  []string `json:"policies,omitempty"` // the ARNs of access policies
+	// Created is when it was created; the start of the server if zero.
+	Created time.Time `json:"created,omitempty"`
 }
 
 // FargateProfile says with which role pods run on Fargate.
@@ -99,6 +105,9 @@ func (s *Server) eks(caller identity, action string, form url.Values) answer {
 	switch action {
 	case "DescribeCluster":
 		cluster := map[string]any{"name": c.Name, "arn": "arn:aws:eks:us-west-2:" + c.Account + ":cluster/" + c.Name, "status": "ACTIVE"}
+		if c.CertificateAuthority != "" {
+			cluster["certificateAuthority"] = map[string]any{"data": []byte(c.CertificateAuthority)} // in base64
+		}
 		if c.Mode != "" {
 			cluster["accessConfig"] = map[string]any{"authenticationMode": c.Mode}
 		}
@@ -115,7 +124,8 @@ func (s *Server) eks(caller identity, action string, form url.Values) answer {
 		for _, e := range c.AccessEntries {
 			if e.Principal == item {
 				return jsonAnswer(map[string]any{"accessEntry": map[string]any{"clusterName": c.Name, "principalArn": e.Principal,
-					"type": cmp.Or(e.Type, "STANDARD"), "kubernetesGroups": append([]string{}, e.Groups...)}})
+					"type": cmp.Or(e.Type, "STANDARD"), "kubernetesGroups": append([]string{}, e.Groups...),
+					"createdAt": epoch(since(e.Created, s.state.started))}})
 			}
 		}
 	case "ListFargateProfiles":
@@ -154,6 +164,11 @@ func eksList(name string, all []string, form url.Values) answer {
 		out["nextToken"] = strconv.Itoa(next)
 	}
 	return jsonAnswer(out)
+}
+
+// epoch is how EKS writes a moment: seconds with three digits behind the point, a number (smithy, "AWS restJson1 protocol").
+func epoch(t time.Time) json.Number {
+	return json.Number(strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64))
 }
 
 func jsonAnswer(v any) answer {

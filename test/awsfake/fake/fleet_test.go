@@ -2,6 +2,7 @@ package fake_test
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/smithy-go"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
@@ -35,6 +37,10 @@ func fleetConfig(t *testing.T) (aws.Config, *fake.Server) {
 	for i := range 130 {
 		seed.Clusters[0].AccessEntries = append(seed.Clusters[0].AccessEntries, fake.AccessEntry{Principal: fmt.Sprintf("arn:aws:iam::111122223333:role/team/r%03d", i)})
 	}
+	seed.Clusters[0].AccessEntries[7].Created = time.Date(2026, 10, 1, 2, 3, 4, 567e6, time.UTC)
+	seed.Clusters[0].CertificateAuthority = "-----BEGIN CERTIFICATE-----\n"
+	seed.Roles = []fake.Role{{ARN: "arn:aws:iam::111122223333:role/team/nodes", Created: time.Date(2026, 9, 1, 2, 3, 4, 0, time.UTC)}}
+	seed.InstanceProfiles = []fake.InstanceProfile{{ARN: "arn:aws:iam::111122223333:instance-profile/nodes", Role: "arn:aws:iam::111122223333:role/team/nodes"}}
 	seed.Clusters[0].AccessEntries[5].Policies = []string{"arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"}
 	server, err := fake.New(seed)
 	if err != nil {
@@ -164,6 +170,9 @@ func TestAccessEntries(t *testing.T) {
 	if err != nil || aws.ToString(e.AccessEntry.PrincipalArn) != all[7] || aws.ToString(e.AccessEntry.Type) != "STANDARD" {
 		t.Errorf("%+v %v", e, err)
 	}
+	if want := time.Date(2026, 10, 1, 2, 3, 4, 567e6, time.UTC); !aws.ToTime(e.AccessEntry.CreatedAt).Equal(want) {
+		t.Errorf("created at %v, want %v", aws.ToTime(e.AccessEntry.CreatedAt), want)
+	}
 	var invalid *ekstypes.InvalidRequestException
 	if _, err := client.ListAccessEntries(t.Context(), &eks.ListAccessEntriesInput{ClusterName: aws.String("old")}); !errors.As(err, &invalid) {
 		t.Errorf("%v, want InvalidRequestException: the cluster's mode has no access entries", err)
@@ -171,6 +180,46 @@ func TestAccessEntries(t *testing.T) {
 	var none *ekstypes.ResourceNotFoundException
 	if _, err := client.DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("nope")}); !errors.As(err, &none) {
 		t.Errorf("%v, want ResourceNotFoundException", err)
+	}
+}
+
+// TestAges reads with the SDK's clients when a role was created, by both ways to it, and by which certificates a cluster is known.
+func TestAges(t *testing.T) {
+	cfg, server := fleetConfig(t)
+	global := cfg.Copy()
+	global.Region = "us-east-1" // IAM's own
+	client := iam.NewFromConfig(global)
+	ages := func() (byProfile, byName time.Time, id string) {
+		t.Helper()
+		p, err := client.GetInstanceProfile(t.Context(), &iam.GetInstanceProfileInput{InstanceProfileName: aws.String("nodes")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := client.GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("nodes")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if aws.ToString(r.Role.RoleId) != aws.ToString(p.InstanceProfile.Roles[0].RoleId) {
+			t.Error("two roles of one name")
+		}
+		return aws.ToTime(p.InstanceProfile.Roles[0].CreateDate), aws.ToTime(r.Role.CreateDate), aws.ToString(r.Role.RoleId)
+	}
+	want := time.Date(2026, 9, 1, 2, 3, 4, 0, time.UTC)
+	one, two, id := ages()
+	if !one.Equal(want) || !two.Equal(want) {
+		t.Errorf("%v and %v, want %v", one, two, want)
+	}
+	server.SetRole(fake.Role{ARN: "arn:aws:iam::111122223333:role/team/nodes", Created: want.Add(time.Hour)})
+	one, two, other := ages()
+	if !one.Equal(want.Add(time.Hour)) || !two.Equal(one) || other == id {
+		t.Errorf("created again: %v and %v, id %s as before: %v", one, two, other, other == id)
+	}
+	c, err := eks.NewFromConfig(cfg).DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("demo")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ca, err := base64.StdEncoding.DecodeString(aws.ToString(c.Cluster.CertificateAuthority.Data)); err != nil || string(ca) != "-----BEGIN CERTIFICATE-----\n" {
+		t.Errorf("%q %v", ca, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -44,11 +45,14 @@ type Role struct {
 	// TrustPolicy is the role's trust policy, as text; empty: what Trusts say, and without them that of a role for EC2 instances.
 	TrustPolicy string   `json:"trustPolicy,omitempty"`
 	Deny        []string `json:"deny,omitempty"`
+	// Created is when it was created; a year before the start of the server if zero.
+	Created time.Time `json:"created,omitempty"`
 }
 
 // User is an IAM user.
 type User struct {
-	ARN string `json:"arn"` // with its path
+	ARN     string    `json:"arn"`               // with its path
+	Created time.Time `json:"created,omitempty"` // a year before the start of the server if zero
 }
 
 // Faults are the switches. Zero: AWS at its best.

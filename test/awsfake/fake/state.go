@@ -48,13 +48,17 @@ type state struct {
 	profiles   map[string]string               // instance profile -> role, both ARNs
 	instances  map[string]Instance             // by id
 	clusters   map[string]Cluster              // by name
+	started    time.Time
 }
+
+// old is when everything was created that does not say when.
+func (s *state) old() time.Time { return s.started.AddDate(-1, 0, 0) }
 
 func group(partition, account, kind string) string { return partition + " " + account + " " + kind }
 
 func newState(s Seed, now time.Time) (*state, error) {
 	st := &state{identities: map[string]identity{}, principals: map[string]map[string]principal{},
-		profiles: map[string]string{}, instances: map[string]Instance{}, clusters: map[string]Cluster{}}
+		profiles: map[string]string{}, instances: map[string]Instance{}, clusters: map[string]Cluster{}, started: now}
 	for _, p := range s.InstanceProfiles {
 		st.profiles[p.ARN] = p.Role
 	}
@@ -75,7 +79,7 @@ func newState(s Seed, now time.Time) (*state, error) {
 			err = fmt.Errorf("%q is not a role", r.ARN)
 		}
 		if err == nil {
-			err = st.create(principal{arn: a, text: r.ARN, trusts: r.Trusts, policy: r.TrustPolicy, deny: r.Deny, created: now})
+			err = st.create(principal{arn: a, text: r.ARN, trusts: r.Trusts, policy: r.TrustPolicy, deny: r.Deny, created: since(r.Created, st.old())})
 		}
 		if err != nil {
 			return nil, err
@@ -87,13 +91,21 @@ func newState(s Seed, now time.Time) (*state, error) {
 			err = fmt.Errorf("%q is not a user", u.ARN)
 		}
 		if err == nil {
-			err = st.create(principal{arn: a, text: u.ARN, created: now})
+			err = st.create(principal{arn: a, text: u.ARN, created: since(u.Created, st.old())})
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return st, nil
+}
+
+// since is t, or another moment if t is zero.
+func since(t, otherwise time.Time) time.Time {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t
 }
 
 func (s *state) create(p principal) error {

@@ -1,0 +1,152 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+const (
+	// nodeRolesFor and principalsFor are how long it is believed when the principal of an access entry was created: for those
+	// by which nodes join, and for others.
+	nodeRolesFor, principalsFor = 10 * time.Minute, 30 * time.Minute
+	// maxPrincipals is how many principals of access entries are asked for in one round: a cluster may have 3,000 entries, and
+	// IAM's rate is shared by the whole account.
+	maxPrincipals = 100
+)
+
+// role is what is kept of an IAM role, or of a user that has an access entry.
+type role struct {
+	arn     string    // with its path
+	created time.Time // zero: not known
+	read    time.Time // when it was asked for
+}
+
+func roleOf(r types.Role) role {
+	return role{arn: aws.ToString(r.Arn), created: aws.ToTime(r.CreateDate)}
+}
+
+// principal asks IAM for the role or user that has a principal's name. It is the zero value if there is none, or if it is not
+// the principal: that may be another account's.
+func (a *asker) principal(ctx context.Context, p awsauth.ARN) (role, error) {
+	api, kind, get := "GetRole", "role ", a.getRole
+	if p.Kind == awsauth.KindUser {
+		api, kind, get = "GetUser", "user ", a.getUser
+	}
+	return ask(ctx, a, "iam", api, kind+p.Name, func(ctx context.Context) (role, error) {
+		r, err := get(ctx, p.Name)
+		var missing *types.NoSuchEntityException
+		if errors.As(err, &missing) {
+			return role{}, nil
+		}
+		if err != nil {
+			return role{}, err
+		}
+		if is, err := awsauth.ParseARN(r.arn); err != nil || !strings.EqualFold(is.Canonical(), p.Canonical()) {
+			return role{}, nil
+		}
+		return r, nil
+	})
+}
+
+func (a *asker) getRole(ctx context.Context, name string) (role, error) {
+	out, err := a.iam.GetRole(ctx, &awsiam.GetRoleInput{RoleName: &name})
+	if err != nil {
+		return role{}, err
+	}
+	if out.Role == nil {
+		return role{}, problemf("the answer to iam:GetRole holds no role")
+	}
+	return roleOf(*out.Role), nil
+}
+
+func (a *asker) getUser(ctx context.Context, name string) (role, error) {
+	out, err := a.iam.GetUser(ctx, &awsiam.GetUserInput{UserName: &name})
+	if err != nil {
+		return role{}, err
+	}
+	if out.User == nil {
+		return role{}, problemf("the answer to iam:GetUser holds no user")
+	}
+	return role{arn: aws.ToString(out.User.Arn), created: aws.ToTime(out.User.CreateDate)}, nil
+}
+
+// readPrincipals finds out when the principals of access entries were created, since an entry that is older than its principal
+// covers nobody: first those by which nodes join, then those of admins. What the instance profiles tell is not asked for again.
+func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, now time.Time) error {
+	told := map[string]bool{}
+	for _, r := range f.instances().profiles {
+		told[awsauth.Subject(r.arn)] = !r.created.IsZero()
+	}
+	roles := map[string]role{}
+	var due []string
+	parsed := map[string]awsauth.ARN{}
+	for principal, e := range x.entries {
+		a, err := awsauth.ParseARN(principal)
+		if err != nil || a.Kind != awsauth.KindRole && a.Kind != awsauth.KindUser || account != "" && a.Account != account {
+			continue
+		}
+		if r, ok := x.roles[principal]; ok {
+			roles[principal] = r
+		}
+		believed := principalsFor
+		if e.Type != "STANDARD" {
+			believed = nodeRolesFor
+		}
+		if !told[awsauth.Subject(e.ARN)] && (roles[principal].read.IsZero() || now.Sub(roles[principal].read) >= believed) {
+			due, parsed[principal] = append(due, principal), a
+		}
+	}
+	rank := func(principal string) int {
+		switch e := x.entries[principal]; {
+		case e.Type != "STANDARD":
+			return 0
+		case e.ClusterAdmin:
+			return 1
+		}
+		return 2
+	}
+	slices.SortFunc(due, func(a, b string) int {
+		return cmp.Or(rank(a)-rank(b), roles[a].read.Compare(roles[b].read), strings.Compare(a, b))
+	})
+	var failed error
+	failures := 0
+	for _, principal := range due[:min(len(due), maxPrincipals)] {
+		r, err := f.aws.principal(ctx, parsed[principal])
+		if err != nil { // what is known of it already stays
+			failed = err
+			if failures++; failures == maxFailures {
+				break
+			}
+			continue
+		}
+		r.read = now
+		roles[principal] = r
+	}
+	x.roles = roles
+	return failed
+}
+
+// created is when roles and users were created, by the awsauth.Subject of their ARN. Of two answers the later counts: a role
+// was created again in between.
+func created(profiles map[string]role, entries map[string]role) map[string]time.Time {
+	all := map[string]time.Time{}
+	for _, roles := range []map[string]role{profiles, entries} {
+		for r := range maps.Values(roles) {
+			if key := awsauth.Subject(r.arn); r.arn != "" && r.created.After(all[key]) {
+				all[key] = r.created
+			}
+		}
+	}
+	return all
+}

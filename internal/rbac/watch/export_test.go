@@ -1,0 +1,6 @@
+package watch
+
+import "time"
+
+// Age makes a Watcher one that was started earlier.
+func (w *Watcher) Age(by time.Duration) { w.started = w.started.Add(-by) }

@@ -1,0 +1,72 @@
+package validate_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// rbacState is a port in one of the states that it goes through after the start.
+type rbacState struct {
+	known *validate.Equivalents
+	err   error
+}
+
+func (s rbacState) Equivalents() (*validate.Equivalents, error) { return s.known, s.err }
+
+// TestStartUpOfRBAC adds names about which RBAC may know more: in the first seconds that is an error, once RBAC is known to be
+// out of reach a warning, and never where the edit hands out nothing new.
+func TestStartUpOfRBAC(t *testing.T) {
+	states := map[string]rbacState{"not yet": {err: validate.ErrNotYet}, "forbidden": {err: errors.New("clusterroles is forbidden")}, "known": {known: &validate.Equivalents{}}}
+	for name, tt := range map[string]struct {
+		old, new string
+		policy   string
+		names    bool // the edit hands out a name that RBAC may make privileged
+	}{
+		"a new group":                       {old: nodes, new: nodes + item(), names: true},
+		"a new username alone":              {old: nodes, new: nodes + "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n", names: true},
+		"another group":                     {old: nodes + item(), new: nodes + item("  groups: [ops]"), names: true},
+		"a template that may become a name": {old: nodes, new: nodes + item("  groups: [\"team-{{SessionName}}\"]"), names: true},
+		"a node role":                       {old: nodes, new: nodes + otherNodes},
+		"an entry goes":                     {old: nodes + item(), new: nodes},
+		"a group goes":                      {old: nodes + item("  groups: [viewers, deployers]"), new: nodes + item("  groups: [viewers]")},
+		"nothing that EKS reads":            {old: nodes + item(), new: "# entries\n" + nodes + item()},
+		"the policy does not ask RBAC":      {old: nodes, new: nodes + item(), policy: "privileged: {fromRBAC: false}"},
+	} {
+		for state, port := range states {
+			t.Run(name+", "+state, func(t *testing.T) {
+				p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n" + tt.policy))
+				if err != nil {
+					t.Fatal(err)
+				}
+				v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: port}), validate.WithClock(func() time.Time { return clock }))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(map[string]string{awsauth.MapRoles: tt.old}), New: aconfigmap(map[string]string{awsauth.MapRoles: tt.new})})
+				if want := !(tt.names && state == "not yet"); r.Allowed != want {
+					t.Errorf("allowed %v, want %v", r.Allowed, want)
+				}
+				i := slices.IndexFunc(r.Findings, func(f validate.Finding) bool { return f.Rule == "AA402" })
+				if told := i >= 0; told != (tt.names && state != "known") {
+					t.Errorf("told of it: %v", told)
+				}
+				if i >= 0 && (state == "not yet") != strings.Contains(r.Findings[i].Fix, "try again in a few seconds") {
+					t.Error(r.Findings[i].Sentence())
+				}
+				if t.Failed() {
+					for _, f := range r.Findings {
+						t.Logf("%s %s", f.Severity, f.Sentence())
+					}
+				}
+			})
+		}
+	}
+}
