@@ -102,7 +102,11 @@ func caller(role, session, username string, groups ...string) authenticationv1.U
 
 var (
 	usersOnly = map[string]string{awsauth.MapUsers: alice}
-	nobody    = map[string]string{}
+	onlyAlice = map[string]string{awsauth.MapRoles: nodes, awsauth.MapUsers: alice}
+	// One role for Linux and Windows nodes, as infrastructure as code writes it that has a list of roles for each.
+	linuxAndWindows = strings.ReplaceAll(nodes+windowsNodes, "role/windows", "role/nodes")
+	windowsAndLinux = strings.ReplaceAll(windowsNodes+nodes, "role/windows", "role/nodes")
+	nobody          = map[string]string{}
 )
 
 var transitions = map[string]transition{
@@ -231,8 +235,30 @@ var transitions = map[string]transition{
 	"a group with a blank at the end": update(nodes, nodes+item("  groups: ['deployers ']"), deny, "AA107", "write deployers"),
 	"two groups in one text":          update(nodes, nodes+item("  groups: ['system:bootstrappers,system:nodes']"), deny, "AA107", ""),
 	"one role twice":                  update(nodes+item(), nodes+item()+item("  groups: [viewers]"), deny, "AA108", "mapRoles line 6"),
-	"one role twice, letter case":     update(nodes+item(), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/CI"), deny, "AA108", ""),
-	"a third of what was there twice": update(nodes+item()+item(), nodes+item()+item()+item(), deny, "AA108", ""),
+	"one role twice, letter case":     update(nodes+item(), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/CI", "  username: cd"), deny, "AA108", ""),
+	"a third of what was there twice": update(nodes+item()+item("  username: cd"), nodes+item()+item("  username: cb")+item("  username: cd"), deny, "AA108", ""),
+
+	// Duplicates that cost nobody anything.
+	"the same entry twice":                              update(nodes+item(), nodes+item()+item(), warn, "AA108", "keep data.mapRoles[2]"),
+	"the same entry twice, letter case":                 update(nodes+item(), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/CI"), warn, "AA108", "EKS uses data.mapRoles[2]"),
+	"the same entry three times":                        update(nodes+item(), nodes+item()+item()+item(), warn, "AA108", ""),
+	"created with a role as Linux and as Windows nodes": {op: validate.Create, new: map[string]string{"mapRoles": linuxAndWindows}, want: warn, rule: "AA108", says: "keep data.mapRoles[1] and remove the other"},
+	"a role as Linux and as Windows nodes":              update(nodes, nodes+linuxAndWindows, warn, "AA108", "EKS uses data.mapRoles[2]"),
+	"a role as Windows and as Linux nodes":              update(nodes, nodes+windowsAndLinux, deny, "AA108", "the last of the two"),
+	"Linux before Windows nodes changes to after them":  update(nodes+linuxAndWindows, nodes+windowsAndLinux, deny, "AA108", "the last of the two"),
+	"Linux after Windows nodes changes to before them":  update(nodes+windowsAndLinux, nodes+linuxAndWindows, warn, "AA108", "EKS uses data.mapRoles[2]"),
+	"an idle duplicate beside one that is not":          update(nodes+item("  groups: [viewers]")+item(), nodes+item("  groups: [viewers]")+item("  groups: []")+item(), warn, "AA108", ""),
+	"the entry goes that EKS uses":                      update(nodes+item("  groups: []")+item(), nodes+item("  groups: []"), clean, "", ""),
+	"the admin's entry goes that EKS does not use":      update(nodes+item("  groups: [system:masters]")+item("  groups: [system:masters, deployers]"), nodes+item("  groups: [system:masters, deployers]"), clean, "", ""),
+	"less under mapUsers than under mapRoles":           {old: map[string]string{"mapRoles": nodes + item()}, new: map[string]string{"mapRoles": nodes + item(), "mapUsers": strings.ReplaceAll(item("  groups: []"), "rolearn", "userarn")}, want: warn, rule: "AA108", says: "keep data.mapRoles[1]"},
+	"more under mapUsers than under mapRoles":           {old: map[string]string{"mapRoles": nodes + item()}, new: map[string]string{"mapRoles": nodes + item(), "mapUsers": strings.ReplaceAll(item("  groups: [deployers, viewers]"), "rolearn", "userarn")}, want: deny, rule: "AA108"},
+	"one user twice, the last has all groups":           {old: onlyAlice, new: map[string]string{"mapRoles": nodes, "mapUsers": alice + alice + "  - deployers\n"}, want: warn, rule: "AA108", says: "keep data.mapUsers[1]"},
+	"one user twice, the first has more groups":         {old: onlyAlice, new: map[string]string{"mapRoles": nodes, "mapUsers": alice + "  - deployers\n" + alice}, want: deny, rule: "AA108"},
+	"one user in two letter cases, the same":            {old: onlyAlice, new: map[string]string{"mapRoles": nodes, "mapUsers": alice + strings.Replace(alice, "user/alice", "user/Alice", 1)}, want: warn, rule: "AA108", says: "keep one of them"},
+	"one user in two letter cases, the second has more": {old: onlyAlice, new: map[string]string{"mapRoles": nodes, "mapUsers": alice + strings.Replace(alice, "user/alice", "user/Alice", 1) + "  - deployers\n"}, want: deny, rule: "AA108", says: "at random"},
+	"one user in two letter cases, one of them twice":   {old: onlyAlice, new: map[string]string{"mapRoles": nodes, "mapUsers": alice + "  - deployers\n" + strings.Replace(alice, "user/alice", "user/Alice", 1) + alice}, want: deny, rule: "AA108"},
+	"a group that EKS may not render on top":            update(nodes+item(), nodes+item()+item("  groups: [deployers, 'x{{EC2PrivateDNSName}}']"), deny, "AA108", ""),
+	"a template in both":                                update(nodes+item("  username: 'ci:{{SessionName}}'"), nodes+item("  username: 'ci:{{SessionName}}'", "  groups: []")+item("  username: 'ci:{{SessionName}}'"), warn, "AA108", ""),
 
 	"a tab after a colon":          update(nodes, nodes+item("  username:\tci"), deny, "AA102", "spaces"),
 	"an escaped tab":               update(nodes, nodes+item("  username: \"c\\ti\""), deny, "AA102", `write "ci"`),
