@@ -159,8 +159,9 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, odd), missing...), ", ") + "]"
 		}
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
+		f.Severity = Warning // EC2 nodes work with it: it only adds what Fargate's kube-proxy may do
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)
-		f.Why = "and one role cannot serve both: a role has one username template"
+		f.Why = "and EC2 nodes work without it, while Fargate nodes do not work with this username"
 		f.Fix = "leave the group out, and map the Fargate pod execution role by itself with username: " + needs[FargateNode].username
 	case !onEC2 && slices.Contains(groups, groupWindows):
 		f.Message = fmt.Sprintf("%s is a group of Windows nodes on EC2, and %s a username of Fargate and hybrid nodes", q(groupWindows), awsauth.SessionName)

@@ -88,9 +88,15 @@ func checkText(p *pass) {
 		f.Field, f.DataKey, f.Line, f.Column = pr.Field, pr.DataKey, pr.Line, pr.Column
 		f.Value = redact(pr.Value)
 		f.entry, f.subject = pr.Entry, pr.Subject
+		if pr.Code == awsauth.NotAList && emptyMapping.MatchString(p.at.object.Data[pr.DataKey]) && pr.DataKey != awsauth.MapRoles {
+			f.Fix = "write [], or remove " + pr.DataKey
+		}
 		p.report(rule, f)
 	}
 }
+
+// emptyMapping is a value that holds nothing but {}, as templates render an empty list.
+var emptyMapping = regexp.MustCompile(`^\s*(?:---\s*)?(?:#[^\n]*\n\s*)*\{\s*\}\s*$`)
 
 // say puts a problem into words.
 func say(pr awsauth.Problem) (rule string, f Finding) {
