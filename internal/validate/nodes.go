@@ -19,7 +19,7 @@ var nodeFamily = family{
 			Why:  "blank, [] and null are no error to EKS: everybody is locked out without a word",
 			Bad:  "data:\n  mapRoles: \"[]\"\n", Good: goodNodes},
 		{ID: "AA503", Name: "cuts-live-nodes", Severity: Error,
-			What: "the loss of a role that live nodes sign in with, and no access entry covers; where the guard does not know the live nodes, an error for the last such role and a warning for another",
+			What: "the loss of a role that live nodes sign in with, and no access entry covers; where the guard does not know the live nodes, an error if none of the node roles that were mapped stays, and a warning if one does",
 			Why:  "within minutes every kubelet with that role is refused, the node turns NotReady, and its pods are evicted",
 			Bad: `data:
   mapRoles: |
