@@ -9,13 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"k8s.io/klog/v2"
 )
 
 func main() {
-	klog.LogToStderr(false) // client-go logs with it, and repeats what a server says
-	klog.SetOutput(newScreen(os.Stderr))
+	logTo(newScreen(os.Stderr))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

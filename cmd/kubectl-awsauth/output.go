@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
@@ -40,6 +42,16 @@ func errorText(err error) string {
 		return printable(text)
 	}
 	return printable(before) + strings.Join(lines, "\n")
+}
+
+// logTo sends there, once, what client-go logs: it repeats what a server says, and writes to stderr as it is.
+func logTo(w io.Writer) {
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	for name, value := range map[string]string{"logtostderr": "false", "stderrthreshold": "FATAL", "one_output": "true"} {
+		_ = flags.Set(name, value) // klog has these flags
+	}
+	klog.SetOutput(w)
 }
 
 // screen is the last place before the terminal: whatever was not made printable where it was printed is written out here. Line

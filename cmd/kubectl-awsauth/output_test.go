@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 )
 
 // unprintable is every character that a terminal obeys or does not show, an escape sequence that hides what follows, and bytes
@@ -213,5 +215,29 @@ func TestNoWarnings(t *testing.T) {
 	}
 	if _, ok := config.WarningHandler.(rest.NoWarnings); !ok {
 		t.Errorf("warnings go to %T", config.WarningHandler)
+	}
+}
+
+// TestLogTo holds that what client-go logs goes to the screen and nowhere else.
+func TestLogTo(t *testing.T) {
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close() //nolint:errcheck // read below
+	was := os.Stderr
+	os.Stderr = stderr
+	defer func() { os.Stderr = was }()
+	var b bytes.Buffer
+	logTo(&screen{Writer: &b})
+	klog.Error("a\x1bz\u202e")
+	klog.Warning("warned")
+	klog.ErrorS(errors.New("a\x1bz"), "failed", "of", "a\u0085z")
+	klog.Flush()
+	if got := b.String(); strings.Contains(got, "\x1b") || strings.Contains(got, "\u202e") || strings.Count(got, `a\x1bz\u202e`) != 1 || !strings.Contains(got, "warned") || !strings.Contains(got, "failed") {
+		t.Errorf("the screen has %q", got)
+	}
+	if raw, err := os.ReadFile(stderr.Name()); err != nil || len(raw) > 0 {
+		t.Errorf("stderr has %q (%v)", raw, err)
 	}
 }

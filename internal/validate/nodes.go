@@ -159,7 +159,7 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, odd), missing...), ", ") + "]"
 		}
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
-		f.Severity = Warning // EC2 nodes work with it: it only adds what Fargate's kube-proxy may do
+		f.Severity, f.subject = Warning, "group of Fargate" // EC2 nodes work with it: it only adds what Fargate's kube-proxy may do
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)
 		f.Why = "and EC2 nodes work without it, while Fargate nodes do not work with this username"
 		f.Fix = "leave the group out, and map the Fargate pod execution role by itself with username: " + needs[FargateNode].username
