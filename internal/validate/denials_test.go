@@ -29,6 +29,10 @@ var denials = map[string]transition{
 	"Fargate's group on a new EC2 role":       update(nodes, nodes+strings.Replace(otherNodes, "system:nodes]", "system:nodes, system:node-proxier]", 1), warn, "AA505", "EC2 nodes work without it"),
 	"Fargate's role gets the username of EC2": update(nodes+fargatePE, nodes+strings.Replace(fargatePE, "{{SessionName}}", "{{EC2PrivateDNSName}}", 1), deny, "AA505", "{{SessionName}}"),
 
+	"an empty group beside others":  update(nodes, nodes+item("  groups: [deployers, \"\"]"), warn, "AA107", "nothing can be bound to it"),
+	"a group that is null":          update(nodes, nodes+item("  groups: [deployers, ~]"), deny, "AA107", ""),
+	"an item of groups without any": update(nodes, nodes+item("  groups:\n  - deployers\n  -"), deny, "AA107", ""),
+
 	// Duplicates that cost nobody anything.
 	"the same entry twice":                              update(nodes+item(), nodes+item()+item(), warn, "AA108", "keep data.mapRoles[2]"),
 	"the same entry twice, letter case":                 update(nodes+item(), nodes+item()+item("- rolearn: arn:aws:iam::111122223333:role/CI"), warn, "AA108", "EKS uses data.mapRoles[2]"),

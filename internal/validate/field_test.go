@@ -22,6 +22,7 @@ var warned = map[string]string{
 	"terraform-aws-eks-windows-shared": "AA108",
 	"eksctl-service-emr":               "AA106",
 	"batch-on-eks":                     "AA106",
+	"blueprints-emr":                   "AA107",
 	"prometheus-scraper":               "AA106",
 	"node-proxier-on-ec2":              "AA505",
 	"authenticator-example":            "AA404",

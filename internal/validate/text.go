@@ -196,7 +196,11 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		}
 		return "AA106", f
 	case awsauth.EmptyGroup:
-		return "AA107", Finding{Message: "an empty group", Why: "and nothing is bound to it", Fix: "remove the item"}
+		f = Finding{Message: "an empty group", Why: "and nothing is bound to it", Fix: "remove the item"}
+		if pr.Got == "" { // written so on purpose, as the EMR add-on of EKS Blueprints does; RBAC takes no subject without a name
+			f.Severity, f.Why, f.Fix = Warning, "and nothing can be bound to it", "remove the item, or write groups: [] if none are meant"
+		}
+		return "AA107", f
 	case awsauth.NoGroups:
 		return "AA106", Finding{Severity: Warning, Message: "no groups", Why: "so the principal gets in but may do only what is bound to its username",
 			Fix: "add groups, or groups: [] if none are meant"}

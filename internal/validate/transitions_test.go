@@ -240,7 +240,7 @@ var transitions = map[string]transition{
 	"a username with a line break": update(nodes, nodes+item("  username: |\n    ci"), deny, "AA102", `write "ci"`),
 	"a username with a space":      update(nodes, nodes+item("  username: 'ci '"), deny, "AA102", `write "ci"`),
 	"a blank username":             update(nodes, nodes+item("  username: ' '"), deny, "AA106", "username"),
-	"an empty group":               update(nodes, nodes+item("  groups: ['']"), deny, "AA107", "remove"),
+	"an empty group":               update(nodes, nodes+item("  groups: ['']"), warn, "AA107", "remove"),
 	"groups without a value":       update(nodes, nodes+item("  groups:"), warn, "AA106", "groups: []"),
 	"a long s in a partition":      update(nodes, nodes+item("- rolearn: arn:awſ:iam::111122223333:role/ci"), deny, "AA201", "U+017F"),
 	"an ARN with a line break":     update(nodes, nodes+item("- rolearn: |\n    "+ci), deny, "AA201", "write "+ci),
