@@ -228,10 +228,10 @@ func (l *accessList) write(out io.Writer) error {
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "PRINCIPAL\tUSERNAME\tGROUPS\tPRIVILEGES\tLINE")
 	for _, e := range l.Principals {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(e.Principal), printable(e.Username), printable(cmp.Or(strings.Join(e.Groups, ","), "-")), e.mark(), e.Place)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(e.Principal), printable(e.Username), printable(cmp.Or(strings.Join(e.Groups, ","), "-")), e.mark(), printable(e.Place))
 	}
 	for _, a := range l.Accounts {
-		fmt.Fprintf(t, "account %s\tits ARN\t-\t-\t%s\n", printable(a.Account), a.Place)
+		fmt.Fprintf(t, "account %s\tits ARN\t-\t-\t%s\n", printable(a.Account), printable(a.Place))
 	}
 	_ = t.Flush() // into memory
 	if why := slices.DeleteFunc(slices.Clone(l.Principals), func(e accessEntry) bool { return len(e.Ways) == 0 }); len(why) > 0 {

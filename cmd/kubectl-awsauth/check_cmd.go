@@ -115,7 +115,7 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 			return fmt.Errorf("--against live: %w", err)
 		}
 		if old == nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "note: the cluster has no aws-auth; judged as a new object")
+			note(cmd, "the cluster has no aws-auth; judged as a new object")
 		}
 	default:
 		old, err = in.against(o.against)
@@ -127,8 +127,8 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	for _, note := range s.notes {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", note)
+	for _, text := range s.notes {
+		note(cmd, text)
 	}
 	rep := validate.Report{Allowed: true}
 	if s.object != nil {
@@ -161,13 +161,13 @@ func (o *checkOptions) judge(cmd *cobra.Command, in *inputs, old, updated *corev
 		directory.Identify(cmd.Context())
 		ports.Principals = directory
 	}
-	port, note, err := o.rbac.privileges(cmd.Context(), in, o.cluster, o.against == "live", p)
+	port, without, err := o.rbac.privileges(cmd.Context(), in, o.cluster, o.against == "live", p)
 	if err != nil {
 		return validate.Report{}, err
 	}
 	ports.Privileges = port
-	if note != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", note)
+	if without != "" {
+		note(cmd, without)
 	}
 	return judge(cmd.Context(), p, ports, old, updated)
 }
@@ -210,6 +210,9 @@ func (o *checkOptions) print(w io.Writer, rep validate.Report, sources []report.
 // textOptions asks the terminal, if there is one. The colour library has looked at NO_COLOR and TERM.
 func textOptions(w io.Writer) report.TextOptions {
 	o := report.TextOptions{Color: !color.NoColor}
+	if s, ok := w.(*screen); ok {
+		w = s.Writer
+	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			o.Width = width

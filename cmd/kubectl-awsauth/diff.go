@@ -166,7 +166,7 @@ func as(entries []accessEntry) string {
 		if len(e.Groups) > 0 {
 			s += " with " + printable(strings.Join(e.Groups, ", "))
 		}
-		all = append(all, s+" ("+e.Place+")")
+		all = append(all, s+" ("+printable(e.Place)+")")
 	}
 	return strings.Join(all, ", or")
 }
@@ -191,5 +191,5 @@ func difference(before, after []accessEntry) string {
 			parts = append(parts, "-"+printable(g))
 		}
 	}
-	return ": " + strings.Join(parts, ", ") + " (" + is.Place + ")"
+	return ": " + strings.Join(parts, ", ") + " (" + printable(is.Place) + ")"
 }

@@ -200,7 +200,7 @@ func (l *fleetList) write(out io.Writer, form string) error {
 		if s == "" {
 			return "(not known)"
 		}
-		return s
+		return printable(s)
 	}
 	fmt.Fprintf(&b, "cluster %s in %s, authentication mode %s\n\n", known(l.Cluster), known(l.Region), known(string(l.Mode)))
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -220,10 +220,10 @@ func (l *fleetList) write(out io.Writer, form string) error {
 		if len(notes) > 0 {
 			count += " (" + strings.Join(notes, ", ") + ")"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", known(r.ARN), r.Kind, count, r.SignsIn, r.By)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", known(r.ARN), r.Kind, count, r.SignsIn, printable(r.By))
 		if form == "wide" {
 			for _, n := range r.Nodes {
-				fmt.Fprintf(t, "  %s\t\t\t\t\n", n)
+				fmt.Fprintf(t, "  %s\t\t\t\t\n", printable(n))
 			}
 		}
 	}
@@ -231,7 +231,7 @@ func (l *fleetList) write(out io.Writer, form string) error {
 	if len(l.Shadowed) > 0 {
 		b.WriteString("\nEntries of aws-auth that have no effect, since access entries decide:\n")
 		for _, s := range l.Shadowed {
-			fmt.Fprintf(&b, "  %s (%s)\n", s.ARN, s.Place)
+			fmt.Fprintf(&b, "  %s (%s)\n", printable(s.ARN), printable(s.Place))
 		}
 	}
 	if slices.ContainsFunc(l.Entries, func(e fleetEntry) bool { return e.NoEffect != "" }) {
@@ -247,10 +247,10 @@ func (l *fleetList) write(out io.Writer, form string) error {
 		}
 	}
 	if l.NodesTrouble != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", l.NodesTrouble)
+		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", printable(l.NodesTrouble))
 	}
 	if l.AccessTrouble != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", l.AccessTrouble)
+		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", printable(l.AccessTrouble))
 	}
 	for line := range strings.Lines(b.String()) {
 		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil { // the table pads its last column

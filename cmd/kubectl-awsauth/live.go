@@ -33,6 +33,7 @@ func (o clusterOptions) config() (*rest.Config, error) {
 		return nil, err
 	}
 	config.Timeout = liveTimeout
+	config.WarningHandler = rest.NoWarnings{} // the default one writes what the server says to stderr as it is
 	return config, nil
 }
 

@@ -1,25 +1,134 @@
 package main
 
 import (
-	"encoding/json"
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"strings"
-	"unicode"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
 
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+func writeJSON(w io.Writer, v any) error { return report.WriteJSON(w, v) }
+
+// printable is a text from the object, a file, a cluster or AWS, on one line and without what would disturb a terminal or a table.
+func printable(s string) string { return report.Visible(s) }
+
+// note prints a line for the reader beside the answer.
+func note(cmd *cobra.Command, text string) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", printable(text))
 }
 
-// printable takes out of a text from the object what would disturb a terminal or a table.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return '\ufffd'
+// errorText is an error for the reader: on one line, or on one for each of several errors that were joined.
+func errorText(err error) string {
+	text := strings.TrimSpace(err.Error())
+	var many interface{ Unwrap() []error }
+	if !errors.As(err, &many) {
+		return printable(text)
+	}
+	var raw, lines []string
+	for _, e := range many.Unwrap() {
+		raw, lines = append(raw, e.Error()), append(lines, errorText(e))
+	}
+	before, ok := strings.CutSuffix(text, strings.TrimSpace(strings.Join(raw, "\n")))
+	if !ok { // not joined but made part of a sentence
+		return printable(text)
+	}
+	return printable(before) + strings.Join(lines, "\n")
+}
+
+// logTo sends there, once, what client-go logs: it repeats what a server says, and writes to stderr as it is.
+func logTo(w io.Writer) {
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	for name, value := range map[string]string{"logtostderr": "false", "stderrthreshold": "FATAL", "one_output": "true"} {
+		_ = flags.Set(name, value) // klog has these flags
+	}
+	klog.SetOutput(w)
+}
+
+// screen is the last place before the terminal: whatever was not made printable where it was printed is written out here. Line
+// ends and tabs pass, and colours if there are any.
+type screen struct {
+	io.Writer
+	colours bool
+	// half is the beginning of a character whose end is still to come.
+	half []byte
+}
+
+func newScreen(w io.Writer) *screen { return &screen{Writer: w, colours: !color.NoColor} }
+
+func (s *screen) Write(p []byte) (int, error) {
+	text := append(s.half, p...)
+	s.half = nil
+	if n := unfinished(text); n > 0 {
+		text, s.half = text[:len(text)-n], bytes.Clone(text[len(text)-n:])
+	}
+	if _, err := s.Writer.Write(s.safe(text)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// flush writes half of a character that stayed one.
+func (s *screen) flush() {
+	if len(s.half) > 0 {
+		_, _ = io.WriteString(s.Writer, printable(string(s.half))) // there is nobody to say it to
+		s.half = nil
+	}
+}
+
+// unfinished is how many bytes at the end of a text are the beginning of a character.
+func unfinished(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
+			if utf8.FullRune(last) {
+				return 0
+			}
+			return n
 		}
-		return r
-	}, s)
+	}
+	return 0
+}
+
+func (s *screen) safe(text []byte) []byte {
+	var out []byte
+	for len(text) > 0 {
+		_, size := utf8.DecodeRune(text)
+		switch n := colour(text); {
+		case s.colours && n > 0:
+			size = n
+			out = append(out, text[:n]...)
+		case text[0] == '\n' || text[0] == '\t':
+			out = append(out, text[0])
+		default:
+			out = append(out, printable(string(text[:size]))...)
+		}
+		text = text[size:]
+	}
+	return out
+}
+
+// colour is the length of the escape sequence for a colour that a text begins with, 0 if there is none: ESC [ digits and
+// semicolons m (ECMA-48, SGR). It changes how letters look and nothing else.
+func colour(text []byte) int {
+	if len(text) < 3 || text[0] != 0x1b || text[1] != '[' {
+		return 0
+	}
+	for i, b := range text[2:] {
+		switch {
+		case b == 'm':
+			return i + 3
+		case b != ';' && (b < '0' || b > '9'):
+			return 0
+		}
+	}
+	return 0
 }

@@ -25,8 +25,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	out, errs := newScreen(stdout), newScreen(stderr)
+	defer out.flush()
+	defer errs.flush()
+	root.SetOut(out)
+	root.SetErr(errs)
 	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
@@ -34,10 +37,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errDenied), errors.Is(err, errDiffers), errors.Is(err, errNobody):
 		return exitDenied
 	}
-	fmt.Fprintf(stderr, "error: %s\n", strings.TrimSpace(err.Error()))
+	fmt.Fprintf(errs, "error: %s\n", errorText(err))
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(stderr, "see '%s --help'\n", cmd.CommandPath())
+		fmt.Fprintf(errs, "see '%s --help'\n", cmd.CommandPath())
 	}
 	return exitFailed
 }

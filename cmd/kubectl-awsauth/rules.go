@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -53,10 +52,7 @@ func rulesJSON(w io.Writer) error {
 	for _, r := range validate.Catalogue() {
 		rules = append(rules, rule{r.ID, r.Name, r.Severity, r.What, r.Why})
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(rules)
+	return writeJSON(w, rules)
 }
 
 func rulesTable(w io.Writer) error {

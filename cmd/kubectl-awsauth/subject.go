@@ -86,15 +86,15 @@ func (o *viewOptions) open(cmd *cobra.Command, in *inputs, file string) (*view, 
 	if v.object, v.source, err = o.read(cmd.Context(), in, file); err != nil {
 		return nil, err
 	}
-	port, note, err := o.rbac.privileges(cmd.Context(), in, o.cluster, file == "", v.policy)
+	port, without, err := o.rbac.privileges(cmd.Context(), in, o.cluster, file == "", v.policy)
 	if err != nil {
 		return nil, err
 	}
-	if port == nil && note == "" && o.rbac.from == "" && v.policy.Privileged.FromRBAC {
-		note = "RBAC is not asked, so only the groups that the policy names count as privileged; --rbac says where to read it"
+	if port == nil && without == "" && o.rbac.from == "" && v.policy.Privileged.FromRBAC {
+		without = "RBAC is not asked, so only the groups that the policy names count as privileged; --rbac says where to read it"
 	}
-	if note != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", note)
+	if without != "" {
+		note(cmd, without)
 	}
 	if v.validator, err = validate.New(v.policy, validate.WithPorts(validate.Ports{Privileges: port})); err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (o *viewOptions) open(cmd *cobra.Command, in *inputs, file string) (*view, 
 	v.access = v.doc.Access()
 	for _, key := range awsauth.Keys {
 		if v.doc.Unreadable[key] {
-			fmt.Fprintf(cmd.ErrOrStderr(), "note: EKS cannot read %s, so nobody gets in by it; 'kubectl awsauth check' says why\n", key)
+			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody gets in by it; 'kubectl awsauth check' says why", key))
 		}
 	}
 	return v, nil

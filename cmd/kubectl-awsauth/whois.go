@@ -180,14 +180,14 @@ func (i *identity) write(out io.Writer) error {
 	for _, e := range i.Identities {
 		fmt.Fprintf(t, "username\t%s\n", printable(e.Username))
 		fmt.Fprintf(t, "groups\t%s\n", printable(strings.Join(withEverybody(e.Groups), ", ")))
-		fmt.Fprintf(t, "by\t%s\n", e.Place)
+		fmt.Fprintf(t, "by\t%s\n", printable(e.Place))
 		for _, w := range e.Ways {
 			fmt.Fprintf(t, "as good as system:masters\t%s\n", printable(w.String()))
 		}
 	}
 	_ = t.Flush() // into memory
 	for _, n := range i.Near {
-		fmt.Fprintf(&b, "near: %s (%s)\n", printable(n.ARN), n.Place)
+		fmt.Fprintf(&b, "near: %s (%s)\n", printable(n.ARN), printable(n.Place))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

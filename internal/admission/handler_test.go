@@ -328,15 +328,16 @@ func TestManyFindings(t *testing.T) {
 		lastCause        string
 		lastWarning      string
 	}{
+		// Of 5,000 entries there is one more: that the object is large.
 		"20 errors":                {many(20, path), false, 20, 0, "AA203", ""},
 		"21 errors":                {many(21, path), false, 21, 0, "1 more findings", ""},
 		"500 errors":               {many(500, path), false, 21, 0, "480 more findings", ""},
-		"5000 errors":              {many(5000, path), false, 21, 0, "4980 more findings", ""},
+		"5000 errors":              {many(5000, path), false, 21, 0, "4981 more findings", ""},
 		"15 warnings":              {many(15, groupless), true, 0, 15, "", "AA106"},
 		"16 warnings":              {many(16, groupless), true, 0, 15, "", "2 more findings"},
-		"5000 warnings":            {many(5000, groupless), true, 0, 15, "", "4986 more findings"},
+		"5000 warnings":            {many(5000, groupless), true, 0, 15, "", "4987 more findings"},
 		"both":                     {many(30, path) + strings.TrimPrefix(many(30, groupless), nodes), false, 21, 15, "10 more findings", "16 more findings"},
-		"5000 errors, one warning": {many(5000, path) + noGroups, false, 21, 0, "4981 more findings", ""},
+		"5000 errors, one warning": {many(5000, path) + noGroups, false, 21, 0, "4982 more findings", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := answer(t, handler(t, ""), request("UPDATE", awsAuth(nodes), awsAuth(test.mapRoles)))

@@ -192,7 +192,7 @@ const (
 	MisplacedField               // rolearn under mapUsers, userarn under mapRoles; Want: the right one
 	MissingField                 // Want: the field
 	NoGroups                     // no groups at all
-	EmptyGroup                   // a group that is null or an empty text
+	EmptyGroup                   // a group that is an empty text, or null (Got)
 	TooMany                      // more problems than anyone reads
 )
 

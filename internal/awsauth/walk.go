@@ -478,6 +478,9 @@ func (it *item) groupsOf(v *node) []Text {
 		case !tagged(g) && (g.Value == "" || isNull(g)):
 			pr := it.problem(g0, EmptyGroup, field)
 			pr.Subject = "empty group"
+			if isNull(g) {
+				pr.Got = "null"
+			}
 			it.report(pr)
 			groups = append(groups, Text{at, ""})
 		default:

@@ -153,19 +153,39 @@ func Parse(data []byte) (*Policy, error) {
 	if err := loader.Load(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the file holds more than one YAML document")
 	}
+	if err := noAliases(&doc); err != nil {
+		return nil, err
+	}
 	c := &checker{root: &doc}
 	var f file
-	if c.shape(nil, doc.Content[0], reflect.TypeFor[file]()); c.undecodable {
-		return nil, errors.Join(c.errs...)
+	if c.shape(nil, doc.Content[0], reflect.TypeFor[file]()); c.undecodable || c.more > 0 {
+		return nil, c.err()
 	}
 	if err := doc.Load(&f); err != nil {
 		return nil, plainError(err)
 	}
 	p := c.policy(&f)
-	if err := errors.Join(c.errs...); err != nil {
+	if err := c.err(); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// noAliases refuses anchors and aliases. A reader of one line must see what it says, and a file of 400 kB whose aliases name a
+// long list is 100 MB to whoever follows them: so nothing may follow them before this.
+func noAliases(n *yaml.Node) error {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		return fmt.Errorf("line %d: the alias %q: write out what it stands for; the policy takes no anchors and no aliases", n.Line, "*"+n.Value)
+	case n.Anchor != "":
+		return fmt.Errorf("line %d: the anchor %q: remove it, and write out its value where an alias uses it; the policy takes no anchors and no aliases", n.Line, "&"+n.Anchor)
+	}
+	for _, child := range n.Content {
+		if err := noAliases(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unseenBreak is what ends a line, and with it a comment, for YAML 1.1 (section 5.4), while most editors and diffs show what
@@ -210,6 +230,10 @@ func plainError(err error) error {
 type checker struct {
 	root *yaml.Node
 	errs []error
+	// more is how many errors there are beside errs.
+	more int
+	// keys are the places of the keys of mappings, for line.
+	keys map[*yaml.Node]map[string]int
 	// undecodable is set if a value is of the wrong kind, so that nothing more can be said of the file.
 	undecodable bool
 }
@@ -225,10 +249,8 @@ func (c *checker) line(steps ...any) int {
 		var next *yaml.Node
 		switch s := step.(type) {
 		case string:
-			for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-				if n.Content[i].Value == s {
-					next, line = n.Content[i+1], n.Content[i].Line
-				}
+			if i, ok := c.key(n, s); ok {
+				next, line = n.Content[i+1], n.Content[i].Line
 			}
 		case int:
 			if n.Kind == yaml.SequenceNode && s < len(n.Content) {
@@ -244,7 +266,34 @@ func (c *checker) line(steps ...any) int {
 	return line
 }
 
+// key finds a key among the content of a mapping. A file may have 100,000 of them, and ask for each.
+func (c *checker) key(n *yaml.Node, name string) (int, bool) {
+	if n.Kind != yaml.MappingNode {
+		return 0, false
+	}
+	at, ok := c.keys[n]
+	if !ok {
+		at = make(map[string]int, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			at[n.Content[i].Value] = i
+		}
+		if c.keys == nil {
+			c.keys = map[*yaml.Node]map[string]int{}
+		}
+		c.keys[n] = at
+	}
+	i, ok := at[name]
+	return i, ok
+}
+
+// maxErrors is how many a reader is told at once; the rest is counted.
+const maxErrors = 100
+
 func (c *checker) fail(steps []any, format string, args ...any) {
+	if len(c.errs) == maxErrors {
+		c.more++
+		return
+	}
 	var at strings.Builder
 	for _, s := range steps {
 		if i, ok := s.(int); ok {
@@ -260,6 +309,14 @@ func (c *checker) fail(steps []any, format string, args ...any) {
 		at.WriteString("the policy")
 	}
 	c.errs = append(c.errs, fmt.Errorf("line %d: %s: %s", c.line(steps...), at.String(), fmt.Sprintf(format, args...)))
+}
+
+// err is all that is wrong with the file.
+func (c *checker) err() error {
+	if c.more > 0 {
+		return errors.Join(append(slices.Clone(c.errs), fmt.Errorf("%d more errors", c.more))...)
+	}
+	return errors.Join(c.errs...)
 }
 
 func at(steps ...any) []any { return steps }
@@ -296,10 +353,12 @@ func (c *checker) policy(f *file) *Policy {
 	c.texts(at("privileged", "approvers", "groups"), f.Privileged.Approvers.Groups)
 	p.Privileged.Approvers = Approvers(f.Privileged.Approvers)
 	p.Privileged.SubjectAccessReview = f.Privileged.SubjectAccessReview
+	listed := make(map[string]bool, len(f.Accounts))
 	for i, a := range f.Accounts {
-		if _, twice := p.Account(a.ID); twice {
+		if listed[a.ID] {
 			c.fail(at("accounts", i, "id"), "%q is there twice, want one entry for each account", a.ID)
 		}
+		listed[a.ID] = true
 		p.Accounts = append(p.Accounts, c.account(at("accounts", i), a))
 	}
 	for i, r := range f.Required {

@@ -162,7 +162,11 @@ var badFiles = map[string]struct {
 	"unknown field, upper case": {"Mode: audit", []string{"line 3: Mode: unknown field, did you mean mode?"}},
 	"unknown field, none near":  {"iam: {endpoint: x}", []string{"line 3: iam.endpoint: unknown field, want one of onUnverified, region, timeouts"}},
 	"unknown field further in":  {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a\n    group: [system:masters]", []string{"line 6: privileged.approvals[0].group: unknown field, did you mean groups?", "line 5: privileged.approvals[0].groups: missing: say which privileged groups or usernames are approved, such as [system:masters]"}},
-	"merge key":                 {"iam: &a {region: x}\n<<: *a", []string{"line 4: <<: unknown field, want one of apiVersion"}},
+	"merge key":                 {"iam: {region: x}\n<<: {mode: audit}", []string{"line 4: <<: unknown field, want one of apiVersion"}},
+	"an anchor":                 {"mode: audit\naccounts: &a []", []string{`line 4: the anchor "&a": remove it, and write out its value where an alias uses it`}},
+	"an anchor and its alias":   {"privileged:\n  groups: &a [x]\nbreakGlass:\n  groups: *a", []string{`line 4: the anchor "&a"`}},
+	"an anchor on a key":        {"&a mode: audit", []string{`line 3: the anchor "&a"`}},
+	"an anchor of one document": {"", []string{`line 1: the anchor "&a"`}},
 	"a key twice":               {"mode: audit\nmode: enforce", []string{`line 4: mapping key "mode" already defined at line 3`}},
 	"a rule twice":              {"rules:\n  AA203: off\n  AA203: error", []string{`line 5: mapping key "AA203" already defined at line 4`}},
 	"severity":                  {"rules:\n  AA203: fatal", []string{`line 4: rules.AA203: "fatal" is not known, want error, warning, warn, off`}},
@@ -238,7 +242,7 @@ var badFiles = map[string]struct {
 // wholeFiles are the bad files that do not stand under the header.
 var wholeFiles = map[string]string{
 	"no version": "apiVersion: v1\nkind: Policy\n", "no kind": "apiVersion: aws-auth-guard.io/v1alpha1\n", "empty": "", "only comments": "# later\n",
-	"a list": "- mode: audit\n", "a text": "audit\n", "UTF-16": "\xff\xfea\x00:\x00",
+	"an anchor of one document": "&a\napiVersion: v1\n", "a list": "- mode: audit\n", "a text": "audit\n", "UTF-16": "\xff\xfea\x00:\x00",
 	"no UTF-8": header + "mode: \xff\n", "too large": header + strings.Repeat("#", 1<<20),
 }
 

@@ -8,12 +8,12 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
+// maxKeys is how many keys a mapping may hold: many times as many as there are rules.
+const maxKeys = 1000
+
 // shape checks that the nodes of a file can be decoded into a value of type t, and says in the reader's words what is
-// unknown or of the wrong kind, where the library would speak of Go types.
+// unknown or of the wrong kind, where the library would speak of Go types. There are no aliases in the nodes (noAliases).
 func (c *checker) shape(where []any, n *yaml.Node, t reflect.Type) {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return // as if it were not there
 	}
@@ -40,6 +40,11 @@ func (c *checker) shape(where []any, n *yaml.Node, t reflect.Type) {
 	case reflect.Map:
 		if n.Kind != yaml.MappingNode {
 			c.wrongKind(where, n, "a mapping such as AA203: warning")
+			return
+		}
+		if len(n.Content)/2 > maxKeys { // the library compares each key with every other
+			c.undecodable = true
+			c.fail(where, "holds %d keys, and %d are the most: delete those that name no rule", len(n.Content)/2, maxKeys)
 			return
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -77,6 +82,10 @@ func (c *checker) wrongKind(where []any, n *yaml.Node, want string) {
 }
 
 func (c *checker) unknownField(where []any, key string, known []string) {
+	if len(c.errs) == maxErrors { // do not look for what was meant by 100,000 of them
+		c.more++
+		return
+	}
 	best, distance := "", 3
 	for _, k := range known {
 		if d := levenshtein.Distance(strings.ToLower(key), strings.ToLower(k), nil); d < distance {

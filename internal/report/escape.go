@@ -8,9 +8,12 @@ import (
 	"github.com/clipperhouse/displaywidth"
 )
 
-// visible writes out what a terminal would obey or not show: control characters, bidirectional and zero-width ones,
-// invalid UTF-8.
-func visible(s string) string {
+// Visible writes out what a terminal would obey or not show: control characters, bidirectional and zero-width ones,
+// invalid UTF-8. Whatever comes from a file, a cluster or AWS goes through it before it is printed as text.
+func Visible(s string) string {
+	if plain(s) {
+		return s
+	}
 	var b strings.Builder
 	for i, r := range s {
 		switch {
@@ -23,6 +26,16 @@ func visible(s string) string {
 	return b.String()
 }
 
+// plain reports that there is nothing to write out, which is so for nearly all that is printed.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 func visibleRune(r rune) string {
 	switch {
 	case r == '\t':
@@ -33,13 +46,19 @@ func visibleRune(r rune) string {
 		return `\r`
 	case r < 0x20 || r == 0x7f:
 		return fmt.Sprintf(`\x%02x`, r)
-	case r >= 0x80 && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'):
+	case r >= 0x80 && obeyed(r):
 		if r > 0xffff {
 			return fmt.Sprintf(`\U%08x`, r)
 		}
 		return fmt.Sprintf(`\u%04x`, r)
 	}
 	return string(r)
+}
+
+// obeyed reports the characters beyond ASCII that a terminal obeys or does not show: controls, format characters (among them
+// those for bidirectional text and the zero-width ones), line and paragraph separators.
+func obeyed(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
 }
 
 // excerpt is a source line made fit to print, and where in it the offending text stands, in terminal cells.
@@ -58,7 +77,7 @@ func excerptOf(chars []rune, column, length, width int) excerpt {
 	// Widths are measured over whole pieces, so that a combining character stays with its base.
 	// What is far from the window is not even looked at: no character takes less than no cell, few take none.
 	far := 4*width + 16
-	head, run, tail := visible(string(chars[max(0, from-far):from])), visible(string(chars[from:min(to, from+far)])), visible(string(chars[to:min(len(chars), to+far)]))
+	head, run, tail := Visible(string(chars[max(0, from-far):from])), Visible(string(chars[from:min(to, from+far)])), Visible(string(chars[to:min(len(chars), to+far)]))
 	measure := displaywidth.String
 	if measure(head)+measure(run)+measure(tail) > width {
 		// Most room for the offending text; what is left is shared, two parts before and one after.

@@ -1,8 +1,12 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -20,8 +24,39 @@ func JSON(w io.Writer, rep validate.Report, sources ...Source) error {
 		findings = append(findings, f)
 	}
 	rep.Findings = findings
-	e := json.NewEncoder(w)
+	return WriteJSON(w, rep)
+}
+
+// WriteJSON writes a value as JSON for a screen as well as for a program: what Visible would write out is escaped in the way of
+// JSON, so that a parser reads the very characters.
+func WriteJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(rep)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeJSON(b.Bytes()))
+	return err
+}
+
+// escapeJSON escapes what encoding/json leaves as it is. Beyond ASCII there is nothing outside of strings, and what is below
+// a blank is escaped already.
+func escapeJSON(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r < utf8.RuneSelf && r != 0x7f, !obeyed(r):
+			out = append(out, text[:size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		text = text[size:]
+	}
+	return out
 }

@@ -53,13 +53,13 @@ func SARIF(w io.Writer, rep validate.Report, sources []Source, catalogue []valid
 		}
 		location := sarif.NewLocationWithPhysicalLocation(physical)
 		if f.Field != "" {
-			location.AddLogicalLocation(sarif.NewLogicalLocation().WithFullyQualifiedName(visible(f.Field)).WithKind("member"))
+			location.AddLogicalLocation(sarif.NewLogicalLocation().WithFullyQualifiedName(Visible(f.Field)).WithKind("member"))
 		}
 		properties := sarif.NewPropertyBag()
 		properties.Add("preexisting", f.Preexisting)
 		run.CreateResultForRule(f.Rule).
 			WithLevel(level(f.Severity)).
-			WithMessage(sarif.NewTextMessage(visible(message))).
+			WithMessage(sarif.NewTextMessage(Visible(message))).
 			WithLocations([]*sarif.Location{location}).
 			WithProperties(properties)
 	}
@@ -110,10 +110,7 @@ func write(w io.Writer, log *sarif.Report) error {
 	if err := json.Unmarshal(raw, &tree); err != nil {
 		return err
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(prune(tree))
+	return WriteJSON(w, prune(tree))
 }
 
 func prune(v any) any {

@@ -64,7 +64,7 @@ func Text(w io.Writer, rep validate.Report, sources []Source, o TextOptions) err
 }
 
 func writeFinding(b *bytes.Buffer, f validate.Finding, p place, st styles, o TextOptions) {
-	b.WriteString(st.place.Sprint(visible(p.source.Name)))
+	b.WriteString(st.place.Sprint(Visible(p.source.Name)))
 	if p.line > 0 {
 		fmt.Fprintf(b, ":%d:%d", p.line, p.column)
 	}
@@ -72,7 +72,7 @@ func writeFinding(b *bytes.Buffer, f validate.Finding, p place, st styles, o Tex
 	if f.Severity != validate.Error {
 		severity = st.warning
 	}
-	fmt.Fprintf(b, ": %s %s %s", severity.Sprint(string(f.Severity)+":"), st.rule.Sprint(f.Rule, " ", f.Name+":"), st.message.Sprint(visible(f.Message)))
+	fmt.Fprintf(b, ": %s %s %s", severity.Sprint(string(f.Severity)+":"), st.rule.Sprint(f.Rule, " ", f.Name+":"), st.message.Sprint(Visible(f.Message)))
 	if f.Preexisting {
 		b.WriteString(st.dim.Sprint(" [was there before]"))
 	}
@@ -90,7 +90,7 @@ func writeFinding(b *bytes.Buffer, f validate.Finding, p place, st styles, o Tex
 	}
 	label := func(style *color.Color, name, text string) {
 		if text != "" {
-			fmt.Fprintf(b, "%s %s %s\n", strings.Repeat(" ", gutter), style.Sprint("= "+name+":"), visible(text))
+			fmt.Fprintf(b, "%s %s %s\n", strings.Repeat(" ", gutter), style.Sprint("= "+name+":"), Visible(text))
 		}
 	}
 	if !p.exact {
@@ -132,7 +132,7 @@ func writeSummary(b *bytes.Buffer, rep validate.Report, st styles) {
 	case rep.Excuse == "audit":
 		verdict += " all the same: the policy is in audit mode"
 	case rep.Excuse != "":
-		verdict += " all the same: " + visible(rep.Excuse)
+		verdict += " all the same: " + Visible(rep.Excuse)
 	}
 	fmt.Fprintf(b, "%s: %s\n", strings.Join(parts, ", "), verdict)
 }

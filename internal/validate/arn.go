@@ -166,9 +166,6 @@ func wrongKind(a awsauth.ARN, wrong func(what, why, fix string) (string, Finding
 		if strings.ContainsAny(a.Name+a.Path, "*?") {
 			return wrong("has a wildcard", "and EKS knows no wildcards, so this entry matches nobody", "map every "+a.Kind.String()+" by itself")
 		}
-		if a.Kind == awsauth.KindRole && strings.HasPrefix(a.Path, "/aws-service-role/") {
-			return wrong("is a service-linked role", "and only an AWS service can assume it, without any mapping", "remove the entry")
-		}
 	}
 	return "", Finding{}
 }
@@ -179,6 +176,10 @@ func pathFinding(a awsauth.ARN, s string) Finding {
 		what = " is an IAM Identity Center (SSO) role with its path"
 	}
 	f := Finding{Message: q(s) + what, Why: "and EKS drops the path before it compares, so this entry matches nobody", Fix: "write " + bare(a.Canonical())}
+	if strings.HasPrefix(a.Path, "/aws-service-role/") {
+		f.Message = q(s) + " is a service-linked role with its path"
+		f.Fix += " if the service calls the cluster, as EMR and AWS Batch do, or remove the entry"
+	}
 	if !principalName.MatchString(a.Name) {
 		f.Fix = "write the role's ARN without the path"
 	}

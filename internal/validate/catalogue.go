@@ -36,7 +36,7 @@ type family struct {
 	edit  func(*pass)
 }
 
-var families = []family{textFamily, objectFamily, groupFamily, duplicateFamily, arnFamily, templateFamily, principalFamily,
+var families = []family{textFamily, objectFamily, groupFamily, duplicateFamily, limitFamily, arnFamily, templateFamily, principalFamily,
 	grantFamily, identityFamily, accountFamily, nodeFamily, removalFamily, requiredFamily, adminFamily, effectFamily,
 	nodeRoleFamily} // the last: what another rule denies needs no evidence
 

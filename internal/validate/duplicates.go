@@ -2,6 +2,8 @@ package validate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
@@ -10,8 +12,8 @@ var duplicateFamily = family{
 	state: checkDuplicates,
 	rules: []Rule{
 		{ID: "AA108", Name: "duplicate-mapping", Severity: Error,
-			What: "one principal mapped twice, also in another letter case or under both mapRoles and mapUsers",
-			Why:  "EKS keeps one of the two and says nothing: the last of mapRoles, mapRoles before mapUsers, and any one in mapUsers if the letter case differs, or where an ARN has a long s (U+017F)",
+			What: "one principal mapped twice, also in another letter case or under both mapRoles and mapUsers; a warning where the entry that EKS uses has the username and all groups of the other",
+			Why:  "EKS keeps one of the two and says nothing: the last of mapRoles, mapRoles before mapUsers, and any one in mapUsers if the letter case differs, or where an ARN has a long s (U+017F); what only the other one gives is lost",
 			Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/CI
       username: ci
       groups: [viewers]
@@ -19,10 +21,16 @@ var duplicateFamily = family{
 	},
 }
 
-// repeated is an entry for whose principal there is one before.
-type repeated struct{ before, entry *awsauth.Entry }
+// repeated is a pair of entries for one principal; before stands before entry.
+type repeated struct {
+	before, entry *awsauth.Entry
+	// used is the one of the two that EKS uses; nil if it takes either.
+	used *awsauth.Entry
+	// idle says that the other one has nothing that is not in used, so that it costs nobody anything.
+	idle bool
+}
 
-// repeats compares the keys of a document that comes to so many different ones in its table.
+// repeats pairs the entries of every principal that has several. different is how many principals the table has.
 func repeats(d *awsauth.Document, different int) (all []repeated) {
 	entries := d.Entries()
 	named := 0
@@ -34,33 +42,100 @@ func repeats(d *awsauth.Document, different int) (all []repeated) {
 	if named == different {
 		return nil // each has a key of its own
 	}
-	first := make(map[string]*awsauth.Entry, len(entries))
+	of := make(map[string][]*awsauth.Entry, len(entries))
 	for _, e := range entries {
-		if e.ARN.Value == "" {
-			continue
+		if e.ARN.Value != "" {
+			of[e.Key()] = append(of[e.Key()], e)
 		}
-		if before, ok := first[e.Key()]; ok {
-			all = append(all, repeated{before, e})
-		} else {
-			first[e.Key()] = e
+	}
+	for _, e := range entries {
+		if same := of[e.Key()]; len(same) > 1 && same[0] == e {
+			all = append(all, pairs(same)...)
 		}
 	}
 	return all
 }
 
+// pairs says of each entry of one principal but the one that EKS uses what it costs. EKS keeps entries of mapRoles under the
+// lower-case ARN and those of mapUsers under the ARN as written, the last one each, and looks through mapRoles first
+// (aws-iam-authenticator pkg/mapper/configmap, saveMap and Map): of several that it keeps in one map, it takes either.
+func pairs(same []*awsauth.Entry) (all []repeated) {
+	kept := map[string]*awsauth.Entry{}
+	first := same[0].DataKey // mapRoles, if any is there
+	var used *awsauth.Entry
+	for _, e := range same {
+		if e.DataKey != first {
+			break
+		}
+		under := e.ARN.Value
+		if first == awsauth.MapRoles {
+			under = strings.ToLower(under)
+		}
+		kept[under], used = e, e
+	}
+	groups := groupSet(used)
+	alike := true // whichever EKS takes
+	for _, e := range kept {
+		alike = alike && e.Username.Value == used.Username.Value && within(e, groups) && len(groupSet(e)) == len(groups)
+	}
+	for _, e := range same {
+		if e == used {
+			continue
+		}
+		r := repeated{before: e, entry: used, used: used, idle: alike && e.Username.Value == used.Username.Value && within(e, groups) && renders(e, used)}
+		if e.DataKey != first {
+			r.before, r.entry = used, e
+		}
+		if len(kept) > 1 {
+			r.used = nil
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func groupSet(e *awsauth.Entry) map[string]bool {
+	groups := make(map[string]bool, len(e.Groups))
+	for _, g := range e.GroupNames() {
+		groups[g] = true
+	}
+	return groups
+}
+
+// within reports that an entry has none but these groups.
+func within(e *awsauth.Entry, groups map[string]bool) bool {
+	return !slices.ContainsFunc(e.GroupNames(), func(g string) bool { return !groups[g] })
+}
+
+// renders reports that EKS can render used, which has the username and all groups of e, for everybody for whom it can
+// render e: it refuses whoever is no EC2 instance where {{EC2PrivateDNSName}} stands (aws-iam-authenticator pkg/server,
+// renderTemplates).
+func renders(e, used *awsauth.Entry) bool {
+	asks := func(g string) bool { return strings.Contains(g, awsauth.EC2PrivateDNSName) }
+	return !slices.ContainsFunc(used.GroupNames(), asks) || asks(e.Username.Value) || slices.ContainsFunc(e.GroupNames(), asks)
+}
+
 func checkDuplicates(p *pass) {
 	for _, r := range p.at.repeated {
 		before, e := r.before, r.entry
-		wins := "and EKS takes the last of the two"
-		switch {
-		case before.DataKey != e.DataKey:
-			wins = "and EKS looks through mapRoles first, so this entry has no effect"
-		case e.DataKey == awsauth.MapUsers && before.ARN.Value != e.ARN.Value || e.DataKey == awsauth.MapRoles && !awsauth.StoredAlike(before.ARN.Value, e.ARN.Value):
-			wins = "and EKS takes either of the two, at random"
-		}
-		p.report("AA108", Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
+		f := Finding{Field: e.Path(awsauth.ARNField(e.DataKey)), DataKey: e.DataKey, Line: e.ARN.Line, Column: e.ARN.Column,
 			Value: e.ARN.Value, entry: e.Subject(), subject: "duplicate",
 			Message: fmt.Sprintf("%s is mapped already, by %s (%s line %d)", q(e.ARN.Value), before.Path(""), before.DataKey, before.ARN.Line),
-			Why:     wins, Fix: "keep one of them, with the groups of both"})
+			Why:     "and EKS takes the last of the two", Fix: "keep one of them, with the groups of both"}
+		switch {
+		case r.used == nil:
+			f.Why = "and EKS takes either of the two, at random"
+		case before.DataKey != e.DataKey:
+			f.Why = "and EKS looks through mapRoles first, so this entry has no effect"
+		}
+		if r.idle { // another subject: the order may change, and then it is no longer harmless
+			f.Severity, f.subject = Warning, "idle duplicate"
+			f.Why, f.Fix = "and the two are the same to EKS", "keep one of them"
+			if r.used != nil {
+				f.Why = fmt.Sprintf("and EKS uses %s, which has the username and all groups of the other", r.used.Path(""))
+				f.Fix = fmt.Sprintf("keep %s and remove the other", r.used.Path(""))
+			}
+		}
+		p.report("AA108", f)
 	}
 }

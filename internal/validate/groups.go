@@ -33,7 +33,7 @@ var groupFamily = family{
 	entry: checkGroups,
 	rules: []Rule{
 		{ID: "AA107", Name: "suspicious-group", Severity: Error, ofText: true,
-			What: "a group with spaces in or around it, an empty one, several written as one, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
+			What: "a group with spaces in or around it, an empty one (a warning if it is written as an empty text), several written as one, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
 			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing; system:unauthenticated takes system:authenticated away",
 			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
       username: ci

@@ -56,6 +56,8 @@ var hostile = map[string]string{
 	"1 MiB of tags":               filled("- !!str x\n"),
 	"1 MiB of ---":                filled("---\n"),
 	"1 MiB of |":                  filled("- |\n"),
+	"1 MiB of placeholders":       "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: '" + strings.Repeat("{{SessionName}}", maxValue/15-12) + "'\n  groups: []\n",
+	"1 MiB of unknown ones":       "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: '" + strings.Repeat("{{a}}", maxValue/5-32) + "'\n  groups: []\n",
 	"1 MiB of one word":           filled("a"),
 	"1 MiB of one key":            strings.Repeat("a", maxValue-3) + ": b",
 	"1 MiB in one item's key":     "- " + strings.Repeat("a", maxValue-8) + ": b",
@@ -72,7 +74,6 @@ var hostile = map[string]string{
 	"1 MiB of one key twice":      "- " + strings.Repeat("a: x\n  ", maxValue/7-1) + "a: x",
 	"1 MiB of groups":             "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups:\n" + strings.Repeat("  - 1\n", maxValue/6-12),
 	"1 MiB of typos":              "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups:\n" + strings.Repeat("  - system:master\n", maxValue/18-12),
-	"1 MiB of one role":           filled("- {rolearn: 'arn:aws:iam::111122223333:role/ci', username: ci, groups: [a]}\n"),
 	"1 MiB of paths":              numbered("", "- {rolearn: 'arn:aws:iam::111122223333:role/p/%d', username: ci, groups: [a]}\n"),
 	"1 MiB of masters":            numbered("", "- {rolearn: 'arn:aws:iam::111122223333:role/r%d', username: ci, groups: ['system:masters']}\n"),
 	"1 MiB of template groups":    "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups:\n" + strings.Repeat("  - '{{SessionName}}:{{SessionName}}'\n", maxValue/38-12),
@@ -101,8 +102,7 @@ func bombOfMappings(levels int) string {
 
 // harmless are as large, and let in.
 var harmless = map[string]string{
-	"1 MiB of placeholders":    "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: '" + strings.Repeat("{{SessionName}}", maxValue/15-12) + "'\n  groups: []\n",
-	"1 MiB of unknown ones":    "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: '" + strings.Repeat("{{a}}", maxValue/5-32) + "'\n  groups: []\n",
+	"1 MiB of one role":        filled("- {rolearn: 'arn:aws:iam::111122223333:role/ci', username: ci, groups: [a]}\n"),
 	"1 MiB of comment":         nodes + "#" + strings.Repeat("x", maxValue-len(nodes)-2) + "\n",
 	"1 MiB of comments":        nodes + strings.Repeat("# é\n", maxValue/5-60),
 	"1 MiB of spaces":          nodes + strings.Repeat(" ", maxValue-len(nodes)-1),

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ var identityFamily = family{
 	entry: checkIdentity,
 	rules: []Rule{
 		{ID: "AA404", Name: "reserved-username", Severity: Error,
-			What: "a username that begins with system:, eks:, aws:, amazon: or iam: and is not the template of a node",
+			What: "a username that begins with system:, eks:, aws:, amazon: or iam: and is not the template of a node; a warning for aws: and an account id",
 			Why:  "these names belong to Kubernetes and EKS: whoever has system:kube-controller-manager or eks:node-manager is taken for it, by RBAC and by this guard",
 			Bad:  strings.Replace(goodNodesAndCI, "username: ci", "username: eks:node-manager", 1), Good: goodNodesAndCI},
 		{ID: "AA405", Name: "node-identity-misuse", Severity: Error,
@@ -46,6 +47,10 @@ func nodeUsername(username string) bool {
 	return false
 }
 
+// accountUsername is a username such as aws:{{AccountID}}:instance:{{SessionName}}, which aws-iam-authenticator's own documentation
+// shows. No component of Kubernetes or EKS is called so; whether RBAC gives such a name anything is asked like of any other.
+var accountUsername = regexp.MustCompile(`^aws:(?:\{\{AccountID\}\}|[0-9]{12}):`)
+
 func checkIdentity(p *pass, e *awsauth.Entry) {
 	username := e.Username.Value
 	node := nodeUsername(username)
@@ -58,6 +63,9 @@ func checkIdentity(p *pass, e *awsauth.Entry) {
 			f.Fix = "write " + nodePrefix + awsauth.EC2PrivateDNSName + " for EC2 nodes, " + nodePrefix + awsauth.SessionName + " for Fargate and hybrid nodes"
 		} else if strings.TrimLeft(strings.TrimPrefix(username, r), ":") == "" {
 			f.Fix = "write another name"
+		} else if accountUsername.MatchString(username) {
+			f.Severity = Warning
+			f.Why = "and EKS reserves that prefix, though no name of EKS or Kubernetes goes on with an account id"
 		}
 		p.report("AA404", f)
 	}

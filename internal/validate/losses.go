@@ -26,8 +26,9 @@ func checkNodesLost(p *pass) {
 	}
 	var gone []loss
 	denied := false
+	stays := p.keeps(before, after)
 	for _, l := range p.losses() {
-		l.fatal = len(l.cut) > 0 || p.fleet.starting() || len(after) == 0 && (!p.fleet.nodesKnown(p.now) || slices.ContainsFunc(l.maybe, traceable))
+		l.fatal = len(l.cut) > 0 || p.fleet.starting() || !stays && !p.fleet.nodesKnown(p.now) || len(after) == 0 && slices.ContainsFunc(l.maybe, traceable)
 		denied = denied || l.fatal
 		if len(l.is) > 0 {
 			p.nodeBroken(l)
@@ -42,12 +43,31 @@ func checkNodesLost(p *pass) {
 		return
 	}
 	last := "and it is the last by which nodes can sign in"
-	if len(gone) > 1 {
+	switch {
+	case len(after) > 0:
+		last = "and no node role that was mapped before stays, while nodes that run keep the role they have"
+	case len(gone) > 1:
 		last = "and it is one of the last by which nodes can sign in"
 	}
 	for _, l := range gone {
 		p.nodeRoleGone(l, last)
 	}
+}
+
+// keeps reports that a node role which is mapped stays so. Where the nodes are not known, those that run have one of the roles that
+// were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes: that is being repaired.
+func (p *pass) keeps(before, after map[string]awsauth.Identity) bool {
+	possible := false
+	for key, was := range before {
+		if rule, f := judgeARN(was.Entry, p.partition); rule != "" && f.Severity != Warning {
+			continue
+		}
+		possible = true
+		if _, ok := after[key]; ok {
+			return true
+		}
+	}
+	return !possible && len(after) > 0
 }
 
 // loss is a node role of which an edit takes the mapping away, or makes another.

@@ -231,11 +231,10 @@ func (v *FleetView) usedByNodes(c *nodeClaim, p *pass) bool {
 		return true
 	}
 	entry, ok := v.shadow(role, p.now)
-	if !ok || !entry.ofNodes() {
+	if !ok || !entry.ofNodes() || entry.covers(HyperPodNode) { // no mapping is for HyperPod nodes
 		return false
 	}
-	onEC2 := slices.Contains(entryTypes[EC2Node], entry.Type)
-	return onEC2 == (c.is.username == nodePrefix+awsauth.EC2PrivateDNSName)
+	return entryTypes[entry.Type].onEC2 == (c.is.username == nodePrefix+awsauth.EC2PrivateDNSName)
 }
 
 // trustUnverified says that it could not be found out who may assume a role.

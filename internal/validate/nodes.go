@@ -19,7 +19,7 @@ var nodeFamily = family{
 			Why:  "blank, [] and null are no error to EKS: everybody is locked out without a word",
 			Bad:  "data:\n  mapRoles: \"[]\"\n", Good: goodNodes},
 		{ID: "AA503", Name: "cuts-live-nodes", Severity: Error,
-			What: "the loss of a role that live nodes sign in with, and no access entry covers; where the guard does not know the live nodes, an error for the last such role and a warning for another, and where it has just started, an error for every one",
+			What: "the loss of a role that live nodes sign in with, and no access entry covers; where the guard does not know the live nodes, an error if none of the node roles that were mapped stays, a warning if one does, and where it has just started, an error for every one",
 			Why:  "within minutes every kubelet with that role is refused, the node turns NotReady, and its pods are evicted",
 			Bad: `data:
   mapRoles: |
@@ -170,8 +170,9 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 			f.Fix = "write groups: [" + strings.Join(append(slices.DeleteFunc(groups, unfit), missing...), ", ") + "]"
 		}
 	case onEC2 && slices.Contains(groups, groupNodeProxier):
+		f.Severity, f.subject = Warning, "group of Fargate" // EC2 nodes work with it: it only adds what Fargate's kube-proxy may do
 		f.Message = fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", q(groupNodeProxier), awsauth.EC2PrivateDNSName)
-		f.Why = "and one role cannot serve both: a role has one username template"
+		f.Why = "and EC2 nodes work without it, while Fargate nodes do not work with this username"
 		f.Fix = "leave the group out, and map the Fargate pod execution role by itself with username: " + needs[FargateNode].username
 	case !onEC2 && slices.Contains(groups, groupWindows):
 		f.Message = fmt.Sprintf("%s is a group of Windows nodes on EC2, and %s a username of Fargate and hybrid nodes", q(groupWindows), awsauth.SessionName)

@@ -90,9 +90,15 @@ func checkText(p *pass) {
 		f.entry, f.subject = pr.Entry, pr.Subject
 		f.inNew = pr.Code == awsauth.NotUTF8
 		f.reading, f.lenient = pr.Code == awsauth.TwoReadings, pr.Reading
+		if pr.Code == awsauth.NotAList && emptyMapping.MatchString(p.at.object.Data[pr.DataKey]) && pr.DataKey != awsauth.MapRoles {
+			f.Fix = "write [], or remove " + pr.DataKey
+		}
 		p.report(rule, f)
 	}
 }
+
+// emptyMapping is a value that holds nothing but {}, as templates render an empty list.
+var emptyMapping = regexp.MustCompile(`^\s*(?:---\s*)?(?:#[^\n]*\n\s*)*\{\s*\}\s*$`)
 
 // say puts a problem into words.
 func say(pr awsauth.Problem) (rule string, f Finding) {
@@ -210,7 +216,11 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		}
 		return "AA106", f
 	case awsauth.EmptyGroup:
-		return "AA107", Finding{Message: "an empty group", Why: "and nothing is bound to it", Fix: "remove the item"}
+		f = Finding{Message: "an empty group", Why: "and nothing is bound to it", Fix: "remove the item"}
+		if pr.Got == "" { // written so on purpose, as the EMR add-on of EKS Blueprints does; RBAC takes no subject without a name
+			f.Severity, f.Why, f.Fix = Warning, "and nothing can be bound to it", "remove the item, or write groups: [] if none are meant"
+		}
+		return "AA107", f
 	case awsauth.NoGroups:
 		return "AA106", Finding{Severity: Warning, Message: "no groups", Why: "so the principal gets in but may do only what is bound to its username",
 			Fix: "add groups, or groups: [] if none are meant"}

@@ -89,7 +89,7 @@ func TestRego(t *testing.T) {
 		"no ARN":                        {base, with("rolearn: arn:aws:iam::111122223333:role/ci\n  ", ""), "AA106"},
 		"no username":                   {base, with("  username: ci\n", ""), "AA106"},
 		"a typo in a group":             {base, with("deployers", "system:master"), "AA107"},
-		"a role twice":                  {base, with("role/ci", "role/ci") + strings.Replace(ci, "role/ci", "role/CI", 1), "AA108"},
+		"a role twice":                  {base, with("role/ci", "role/ci") + strings.NewReplacer("role/ci", "role/CI", "deployers", "viewers").Replace(ci), "AA108"},
 		"a malformed ARN":               {base, with("111122223333", "11112222333"), "AA201"},
 		"a session's ARN":               {base, with("iam::111122223333:role/ci", "sts::111122223333:assumed-role/ci/x"), "AA202"},
 		"a path":                        {base, with("role/ci", "role/team/ci"), "AA203"},
