@@ -56,12 +56,12 @@ var denials = map[string]transition{
 	"a template in both":                                update(nodes+item("  username: 'ci:{{SessionName}}'"), nodes+item("  username: 'ci:{{SessionName}}'", "  groups: []")+item("  username: 'ci:{{SessionName}}'"), warn, "AA108", ""),
 
 	// The node roles, where nobody knows the nodes.
-	"a node role for another, in two edits, first":  update(nodes, nodes+otherNodes, clean, "", ""),
+	"a node role for another, in two edits, first":  update(nodes, nodes+otherNodes, warn, "AA408", ""),
 	"a node role for another, in two edits, second": update(nodes+otherNodes, otherNodes, warn, "AA503", "role/nodes"),
 	"three node roles for one":                      update(nodes+otherNodes+windowsNodes, strings.Replace(otherNodes, "other-nodes", "made-up", 1), deny, "AA503", "role/windows"),
 	"two of three node roles for one":               update(nodes+otherNodes+windowsNodes, nodes+strings.Replace(otherNodes, "other-nodes", "made-up", 1), warn, "AA503", "role/windows"),
 	"the only node role's account, repaired":        update(strings.Replace(nodes, "111122223333", "1111", 1), nodes, warn, "AA503", ""),
-	"the only node role's path, repaired":           update(strings.Replace(nodes, "role/", "role/team/", 1), nodes, clean, "", ""),
+	"the only node role's path, repaired":           update(strings.Replace(nodes, "role/", "role/team/", 1), nodes, warn, "AA408", ""),
 	"the only node role's letter case":              update(nodes, strings.Replace(nodes, "role/nodes", "role/Nodes", 1), clean, "", ""),
 }
 
