@@ -168,13 +168,13 @@ func (p *parser) reportDifferences(e *Entry, k kept, explained bool) {
 		if p.full() {
 			return
 		}
-		p.reportDifference(e, d, reading, explained)
+		p.reportDifference(e, d, Reading{Identity: reading, Grants: d.grants, Explained: explained})
 	}
 }
 
-func (p *parser) reportDifference(e *Entry, d difference, reading string, explained bool) {
+func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
 	pr := Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: cmp.Or(e.name, Subject(e.ARN.Value)), Subject: "reading " + d.subject,
-		Got: d.words, Reading: Reading{reading, d.grants, explained}}
+		Got: d.words, Reading: reading}
 	pr.Value = pr.Entry
 	p.report(pr)
 }
