@@ -219,6 +219,8 @@ type Reading struct {
 	Grants bool
 	// Explained says that another problem of the entry tells why it differs.
 	Explained bool
+	// ToCome says that it does not differ in this yet, and would without another fault.
+	ToCome bool
 }
 
 // explains reports a problem that may be why parsers read a text differently, or why one complains.

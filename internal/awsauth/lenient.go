@@ -168,13 +168,13 @@ func (p *parser) reportDifferences(e *Entry, k kept, explained bool) {
 		if p.full() {
 			return
 		}
-		p.reportDifference(e, d, reading, explained)
+		p.reportDifference(e, d, Reading{Identity: reading, Grants: d.grants, Explained: explained})
 	}
 }
 
-func (p *parser) reportDifference(e *Entry, d difference, reading string, explained bool) {
+func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
 	pr := Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: cmp.Or(e.name, Subject(e.ARN.Value)), Subject: "reading " + d.subject,
-		Got: d.words, Reading: Reading{reading, d.grants, explained}}
+		Got: d.words, Reading: reading}
 	pr.Value = pr.Entry
 	p.report(pr)
 }
@@ -295,10 +295,32 @@ func (p *parser) reportNarrow(lines []int) {
 	}
 }
 
+// dashed cuts a list in block style at the lines that begin with a dash at the depth of the first one. Whether the parts are
+// its items, reading them tells.
+func dashed(text string) (parts []chunk) {
+	depth, line, offset, begin := -1, 0, 0, 0
+	for l := range strings.Lines(text) {
+		line++
+		body := strings.TrimLeft(l, " ")
+		if indent := len(l) - len(body); strings.HasPrefix(body, "-") && strings.TrimLeft(body[1:min(2, len(body))], " \t\r\n") == "" && (depth < 0 || indent == depth) {
+			if depth >= 0 {
+				parts[len(parts)-1].text = text[begin:offset]
+			}
+			depth, begin = indent, offset
+			parts = append(parts, chunk{line: line})
+		}
+		offset += len(l)
+	}
+	if depth >= 0 {
+		parts[len(parts)-1].text = text[begin:]
+	}
+	return parts
+}
+
 // itemByItem reads a list of which EKS reads every item, and the parser with the places not all. An item without nodes is
 // known by its text alone: whatever is written in it, only the very same text may be taken for it.
 func (p *parser) itemByItem(text string, items, lenient []kept, serr *syntaxError) []Entry {
-	parts := chunks(text)
+	parts := dashed(text)
 	if len(parts) == 0 || len(parts) > maxRecovered || len(parts) != len(items) || len(parts) != len(lenient) {
 		return p.opaque(text, items, lenient, serr)
 	}
@@ -348,7 +370,7 @@ func (p *parser) opaque(text string, items, lenient []kept, serr *syntaxError) [
 }
 
 // reportOpaque reports a text that EKS reads and other parsers do not. It is known by the text, but for the comments and blanks
-// at its end, and by what EKS reads of it, which says that they are comments.
+// before and behind it, and by what EKS reads of it, which says that they are comments.
 func (p *parser) reportOpaque(text string, serr *syntaxError, entry string, readings ...[]kept) {
 	if serr == nil {
 		serr = &syntaxError{text: "not YAML"}
@@ -359,11 +381,18 @@ func (p *parser) reportOpaque(text string, serr *syntaxError, entry string, read
 	}
 	line := max(serr.line, 1) + p.line0
 	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: OnlyEKSReads, Field: "data." + p.key, Entry: entry,
-		Subject: p.key + " " + fingerprint(withoutTail(text)+read.String()), Value: strings.TrimSpace(p.line(line)), Got: serr.text})
+		Subject: p.key + " " + fingerprint(withoutEnds(text)+read.String()), Value: strings.TrimSpace(p.line(line)), Got: serr.text})
 }
 
-// withoutTail is a text without the blank lines and comments at its end.
-func withoutTail(text string) string {
+// withoutEnds is a text without the blank lines and comments before and behind it.
+func withoutEnds(text string) string {
+	for {
+		l, rest, more := strings.Cut(text, "\n")
+		if body := strings.TrimLeft(l, " \t\r"); !more || body != "" && body[0] != '#' {
+			break
+		}
+		text = rest
+	}
 	for {
 		text = strings.TrimRight(text, " \t\r\n")
 		i := strings.LastIndexByte(text, '\n') + 1

@@ -62,6 +62,7 @@ var readerTexts = map[string]string{
 	"U+FFFD in a comment":          readerNodes + "# \ufffd\n" + readerCI,
 	"a comment without a blank":    readerNodes + readerCI[:len(readerCI)-1] + "# c\n" + readerCI,
 	"a dash in braces":             readerNodes + "- {rolearn: x, groups: [], username: -}\n" + readerCI,
+	"a dash and no more":           readerNodes + "- {rolearn: x, groups: [], username: -}\n-",
 	"text behind the end":          readerNodes + readerCI + "...\n@\n",
 	"two readings":                 readerNodes + readerCI + "  GROUPS: [a]\n",
 	"a number":                     readerNodes + "- rolearn: x\n  username: 7\n  groups: [1, ~]\n" + readerCI,

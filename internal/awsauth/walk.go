@@ -149,25 +149,40 @@ func (p *parser) item(n *node, index int, truth, lenient *kept) Entry {
 	return e
 }
 
-// differencesToCome reports what the two readings will take differently once a key is spelt right: numbers, booleans and
-// nulls, which are no news then.
+// differencesToCome reports what only the strict parser takes from misspelt keys, or will take once the value can be read; and the
+// numbers, booleans and nulls that the two will read differently once the key is spelt right. The lenient one does not read these
+// keys, so it is no news then.
 func (it *item) differencesToCome(e *Entry) {
-	var typed []difference
 	add := func(what string, v *node) {
-		if n := resolve(v); plain(n) && !tagged(n) && implicitType(n.Value) != "" {
-			typed = append(typed, difference{subject: "-" + what + " "}, difference{subject: "+" + what + " " + n.Value})
+		n := resolve(v)
+		if n.Kind != scalarNode {
+			return
+		}
+		only := []difference{{subject: "-" + what + " " + n.Value}}
+		if plain(n) && !tagged(n) && implicitType(n.Value) != "" {
+			only = []difference{{subject: "-" + what + " "}, {subject: "+" + what + " " + n.Value}}
+		}
+		for _, d := range only {
+			it.reportDifference(e, d, Reading{Explained: true, ToCome: true})
 		}
 	}
-	if v, ok := it.meant["username"]; ok {
-		add("username", v)
-	}
-	if v, ok := it.meant["groups"]; ok {
-		for _, g := range resolve(v).Content {
-			add("group", g)
+	for _, field := range fields[it.key] { // in one order
+		v, ok := it.meant[field]
+		if !ok {
+			continue
 		}
-	}
-	for _, d := range typed {
-		it.reportDifference(e, d, "", true)
+		switch field {
+		case "username":
+			add(field, v)
+		case "groups":
+			for _, g := range resolve(v).Content {
+				add("group", g)
+			}
+		case ARNField(it.key):
+			if n := resolve(v); n.Kind == scalarNode {
+				it.reportDifference(e, difference{subject: "-" + field + " " + Key(n.Value)}, Reading{Explained: true, ToCome: true})
+			}
+		}
 	}
 }
 

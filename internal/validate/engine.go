@@ -242,7 +242,7 @@ func (p *pass) edits() []Finding {
 func (v *Validator) weigh(p *pass) []Finding {
 	var findings []Finding
 	if p.new != nil {
-		findings = p.run(p.new)
+		findings = slices.DeleteFunc(p.run(p.new), func(f Finding) bool { return f.lenient.ToCome })
 		if p.old != nil {
 			old := p.run(p.old)
 			if len(findings) > 0 {
