@@ -27,7 +27,9 @@ func TestNoWaiverOfAPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			still := func(g validate.Finding) bool { return g.Rule == f.Rule && g.Field == f.Field && g.Severity == validate.Error }
+			still := func(g validate.Finding) bool {
+				return g.Rule == f.Rule && g.Field == f.Field && g.Severity == validate.Error
+			}
 			if rep := v.Validate(context.Background(), c.request()); !slices.ContainsFunc(rep.Findings, still) {
 				t.Errorf("%s: a waiver of %s for %s excuses it", c.name, f.Rule, f.Field)
 			}
