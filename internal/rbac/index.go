@@ -395,12 +395,7 @@ func (c *computation) counts(r candidate, namespace string) string {
 			what = verb + " ConfigMap " + awsAuth
 		}
 	case guardName:
-		name := c.guard.ConfigurationName
-		if w.area == policyPlace {
-			if name = c.guard.PolicyName; w.resource == "secrets" {
-				name = c.guard.SecretName
-			}
-		}
+		name := c.guard.own(w)
 		if len(r.ResourceNames) > 0 && name != "" && !slices.Contains(r.ResourceNames, name) {
 			return ""
 		}

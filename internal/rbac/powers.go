@@ -97,6 +97,17 @@ func usable(mode string) []power {
 	return slices.DeleteFunc(slices.Clone(powers), func(p power) bool { return p.resource != "serviceaccounts/token" && p.resource != "secrets" })
 }
 
+// own is the name of the guard's own object that a power with the limit guardName is about, or "" if it is not known.
+func (g Guard) own(p *power) string {
+	switch {
+	case p.area != policyPlace:
+		return g.ConfigurationName
+	case p.resource == "secrets":
+		return g.SecretName
+	}
+	return g.PolicyName
+}
+
 // clientSigners are the signers whose certificates the API server takes for credentials.
 var clientSigners = []string{"kubernetes.io/*", "kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"}
 
