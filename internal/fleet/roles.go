@@ -23,13 +23,17 @@ const (
 	// maxPrincipals is how many principals of access entries are asked for in one round: a cluster may have 3,000 entries, and
 	// IAM's rate is shared by the whole account.
 	maxPrincipals = 100
+	// principalsWithin bounds one round: where IAM cannot be reached, as from many a private subnet, the access entries are
+	// not to wait for it.
+	principalsWithin = callTimeout
 )
 
 // role is what is kept of an IAM role, or of a user that has an access entry.
 type role struct {
 	arn     string    // with its path
 	created time.Time // zero: not known
-	read    time.Time // when it was asked for
+	read    time.Time // when IAM answered
+	tried   time.Time // when IAM was asked
 }
 
 func roleOf(r types.Role) role {
@@ -84,6 +88,8 @@ func (a *asker) getUser(ctx context.Context, name string) (role, error) {
 // readPrincipals finds out when the principals of access entries were created, since an entry that is older than its principal
 // covers nobody: first those by which nodes join, then those of admins. What the instance profiles tell is not asked for again.
 func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, principalsWithin)
+	defer cancel()
 	told := map[string]bool{}
 	for _, r := range f.instances().profiles {
 		told[awsauth.Subject(r.arn)] = !r.created.IsZero()
@@ -108,7 +114,9 @@ func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, n
 		}
 	}
 	rank := func(principal string) int {
-		switch e := x.entries[principal]; {
+		switch e, r := x.entries[principal], roles[principal]; {
+		case r.tried.After(r.read):
+			return 3 // it failed: the others do not wait for it
 		case e.Type != "STANDARD":
 			return 0
 		case e.ClusterAdmin:
@@ -117,20 +125,23 @@ func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, n
 		return 2
 	}
 	slices.SortFunc(due, func(a, b string) int {
-		return cmp.Or(rank(a)-rank(b), roles[a].read.Compare(roles[b].read), strings.Compare(a, b))
+		return cmp.Or(rank(a)-rank(b), roles[a].tried.Compare(roles[b].tried), strings.Compare(a, b))
 	})
 	var failed error
 	failures := 0
 	for _, principal := range due[:min(len(due), maxPrincipals)] {
 		r, err := f.aws.principal(ctx, parsed[principal])
-		if err != nil { // what is known of it already stays
+		if err != nil { // what is known of it already stays, and others come first the next time
 			failed = err
+			known := roles[principal]
+			known.tried = now
+			roles[principal] = known
 			if failures++; failures == maxFailures {
 				break
 			}
 			continue
 		}
-		r.read = now
+		r.read, r.tried = now, now
 		roles[principal] = r
 	}
 	x.roles = roles

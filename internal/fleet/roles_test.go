@@ -145,6 +145,37 @@ func TestManyRoles(t *testing.T) {
 	}
 }
 
+// TestFailingRoles: what could not be asked for does not keep the others waiting.
+func TestFailingRoles(t *testing.T) {
+	cluster := fake.Cluster{Name: "demo", Mode: "API_AND_CONFIG_MAP"}
+	var seed fake.Seed
+	for i := range fleet.MaxPrincipals + 3 {
+		e := fake.AccessEntry{Principal: roleARN(fmt.Sprintf("people-%03d", i)), Created: entriesAt}
+		cluster.AccessEntries = append(cluster.AccessEntries, e)
+		seed.Roles = append(seed.Roles, fake.Role{ARN: e.Principal})
+	}
+	seed.Clusters = []fake.Cluster{cluster}
+	s := newSetup(t, seed)
+	s.options.Cluster, s.options.Region = "demo", "us-west-2"
+	f := fleet.New(s.options)
+	if err := s.aws.SetFaults(fake.Faults{Answer: fake.Error500, Actions: []string{"GetRole"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.sync(t, f) // the first three by the alphabet fail
+	if err := s.aws.SetFaults(fake.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	for round, missing := range []int{3, 0} {
+		s.now = s.now.Add(2 * time.Minute)
+		v := s.sync(t, f)
+		for i := range fleet.MaxPrincipals + 3 {
+			if e := v.Entries[key(fmt.Sprintf("people-%03d", i))]; e.PrincipalCreated.IsZero() != (i < missing) {
+				t.Errorf("round %d: %+v", round, e)
+			}
+		}
+	}
+}
+
 // TestMayNotReadRoles: without iam:GetRole everything else is known, and a thousand refusals are not asked for.
 func TestMayNotReadRoles(t *testing.T) {
 	seed, items := everything()

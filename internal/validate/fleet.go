@@ -79,14 +79,9 @@ func (e AccessEntry) outlived() bool {
 // ofNodes reports that nodes sign in by the entry, as far as its type is known.
 func (e AccessEntry) ofNodes() bool { return len(entryTypes[e.Type].covers) > 0 }
 
-// covers reports that nodes of a kind sign in by the entry. A type that is not known may be one for nodes of a kind that is
-// not known, and is never taken for one that covers the others.
+// covers reports that nodes of a kind sign in by the entry. A type that is not known is never taken for one that covers them.
 func (e AccessEntry) covers(kind NodeKind) bool {
-	t, known := entryTypes[e.Type]
-	if !known {
-		return kind == OtherNode && e.Type != ""
-	}
-	return slices.Contains(t.covers, kind)
+	return slices.Contains(entryTypes[e.Type].covers, kind)
 }
 
 // excludes reports that no node of the set can be ready by the entry, if the entry decides. A missing group does not keep a
