@@ -62,16 +62,29 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
 		metrics.Registry.MustRegister(policyMetric(store))
 	}
-	if err := errors.Join(mgr.Add(healthServer(o.healthAddress, ready)), mgr.Add(server)); err != nil {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	health, err := healthServer(run, o.healthAddress, ready)
+	if err != nil {
 		return err
+	}
+	if err := errors.Join(mgr.Add(health), mgr.Add(server)); err != nil {
+		return err
+	}
+	served, err := o.metricsServer(run)
+	if err != nil {
+		return err
+	}
+	if served != nil {
+		if err := mgr.Add(served); err != nil {
+			return err
+		}
 	}
 	for _, task := range guard.background() {
 		if err := mgr.Add(manager.RunnableFunc(task)); err != nil {
 			return err
 		}
 	}
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	context.AfterFunc(ctx, func() {
 		guard.log.Info("stopping", "after", o.shutdownDelay.String())
 		drain.on.Store(true)
@@ -100,8 +113,8 @@ func (o *options) manager() (manager.Manager, certificate, error) {
 	}
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Cache:                  cache.Options{ByObject: objects},
-		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
-		HealthProbeBindAddress: "0", // healthServer says more than yes or no
+		Metrics:                metricsserver.Options{BindAddress: "0"}, // metricsServer counts its connections
+		HealthProbeBindAddress: "0",                                     // healthServer says more than yes or no
 	})
 	if err != nil {
 		return nil, nil, err

@@ -23,7 +23,7 @@ const (
 	// writes a <, a > and control characters as six bytes each.
 	maxBody = 16 << 20
 	// keptBody is how large a buffer may be to be used again.
-	keptBody = 128 << 10
+	keptBody = 2 * smallBody
 )
 
 // bodies holds buffers that bodies were read into. Nothing that is decoded from one points into it.
@@ -47,7 +47,7 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			bodies.Put(body)
 		}
 	}()
-	if size := r.ContentLength; size < 0 || size >= largeBody { // growing by steps, it would be there two or three times
+	if size := r.ContentLength; size < 0 || size > smallBody { // growing by steps, it would be there two or three times
 		if size < 0 || size > maxBody {
 			size = maxBody
 		}
@@ -82,6 +82,7 @@ func (s server) complain(w http.ResponseWriter, r *http.Request, body []byte) {
 
 func (s server) answer(w http.ResponseWriter, r *http.Request, of metav1.TypeMeta, request admissionv1.AdmissionRequest) {
 	response := s.Handle(s.WithContextFunc(r.Context(), r), admission.Request{AdmissionRequest: request})
+	answerBy(w)
 	_ = stdjson.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: of, Response: &response.AdmissionResponse}) // fails only where the connection is gone
 }
 
