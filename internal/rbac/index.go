@@ -162,8 +162,12 @@ type binding struct {
 	subjects []rbacv1.Subject
 }
 
+// unreadRole is any Role of a namespace that has more than are kept.
+var unreadRole = &role{}
+
 type computation struct {
 	guard        Guard
+	unread       map[string]bool
 	clusterRoles map[string]*role
 	roles        map[string]*role // namespace/name
 	rolesNamed   map[string][]string
@@ -192,7 +196,7 @@ type computation struct {
 type thing struct{ resource, name string }
 
 func newComputation(o *Objects, guard Guard) *computation {
-	c := &computation{guard: guard, clusterRoles: map[string]*role{}, roles: map[string]*role{}, rolesNamed: map[string][]string{}, bindings: map[place][]binding{},
+	c := &computation{guard: guard, unread: o.Unread, clusterRoles: map[string]*role{}, roles: map[string]*role{}, rolesNamed: map[string][]string{}, bindings: map[place][]binding{},
 		granted: map[place]*evidence{}, due: map[place]bool{}, placesIn: map[string][]place{}, placesOf: map[place]map[string]place{}, naming: map[thing][]place{},
 		groups: map[string]*evidence{}, users: map[string]*evidence{}, namespaces: map[string]*evidence{kubeSystem: nil}, accounts: map[string]*evidence{}, accountsNamed: map[string]*evidence{}}
 	if guard.Namespace != "" {
@@ -365,7 +369,10 @@ func comparePlaces(a, b place) int {
 // role is nil if there is none of that name.
 func (c *computation) role(p place) *role {
 	if p.kind == "Role" {
-		return c.roles[p.roleNamespace+"/"+p.role]
+		if r, known := c.roles[p.roleNamespace+"/"+p.role]; known || !c.unread[p.roleNamespace] {
+			return r
+		}
+		return unreadRole
 	}
 	return c.clusterRoles[p.role]
 }
@@ -383,6 +390,12 @@ func (c *computation) right(p place) *evidence {
 			head = shorten(p.String()) + ", aggregated from ClusterRole " + shorten(r.from) + " ("
 		}
 		return &evidence{text: head, after: closed(what)}
+	}
+	if r == unreadRole {
+		if reason, ok := c.isPowerful(p.namespace); ok {
+			return say(rule{}, &evidence{text: "not read, there are too many Roles in " + p.namespace, after: reason})
+		}
+		return nil
 	}
 	if r.everything != nil {
 		if p.namespace == "" {
@@ -551,7 +564,7 @@ func (c *computation) ask(p place) *evidence {
 
 // namedRole is the right that a Role of that name gives where it counts; without a namespace, in any.
 func (c *computation) namedRole(namespace, name string) *evidence {
-	in := c.rolesNamed[name]
+	in := append(slices.Clip(c.rolesNamed[name]), slices.Sorted(maps.Keys(c.unread))...)
 	if namespace != "" {
 		in = []string{namespace}
 	}
