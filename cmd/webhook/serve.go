@@ -46,6 +46,8 @@ type options struct {
 	bindAddress    string
 	healthAddress  string
 	metricsAddress string
+	// metricsAuthentication asks the cluster who may read the metrics.
+	metricsAuthentication bool
 
 	// What only a guard in a cluster needs.
 	tlsMode         string
@@ -88,6 +90,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
 	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
 	f.StringVar(&o.metricsAddress, "metrics-address", "0", "where /metrics is served; 0: nowhere")
+	f.BoolVar(&o.metricsAuthentication, "metrics-authentication", false, "serve /metrics over TLS, for bearer tokens whose owner may get /metrics in the cluster")
 	f.AddGoFlag(flag.CommandLine.Lookup(config.KubeconfigFlagName)) // controller-runtime's own
 	return cmd
 }
@@ -134,6 +137,8 @@ func (o *options) check() error {
 		return fmt.Errorf("--tls-mode %q is not known, want %s, %s or %s", o.tlsMode, tlsSelf, tlsCertManager, tlsExistingSecret)
 	}
 	switch {
+	case o.metricsAuthentication && o.standalone:
+		return errors.New("--metrics-authentication needs a cluster to ask: leave out --standalone")
 	case o.policyConfigMap != "" && (o.policy != "" || o.standalone):
 		return errors.New("--policy-configmap goes neither with --policy nor with --standalone")
 	case !o.standalone && o.namespace == "" && (o.policyConfigMap != "" || o.tlsMode == tlsSelf):
@@ -309,11 +314,11 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
 	}
-	served, err := o.metricsServer(ctx)
-	if err != nil {
-		return err
-	}
-	if served != nil {
+	if o.metricsAddress != "0" {
+		served, err := o.metricsServer(ctx, metricsHandler())
+		if err != nil {
+			return err
+		}
 		group.Go(func() error { return served.Start(ctx) })
 	}
 	for _, task := range guard.background() {
