@@ -43,7 +43,7 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	if err != nil {
 		return err
 	}
-	guard.events = &events{recorder: mgr.GetEventRecorder("aws-auth-guard"), namespace: o.namespace}
+	guard.events = newEvents(mgr.GetEventRecorder("aws-auth-guard"), o.namespace, guard.log)
 	store, err := o.clusterPolicy(ctx, mgr, guard)
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	clientevents "k8s.io/client-go/tools/events"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
 )
 
 // Metrics are for those whom the cluster knows and lets read them; it is asked once a minute about each.
@@ -76,4 +81,21 @@ func TestMetricsGate(t *testing.T) {
 			t.Errorf("beside them: %d", got)
 		}
 	})
+}
+
+// Whoever says that he is exempt, under a thousand names, does not fill the cluster with Events.
+func TestEventsHaveAPace(t *testing.T) {
+	recorder := clientevents.NewFakeRecorder(2000)
+	e := newEvents(recorder, "guard", logr.Discard())
+	for i := range 1000 {
+		e.excused(admission.Excused{Operation: "UPDATE", Username: fmt.Sprint(i, strings.Repeat("x", 100_000)), Why: "audit", Rules: "AA203"})
+	}
+	if n := len(recorder.Events); n < 60 || n > 65 {
+		t.Errorf("%d Events", n)
+	}
+	for len(recorder.Events) > 0 {
+		if event := <-recorder.Events; len(event) > 2*maxNote {
+			t.Fatalf("an Event of %d bytes", len(event))
+		}
+	}
 }

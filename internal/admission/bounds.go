@@ -159,8 +159,9 @@ func answerBy(w http.ResponseWriter) {
 }
 
 var (
-	errBusy    = errors.New("too many reviews at once: try again")
-	errTooMuch = fmt.Errorf("the review is too large: two ConfigMaps take %d bytes at most", maxBody)
+	errBusy     = errors.New("too many reviews at once: try again")
+	errNoReview = errors.New("no AdmissionReview in JSON: send one of admission.k8s.io/v1 for ConfigMap " + Namespace + "/" + Name)
+	errTooMuch  = fmt.Errorf("the review is too large: two ConfigMaps take %d bytes at most", maxBody)
 )
 
 // refuse answers a body that was not read.

@@ -67,7 +67,9 @@ type Excused struct {
 func Webhook(h *Handler) http.Handler {
 	bounded := *h
 	bounded.bounds = newBounds()
-	return reading{server{&admission.Webhook{Handler: &bounded, WithContextFunc: withRequest}}, bounded.bounds}
+	hook := &admission.Webhook{Handler: &bounded, WithContextFunc: withRequest,
+		LogConstructor: func(logr.Logger, *admission.Request) logr.Logger { return logr.Discard() }} // it would repeat what anybody sends
+	return reading{server{hook}, bounded.bounds}
 }
 
 type requestKey struct{}

@@ -5,10 +5,14 @@ package listen
 import (
 	"context"
 	"crypto/tls"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Most is how many connections a port has at once. An API server keeps 25 idle ones to a webhook (client-go
@@ -42,9 +46,21 @@ func Server(ctx context.Context, handler http.Handler) *http.Server {
 		// A request's context ends with its connection, and not when the server is told to stop.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ConnContext: remember,
+		ErrorLog:    log.New(&paced{limit: rate.NewLimiter(1, 10)}, "", log.LstdFlags),
 	}
 	s.Protocols.SetHTTP1(true)
 	return s
+}
+
+// paced writes to the standard error what the server has to say of connections, as often as it may: a failed
+// handshake is worth a line, ten thousand of them are not.
+type paced struct{ limit *rate.Limiter }
+
+func (p *paced) Write(line []byte) (int, error) {
+	if p.limit.Allow() {
+		return os.Stderr.Write(line)
+	}
+	return len(line), nil
 }
 
 // ServeTLS answers on l until ctx ends, and then lets what is on its way be answered for up to a minute.
