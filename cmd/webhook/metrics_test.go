@@ -24,9 +24,9 @@ import (
 // Metrics are for those whom the cluster knows and lets read them; it is asked once a minute about each.
 func TestMetricsGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := fake.NewClientset()
+		clients := fake.NewClientset()
 		asked := 0
-		client.PrependReactor("create", "tokenreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		clients.PrependReactor("create", "tokenreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
 			asked++
 			r, _ := a.(clienttesting.CreateAction).GetObject().(*authenticationv1.TokenReview)
 			if r.Spec.Token == "stranger" {
@@ -35,13 +35,13 @@ func TestMetricsGate(t *testing.T) {
 			r.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{Username: r.Spec.Token, Groups: []string{"scrapers"}}}
 			return true, r, nil
 		})
-		client.PrependReactor("create", "subjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		clients.PrependReactor("create", "subjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
 			r, _ := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview)
 			of := r.Spec.NonResourceAttributes
 			r.Status.Allowed = r.Spec.User == "prometheus" && len(r.Spec.Groups) == 1 && of.Path == "/metrics" && of.Verb == "get"
 			return true, r, nil
 		})
-		g := newGate(client, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("metrics")) }), logr.Discard())
+		g := newGate(clients, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("metrics")) }), logr.Discard())
 		get := func(method, header string) int {
 			r := httptest.NewRequestWithContext(context.Background(), method, "/metrics", nil)
 			r.Header.Set("Authorization", header)
