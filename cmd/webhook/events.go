@@ -50,7 +50,7 @@ func (e *events) policyChanged(err error) {
 // and which nodes it costs: Events that are alike but for their note are counted as one, under the first one's note.
 func (e *events) excused(x admission.Excused) {
 	if !e.pace.Allow() {
-		e.log.Info("too many edits were let in that would be refused otherwise: no Event is written for this one", "why", x.Why)
+		e.log.Info("too many edits were allowed that would be denied otherwise: no Event is written for this one", "why", x.Why)
 		return
 	}
 	object := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},

@@ -192,7 +192,7 @@ func awsAuth(mapRoles string) *corev1.ConfigMap {
 
 const nodeRole = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 
-// What no aws-auth can be is refused unread; a repair of it is let in, and so is whoever is never refused.
+// What no aws-auth can be is denied unread; a repair of it is allowed, and so is whoever is never denied.
 func TestTooLargeToJudge(t *testing.T) {
 	p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nbreakGlass: {groups: [break-glass]}\n"))
 	if err != nil {
