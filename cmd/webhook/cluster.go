@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -42,7 +43,7 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	if err != nil {
 		return err
 	}
-	guard.events = &events{recorder: mgr.GetEventRecorder("aws-auth-guard"), namespace: o.namespace}
+	guard.events = newEvents(mgr.GetEventRecorder("aws-auth-guard"), o.namespace, guard.log)
 	store, err := o.clusterPolicy(ctx, mgr, guard)
 	if err != nil {
 		return err
@@ -63,7 +64,16 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
 		metrics.Registry.MustRegister(policyMetric(store))
 	}
-	if err := errors.Join(mgr.Add(healthServer(o.healthAddress, ready)), mgr.Add(server)); err != nil {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	health, err := healthServer(run, o.healthAddress, ready)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(mgr.Add(health), mgr.Add(server)); err != nil {
+		return err
+	}
+	if err := o.addMetrics(run, mgr, cert, guard.log); err != nil {
 		return err
 	}
 	for _, task := range guard.background() {
@@ -71,14 +81,30 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 			return err
 		}
 	}
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	context.AfterFunc(ctx, func() {
 		guard.log.Info("stopping", "after", o.shutdownDelay.String())
 		drain.on.Store(true)
 		time.AfterFunc(o.shutdownDelay, stop)
 	})
 	return mgr.Start(run)
+}
+
+// addMetrics adds the server of the metrics, if there is to be one.
+func (o *options) addMetrics(ctx context.Context, mgr manager.Manager, cert certificate, log logr.Logger) error {
+	if o.metricsAddress == "0" {
+		return nil
+	}
+	var served *manager.Server
+	var err error
+	if o.metricsAuthentication {
+		served, err = o.secureMetrics(ctx, mgr.GetConfig(), cert.GetCertificate, log.WithName("metrics"))
+	} else {
+		served, err = o.metricsServer(ctx, metricsHandler())
+	}
+	if err != nil {
+		return err
+	}
+	return mgr.Add(served)
 }
 
 // manager makes a manager that watches no more of the cluster than it needs, and the certificate that it looks after.
@@ -101,8 +127,8 @@ func (o *options) manager() (manager.Manager, certificate, error) {
 	}
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Cache:                  cache.Options{ByObject: objects},
-		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
-		HealthProbeBindAddress: "0", // healthServer says more than yes or no
+		Metrics:                metricsserver.Options{BindAddress: "0"}, // metricsServer counts its connections
+		HealthProbeBindAddress: "0",                                     // healthServer says more than yes or no
 	})
 	if err != nil {
 		return nil, nil, err

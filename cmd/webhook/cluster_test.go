@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +21,10 @@ import (
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -113,6 +116,8 @@ func TestInCluster(t *testing.T) {
 			t.Error("that is far from ready within 2 s and 40 MiB")
 		}
 	})
+
+	t.Run("metrics for those who may", c.testMetricsAuthentication)
 
 	t.Run("a rolling restart loses no request", func(t *testing.T) {
 		stop := c.load(t)
@@ -536,4 +541,64 @@ func (b *balancer) forward(from net.Conn) {
 	go pipe(to, from)
 	go pipe(from, to)
 	<-ended
+}
+
+// testMetricsAuthentication asks the real API server who may: over TLS, with tokens of service accounts.
+func (c *cluster) testMetricsAuthentication(t *testing.T) {
+	role := func(name, subject string, rules ...rbacv1.PolicyRule) {
+		for _, o := range []client.Object{
+			&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules},
+			&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+				Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "guard", Name: subject}}},
+		} {
+			if err := c.admin.Create(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	token := func(name string) string {
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "guard", Name: name}}
+		request := &authenticationv1.TokenRequest{}
+		if err := errors.Join(c.admin.Create(t.Context(), account), c.admin.SubResource("token").Create(t.Context(), account, request)); err != nil {
+			t.Fatal(err)
+		}
+		return request.Status.Token
+	}
+	role("token-reviewer", "aws-auth-guard", rbacv1.PolicyRule{Verbs: []string{"create"}, APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"tokenreviews"}})
+	role("metrics-reader", "scraper", rbacv1.PolicyRule{Verbs: []string{"get"}, NonResourceURLs: []string{"/metrics"}})
+	args := c.args
+	defer func() { c.args = args }()
+	c.args = append(slices.Clone(args), "--metrics-authentication")
+	r := c.start()
+	c.waitReady(r)
+	defer r.terminate()
+	scraper := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer scraper.CloseIdleConnections()
+	for name, tt := range map[string]struct {
+		token string
+		want  int
+	}{"none": {"", 401}, "made up": {"made-up", 401}, "of somebody": {token("somebody"), 403}, "of the scraper": {token("scraper"), 200}} {
+		c.eventually(t, func() error {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+r.metrics+"/metrics", nil)
+			if err != nil {
+				return err
+			}
+			if tt.token != "" {
+				req.Header.Set("Authorization", "Bearer "+tt.token)
+			}
+			resp, err := scraper.Do(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close() //nolint:errcheck // read only
+			text, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != tt.want || strings.Contains(string(text), "aws_auth_guard_") != (tt.want == 200) {
+				return fmt.Errorf("a token %s: %s, %v, want %d: %.100s", name, resp.Status, err, tt.want, text)
+			}
+			return nil
+		})
+	}
+	if status, text := r.getMetrics(); status == http.StatusOK {
+		t.Errorf("without TLS: %.100s", text)
+	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"sync/atomic"
@@ -25,8 +24,6 @@ func (d *drain) wrap(next http.Handler) http.Handler {
 		if d.on.Load() {
 			w.Header().Set("Connection", "close")
 		}
-		// The server's own context ends when it stops, and would end the requests that it waits for with it. Each has
-		// a deadline of its own.
-		next.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+		next.ServeHTTP(w, r)
 	})
 }

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientevents "k8s.io/client-go/tools/events"
@@ -19,6 +22,13 @@ const maxNote, maxAction = 1024, 128
 type events struct {
 	recorder  clientevents.EventRecorder
 	namespace string
+	log       logr.Logger
+	// pace is how often an edit is told: whoever reaches the port can say that he is exempt, and each time by another name.
+	pace *rate.Limiter
+}
+
+func newEvents(recorder clientevents.EventRecorder, namespace string, log logr.Logger) *events {
+	return &events{recorder: recorder, namespace: namespace, log: log, pace: rate.NewLimiter(rate.Every(5*time.Second), 60)}
 }
 
 // policyChanged tells of a reload at the guard's own pod.
@@ -39,10 +49,15 @@ func (e *events) policyChanged(err error) {
 // excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it was,
 // and which nodes it costs: Events that are alike but for their note are counted as one, under the first one's note.
 func (e *events) excused(x admission.Excused) {
+	if !e.pace.Allow() {
+		e.log.Info("too many edits were allowed that would be denied otherwise: no Event is written for this one", "why", x.Why)
+		return
+	}
 	object := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: admission.Namespace, Name: admission.Name, UID: x.UID}}
-	action := fmt.Sprintf("%s by %s", x.Operation, x.Username)
-	note := fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, x.Username, x.Why, x.Rules)
+	username := clip(x.Username, maxNote)
+	action := fmt.Sprintf("%s by %s", x.Operation, username)
+	note := fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, username, x.Why, x.Rules)
 	if n := len(x.Nodes); n > 0 {
 		nodes := strings.Join(x.Nodes, ", ")
 		action += ", at the cost of " + nodes

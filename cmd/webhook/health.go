@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
 )
 
 // check is one line of the readiness detail.
@@ -43,9 +47,20 @@ func readyz(checks []check) http.HandlerFunc {
 }
 
 // healthServer serves /healthz and /readyz. Under a manager it is the first to start and the last to stop.
-func healthServer(address string, ready []check) *manager.Server {
+func healthServer(ctx context.Context, address string, ready []check) (*manager.Server, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", healthz.CheckHandler{Checker: healthz.Ping})
 	mux.Handle("/readyz", readyz(ready))
-	return &manager.Server{Name: "health", Server: &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 5 * time.Second}}
+	return plainServer(ctx, "health", address, mux)
+}
+
+// plainServer is one without TLS, for few clients.
+func plainServer(ctx context.Context, name, address string, handler http.Handler) (*manager.Server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--%s-address: %w", name, err)
+	}
+	server := listen.Server(ctx, handler)
+	server.WriteTimeout = 10 * time.Second // nothing here takes long
+	return &manager.Server{Name: name, Server: server, Listener: listen.Limit(l, listen.Few)}, nil
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func main() {
+	keepBelowLimit()
 	paceCollector()
 	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "webhook:", err)

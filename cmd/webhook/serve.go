@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,15 +20,17 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -43,6 +46,8 @@ type options struct {
 	bindAddress    string
 	healthAddress  string
 	metricsAddress string
+	// metricsAuthentication asks the cluster who may read the metrics.
+	metricsAuthentication bool
 
 	// What only a guard in a cluster needs.
 	tlsMode         string
@@ -85,6 +90,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
 	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
 	f.StringVar(&o.metricsAddress, "metrics-address", "0", "where /metrics is served; 0: nowhere")
+	f.BoolVar(&o.metricsAuthentication, "metrics-authentication", false, "serve /metrics over TLS, for bearer tokens whose owner may get /metrics in the cluster")
 	f.AddGoFlag(flag.CommandLine.Lookup(config.KubeconfigFlagName)) // controller-runtime's own
 	return cmd
 }
@@ -131,6 +137,8 @@ func (o *options) check() error {
 		return fmt.Errorf("--tls-mode %q is not known, want %s, %s or %s", o.tlsMode, tlsSelf, tlsCertManager, tlsExistingSecret)
 	}
 	switch {
+	case o.metricsAuthentication && o.standalone:
+		return errors.New("--metrics-authentication needs a cluster to ask: leave out --standalone")
 	case o.policyConfigMap != "" && (o.policy != "" || o.standalone):
 		return errors.New("--policy-configmap goes neither with --policy nor with --standalone")
 	case !o.standalone && o.namespace == "" && (o.policyConfigMap != "" || o.tlsMode == tlsSelf):
@@ -147,17 +155,57 @@ func (o *options) check() error {
 }
 
 // server is the webhook's own. Without a getCertificate it serves what is in --cert-dir.
-func (o *options) server(handler http.Handler, getCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) (webhook.Server, error) {
-	host, port, err := splitAddress("bind-address", o.bindAddress)
-	if err != nil {
+func (o *options) server(handler http.Handler, getCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) (*server, error) {
+	if _, _, err := splitAddress("bind-address", o.bindAddress); err != nil {
 		return nil, err
 	}
-	server := webhook.NewServer(webhook.Options{Host: host, Port: port, CertDir: o.certDir, TLSOpts: []func(*tls.Config){func(c *tls.Config) {
-		c.MinVersion = tls.VersionTLS13
-		c.GetCertificate = getCertificate
-	}}})
-	server.Register(admission.Path, handler)
-	return server, nil
+	s := &server{Server: webhook.NewServer(webhook.Options{}), address: o.bindAddress, certDir: o.certDir, getCertificate: getCertificate}
+	s.Register(admission.Path, handler)
+	return s, nil
+}
+
+// server is controller-runtime's, with its metrics, on a port of our own: its own takes any number of connections.
+type server struct {
+	webhook.Server
+	address, certDir string
+	getCertificate   func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	started          atomic.Bool
+}
+
+// Start serves until ctx ends.
+func (s *server) Start(ctx context.Context) error {
+	if s.getCertificate == nil {
+		watcher, err := certwatcher.New(filepath.Join(s.certDir, "tls.crt"), filepath.Join(s.certDir, "tls.key"))
+		if err != nil {
+			return err
+		}
+		s.getCertificate = watcher.GetCertificate
+		ctx, stop := context.WithCancel(ctx)
+		var watching sync.WaitGroup
+		defer watching.Wait()
+		defer stop()
+		watching.Go(func() {
+			if err := watcher.Start(ctx); err != nil {
+				ctrl.Log.Error(err, "the certificate's files are not watched: a new certificate needs a restart")
+			}
+		})
+	}
+	l, err := net.Listen("tcp", s.address)
+	if err != nil {
+		return err
+	}
+	s.started.Store(true)
+	return listen.ServeTLS(ctx, l, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.getCertificate}, s.WebhookMux())
+}
+
+// StartedChecker is for readiness. It asks nobody: who fills the port must not take the guard out of the Service.
+func (s *server) StartedChecker() healthz.Checker {
+	return func(*http.Request) error {
+		if !s.started.Load() {
+			return errors.New("it does not listen yet")
+		}
+		return nil
+	}
 }
 
 func splitAddress(flag, address string) (host string, port int, err error) {
@@ -258,15 +306,19 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 	ready := append([]check{{name: "webhook", ask: server.StartedChecker()}}, guard.privileges.checks()...)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Start(ctx) })
-	group.Go(func() error { return healthServer(o.healthAddress, ready).Start(ctx) })
+	health, err := healthServer(ctx, o.healthAddress, ready)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return health.Start(ctx) })
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
 	}
-	served, err := metricsserver.NewServer(metricsserver.Options{BindAddress: o.metricsAddress}, nil, nil)
-	if err != nil {
-		return fmt.Errorf("--metrics-address: %w", err)
-	}
-	if served != nil { // --metrics-address 0
+	if o.metricsAddress != "0" {
+		served, err := o.metricsServer(ctx, metricsHandler())
+		if err != nil {
+			return err
+		}
 		group.Go(func() error { return served.Start(ctx) })
 	}
 	for _, task := range guard.background() {

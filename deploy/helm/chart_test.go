@@ -126,8 +126,9 @@ serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::1111222
 image: {digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000"}
 iam: {enabled: true}
 fleet: {enabled: true, clusterName: demo, region: eu-west-1}
-networkPolicy: {enabled: true}
+networkPolicy: {enabled: true, controlPlane: [10.0.1.0/24, 10.0.2.0/24], metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}
 metrics:
+  authentication: true
   serviceMonitor: {enabled: true, labels: {release: prometheus}}
   prometheusRule: {enabled: true, labels: {release: prometheus}}
   dashboard: {enabled: true, annotations: {grafana_folder: security}}

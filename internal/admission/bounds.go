@@ -1,72 +1,172 @@
 package admission
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// readTimeout is how long a body may take to come in. No API server waits half as long for the whole answer.
-const readTimeout = 20 * time.Second
-
-// A body of at least largeBody bytes, or of unknown length, is read and judged only largeAtOnce at a time: it takes many times
-// its size in memory, and edits of that size are rare. Small ones never wait.
+// Whoever reaches the port can send a body, and says by himself who he is. So there is a bound to all that a body may
+// take, and to all bodies together. The figures keep a guard below 256 MiB, the chart's limit, whatever is sent
+// (TestStarvation in test/chaos).
 const (
-	largeBody   = 512 << 10
-	largeAtOnce = 1
+	// A body of up to smallBody bytes is read at once: package listen's connections have no more than 8 MiB of
+	// them. An aws-auth of 60 entries comes in one.
+	smallBody = 32 << 10
+	// mostLarge is how many bytes of larger ones are held at once: the largest there is, and some more beside it.
+	mostLarge = maxBody + 4<<20
+	// A body may take readTimeout to come in, and as much longer as it would take with readRate bytes a second. The API
+	// server writes it in one go.
+	readTimeout = 2 * time.Second
+	readRate    = 8 << 20
+	// drainTimeout is for a body that is not looked at.
+	drainTimeout = 5 * time.Second
+	// writeTimeout is how long an answer may take to be taken.
+	writeTimeout = 5 * time.Second
+	// maxUser is how much the name, the groups and the extra fields of a caller may be. They came with one HTTP request whose
+	// header has 1 MiB at most, or from an answer to it.
+	maxUser = 1 << 20
+	// maxLogged is how much of a text from a review the log shows.
+	maxLogged = 256
 )
 
-// bounded keeps the time and the memory that anybody's body may take within bounds. Whoever reaches the port can send one.
-type bounded struct {
-	next http.Handler
-	// slots holds one value for each large body that is being answered.
-	slots chan struct{}
-	// patience is how long one waits for a slot; the API server has given up by then.
-	patience time.Duration
+// What it costs to judge an object goes by what YAML takes apart: line ends, commas and opening brackets, here called marks.
+// One costs up to 600 bytes until the verdict. An entry that matches somebody has an ARN in it and so one mark in ten
+// bytes at most: a ConfigMap that is full to the brim has 80,000 at most.
+const (
+	maxMarks = 96 << 10
+	// Reviews of up to smallMarks (an aws-auth of 300 entries, before and after) are judged beside each other and wait for
+	// no larger ones. Of the larger ones there is one worst case at a time.
+	smallMarks  = 4 << 10
+	mostSmall   = 4 * smallMarks
+	mostLarger  = 2 * maxMarks
+	fewestMarks = mostSmall / 64 // whatever it is, there are no more than 64 at once
+)
+
+// bounds are shared by all requests.
+type bounds struct {
+	bodies       *queue // bytes of large bodies
+	small, large *queue // marks of what is judged
 }
 
-func bound(next http.Handler) bounded {
-	return bounded{next: next, slots: make(chan struct{}, largeAtOnce), patience: defaultBudget}
+func newBounds() *bounds {
+	return &bounds{bodies: newQueue(mostLarge), small: newQueue(mostSmall), large: newQueue(mostLarger)}
 }
 
-func (b bounded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// judge waits until there is room to judge an edit. done is called when there is a verdict.
+func (b *bounds) judge(ctx context.Context, from string, edit validate.Request) (done func(), err error) {
+	if b == nil {
+		return func() {}, nil
+	}
+	share := int64(marks(edit.Old) + marks(edit.New))
+	line := b.large
+	if share <= smallMarks {
+		line, share = b.small, max(share, fewestMarks)
+	}
+	release, err := line.take(ctx, from, share)
+	if err != nil {
+		return nil, errBusy
+	}
+	answered := listen.Answering(ctx)
+	return func() { answered(); release() }, nil
+}
+
+// marks is what YAML takes an object apart by.
+func marks(cm *corev1.ConfigMap) (n int) {
+	if cm == nil {
+		return 0
+	}
+	for _, value := range cm.Data {
+		n += 1 + strings.Count(value, "\n") + strings.Count(value, ",") + strings.Count(value, "[") + strings.Count(value, "{")
+	}
+	return n
+}
+
+// userSize is how much a review says of the caller.
+func userSize(u authenticationv1.UserInfo) int {
+	size := len(u.Username) + len(u.UID)
+	for _, g := range u.Groups {
+		size += len(g)
+	}
+	for key, values := range u.Extra {
+		size += len(key)
+		for _, v := range values {
+			size += len(v)
+		}
+	}
+	return size
+}
+
+// reading keeps what bodies take before they are judged within bounds.
+type reading struct {
+	next   http.Handler
+	bounds *bounds
+}
+
+func (b reading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(withRequest(r.Context(), r), budget(r))
+	defer cancel()
+	r = r.WithContext(ctx)
 	// The server takes the deadline back before the connection's next request. A writer that has none needs none.
-	deadline := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)) }
+	within := func(d time.Duration) { _ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)) }
 	if r.ContentLength > maxBody {
-		deadline()
+		within(drainTimeout)
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 2*maxBody)) // or the client would see a broken connection, and no answer
 		refuse(w, http.StatusRequestEntityTooLarge, errTooMuch)
 		return
 	}
-	if r.ContentLength < 0 || r.ContentLength >= largeBody {
-		wait := time.NewTimer(b.patience)
-		defer wait.Stop()
-		select {
-		case b.slots <- struct{}{}:
-			defer func() { <-b.slots }()
-		case <-wait.C:
+	size := r.ContentLength
+	if size < 0 { // it may be small all the same
+		within(readTimeout)
+		var head bytes.Buffer
+		n, err := head.ReadFrom(io.LimitReader(r.Body, smallBody+1))
+		if size = maxBody; err == nil && n <= smallBody {
+			size = n
+			r.ContentLength = n
+		}
+		r.Body = io.NopCloser(io.MultiReader(&head, r.Body))
+	}
+	if size > smallBody {
+		release, err := b.bounds.bodies.take(ctx, listen.Host(r), size)
+		if err != nil {
 			refuse(w, http.StatusServiceUnavailable, errBusy)
 			return
 		}
+		defer release()
 	}
-	deadline()
+	within(readTimeout + time.Duration(size)*time.Second/readRate)
 	b.next.ServeHTTP(w, r)
 }
 
+// answerBy gives the client some time to take the answer.
+func answerBy(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // a writer that has none needs none
+}
+
 var (
-	errBusy    = errors.New("too many large reviews at once: try again")
-	errTooMuch = fmt.Errorf("the review is too large: two ConfigMaps take %d bytes at most", maxBody)
+	errBusy     = errors.New("too many reviews at once: try again")
+	errNoReview = errors.New("no AdmissionReview in JSON: send one of admission.k8s.io/v1 for ConfigMap " + Namespace + "/" + Name)
+	errTooMuch  = fmt.Errorf("the review is too large: two ConfigMaps take %d bytes at most", maxBody)
 )
 
 // refuse answers a body that was not read.
 func refuse(w http.ResponseWriter, code int32, why error) {
+	answerBy(w)
 	answer := admission.Errored(code, why)
 	_ = json.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "AdmissionReview"},
 		Response: &answer.AdmissionResponse}) // fails only where the connection is gone

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -45,6 +47,9 @@ type Handler struct {
 	// Excused is told of edits that were let in though they would be refused otherwise, dry runs apart. It may be nil,
 	// and must not wait for anything.
 	Excused func(Excused)
+
+	// bounds are set by Webhook; nil: there are none.
+	bounds *bounds
 }
 
 // Excused is an edit that was let in for its author's or the policy's sake.
@@ -60,19 +65,37 @@ type Excused struct {
 
 // Webhook wraps h in controller-runtime's server side: body limit, decoding, panic recovery.
 func Webhook(h *Handler) http.Handler {
-	return bound(server{&admission.Webhook{Handler: h, WithContextFunc: withBudget}})
+	bounded := *h
+	bounded.bounds = newBounds()
+	hook := &admission.Webhook{Handler: &bounded, WithContextFunc: withRequest,
+		LogConstructor: func(logr.Logger, *admission.Request) logr.Logger { return logr.Discard() }} // it would repeat what anybody sends
+	return reading{server{hook}, bounded.bounds}
 }
 
-type budgetKey struct{}
+type requestKey struct{}
 
-// withBudget reads the timeout that the API server allows from the request's URL. Handle makes the deadline, so that
-// there is somebody to cancel it.
-func withBudget(ctx context.Context, r *http.Request) context.Context {
-	budget := defaultBudget
-	if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 && d < budget {
-		budget = d
+// received is what the review's HTTP request says of it.
+type received struct {
+	host     string
+	deadline time.Time
+}
+
+// withRequest notes who asks, and until when the API server waits: its timeout is in the request's URL. Handle makes the
+// deadline, so that there is somebody to cancel it.
+func withRequest(ctx context.Context, r *http.Request) context.Context {
+	if _, ok := ctx.Value(requestKey{}).(received); ok {
+		return ctx // noted before the body was read
 	}
-	return context.WithValue(ctx, budgetKey{}, budget)
+	return context.WithValue(ctx, requestKey{}, received{listen.Host(r), time.Now().Add(budget(r))})
+}
+
+// budget is how long a verdict may take.
+func budget(r *http.Request) time.Duration {
+	allowed := defaultBudget
+	if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 && d < allowed {
+		allowed = d
+	}
+	return allowed - min(answerMargin, allowed/4)
 }
 
 // Handle judges one request. Requests for other objects are let in without a word: the match conditions keep them
@@ -82,24 +105,32 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	edit, guarded, err := decode(req)
 	switch {
 	case err != nil:
-		h.Metrics.observe(string(req.Operation), "error", nil, started)
-		h.Log.Info("cannot read the request", "error", err.Error(), "operation", req.Operation, "user", req.UserInfo.Username)
+		h.Metrics.observe(req.Operation, "error", nil, started)
+		h.Log.Info("cannot read the request", "error", clip(err.Error(), maxLogged), "operation", clip(string(req.Operation), maxLogged), "user", clip(req.UserInfo.Username, maxLogged))
 		code := int32(http.StatusBadRequest)
 		if errors.Is(err, errTooLarge) {
 			code = http.StatusRequestEntityTooLarge
 		}
-		return admission.Errored(code, err)
+		return admission.Errored(code, errors.New(clip(err.Error(), maxCause)))
 	case !guarded:
-		h.Metrics.observe(string(req.Operation), "not guarded", nil, started)
+		h.Metrics.observe(req.Operation, "not guarded", nil, started)
 		return admission.Allowed("not " + Namespace + "/" + Name)
 	}
-	budget, ok := ctx.Value(budgetKey{}).(time.Duration)
+	from, ok := ctx.Value(requestKey{}).(received)
 	if !ok {
-		budget = defaultBudget
+		from.deadline = time.Now().Add(defaultBudget - answerMargin)
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget-min(answerMargin, budget/4))
+	ctx, cancel := context.WithDeadline(ctx, from.deadline)
 	defer cancel()
-	report := h.Validator().Validate(ctx, edit)
+	report, err := h.judge(ctx, from.host, edit)
+	if err != nil {
+		h.Metrics.observe(req.Operation, "error", nil, started)
+		code := int32(http.StatusServiceUnavailable)
+		if errors.Is(err, errTooLarge) {
+			code = http.StatusRequestEntityTooLarge
+		}
+		return admission.Errored(code, err)
+	}
 	decision := decide(report)
 	dryRun := req.DryRun != nil && *req.DryRun
 	if h.Excused != nil && report.Excuse != "" && !dryRun {
@@ -109,13 +140,30 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 		}
 		h.Excused(x)
 	}
-	h.Metrics.observe(string(req.Operation), decision, report.Findings, started)
+	h.Metrics.observe(req.Operation, decision, report.Findings, started)
 	if report.Allowed && !dryRun {
 		h.Metrics.lost(report.Excuse, report.Lost)
 	}
-	h.Log.Info(decision, "operation", req.Operation, "user", req.UserInfo.Username, "dryRun", dryRun,
-		"uid", req.UID, "rules", rules(report.Findings))
+	h.Log.Info(decision, "operation", req.Operation, "user", clip(req.UserInfo.Username, maxLogged), "dryRun", dryRun,
+		"uid", clip(string(req.UID), maxLogged), "rules", rules(report.Findings))
 	return respond(report, decision)
+}
+
+// judge asks the validator when there is room for it.
+func (h *Handler) judge(ctx context.Context, from string, edit validate.Request) (validate.Report, error) {
+	v := h.Validator()
+	if tooMany := tooManyMarks(&edit); tooMany != nil {
+		if why, ok := v.Excuse(edit.User); ok {
+			return validate.Report{Allowed: true, Excuse: why}, nil
+		}
+		return validate.Report{}, tooMany
+	}
+	done, err := h.bounds.judge(ctx, from, edit)
+	if err != nil {
+		return validate.Report{}, err
+	}
+	defer done()
+	return v.Validate(ctx, edit), nil
 }
 
 // decode reads the two objects. guarded is false for requests that concern other objects.
@@ -127,6 +175,9 @@ func decode(req admission.Request) (edit validate.Request, guarded bool, err err
 	if req.Resource.Resource != "" && (req.Resource.Resource != "configmaps" || req.Resource.Group != "") || req.SubResource != "" ||
 		req.Namespace != "" && req.Namespace != Namespace || req.Name != "" && req.Name != Name {
 		return edit, false, nil
+	}
+	if size := userSize(req.UserInfo); size > maxUser {
+		return edit, true, fmt.Errorf("userInfo is %w: %d bytes, %d at most", errTooLarge, size, maxUser)
 	}
 	if edit.New, err = configMap(req.Object); err != nil {
 		return edit, false, fmt.Errorf("object: %w", err)
@@ -146,7 +197,7 @@ func decode(req admission.Request) (edit validate.Request, guarded bool, err err
 	if name != Name || namespace != Namespace && namespace != "" {
 		if req.Name == Name {
 			// The API server never says two names: whoever does is not let past the guard by it.
-			return edit, true, fmt.Errorf("the request is for %q, its object is %q: want one and the same", Name, namespace+"/"+name)
+			return edit, true, fmt.Errorf("the request is for %q, its object is %q: want one and the same", Name, clip(namespace+"/"+name, maxLogged))
 		}
 		return edit, false, nil
 	}
@@ -183,7 +234,7 @@ func configMap(o runtime.RawExtension) (*corev1.ConfigMap, error) {
 			return nil, fmt.Errorf("not a ConfigMap: %w", err)
 		}
 		if read.Kind != "" && read.Kind != "ConfigMap" {
-			return nil, fmt.Errorf("kind %q, want ConfigMap", read.Kind)
+			return nil, fmt.Errorf("kind %q, want ConfigMap", clip(read.Kind, maxLogged))
 		}
 		cm = read.configMap()
 	}
@@ -195,14 +246,30 @@ func configMap(o runtime.RawExtension) (*corev1.ConfigMap, error) {
 		size += len(value)
 	}
 	if size > corev1.MaxSecretSize {
-		return nil, errTooLarge
+		return nil, fmt.Errorf("the data is %w: a ConfigMap holds %d bytes at most", errTooLarge, corev1.MaxSecretSize)
 	}
 	return cm, nil
 }
 
-// errTooLarge keeps the rules from a text that the API server would never have taken in: it holds ConfigMaps to the size of
-// Secrets (pkg/apis/core/validation, ValidateConfigMap).
-var errTooLarge = fmt.Errorf("the data is too large: a ConfigMap holds %d bytes at most", corev1.MaxSecretSize)
+// errTooLarge keeps the rules from what the API server would never have taken in: it holds ConfigMaps to the size of
+// Secrets (pkg/apis/core/validation, ValidateConfigMap). And from what no aws-auth can be (maxMarks).
+var errTooLarge = errors.New("too large")
+
+// tooManyMarks is an error for an edit whose new data is no aws-auth, unless the old one has the same. Where only the old one is
+// none, it counts as empty: so it can be repaired, and nothing of it makes the new one better.
+func tooManyMarks(edit *validate.Request) error {
+	if edit.Old != nil && edit.New != nil && maps.Equal(edit.Old.Data, edit.New.Data) {
+		return nil
+	}
+	if n := marks(edit.New); n > maxMarks {
+		return fmt.Errorf("the data is %w to judge: it has %d line ends, commas and opening brackets, and no aws-auth needs more than %d", errTooLarge, n, maxMarks)
+	}
+	if marks(edit.Old) > maxMarks {
+		edit.Old = edit.Old.DeepCopy()
+		edit.Old.Data = nil
+	}
+	return nil
+}
 
 // decide names the verdict for the audit log and the metrics.
 func decide(r validate.Report) string {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -21,7 +22,7 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_decisions_total",
-			Help: "Requests answered, by operation and decision."}, []string{"operation", "decision"}),
+			Help: "Requests answered, by operation (CREATE, UPDATE, DELETE, CONNECT or other) and decision."}, []string{"operation", "decision"}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_findings_total",
 			Help: "Findings, by rule, severity and whether the old object had them."}, []string{"rule", "severity", "preexisting"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_auth_guard_decision_seconds",
@@ -33,11 +34,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) observe(operation, decision string, findings []validate.Finding, started time.Time) {
+// operations are those that a label may say. Whoever reaches the port can write anything into a review, and a label is
+// kept for ever.
+var operations = map[admissionv1.Operation]string{admissionv1.Create: "CREATE", admissionv1.Update: "UPDATE", admissionv1.Delete: "DELETE", admissionv1.Connect: "CONNECT"}
+
+func (m *Metrics) observe(operation admissionv1.Operation, decision string, findings []validate.Finding, started time.Time) {
 	if m == nil {
 		return
 	}
-	m.decisions.WithLabelValues(operation, decision).Inc()
+	m.decisions.WithLabelValues(cmp.Or(operations[operation], "other"), decision).Inc()
 	m.seconds.WithLabelValues(decision).Observe(time.Since(started).Seconds())
 	for _, f := range findings {
 		preexisting := "false"

@@ -3,6 +3,7 @@ package admission
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -17,21 +18,19 @@ import (
 )
 
 const (
-	// usualBody is how much of a body controller-runtime reads (pkg/webhook/admission, maxRequestSize).
-	usualBody = 7 << 20
 	// maxBody is the most that a review of two ConfigMaps can be: each holds 1 MiB and its metadata, and the API server
 	// writes a <, a > and control characters as six bytes each.
 	maxBody = 16 << 20
 	// keptBody is how large a buffer may be to be used again.
-	keptBody = 128 << 10
+	keptBody = 2 * smallBody
 )
 
 // bodies holds buffers that bodies were read into. Nothing that is decoded from one points into it.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// server answers the reviews that API servers send, and leaves all others, and so every complaint about what is no
+// server answers the reviews that API servers send, and leaves all small others, and so nearly every complaint about what is no
 // review, to controller-runtime. Controller-runtime reads a review four times over, which is most of the time that an
-// edit of a large aws-auth takes, and none that is larger than usualBody: an aws-auth full of < could not be edited any
+// edit of a large aws-auth takes, and none that is larger than 7 MiB (maxRequestSize): an aws-auth full of < could not be edited any
 // more, not even by a label.
 type server struct{ *admission.Webhook }
 
@@ -47,23 +46,35 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			bodies.Put(body)
 		}
 	}()
-	if size := r.ContentLength; size < 0 || size >= largeBody { // growing by steps, it would be there two or three times
+	if size := r.ContentLength; size < 0 || size > smallBody { // growing by steps, it would be there two or three times
 		if size < 0 || size > maxBody {
 			size = maxBody
 		}
 		body.Grow(int(size) + bytes.MinRead)
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil || r.Header.Get("Content-Type") != "application/json" {
+	switch usual := r.Header.Get("Content-Type") == "application/json"; {
+	case err == nil && usual:
+	case body.Len() <= smallBody:
 		s.complain(w, r, body.Bytes())
+		return
+	case errors.As(err, new(*http.MaxBytesError)):
+		refuse(w, http.StatusRequestEntityTooLarge, errTooMuch)
+		return
+	default:
+		refuse(w, http.StatusBadRequest, errNoReview)
 		return
 	}
 	var in review
 	if json.Unmarshal(body.Bytes(), &in) != nil || !in.usual() {
-		// Controller-runtime would say of the largest only that they are too large.
+		// Controller-runtime would say of the largest only that they are too large, and repeat whatever is in others.
 		var unusual admissionv1.AdmissionReview
-		if body.Len() < usualBody || stdjson.Unmarshal(body.Bytes(), &unusual) != nil || unusual.Request == nil {
+		switch {
+		case body.Len() <= smallBody:
 			s.complain(w, r, body.Bytes())
+			return
+		case stdjson.Unmarshal(body.Bytes(), &unusual) != nil || unusual.Request == nil:
+			refuse(w, http.StatusBadRequest, errNoReview)
 			return
 		}
 		s.answer(w, r, unusual.TypeMeta, *unusual.Request)
@@ -82,6 +93,7 @@ func (s server) complain(w http.ResponseWriter, r *http.Request, body []byte) {
 
 func (s server) answer(w http.ResponseWriter, r *http.Request, of metav1.TypeMeta, request admissionv1.AdmissionRequest) {
 	response := s.Handle(s.WithContextFunc(r.Context(), r), admission.Request{AdmissionRequest: request})
+	answerBy(w)
 	_ = stdjson.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: of, Response: &response.AdmissionResponse}) // fails only where the connection is gone
 }
 

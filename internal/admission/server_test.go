@@ -51,7 +51,8 @@ func TestLargeReviews(t *testing.T) {
 		"small, without its length":       {review(configMap(1, "x"), configMap(1, "y")), true, true, ""},
 		"larger than two ConfigMaps":      {review(configMap(3_000_000, "x"), configMap(1, "y")), false, false, "too large"},
 		"larger than that, length hidden": {review(configMap(3_000_000, "x"), configMap(1, "y")), true, false, "too large"},
-		"8 MiB of nothing":                {strings.Repeat("x", 8<<20), false, false, "too large"},
+		"8 MiB of nothing":                {strings.Repeat("x", 8<<20), false, false, "no AdmissionReview"},
+		"a kind of 5 MiB":                 {`{"apiVersion":"v1","kind":"` + strings.Repeat("x", 5<<20) + `"}`, false, false, "no AdmissionReview"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(test.body))
@@ -70,6 +71,9 @@ func TestLargeReviews(t *testing.T) {
 			var got bytes.Buffer
 			if _, err := got.ReadFrom(resp.Body); err != nil {
 				t.Fatal(err)
+			}
+			if got.Len() > 10_000 {
+				t.Errorf("an answer of %d bytes", got.Len())
 			}
 			var answer admissionv1.AdmissionReview
 			if err := json.Unmarshal(got.Bytes(), &answer); err != nil {

@@ -314,9 +314,12 @@ func isASCII(s string) bool {
 	return true
 }
 
+// unjoined takes out what words are joined by. Making a Replacer costs more than a value of some hundred bytes.
+var unjoined = strings.NewReplacer("-", "", "_", "", " ", "")
+
 // nearest finds the name that was probably meant: at most two edits away, fewer for short words.
 func nearest(s string, names []string) (string, bool) {
-	plainer := strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(s))
+	plainer := strings.ToLower(unjoined.Replace(s))
 	best, bestDistance := "", 3
 	for _, n := range names {
 		d := levenshtein.Distance(plainer, n, nil)

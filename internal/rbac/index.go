@@ -2,7 +2,6 @@ package rbac
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -41,60 +40,53 @@ const (
 //
 // Some rights lead to others: to impersonate alice is worth what alice may do; to create pods in a namespace, what the
 // service accounts there may do; to bind a role, what the role allows. So the answer is the smallest set that is closed
-// under the table of powers, built up round by round. The cost of a round is one look at each binding that has not
-// counted yet, and one evaluation of each role and place.
+// under the table of powers, built up round by round. A round looks only at the roles and places for which something has
+// changed that they asked about, so the cost is one look at each binding, and one at each role and place for each of the
+// names in it that turns out to be privileged.
 func Resolve(o *Objects, guard Guard) *validate.Equivalents {
-	c := &computation{guard: guard, clusterRoles: map[string]*role{}, roles: map[string]*role{}, granted: map[place]string{},
-		groups: map[string]string{}, users: map[string]string{}, namespaces: map[string]string{kubeSystem: ""}, accounts: map[string]string{}}
-	if guard.Namespace != "" {
-		c.namespaces[guard.Namespace] = ""
-	}
-	c.named()
-	c.readRoles(o)
-	bindings := c.readBindings(o)
-	for progress := true; progress; {
-		progress = c.evaluate()
-		bindings = slices.DeleteFunc(bindings, func(b binding) bool {
-			right := c.granted[b.place]
-			if right == "" {
-				return false
+	c := newComputation(o, guard)
+	for len(c.due) > 0 {
+		var bindings []binding
+		for _, p := range c.round() {
+			if right := c.right(p); right != nil {
+				c.granted[p] = right
+				bindings = append(bindings, c.bindings[p]...)
+				c.roleGrants(p)
 			}
+		}
+		slices.SortFunc(bindings, func(a, b binding) int { return cmp.Compare(a.name, b.name) })
+		for _, b := range bindings {
 			for _, s := range b.subjects {
-				progress = c.grant(s, b, right) || progress
+				c.grant(s, b, c.granted[b.place])
 			}
-			return true
-		})
+		}
 	}
 	for _, u := range guard.Usernames { // the policy itself says of them what they are
 		delete(c.users, u)
 	}
-	return &validate.Equivalents{Groups: c.groups, Usernames: c.users}
+	return &validate.Equivalents{Groups: inWords(c.groups), Usernames: inWords(c.users)}
 }
 
 // named begins with the names of the guard's policy that are service accounts, or people to impersonate.
 func (c *computation) named() {
-	const why = ", whom the guard's policy names"
 	for _, u := range c.guard.Usernames {
-		c.users[u] = "user " + u + why
-		if account, ok := strings.CutPrefix(u, serviceAccountPrefix); ok {
-			c.powerful(account, ", whose service account "+u+" the guard's policy names")
-		}
+		c.grantUser(u, words("user "+shorten(u)+", whom the guard's policy names"))
 	}
 	for _, g := range c.guard.Groups {
 		if namespace, ok := strings.CutPrefix(g, allServiceAccounts+":"); ok {
-			c.accounts[namespace] = "group " + g + ", which the guard's policy names"
+			c.grantAccounts(namespace, words("group "+shorten(g)+", which the guard's policy names"))
 		} else if g == allServiceAccounts || g == allAuthenticated {
-			c.accounts[""] = "group " + g + ", which the guard's policy names"
+			c.grantAccounts("", words("group "+g+", which the guard's policy names"))
 		}
 	}
 }
 
-// powerful notes the namespace of a service account (namespace:name) that is as good as system:masters.
-func (c *computation) powerful(account, reason string) {
-	namespace, _, _ := strings.Cut(account, ":")
-	if _, known := c.namespaces[namespace]; !known {
-		c.namespaces[namespace] = reason
+func inWords(names map[string]*evidence) map[string]string {
+	texts := make(map[string]string, len(names))
+	for name, e := range names {
+		texts[name] = e.String()
 	}
+	return texts
 }
 
 // rule is a rule of a role, and the role it was aggregated from.
@@ -189,19 +181,104 @@ type binding struct {
 	subjects []rbacv1.Subject
 }
 
+// unreadRole is any Role of a namespace that has more than are kept.
+var unreadRole = &role{}
+
 type computation struct {
 	guard        Guard
+	unread       map[string]bool
 	clusterRoles map[string]*role
 	roles        map[string]*role // namespace/name
+	rolesNamed   map[string][]string
+	bindings     map[place][]binding
 
-	// granted holds, for every role and place that anybody asked for, the right that counts there, or "".
-	granted map[place]string
+	// granted holds, for every role and place that anybody asked for, the right that counts there, or nil.
+	granted map[place]*evidence
+	// due are the places that the next round looks at.
+	due map[place]bool
+	// placesIn are the places of a namespace, placesOf those of a role (kind, namespace and name) by namespace.
+	placesIn map[string][]place
+	placesOf map[place]map[string]place
+	// naming are the roles that name something in a right whose worth is that of what it names.
+	naming map[thing][]place
 	// groups and users are the answer so far, each with its evidence.
-	groups, users map[string]string
-	// namespaces are those in which code can run as good as system:masters, with the reason, or "" for kube-system and the guard's.
-	namespaces map[string]string
+	groups, users map[string]*evidence
+	// namespaces are those in which code can run as good as system:masters, with the reason, or nil for system's own.
+	namespaces map[string]*evidence
 	// accounts are the namespaces of which every service account is as good, with the evidence; "" stands for all.
-	accounts map[string]string
+	accounts map[string]*evidence
+	// accountsNamed are the service accounts of that name that are as good, in their order.
+	accountsNamed map[string]*evidence
+}
+
+// thing is something that a rule names: a user, a group, a service account, a role.
+type thing struct{ resource, name string }
+
+func newComputation(o *Objects, guard Guard) *computation {
+	c := &computation{guard: guard, unread: o.Unread, clusterRoles: map[string]*role{}, roles: map[string]*role{}, rolesNamed: map[string][]string{}, bindings: map[place][]binding{},
+		granted: map[place]*evidence{}, due: map[place]bool{}, placesIn: map[string][]place{}, placesOf: map[place]map[string]place{}, naming: map[thing][]place{},
+		groups: map[string]*evidence{}, users: map[string]*evidence{}, namespaces: map[string]*evidence{kubeSystem: nil}, accounts: map[string]*evidence{}, accountsNamed: map[string]*evidence{}}
+	if guard.Namespace != "" {
+		c.namespaces[guard.Namespace] = nil
+	}
+	c.readRoles(o)
+	c.readBindings(o)
+	c.named()
+	return c
+}
+
+// round takes what is due, in an order that never changes.
+func (c *computation) round() []place {
+	places := slices.SortedFunc(maps.Keys(c.due), comparePlaces)
+	clear(c.due)
+	return places
+}
+
+// want has a place looked at, unless it grants something already.
+func (c *computation) want(p place) {
+	if c.granted[p] == nil {
+		c.due[p] = true
+	}
+}
+
+// visit notes a place, the first time that anybody asks for it.
+func (c *computation) visit(p place) {
+	if _, known := c.granted[p]; known {
+		return
+	}
+	c.granted[p] = nil
+	if c.role(p) == nil {
+		return // as long as there is no such role; then all begins anew
+	}
+	c.due[p] = true
+	c.placesIn[p.namespace] = append(c.placesIn[p.namespace], p)
+	of := p
+	of.namespace = ""
+	if c.placesOf[of] == nil {
+		c.placesOf[of] = map[string]place{}
+	}
+	c.placesOf[of][p.namespace] = p
+}
+
+// told has those places looked at whose roles name something that has become as good as system:masters, where they
+// count in one of the namespaces.
+func (c *computation) told(resource, name string, namespaces ...string) {
+	for _, of := range c.naming[thing{resource, name}] {
+		for _, namespace := range namespaces {
+			if p, ok := c.placesOf[of][namespace]; ok {
+				c.want(p)
+			}
+		}
+	}
+}
+
+// roleGrants tells those who may bind a role that it grants something.
+func (c *computation) roleGrants(p place) {
+	if p.kind == "Role" {
+		c.told("roles", p.role, p.namespace, "")
+	} else {
+		c.told("clusterroles", p.role, p.namespace)
+	}
 }
 
 // readRoles resolves aggregation: the union of the rules of all that are selected, whether or not the controller that
@@ -220,6 +297,7 @@ func (c *computation) readRoles(o *Objects) {
 			rules = append(rules, rule{&r.Rules[i], ""})
 		}
 		c.clusterRoles[r.Name] = newRole(rules)
+		c.names(place{kind: "ClusterRole", role: r.Name}, c.clusterRoles[r.Name])
 	}
 	for _, r := range o.Roles {
 		var rules []rule
@@ -227,6 +305,43 @@ func (c *computation) readRoles(o *Objects) {
 			rules = append(rules, rule{&r.Rules[i], ""})
 		}
 		c.roles[r.Namespace+"/"+r.Name] = newRole(rules)
+		c.names(place{kind: "Role", roleNamespace: r.Namespace, role: r.Name}, c.roles[r.Namespace+"/"+r.Name])
+		c.rolesNamed[r.Name] = append(c.rolesNamed[r.Name], r.Namespace)
+	}
+	for _, namespaces := range c.rolesNamed {
+		slices.Sort(namespaces)
+	}
+}
+
+// names notes what a role names.
+func (c *computation) names(of place, r *role) {
+	note := func(candidates []candidate) {
+		for _, candidate := range candidates {
+			if candidate.limit != target {
+				continue
+			}
+			resource := candidate.resource
+			switch resource {
+			case "clusterroles", "roles", "users", "groups":
+			case "privilegedgroups":
+				resource = "groups"
+			case "privilegedusernames":
+				resource = "users"
+			default:
+				resource = "serviceaccounts"
+			}
+			for _, n := range candidate.ResourceNames {
+				to := thing{resource, n}
+				if known := c.naming[to]; len(known) == 0 || known[len(known)-1] != of {
+					c.naming[to] = append(known, of)
+				}
+			}
+		}
+	}
+	note(r.candidates)
+	for _, mode := range r.constrained {
+		note(mode.whose)
+		note(mode.what)
 	}
 }
 
@@ -251,12 +366,15 @@ func (c *computation) aggregated(r *rbacv1.ClusterRole, all []*rbacv1.ClusterRol
 	return found
 }
 
-// readBindings lists the bindings in an order that never changes, and asks for the places of all.
-func (c *computation) readBindings(o *Objects) []binding {
-	bindings := make([]binding, 0, len(o.ClusterRoleBindings)+len(o.RoleBindings))
+// readBindings asks for the places of all bindings.
+func (c *computation) readBindings(o *Objects) {
+	add := func(b binding) {
+		c.bindings[b.place] = append(c.bindings[b.place], b)
+		c.visit(b.place)
+	}
 	for _, b := range o.ClusterRoleBindings {
 		if b.RoleRef.Kind == "ClusterRole" {
-			bindings = append(bindings, binding{"ClusterRoleBinding " + b.Name, place{kind: "ClusterRole", role: b.RoleRef.Name}, b.Subjects})
+			add(binding{"ClusterRoleBinding " + b.Name, place{kind: "ClusterRole", role: b.RoleRef.Name}, b.Subjects})
 		}
 	}
 	for _, b := range o.RoleBindings {
@@ -264,27 +382,8 @@ func (c *computation) readBindings(o *Objects) []binding {
 		if p.kind == "Role" {
 			p.roleNamespace = b.Namespace
 		}
-		bindings = append(bindings, binding{"RoleBinding " + b.Namespace + "/" + b.Name, p, b.Subjects})
+		add(binding{"RoleBinding " + b.Namespace + "/" + b.Name, p, b.Subjects})
 	}
-	slices.SortFunc(bindings, func(a, b binding) int { return cmp.Compare(a.name, b.name) })
-	for _, b := range bindings {
-		c.granted[b.place] = ""
-	}
-	return bindings
-}
-
-// evaluate looks once at every place that grants nothing yet.
-func (c *computation) evaluate() (progress bool) {
-	before := len(c.granted)
-	for _, p := range slices.SortedFunc(maps.Keys(c.granted), comparePlaces) {
-		if c.granted[p] == "" {
-			if right := c.right(p); right != "" {
-				c.granted[p] = right
-				progress = true
-			}
-		}
-	}
-	return progress || len(c.granted) > before
 }
 
 func comparePlaces(a, b place) int {
@@ -294,90 +393,113 @@ func comparePlaces(a, b place) int {
 // role is nil if there is none of that name.
 func (c *computation) role(p place) *role {
 	if p.kind == "Role" {
-		return c.roles[p.roleNamespace+"/"+p.role]
+		if r, known := c.roles[p.roleNamespace+"/"+p.role]; known || !c.unread[p.roleNamespace] {
+			return r
+		}
+		return unreadRole
 	}
 	return c.clusterRoles[p.role]
 }
 
-// right is the first right of a role that counts at the place, in words with its role: ClusterRole edit (create pods in
-// kube-system).
-func (c *computation) right(p place) string {
+// right is the first right of a role that counts at the place, with its role: ClusterRole edit (create pods in
+// kube-system). It is nil if there is none.
+func (c *computation) right(p place) *evidence {
 	r := c.role(p)
 	if r == nil {
-		return ""
+		return nil
 	}
-	say := func(r rule, what string) string {
+	say := func(r rule, what *evidence) *evidence {
+		head := shorten(p.String()) + " ("
 		if r.from != "" {
-			return fmt.Sprintf("%s, aggregated from ClusterRole %s (%s)", p, r.from, what)
+			head = shorten(p.String()) + ", aggregated from ClusterRole " + shorten(r.from) + " ("
 		}
-		return fmt.Sprintf("%s (%s)", p, what)
+		return &evidence{text: head, after: closed(what)}
+	}
+	if r == unreadRole {
+		if reason, ok := c.isPowerful(p.namespace); ok {
+			return say(rule{}, &evidence{text: "not read, there are too many Roles in " + p.namespace, after: reason})
+		}
+		return nil
 	}
 	if r.everything != nil {
 		if p.namespace == "" {
-			return say(*r.everything, "* on *")
+			return say(*r.everything, words("* on *"))
 		}
 		if reason, ok := c.isPowerful(p.namespace); ok {
-			return say(*r.everything, "* on * in "+p.namespace+reason)
+			return say(*r.everything, &evidence{text: "* on * in " + p.namespace, after: reason})
 		}
 	}
 	for _, candidate := range r.candidates {
-		if what := c.counts(candidate, p.namespace); what != "" {
+		if what := c.counts(candidate, p.namespace); what != nil {
 			return say(candidate.rule, what)
 		}
 	}
 	for _, mode := range r.constrained {
 		for _, who := range mode.whose {
 			whose := c.counts(who, p.namespace)
-			if whose == "" {
+			if whose == nil {
 				continue
 			}
 			for _, candidate := range mode.what {
-				if what := c.counts(candidate, p.namespace); what != "" {
-					return say(who.rule, whose+", and there "+what)
+				if what := c.counts(candidate, p.namespace); what != nil {
+					return say(who.rule, followed(whose, &evidence{text: ", and there ", after: what}))
 				}
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
+// followed is one piece of evidence and then another. The first is its caller's own.
+func followed(e, by *evidence) *evidence {
+	whole := *e
+	if whole.after != nil {
+		whole.after = followed(whole.after, by)
+	} else {
+		whole.after = by
+	}
+	return &whole
+}
+
+func closed(e *evidence) *evidence { return followed(e, words(")")) }
+
 // isPowerful says whether, and why, code that runs in a namespace can be as good as system:masters.
-func (c *computation) isPowerful(namespace string) (reason string, ok bool) {
+func (c *computation) isPowerful(namespace string) (reason *evidence, ok bool) {
 	reason, ok = c.namespaces[namespace]
-	if all := c.allAccounts(namespace); !ok && all != "" {
-		return ", where every service account is as good as system:masters: " + all, true
+	if all := c.allAccounts(namespace); !ok && all != nil {
+		return &evidence{text: ", where every service account is as good as system:masters: ", to: all}, true
 	}
 	return reason, ok
 }
 
-// counts says in words that a candidate, in one namespace or ("") everywhere, gives its power; or nothing.
-func (c *computation) counts(r candidate, namespace string) string {
+// counts says that a candidate, in one namespace or ("") everywhere, gives its power; or nothing.
+func (c *computation) counts(r candidate, namespace string) *evidence {
 	w, verb := r.power, r.verb
-	where := ""
+	var where *evidence
 	switch w.area {
 	case cluster:
 		if namespace != "" {
-			return ""
+			return nil
 		}
 	case powerful:
 		at := cmp.Or(namespace, kubeSystem)
 		reason, ok := c.isPowerful(at)
 		if !ok {
-			return ""
+			return nil
 		}
-		where = " in " + at + reason
+		where = &evidence{text: " in " + at, after: reason}
 	case awsAuthPlace, policyPlace:
 		at := kubeSystem
 		if w.area == policyPlace {
 			at = c.guard.Namespace
 		}
 		if at == "" || namespace != "" && namespace != at {
-			return ""
+			return nil
 		}
-		where = " in " + at
+		where = words(" in " + at)
 	case named:
 		if namespace != "" {
-			where = " in " + namespace
+			where = words(" in " + namespace)
 		}
 	}
 	what := verb + " " + strings.TrimSuffix(w.resource, "/*")
@@ -385,11 +507,11 @@ func (c *computation) counts(r candidate, namespace string) string {
 	case anyName:
 	case noName:
 		if len(r.ResourceNames) > 0 {
-			return ""
+			return nil
 		}
 	case theName:
 		if len(r.ResourceNames) > 0 && !slices.ContainsFunc(r.ResourceNames, func(n string) bool { return slices.Contains(w.names, n) }) {
-			return ""
+			return nil
 		}
 		if w.area == awsAuthPlace {
 			what = verb + " ConfigMap " + awsAuth
@@ -397,112 +519,111 @@ func (c *computation) counts(r candidate, namespace string) string {
 	case guardName:
 		name := c.guard.own(w)
 		if len(r.ResourceNames) > 0 && name != "" && !slices.Contains(r.ResourceNames, name) {
-			return ""
+			return nil
 		}
 		if len(r.ResourceNames) > 0 && w.resource == "secrets" {
-			what = verb + " Secret " + cmp.Or(name, r.ResourceNames[0])
+			what = verb + " Secret " + shorten(cmp.Or(name, r.ResourceNames[0]))
 		}
 	case target:
 		name, reason, ok := c.targets(r.rule, w, namespace)
 		if !ok {
-			return ""
+			return nil
 		}
 		if name != "" {
-			what += " " + name
+			what += " " + shorten(name)
 		}
-		where += reason
-		if w.group == guardAPI {
-			where += ", so may approve grants"
+		if reason != nil && where != nil {
+			where = followed(where, reason)
+		} else if reason != nil {
+			where = reason
+		}
+		if so := words(", so may approve grants"); w.group == guardAPI && where != nil {
+			where = followed(where, so)
+		} else if w.group == guardAPI {
+			where = so
 		}
 	}
-	return what + where
+	return &evidence{text: what, after: where}
 }
 
 // targets says whether what a rule names, or could name, is as good as system:masters: name is empty if the rule names
 // nothing.
-func (c *computation) targets(r rule, w *power, namespace string) (name, reason string, ok bool) {
+func (c *computation) targets(r rule, w *power, namespace string) (name string, reason *evidence, ok bool) {
 	if len(r.ResourceNames) == 0 {
 		if w.area != named || namespace == "" {
-			return "", "", true
+			return "", nil, true
 		}
 		reason, ok := c.isPowerful(namespace)
 		return "", reason, ok
 	}
 	for _, n := range r.ResourceNames {
-		var evidence string
+		var found *evidence
 		switch w.resource {
 		case "clusterroles":
-			evidence = c.ask(place{kind: "ClusterRole", role: n, namespace: namespace})
+			found = c.ask(place{kind: "ClusterRole", role: n, namespace: namespace})
 		case "roles":
-			evidence = c.namedRole(namespace, n)
+			found = c.namedRole(namespace, n)
 		case "users":
-			evidence = c.users[n]
+			found = c.users[n]
 			if w.group != authentication && strings.HasPrefix(n, "system:node:") {
-				return n, ", which gets tokens of the service accounts of the node's pods", true
+				return n, words(", which gets tokens of the service accounts of the node's pods"), true
 			}
 		case "privilegedusernames":
-			evidence = c.users[n]
+			found = c.users[n]
 		case "groups", "privilegedgroups":
 			everyone := n == "*" && w.group == authentication // asked for instead of many groups
 			itself := n == masters && w.group != authentication
 			if everyone || itself || n != masters && slices.Contains(c.guard.Groups, n) {
-				return n, "", true
+				return n, nil, true
 			}
-			evidence = c.groups[n]
+			found = c.groups[n]
 		default: // service accounts, by themselves or for their tokens
-			evidence = c.account(namespace, n)
+			found = c.account(namespace, n)
 		}
-		if evidence != "" {
-			return n, ": " + evidence, true
+		if found != nil {
+			return n, &evidence{text: ": ", to: found}, true
 		}
 	}
-	return "", "", false
+	return "", nil, false
 }
 
 // ask is the right that a role gives at a place, as far as that is known in this round.
-func (c *computation) ask(p place) string {
-	right, asked := c.granted[p]
-	if !asked && c.role(p) != nil {
-		c.granted[p] = "" // evaluated in the next round
+func (c *computation) ask(p place) *evidence {
+	if c.role(p) == nil {
+		return nil
 	}
-	return right
+	c.visit(p) // for the next round
+	return c.granted[p]
 }
 
 // namedRole is the right that a Role of that name gives where it counts; without a namespace, in any.
-func (c *computation) namedRole(namespace, name string) string {
+func (c *computation) namedRole(namespace, name string) *evidence {
+	in := append(slices.Clip(c.rolesNamed[name]), slices.Sorted(maps.Keys(c.unread))...)
 	if namespace != "" {
-		return c.ask(place{kind: "Role", roleNamespace: namespace, role: name, namespace: namespace})
+		in = []string{namespace}
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.roles)) {
-		if in, n, _ := strings.Cut(key, "/"); n == name {
-			if evidence := c.namedRole(in, n); evidence != "" {
-				return evidence
-			}
+	for _, n := range in {
+		if found := c.ask(place{kind: "Role", roleNamespace: n, role: name, namespace: n}); found != nil {
+			return found
 		}
 	}
-	return ""
+	return nil
 }
 
 // allAccounts is why every service account of a namespace is as good as system:masters.
-func (c *computation) allAccounts(namespace string) string {
+func (c *computation) allAccounts(namespace string) *evidence {
 	return cmp.Or(c.accounts[namespace], c.accounts[""])
 }
 
 // account is why a service account is as good as system:masters; without a namespace, one of that name in any.
-func (c *computation) account(namespace, name string) string {
+func (c *computation) account(namespace, name string) *evidence {
 	if namespace != "" {
 		return cmp.Or(c.users[serviceAccount(namespace, name)], c.allAccounts(namespace))
 	}
 	if all := slices.Sorted(maps.Keys(c.accounts)); len(all) > 0 {
 		return c.accounts[all[0]] // where the name may be any
 	}
-	suffix := ":" + name
-	for _, u := range slices.Sorted(maps.Keys(c.users)) {
-		if strings.HasPrefix(u, serviceAccountPrefix) && strings.HasSuffix(u, suffix) {
-			return c.users[u]
-		}
-	}
-	return ""
+	return c.accountsNamed[name]
 }
 
 const serviceAccountPrefix = "system:serviceaccount:"
@@ -511,43 +632,76 @@ func serviceAccount(namespace, name string) string {
 	return serviceAccountPrefix + namespace + ":" + name
 }
 
-// grant notes that a subject is as good as system:masters, and what follows from it; progress is false if it was known.
-func (c *computation) grant(s rbacv1.Subject, b binding, right string) (progress bool) {
-	tail := " -> " + b.name + " -> " + right
-	add := func(to map[string]string, key, chain string) bool {
-		if _, known := to[key]; known {
-			return false
-		}
-		to[key] = chain
-		return true
+// grant notes that a subject is as good as system:masters, and has those looked at for whom that matters.
+func (c *computation) grant(s rbacv1.Subject, b binding, right *evidence) {
+	chain := func(kind, name string) *evidence {
+		return &evidence{text: kind + " " + shorten(name) + " -> " + shorten(b.name) + " -> ", after: right}
 	}
 	switch s.Kind {
 	case rbacv1.UserKind:
-		chain := "user " + s.Name + tail
-		if account, ok := strings.CutPrefix(s.Name, serviceAccountPrefix); ok {
-			namespace, _, _ := strings.Cut(account, ":")
-			add(c.namespaces, namespace, ", whose "+chain)
-		}
-		return add(c.users, s.Name, chain)
+		c.grantUser(s.Name, chain("user", s.Name))
 	case rbacv1.GroupKind:
-		chain := "group " + s.Name + tail
-		progress = add(c.groups, s.Name, chain)
-		if s.Name == allAuthenticated || s.Name == allServiceAccounts {
-			add(c.accounts, "", chain)
-		} else if namespace, ok := strings.CutPrefix(s.Name, allServiceAccounts+":"); ok {
-			add(c.accounts, namespace, chain)
+		if c.groups[s.Name] != nil {
+			return
 		}
-		return progress
+		e := chain("group", s.Name)
+		c.groups[s.Name] = e
+		c.told("groups", s.Name, "")
+		if s.Name == allAuthenticated || s.Name == allServiceAccounts {
+			c.grantAccounts("", e)
+		} else if namespace, ok := strings.CutPrefix(s.Name, allServiceAccounts+":"); ok {
+			c.grantAccounts(namespace, e)
+		}
 	case rbacv1.ServiceAccountKind:
 		// A RoleBinding may leave out the namespace of a service account of its own.
-		namespace := cmp.Or(s.Namespace, b.place.namespace)
-		if namespace == "" {
-			return false
+		if namespace := cmp.Or(s.Namespace, b.place.namespace); namespace != "" {
+			c.grantUser(serviceAccount(namespace, s.Name), chain("service account", namespace+"/"+s.Name))
 		}
-		chain := "service account " + namespace + "/" + s.Name + tail
-		progress = add(c.users, serviceAccount(namespace, s.Name), chain)
-		add(c.namespaces, namespace, ", whose "+chain)
-		return progress
 	}
-	return false
+}
+
+func (c *computation) grantUser(name string, e *evidence) {
+	if c.users[name] != nil {
+		return
+	}
+	c.users[name] = e
+	c.told("users", name, "")
+	account, ok := strings.CutPrefix(name, serviceAccountPrefix)
+	if !ok {
+		return
+	}
+	namespace, account, _ := strings.Cut(account, ":")
+	if c.accountsNamed[account] == nil {
+		c.accountsNamed[account] = e
+	}
+	c.told("serviceaccounts", account, namespace, "")
+	if _, known := c.namespaces[namespace]; !known {
+		c.namespaces[namespace] = &evidence{text: ", whose ", to: e}
+		c.wantAll(c.placesIn[namespace])
+	}
+}
+
+// grantAccounts notes that every service account of a namespace, or ("") every one, is as good as system:masters.
+func (c *computation) grantAccounts(namespace string, e *evidence) {
+	if c.accounts[namespace] != nil {
+		return
+	}
+	first := len(c.accounts) == 0
+	c.accounts[namespace] = e
+	if namespace == "" {
+		for _, places := range c.placesIn {
+			c.wantAll(places)
+		}
+		return
+	}
+	c.wantAll(c.placesIn[namespace])
+	if first { // a right over service accounts of that name anywhere is worth something from now on
+		c.wantAll(c.placesIn[""])
+	}
+}
+
+func (c *computation) wantAll(places []place) {
+	for _, p := range places {
+		c.want(p)
+	}
 }

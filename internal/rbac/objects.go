@@ -23,6 +23,8 @@ type Objects struct {
 	ClusterRoleBindings []*rbacv1.ClusterRoleBinding
 	Roles               []*rbacv1.Role
 	RoleBindings        []*rbacv1.RoleBinding
+	// Unread are namespaces of which not all Roles are here. One that is missing may give anything.
+	Unread map[string]bool
 }
 
 // Decode reads RBAC objects from YAML or JSON: any number of documents, lists among them, as `kubectl get

@@ -85,9 +85,12 @@ func ownerKey(o metav1.OwnerReference) [4]string {
 	return [...]string{o.APIVersion, o.Kind, o.Name, string(o.UID)}
 }
 
+// unjoined takes out what the words of a key are joined by.
+var unjoined = strings.NewReplacer("-", "", "_", "", ".", "", " ", "")
+
 // meantKey is the data key that was probably meant, or "".
 func meantKey(key string) string {
-	folded := strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(key))
+	folded := strings.ToLower(unjoined.Replace(key))
 	for _, k := range awsauth.Keys {
 		if levenshtein.Distance(folded, strings.ToLower(k), nil) <= 2 {
 			return k

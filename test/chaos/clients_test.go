@@ -22,7 +22,7 @@ import (
 // TestHostileClients: who keeps the webhook's port busy, by saying nothing, by saying it slowly, or by saying far too much,
 // does not stop the others; and is shown out.
 func TestHostileClients(t *testing.T) {
-	t.Setenv("GOMEMLIMIT", strconv.Itoa(128<<20)) // as the chart has it
+	t.Setenv("GOMEMLIMIT", strconv.Itoa(limit<<20)) // as the chart has it
 	begin(t, setting{})
 	goroutinesBefore := goroutines(t)
 	u, err := url.Parse(guard.URL)
@@ -145,7 +145,7 @@ func TestHostileClients(t *testing.T) {
 		measured(fmt.Sprintf("hostile-%s-shown-out-after", strings.ReplaceAll(kind, " ", "-")), last)
 	}
 	measured("hostile-most-rss-MiB", most)
-	if most > 256 {
+	if most > limit {
 		t.Errorf("the guard takes %d MiB beside hostile clients", most)
 	}
 	cancel()

@@ -171,6 +171,26 @@ func (g *Guard) Alive() bool {
 	}
 }
 
+// Peak is the most memory that the guard has had since it started, in MiB (Linux).
+func (g *Guard) Peak() (mib int, err error) {
+	if !g.Alive() {
+		return 0, errors.New("the guard has ended")
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return 0, fmt.Errorf("VmHWM: %w", err)
+	}
+	return kib >> 10, nil
+}
+
+// Health is the address of its health endpoint.
+func (g *Guard) Health() string { return g.health }
+
 // Stop asks the guard to end and waits for it; after ten seconds it is killed, which is an error.
 func (g *Guard) Stop() error {
 	if !g.Alive() {

@@ -1,6 +1,6 @@
 // Package watch keeps the answer of package rbac in step with a cluster, and asks the cluster's authorizer.
 //
-// A Watcher watches the four kinds of RBAC objects, keeps of each only what is looked at, and works the answer out anew
+// A Watcher watches the four kinds of RBAC objects, keeps of each only what can matter, and works the answer out anew
 // some moments after a change. An admission reads a pointer, however many bindings there are.
 package watch
 
@@ -42,19 +42,20 @@ var resources = [4]string{"clusterroles", "clusterrolebindings", "roles", "roleb
 
 // Watcher is validate's port Privileges for a live cluster.
 type Watcher struct {
-	log       logr.Logger
-	informers [4]cache.SharedIndexInformer
-	dirty     chan struct{}
-	answer    atomic.Pointer[validate.Equivalents]
-	started   time.Time
+	log     logr.Logger
+	client  rest.Interface
+	stores  [4]*store
+	dirty   chan struct{}
+	answer  atomic.Pointer[validate.Equivalents]
+	started time.Time
 
 	mu    sync.Mutex
 	guard rbac.Guard
 	// errs are why a resource cannot be read at the moment.
 	errs map[string]error
 
-	readable, names *prometheus.GaugeVec
-	seconds         prometheus.Gauge
+	readable, names, leftOut *prometheus.GaugeVec
+	seconds                  prometheus.Gauge
 }
 
 var _ validate.Privileges = (*Watcher)(nil)
@@ -62,42 +63,36 @@ var _ validate.Privileges = (*Watcher)(nil)
 // New makes a Watcher; Start sets it to work.
 func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometheus.Registerer) (*Watcher, error) {
 	compact := rest.CopyConfig(config)
+	compact.QPS = -1 // pages are small; the API server has its own fairness
 	compact.ContentType, compact.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
 	client, err := rbacv1client.NewForConfig(compact)
 	if err != nil {
 		return nil, fmt.Errorf("RBAC: %w", err)
 	}
-	w := &Watcher{log: log, guard: guard, started: time.Now(), dirty: make(chan struct{}, 1), errs: map[string]error{},
+	w := &Watcher{log: log, guard: guard, started: time.Now(), client: client.RESTClient(), dirty: make(chan struct{}, 1), errs: map[string]error{},
 		readable: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_readable",
 			Help: "1 while the guard can watch a kind of RBAC object, else 0; what it knows of it may be old then, or nothing."}, []string{"resource"}),
 		names: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_privileged",
 			Help: "Names that RBAC makes as good as system:masters, by kind: group or username."}, []string{"kind"}),
+		leftOut: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_left_out",
+			Help: "RBAC objects that are not kept, since their namespace has too much of them."}, []string{"resource"}),
 		seconds: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_resolve_seconds",
 			Help: "How long it took to work out the last answer from RBAC."}),
 	}
-	metrics.MustRegister(w.readable, w.names, w.seconds)
-	for i, example := range [4]runtime.Object{&rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}} {
-		w.readable.WithLabelValues(resources[i]).Set(0)
-		informer := cache.NewSharedIndexInformer(w.listWatch(client.RESTClient(), resources[i]), example, 0, nil)
-		if err := errors.Join(informer.SetTransform(strip), informer.SetWatchErrorHandlerWithContext(func(context.Context, *cache.Reflector, error) {})); err != nil {
-			return nil, err // cannot be: it has not started
-		}
-		changed := func(any) { w.changed() }
-		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: changed,
-			UpdateFunc: func(any, any) { w.changed() }, DeleteFunc: changed}); err != nil {
-			return nil, err
-		}
-		w.informers[i] = informer
+	metrics.MustRegister(w.readable, w.names, w.leftOut, w.seconds)
+	for i, resource := range resources {
+		w.readable.WithLabelValues(resource).Set(0)
+		w.stores[i] = newStore(guard, w.changed)
 	}
 	return w, nil
 }
 
 // listWatch reads one resource, and notes whether that works.
-func (w *Watcher) listWatch(client rest.Interface, resource string) *cache.ListWatch {
-	lw := cache.NewListWatchFromClient(client, resource, metav1.NamespaceAll, fields.Everything())
+func (w *Watcher) listWatch(resource string, s *store) *cache.ListWatch {
+	lw := cache.NewListWatchFromClient(w.client, resource, metav1.NamespaceAll, fields.Everything())
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			o, err := lw.ListWithContextFunc(ctx, options)
+			o, err := listPages(ctx, lw.ListWithContextFunc, options, s.guard)
 			w.note(ctx, resource, err)
 			return o, err
 		},
@@ -132,26 +127,6 @@ func (w *Watcher) note(ctx context.Context, resource string, err error) {
 	}
 }
 
-// strip keeps what package rbac looks at: the objects stay in memory.
-func strip(object any) (any, error) {
-	meta := func(m metav1.ObjectMeta) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: m.Name, Namespace: m.Namespace, ResourceVersion: m.ResourceVersion}
-	}
-	switch o := object.(type) {
-	case *rbacv1.ClusterRole:
-		labels := o.Labels // by which others aggregate it
-		o.ObjectMeta = meta(o.ObjectMeta)
-		o.Labels = labels
-	case *rbacv1.ClusterRoleBinding:
-		o.ObjectMeta = meta(o.ObjectMeta)
-	case *rbacv1.Role:
-		o.ObjectMeta = meta(o.ObjectMeta)
-	case *rbacv1.RoleBinding:
-		o.ObjectMeta = meta(o.ObjectMeta)
-	}
-	return object, nil
-}
-
 // changed asks for a new answer.
 func (w *Watcher) changed() {
 	select {
@@ -182,13 +157,17 @@ func (*Watcher) NeedLeaderElection() bool { return false }
 // Start watches until ctx ends.
 func (w *Watcher) Start(ctx context.Context) error {
 	var group sync.WaitGroup
-	for _, i := range w.informers {
-		group.Go(func() { i.RunWithContext(ctx) })
-	}
 	defer group.Wait()
-	for i := range w.informers {
-		if !cache.WaitForCacheSync(ctx.Done(), w.informers[i].HasSynced) {
+	quiet := logr.NewContext(ctx, logr.Discard()) // note says what goes wrong, and says it once
+	for i, example := range [4]runtime.Object{&rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}} {
+		reflector := cache.NewReflectorWithOptions(w.listWatch(resources[i], w.stores[i]), example, w.stores[i], cache.ReflectorOptions{Name: "rbac"})
+		group.Go(func() { reflector.RunWithContext(quiet) })
+	}
+	for i := range w.stores {
+		select {
+		case <-ctx.Done():
 			return nil
+		case <-w.stores[i].synced:
 		}
 	}
 	for {
@@ -213,8 +192,11 @@ func (w *Watcher) Start(ctx context.Context) error {
 // resolve works the answer out, and says how long that took.
 func (w *Watcher) resolve() time.Duration {
 	started := time.Now()
-	o := &rbac.Objects{ClusterRoles: stored[rbacv1.ClusterRole](w.informers[0]), ClusterRoleBindings: stored[rbacv1.ClusterRoleBinding](w.informers[1]),
-		Roles: stored[rbacv1.Role](w.informers[2]), RoleBindings: stored[rbacv1.RoleBinding](w.informers[3])}
+	o := &rbac.Objects{ClusterRoles: stored[rbacv1.ClusterRole](w.stores[0]), ClusterRoleBindings: stored[rbacv1.ClusterRoleBinding](w.stores[1]),
+		Roles: stored[rbacv1.Role](w.stores[2]), RoleBindings: stored[rbacv1.RoleBinding](w.stores[3]), Unread: w.stores[2].unread()}
+	for i, resource := range resources {
+		w.leftOut.WithLabelValues(resource).Set(float64(w.stores[i].tellLeftOut(w.log, resource)))
+	}
 	w.mu.Lock()
 	guard := w.guard
 	w.mu.Unlock()
@@ -228,17 +210,6 @@ func (w *Watcher) resolve() time.Duration {
 			"privilegedGroups", len(answer.Groups), "privilegedUsernames", len(answer.Usernames))
 	}
 	return took
-}
-
-func stored[T any](i cache.SharedIndexInformer) []*T {
-	items := i.GetStore().List()
-	objects := make([]*T, 0, len(items))
-	for _, item := range items {
-		if o, ok := item.(*T); ok {
-			objects = append(objects, o)
-		}
-	}
-	return objects
 }
 
 // startWithin is how long after the start RBAC is waited for: an API server that does not answer must not keep the guard from
