@@ -212,9 +212,9 @@ func (p *parser) readsAs(text string, items, lenient []kept) bool {
 	return sameItems(others, items) && sameItems(readLeniently(p.key, text), lenient)
 }
 
-// Where EKS reads a text and the parser with the places does not, the rules would see entries without their keys. What it
-// trips over, in every text of this kind that was found by generating them, is a comment right behind a quote or bracket, and
-// whatever stands behind the end of the document.
+// Where EKS reads a text and the parser with the places does not, the rules would see entries without their keys. In generated
+// texts the reason is a comment right behind a quote or bracket, text behind the end of the document, or a plain text in braces
+// such as "-" or "a:"; the first two can be composed in another form, the third is left to itemByItem.
 
 var narrowComment = regexp.MustCompile(`["'\]}]#`)
 
