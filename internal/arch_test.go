@@ -96,7 +96,8 @@ var mayImport = map[string][]string{
 	"validate":   {"awsauth", "policy"},
 	"manifest":   {"awsauth", "validate"},
 	"report":     {"validate"},
-	"admission":  {"validate"},
+	"listen":     {},
+	"admission":  {"listen", "validate"}, // whose turn it is depends on the address
 	"iam":        {"awsauth", "policy", "validate"},
 	"fleet":      {"awsauth", "iam", "validate"}, // what AWS's errors mean is said once
 	"rbac":       {"awsauth", "validate"},
