@@ -88,7 +88,8 @@ func TestBodies(t *testing.T) {
 		"deeply nested JSON":               {body: strings.Repeat("[", 100_000), code: 400},
 		"an empty body":                    {body: "", code: 400, says: "body is empty"},
 		"8 MiB":                            {body: review(t, fields{"object": configMap("aws-auth", strings.Repeat("#", 8<<20))}), code: 413, says: "too large"},
-		"8 MiB of nothing":                 {body: strings.Repeat(" ", 8<<20), code: 413, says: "too large"},
+		"8 MiB of nothing":                 {body: strings.Repeat(" ", 8<<20), code: 400, says: "no AdmissionReview"},
+		"17 MiB of nothing":                {body: strings.Repeat(" ", 17<<20), code: 413, says: "too large"},
 		"GET":                              {method: http.MethodGet, code: 400, says: "body is empty"},
 		"GET with a review":                {method: http.MethodGet, body: review(t, fields{"object": configMap("aws-auth", bad)}), code: 422, says: "AA203"},
 	} {
