@@ -79,7 +79,7 @@ func TestLive(t *testing.T) {
 		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops gets in as ops with ops", "becomes as good as system:masters: " + chain}, ""},
 		"whois by a manifest and live RBAC":            {[]string{"whois", "arn:aws:sts::111122223333:assumed-role/ops/bob", "-f", manifest, "--rbac", "live"}, 0, []string{chain}, "note:"},
 		"access of the live object without RBAC":       {[]string{"access", "--kubeconfig", bob}, 0, []string{blind}, ""},
-		"whois by the live object where nobody is bob": {[]string{"whois", "arn:aws:iam::111122223333:user/bob"}, 1, []string{"does not get in by aws-auth"}, ""},
+		"whois by the live object where nobody is bob": {[]string{"whois", "arn:aws:iam::111122223333:user/bob"}, 1, []string{"cannot authenticate by aws-auth"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(plugin, tt.args...)
