@@ -13,7 +13,7 @@ var nodeRoleFamily = family{
 	edit: checkNodeRoles,
 	rules: []Rule{
 		{ID: "AA408", Name: "node-role-evidence", Severity: Error,
-			What: "a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username) for a role that somebody other than nodes may assume, or that no node can assume; a warning if nothing shows whether nodes use the role, unless the policy says nodes.onUnknown: deny",
+			What: "a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username) for a role that somebody other than nodes may assume, or that no node can assume; a warning if nothing shows whether nodes use the role, an error if the policy lists nodes.roles or says nodes.onUnknown: deny",
 			Why:  "whoever may assume the role chooses the session name, and with it which node to be; a node can request tokens of the service accounts of its pods, and one that is cluster-admin is enough",
 			Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/deploy
       username: system:node:{{SessionName}}
