@@ -134,7 +134,7 @@ func nextPlaceholder(s string, placeholders []string) (at int, which string) {
 }
 
 // Nested are the parts of s in which a placeholder is inside other braces, so that what it becomes may make another one of
-// them: nobody can tell by reading what such a text becomes.
+// them: reading such a template does not show what it becomes.
 func Nested(s string) []string {
 	var texts []string
 	for _, span := range nestings(s, Placeholders) {
@@ -304,7 +304,7 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 	return by, ok
 }
 
-// nests reports that what the template becomes cannot be told.
+// nests reports that what the template becomes is not known.
 func (t Template) nests() bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.placeholder == nested })
 }

@@ -51,7 +51,7 @@ func (p *pass) callerARN() string {
 	return ""
 }
 
-// caller is what templates are rendered with for the caller. known is false if it has a session name and nothing tells which.
+// caller is what templates are rendered with for the caller. known is false if it has a session name that is not known.
 func (p *pass) caller() (c awsauth.Caller, known bool) {
 	canonical, err := awsauth.ParseARN(p.callerARN())
 	if err != nil {

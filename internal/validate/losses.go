@@ -55,7 +55,7 @@ func checkNodesLost(p *pass) {
 }
 
 // keeps reports that a node role which is mapped stays so. Where the nodes are not known, those that run have one of the roles that
-// were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes: that is being repaired.
+// were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes: that is being fixed.
 func (p *pass) keeps(before, after map[string]awsauth.Identity) bool {
 	possible := false
 	for key, was := range before {

@@ -116,10 +116,10 @@ func (p *pass) hadNodeIdentities() map[string][]nodeIdentity {
 	return had
 }
 
-// needsIAM reports that it takes IAM to tell whether a role may have a node's identity.
+// needsIAM reports that only IAM shows whether a role may have a node's identity.
 func (p *pass) needsIAM(c *nodeClaim) bool { return !p.policy.NodeRole(c.id.Canonical) }
 
-// checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy's word counts before all others;
+// checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy counts before all others;
 // then that somebody else may assume the role; then that nodes use it; then that nobody but nodes can.
 func checkNodeRoles(p *pass) {
 	if len(p.claims) == 0 {
