@@ -103,7 +103,7 @@ func (o *viewOptions) open(cmd *cobra.Command, in *inputs, file string) (*view, 
 	v.access = v.doc.Access()
 	for _, key := range awsauth.Keys {
 		if v.doc.Unreadable[key] {
-			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody gets in by it; 'kubectl awsauth check' says why", key))
+			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; 'kubectl awsauth check' says why", key))
 		}
 	}
 	return v, nil

@@ -25,8 +25,8 @@ func newWhois() *cobra.Command {
 gets in, and whether that is as good as system:masters.
 
 ARN is a role, a user, or a session of a role as 'aws sts get-caller-identity' prints it
-(arn:aws:sts::111122223333:assumed-role/NAME/SESSION); the session's name fills the templates. EKS refuses a session for
-which it cannot render the username or one of the groups: {{EC2PrivateDNSName}} is for EC2 instances alone.
+(arn:aws:sts::111122223333:assumed-role/NAME/SESSION); the session's name fills the templates. A session cannot authenticate if
+EKS cannot render the username or one of the groups for it: {{EC2PrivateDNSName}} is only for EC2 instances.
 
 Exit codes: 0 it can authenticate, 1 it cannot, 2 could not run.`,
 		Example: `  kubectl awsauth whois "$(aws sts get-caller-identity --query Arn --output text)"
@@ -168,7 +168,7 @@ func (i *identity) write(out io.Writer) error {
 		fmt.Fprintf(&b, "%s\n", printable(i.ARN))
 	}
 	for _, r := range i.Refused {
-		fmt.Fprintf(&b, "EKS cannot render %q (%s) for it: it is no EC2 instance\n", r.Template, r.Place)
+		fmt.Fprintf(&b, "EKS cannot render %q (%s) for it: it is not an EC2 instance\n", r.Template, r.Place)
 	}
 	switch len(i.Identities) + len(i.Refused) {
 	case len(i.Refused):

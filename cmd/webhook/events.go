@@ -23,7 +23,7 @@ type events struct {
 	recorder  clientevents.EventRecorder
 	namespace string
 	log       logr.Logger
-	// pace is how often an edit is told: whoever reaches the port can say that he is exempt, and each time by another name.
+	// pace is how often an Event is written: whoever reaches the port can say that he is exempt, each time under another name.
 	pace *rate.Limiter
 }
 

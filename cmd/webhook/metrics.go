@@ -38,7 +38,7 @@ func metricsHandler() http.Handler {
 	return promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: scrapes})
 }
 
-// secureMetrics is metricsServer for --metrics-authentication: over TLS, for those whom the cluster lets get /metrics.
+// secureMetrics is metricsServer for --metrics-authentication: over TLS, for those who may get /metrics in the cluster.
 func (o *options) secureMetrics(ctx context.Context, config *rest.Config, getCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), log logr.Logger) (*manager.Server, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -52,7 +52,7 @@ func (o *options) secureMetrics(ctx context.Context, config *rest.Config, getCer
 	return served, nil
 }
 
-// gate asks the API server who a bearer token belongs to, and whether RBAC lets him get the path.
+// gate asks the API server who the owner of a bearer token is, and whether RBAC allows the owner to get the path.
 // controller-runtime's filter does the same with k8s.io/apiserver, which the guard would need for nothing else.
 type gate struct {
 	client kubernetes.Interface

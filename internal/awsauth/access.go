@@ -25,7 +25,7 @@ func (e *Entry) Identity() Identity {
 func (i Identity) Has(group string) bool { return slices.Contains(i.Groups, group) }
 
 // Sessions says which sessions of its principal can authenticate through an identity. EKS renders the username and every
-// group, and refuses whoever one of them cannot be rendered for (aws-iam-authenticator pkg/server, renderTemplates).
+// group, and denies the caller if one of them cannot be rendered (aws-iam-authenticator pkg/server, renderTemplates).
 type Sessions int
 
 // The answers.

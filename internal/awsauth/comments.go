@@ -10,9 +10,9 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// In a comment nobody takes one word for another: people write there in their language, with what joins and separates letters
-// in Persian, Hindi and emoji. What breaks the line, or shows it in another order than it stands there, is no comment's
-// business: it makes text look like a comment, or a comment like text.
+// A comment may have every character that a language needs, such as those that join and separate letters in Persian, Hindi
+// and emoji: look-alikes change nothing there. Characters that break the line, or show it in another order than it is written,
+// are findings in a comment too: they make YAML look like a comment, or a comment like YAML.
 
 // hiddenInComment is hidden for byte i of a text that is in a comment, or ends one.
 func hiddenInComment(text string, i int, r rune) string {
@@ -32,9 +32,9 @@ var indentIndicator = regexp.MustCompile(`[|>][-+]?[1-9]`)
 // span is a part of a text, from byte to byte.
 type span struct{ from, to int }
 
-// Comments tells which bytes of a text are in its comments, or are the line breaks that end them. A # begins one at the
-// beginning of a line or behind a blank, but not in quotes or in a block of text; where those are, the nodes tell. Where they
-// do not, only the lines before all others are known to be comments, and that one ends at a carriage return, which no editor
+// Comments returns which bytes of a text are in its comments, or are the line breaks that end them. A # begins a comment at the
+// beginning of a line or after a space, but not in quotes or in a block scalar; the parsed nodes show where those are. Without
+// nodes, only the lines before all others are known to be comments, and a comment ends at a carriage return, which no editor
 // shows.
 func Comments(text string) func(at int) bool {
 	if in, ok := commentsIn(text); ok {
@@ -62,7 +62,7 @@ func Comments(text string) func(at int) bool {
 	}
 }
 
-// commentsIn is Comments for a text that is YAML. ok is false if it is not, or if that cannot be told.
+// commentsIn is Comments for a text that is YAML. ok is false if it is not, or if that is not certain.
 func commentsIn(text string) (in func(at int) bool, ok bool) {
 	lines := yamlLines(text)
 	opaque, ok := scalarSpans(text, lines)
@@ -105,7 +105,7 @@ func find(spans []span, at int) (int, bool) {
 	})
 }
 
-// scalarSpans are where texts in quotes and blocks of text stand. ok is false where that cannot be told for sure.
+// scalarSpans are where quoted strings and block scalars are. ok is false if that is not certain.
 func scalarSpans(text string, lines []int) (spans []span, ok bool) {
 	root, extra, serr := compose(text)
 	if serr != nil || extra > 0 || indentIndicator.MatchString(text) {
@@ -134,7 +134,7 @@ func scalarSpans(text string, lines []int) (spans []span, ok bool) {
 	return spans, ok
 }
 
-// scalarSpan is where a text in quotes stands, or the lines of a block of text.
+// scalarSpan is where a quoted string is, or the lines of a block scalar.
 func scalarSpan(text string, lines []int, n *node) (s span, ok bool) {
 	if n.Line < 1 || n.Line > len(lines) {
 		return span{}, false

@@ -166,8 +166,8 @@ type Code int
 const (
 	Syntax           Code = iota // not YAML; Got: the parser's words
 	NotUTF8                      // bytes that are not valid UTF-8, or else U+FFFD, which may be one; Got: how many; Want: "" for U+FFFD
-	OnlyEKSReads                 // EKS reads it and other parsers do not; Got: the words of one that does not
-	NarrowComment                // a comment without a blank before it, which EKS alone reads
+	OnlyEKSReads                 // EKS reads it and other parsers do not; Got: the error of one that does not
+	NarrowComment                // a comment without a space before it, which only EKS reads
 	ExtraDocument                // a second document begins here, or the first one ends
 	HiddenCharacter              // Got: its name; Value: the word it is in; Want: the text to write, if it can be told
 	Tab                          // a tab outside of comments, in a text that EKS reads all the same
@@ -217,7 +217,7 @@ type Reading struct {
 	Identity string
 	// Grants says that the difference is something that it alone gives to somebody.
 	Grants bool
-	// Explained says that another problem of the entry tells why it differs.
+	// Explained says that another problem of the entry explains the difference.
 	Explained bool
 	// ToCome says that it does not differ in this yet, and would without another fault.
 	ToCome bool

@@ -23,7 +23,7 @@ type (
 	lenientUser struct{ keptUser }
 )
 
-// UnmarshalYAML keeps what fits, as yaml.v2 does; what does not is missing in the result, which tells.
+// UnmarshalYAML keeps what fits, as yaml.v2 does; what does not fit is missing in the result, and so is a difference.
 func (r *lenientRole) UnmarshalYAML(unmarshal func(any) error) error {
 	return unlessTyped(unmarshal(&r.keptRole))
 }
@@ -75,7 +75,7 @@ func (k kept) equal(o kept) bool {
 // difference is one thing that one reading of an entry has and the other does not: an edit may take differences away, and
 // never bring one. subject names it by what it grants. What only the lenient reading grants is named with the principal that
 // it grants it to, so that the same text in another entry is another difference; but for what YAML takes for a number, boolean
-// or null, which grants nothing and stays what it is while the ARN is being repaired.
+// or null, which grants nothing and stays the same while the ARN is being fixed.
 type difference struct {
 	subject, words string
 	grants         bool
@@ -155,8 +155,8 @@ func (d *Document) Lenient() map[string]bool {
 	return have
 }
 
-// reportDifferences reports where the lenient reading of an entry differs. explained says that some problem of the entry
-// tells why.
+// reportDifferences reports where the lenient reading of an entry differs. explained says that another problem of
+// the entry explains it.
 func (p *parser) reportDifferences(e *Entry, k kept, explained bool) {
 	found := differences(p.key, e, k)
 	if len(found) == 0 {
@@ -213,12 +213,12 @@ func (p *parser) readsAs(text string, items, lenient []kept) bool {
 }
 
 // Where EKS reads a text and the parser with the places does not, the rules would see entries without their keys. In generated
-// texts the reason is a comment right behind a quote or bracket, text behind the end of the document, or a plain text in braces
+// texts the reason is a comment right after a quote or bracket, text after the end of the document, or a plain text in braces
 // such as "-" or "a:"; the first two can be composed in another form, the third is left to itemByItem.
 
 var narrowComment = regexp.MustCompile(`["'\]}]#`)
 
-// widened puts a blank before the comments that have none, which changes no line; lines are those that have one.
+// widened puts a space before the comments that have none, which changes no line; lines are those that have one.
 func widened(text string) (wide string, lines []int) {
 	if !narrowComment.MatchString(text) {
 		return text, nil
@@ -282,7 +282,7 @@ func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (
 	return root, text, true
 }
 
-// reportNarrow reports comments without a blank before them. They are counted, and not known by their lines, like tabs.
+// reportNarrow reports comments without a space before them. They are counted, and not known by their lines, like tabs.
 func (p *parser) reportNarrow(lines []int) {
 	for _, n := range lines {
 		l := p.line(n + p.line0)
@@ -295,8 +295,8 @@ func (p *parser) reportNarrow(lines []int) {
 	}
 }
 
-// dashed cuts a list in block style at the lines that begin with a dash at the depth of the first one. Whether the parts are
-// its items, reading them tells.
+// dashed cuts a list in block style at the lines that begin with a dash at the depth of the first one. Reading the parts
+// shows whether they are its items.
 func dashed(text string) (parts []chunk) {
 	depth, line, offset, begin := -1, 0, 0, 0
 	for l := range strings.Lines(text) {

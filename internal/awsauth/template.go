@@ -24,7 +24,7 @@ var Placeholders = []string{AccountID, SessionName, SessionNameRaw, AccessKeyID,
 // withoutSession are those that make a difference to a caller without a session name.
 var withoutSession = []string{AccountID, AccessKeyID}
 
-// nested stands for a part of a template in which a placeholder is inside of other braces: {{Se{{SessionName}}ionNameRaw}}
+// nested stands for a part of a template in which a placeholder is inside other braces: {{Se{{SessionName}}ionNameRaw}}
 // with the session name ss is {{SessionNameRaw}}, and then ss.
 const nested = "{{...}}"
 
@@ -100,7 +100,7 @@ func ParseTemplate(s string, of ARN) Template {
 	return t
 }
 
-// split appends the parts of a text in which no placeholder is inside of other braces.
+// split appends the parts of a text in which no placeholder is inside other braces.
 func (t *Template) split(s string, placeholders []string) {
 	for s != "" {
 		at, which := nextPlaceholder(s, placeholders)
@@ -133,8 +133,8 @@ func nextPlaceholder(s string, placeholders []string) (at int, which string) {
 	return len(s), ""
 }
 
-// Nested are the parts of s in which a placeholder is inside of other braces, so that what it becomes may make another one of
-// them: nobody can tell by reading what such a text becomes.
+// Nested are the parts of s in which a placeholder is inside other braces, so that what it becomes may make another one of
+// them: reading such a template does not show what it becomes.
 func Nested(s string) []string {
 	var texts []string
 	for _, span := range nestings(s, Placeholders) {
@@ -304,7 +304,7 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 	return by, ok
 }
 
-// nests reports that what the template becomes cannot be told.
+// nests reports that what the template becomes is not known.
 func (t Template) nests() bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.placeholder == nested })
 }
@@ -379,7 +379,7 @@ var instanceID = regexp.MustCompile(`^i-(\w{8}|\w{17})$`)
 func (c Caller) OnInstance() bool { return instanceID.MatchString(c.Session) }
 
 // Render replaces the placeholders as EKS does for the caller, but for those whose value is not known. ok is false if EKS
-// refuses the caller instead: {{EC2PrivateDNSName}} is for EC2 instances alone (pkg/server, renderTemplate).
+// denies the caller instead: {{EC2PrivateDNSName}} is only for EC2 instances (pkg/server, renderTemplate).
 func (c Caller) Render(s string) (rendered string, ok bool) {
 	if strings.Contains(s, EC2PrivateDNSName) {
 		if !c.OnInstance() {

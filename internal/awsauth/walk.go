@@ -564,7 +564,7 @@ func (it *item) explained() bool {
 	return slices.ContainsFunc(it.problems[it.before:], func(pr Problem) bool { return pr.explains() })
 }
 
-// tellsWhy reports that something that was said of this item tells why EKS's two readings of it may differ.
+// tellsWhy reports that a problem of this item explains why EKS's two readings of it may differ.
 func (it *item) tellsWhy() bool {
 	return it.hasAlias() || slices.ContainsFunc(it.problems[it.before:], func(pr Problem) bool {
 		return pr.explains() && pr.Code != MissingField && !(pr.Code == UnknownField && pr.Want == "")

@@ -88,7 +88,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 	entries, read := map[string]validate.AccessEntry{}, map[string]time.Time{}
 	var failed error
 	failures, suspects := 0, 0
-	view := f.View() // an entry that covers nobody is looked at again: whoever repairs it does not want to wait
+	view := f.View() // an entry that covers nobody is read again, so that a fix counts soon
 	for _, p := range principals {
 		e, at := x.entries[p], x.read[p]
 		again := view.WhyInert(view.Entries[awsauth.Subject(p)]) != "" && suspects < maxPrincipals

@@ -43,7 +43,7 @@ type Options struct {
 	AWS aws.Config
 	// Cluster is the name of the EKS cluster, Region where it is; empty: the nodes and their instances tell.
 	Cluster, Region string
-	// Authority are the certificates by which the API server is known, PEM: a name that nodes or instances tell has to be
+	// Authority are the certificates by which the API server is known, PEM: a name that nodes or instances give has to be
 	// that of a cluster with one of them. Nil: it is not compared.
 	Authority []byte
 	// Who names the guard's identity in messages.
@@ -76,7 +76,7 @@ type sources struct {
 	connected bool
 	instances instances
 	access    access
-	// strangers are names of clusters that nodes or instances told, and that are not this cluster's.
+	// strangers are names of clusters that nodes or instances gave, and that are not this cluster's.
 	strangers []string
 }
 

@@ -76,7 +76,7 @@ func ServeTLS(ctx context.Context, l net.Listener, config *tls.Config, handler h
 	})
 	err := server.Serve(tls.NewListener(Limit(l, Most), config))
 	if stop() {
-		return err // it was not told to
+		return err // it ended by itself
 	}
 	return <-stopped
 }

@@ -171,7 +171,7 @@ func Parse(data []byte) (*Policy, error) {
 	return p, nil
 }
 
-// noAliases refuses anchors and aliases. A reader of one line must see what it says, and a file of 400 kB whose aliases name a
+// noAliases is an error for anchors and aliases. A reader of one line must see what it says, and a file of 400 kB whose aliases name a
 // long list is 100 MB to whoever follows them: so nothing may follow them before this.
 func noAliases(n *yaml.Node) error {
 	switch {
@@ -286,7 +286,7 @@ func (c *checker) key(n *yaml.Node, name string) (int, bool) {
 	return i, ok
 }
 
-// maxErrors is how many a reader is told at once; the rest is counted.
+// maxErrors is how many are reported at once; the rest is counted.
 const maxErrors = 100
 
 func (c *checker) fail(steps []any, format string, args ...any) {

@@ -152,7 +152,7 @@ type IAM struct {
 type Nodes struct {
 	// Roles are canonical ARNs as in an Approval: * stands for any characters, in the name alone.
 	Roles []string
-	// DenyUnknown refuses a new node mapping whose role nothing shows to be a node's; else that is a warning.
+	// DenyUnknown denies a new node mapping whose role nothing shows to be a node's; else that is a warning.
 	DenyUnknown bool
 }
 

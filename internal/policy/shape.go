@@ -44,7 +44,7 @@ func (c *checker) shape(where []any, n *yaml.Node, t reflect.Type) {
 		}
 		if len(n.Content)/2 > maxKeys { // the library compares each key with every other
 			c.undecodable = true
-			c.fail(where, "holds %d keys, and %d are the most: delete those that name no rule", len(n.Content)/2, maxKeys)
+			c.fail(where, "has %d keys, and the limit is %d: delete those that name no rule", len(n.Content)/2, maxKeys)
 			return
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {

@@ -2,14 +2,14 @@ package rbac
 
 import "strings"
 
-// maxHops is how many rights that lead to each other a message tells: who wants to know more asks about the last.
+// maxHops is how many rights that lead to each other a message lists.
 const maxHops = 5
 
 // maxName is how much of a name evidence shows. A subject of a binding may be as long as the object.
 const maxName = 256
 
 // evidence says why something is as good as system:masters. What it leads to is a link and not a copy, so that a
-// chain of a thousand rights takes no more than a thousand links; text makes words of it for those who are listed.
+// chain of a thousand rights takes no more than a thousand links; text formats it only for the names that are listed.
 type evidence struct {
 	text string
 	// to is what the text leads to, if it leads anywhere, and after what follows that.
@@ -19,7 +19,7 @@ type evidence struct {
 
 func words(text string) *evidence { return &evidence{text: text} }
 
-// String are the words.
+// String formats the evidence.
 func (e *evidence) String() string {
 	var b strings.Builder
 	e.write(&b, maxHops)

@@ -537,7 +537,7 @@ func (c *computation) counts(r candidate, namespace string) *evidence {
 		} else if reason != nil {
 			where = reason
 		}
-		if so := words(", so may approve grants"); w.group == guardAPI && where != nil {
+		if so := words(", so may add approved admins"); w.group == guardAPI && where != nil {
 			where = followed(where, so)
 		} else if w.group == guardAPI {
 			where = so

@@ -112,7 +112,7 @@ func (g Guard) own(p *power) string {
 var clientSigners = []string{"kubernetes.io/*", "kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"}
 
 // powers is the whole list; docs/privileges.md says of each why it is on it, and of every other right of the API server why
-// not (TestEveryRight). A role is told by the first that it has.
+// not (TestEveryRight). The evidence names the first that a role has.
 var powers = func() []power {
 	list := []power{
 		{[]string{"escalate"}, rbacv1.GroupName, "clusterroles", cluster, anyName, nil},

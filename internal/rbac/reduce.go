@@ -95,7 +95,7 @@ func reduce(rule *rbacv1.PolicyRule, guard Guard) []rbacv1.PolicyRule {
 	if len(small.Verbs) == 0 {
 		return nil
 	}
-	for _, n := range rule.ResourceNames { // in their order: the first that counts is the one that is told
+	for _, n := range rule.ResourceNames { // in their order: evidence names the first that counts
 		if names[n] {
 			delete(names, n)
 			small.ResourceNames = append(small.ResourceNames, strings.Clone(n))

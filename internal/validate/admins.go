@@ -12,7 +12,7 @@ var adminFamily = family{
 	edit: checkAdmins,
 	rules: []Rule{
 		{ID: "AA506", Name: "self-lockout", Severity: Error,
-			What: "a caller who removes the mapping by which this very request came in, takes its own rights away, or maps itself to what EKS cannot render for it, or from mapAccounts to another name",
+			What: "a caller who removes the mapping by which this very request came in, takes its own rights away, maps itself to a name that EKS cannot render for it, or moves itself from mapAccounts to another username",
 			Why:  "the next request of the caller is refused, and nobody may be left to undo the edit",
 			Bad:  goodNodes, Good: goodNodesAndCI},
 		{ID: "AA507", Name: "last-admin", Severity: Warning,
@@ -51,7 +51,7 @@ func (p *pass) callerARN() string {
 	return ""
 }
 
-// caller is what templates are rendered with for the caller. known is false if it has a session name and nothing tells which.
+// caller is what templates are rendered with for the caller. known is false if it has a session name that is not known.
 func (p *pass) caller() (c awsauth.Caller, known bool) {
 	canonical, err := awsauth.ParseARN(p.callerARN())
 	if err != nil {
@@ -169,7 +169,7 @@ func (p *pass) selfLockout() {
 	is := p.worst(still)
 	f.Field, f.Line, f.Column = is.Entry.Path(""), is.Entry.Line, is.Entry.Column
 	if !p.admits(is) && (p.admits(was) || is.Sessions() > was.Sessions()) {
-		f.Message = fmt.Sprintf("by this edit EKS cannot render %s in your own mapping %s for you, and refuses you", awsauth.EC2PrivateDNSName, q(is.Canonical))
+		f.Message = fmt.Sprintf("after this edit EKS cannot render %s in your own mapping %s, so you can no longer authenticate", awsauth.EC2PrivateDNSName, q(is.Canonical))
 		p.report("AA506", f)
 		return
 	}
@@ -243,7 +243,7 @@ func (p *pass) accountMapped(is awsauth.Identity, account string) {
 		Fix: "leave the entry out, or let another admin make this edit"}
 	switch {
 	case !p.admits(is):
-		f.Message = fmt.Sprintf("this edit maps you, %s, to what EKS cannot render for you: it refuses you", q(is.Canonical))
+		f.Message = fmt.Sprintf("this edit maps you, %s, to a name that EKS cannot render for you, so you can no longer authenticate", q(is.Canonical))
 	case p.admin(is):
 		return
 	case slices.Contains(groups, unauthenticated):

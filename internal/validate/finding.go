@@ -42,7 +42,7 @@ type Finding struct {
 	// entry and subject say what the finding is about, so that the same thing is known again in another
 	// version of the object: a canonical ARN, a field's name, never a line.
 	entry, subject string
-	// inNew says that the finding counts against every edit whose new object has it: nothing tells whether the old one had it.
+	// inNew says that the finding counts against every edit whose new object has it: it is not known whether the old one had it.
 	inNew bool
 	// reading is set for a difference between EKS's two readings of an entry; lenient is the other one.
 	reading bool
@@ -53,7 +53,7 @@ type Finding struct {
 
 func (f Finding) key() string { return f.Rule + "\x00" + f.entry + "\x00" + f.subject }
 
-// subjects are the words by which a waiver may name what the finding is about. A field is none: data.mapRoles[1] is another
+// subjects are the values by which a waiver may name what the finding is about. A field is none: data.mapRoles[1] is another
 // entry as soon as one before it is gone.
 func (f Finding) subjects() []string { return []string{f.entry, f.Value, f.subject} }
 

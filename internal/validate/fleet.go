@@ -237,7 +237,7 @@ func (v *FleetView) untyped() bool {
 // entryType is what a type of access entry is for.
 type entryType struct {
 	covers []NodeKind // the kinds of node that sign in by it
-	onEC2  bool       // it refuses every session but those of EC2 instances; else the session name is the node's name
+	onEC2  bool       // it denies every session but those of EC2 instances; else the session name is the node's name
 }
 
 // entryTypes are the types that are known (Amazon EKS user guide, "Create access entries"; EC2 is that of Auto Mode). By

@@ -15,14 +15,14 @@ var grantFamily = family{
 	edit: checkGrants,
 	rules: []Rule{
 		{ID: "AA401", Name: "unapproved-grant", Severity: Error,
-			What: "a principal that gets into a privileged group (system:masters, the policy's own, the break-glass groups, those of the policy's approvers) and did not have it before, without an approval in the policy; also when a repaired ARN or a removed duplicate makes an old entry work",
+			What: "a principal that gets into a privileged group (system:masters, the policy's own, the break-glass groups, the approvers' groups) and did not have it before, without an approval in the policy; also when a repaired ARN or a removed duplicate makes an old entry work",
 			Why:  "the API server lets system:masters do everything, without asking RBAC or any webhook's match for it",
 			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
       username: ci
       groups: [system:masters]
 `, Good: goodNodesAndCI},
 		{ID: "AA402", Name: "unapproved-equivalent", Severity: Error,
-			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning where RBAC could not be looked at, an error where the guard has just started and has not read it yet",
+			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning if RBAC could not be read, an error if the guard has just started and has not read it yet",
 			Why:  "whoever is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system, can do everything, though system:masters is written nowhere",
 			Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[ops]", 1), Good: goodNodesAndCI},
 		{ID: "AA407", Name: "approval-expired", Severity: Warning,
@@ -237,11 +237,13 @@ func (p *pass) unapproved(g grant, e holding, how string) (reported bool) {
 	}
 	f.Message = fmt.Sprintf("%s gives %s %s", what, bare(clip(canonical)), whole(e.way.Evidence))
 	switch {
+	case e.account != "" && g.username && e.way.Approver:
+		f.Message = fmt.Sprintf("account %s gives %s its ARN as username, and so %s", q(e.account), bare(clip(canonical)), whole(e.way.Evidence))
 	case e.account != "" && g.username:
 		f.Message = fmt.Sprintf("account %s gives %s its ARN as username, which is as good as system:masters (%s)", q(e.account), bare(clip(canonical)), whole(e.way.Evidence))
 	case e.way.Rule == "AA403":
 		f.Message = fmt.Sprintf("%s can become %s, which gives %s %s", q(g.name), bare(clip(e.way.Becomes)), bare(clip(canonical)), whole(e.way.Evidence))
-	case e.way.Rule == "AA402":
+	case e.way.Rule == "AA402" && !e.way.Approver:
 		f.Message = fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, bare(clip(canonical)), whole(e.way.Evidence))
 	}
 	f.Why = "and " + strings.Join(against, ", and ")

@@ -33,8 +33,8 @@ var groupFamily = family{
 	entry: checkGroups,
 	rules: []Rule{
 		{ID: "AA107", Name: "suspicious-group", Severity: Error, ofText: true,
-			What: "a group with spaces in or around it, an empty one (a warning if it is written as an empty text), several written as one, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
-			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing; system:unauthenticated takes system:authenticated away",
+			What: "a group with spaces in or around it, an empty one (a warning if it is written as an empty string), several written as one, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
+			Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing; whoever has system:unauthenticated does not get system:authenticated",
 			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
       username: ci
       groups:
@@ -63,7 +63,7 @@ func checkGroups(p *pass, e *awsauth.Entry) {
 	}
 }
 
-const whyNotUnauthenticated = "and the API server adds " + everybody + " for nobody who has it: without that, kubectl finds no resources"
+const whyNotUnauthenticated = "and the API server does not add " + everybody + " for whoever has it: without that group kubectl cannot discover resources"
 
 // suspiciousTemplate says what is odd about what a group becomes, or nothing.
 func suspiciousTemplate(g string, e *awsauth.Entry) (message, why, fix string) {
@@ -106,7 +106,7 @@ func suspicious(g string) (message, why, fix string) {
 	case g == "":
 		return "", "", "" // the text says so: an empty group, or one that EKS empties because of its type
 	case g == unauthenticated:
-		return q(g) + " is the group of whoever has not authenticated", whyNotUnauthenticated, "remove it"
+		return q(g) + " is the group of callers who are not authenticated", whyNotUnauthenticated, "remove it"
 	case trimmed == "":
 		return q(g) + " is blank", "and gives nothing", "remove it"
 	case strings.Contains(g, " - "):

@@ -48,7 +48,7 @@ func nodeUsername(username string) bool {
 }
 
 // accountUsername is a username such as aws:{{AccountID}}:instance:{{SessionName}}, which aws-iam-authenticator's own documentation
-// shows. No component of Kubernetes or EKS is called so; whether RBAC gives such a name anything is asked like of any other.
+// shows. No component of Kubernetes or EKS has such a name; RBAC is asked about it as about any other.
 var accountUsername = regexp.MustCompile(`^aws:(?:\{\{AccountID\}\}|[0-9]{12}):`)
 
 func checkIdentity(p *pass, e *awsauth.Entry) {
@@ -65,7 +65,7 @@ func checkIdentity(p *pass, e *awsauth.Entry) {
 			f.Fix = "write another name"
 		} else if accountUsername.MatchString(username) {
 			f.Severity = Warning
-			f.Why = "and EKS reserves that prefix, though no name of EKS or Kubernetes goes on with an account id"
+			f.Why = "and EKS reserves that prefix, although no name of EKS or Kubernetes has an account id after it"
 		}
 		p.report("AA404", f)
 	}

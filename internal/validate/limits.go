@@ -20,7 +20,7 @@ const (
 	// what such a caller does. Go's servers take 1 MiB of headers (net/http, DefaultMaxHeaderBytes).
 	maxGroups = 1000
 	maxNames  = 64 << 10
-	// manyGroups is worth a word: identity providers list no more (Microsoft Entra ID, the groups claim of a token).
+	// manyGroups is worth a warning: identity providers list no more (Microsoft Entra ID, the groups claim of a token).
 	manyGroups = 200
 	// largeData is what kubectl apply can still handle: it keeps the whole object in an annotation, and annotations may have
 	// 256 KiB (k8s.io/apimachinery, TotalAnnotationSizeLimitB). The API server takes 1 MiB of data (ValidateConfigMap).
@@ -32,7 +32,7 @@ var limitFamily = family{
 	rules: []Rule{
 		{ID: "AA110", Name: "oversized", Severity: Error,
 			What: "a username or group of more than 1,024 bytes, an entry with more than 1,000 groups or with more than 64 KiB of names; a warning for more than 200 groups, and for more than 256 KiB of data",
-			Why:  "the username and all groups of a mapping go with every request that is made by it, into the API server's caches and headers and into every event of the audit log, which is cut or lost if it grows too large",
+			Why:  "the username and all groups of a mapping go with every request that is made by it, into the API server's caches and headers and into every event of the audit log, which may be dropped if it is too large",
 			Bad:  strings.Replace(goodNodesAndCI, "username: ci", "username: "+strings.Repeat("ci-", 342), 1), Good: goodNodesAndCI},
 	},
 }
@@ -91,20 +91,20 @@ func checkLimits(p *pass) {
 	}
 	p.report("AA110", Finding{Severity: Warning, Field: "data", subject: "data", Preexisting: p.old != nil && data <= dataSize(p.old),
 		Message: fmt.Sprintf("the object holds %s of data", kib(data)), Why: "and from " + kib(largeData) + " on kubectl apply cannot write it; from 1,024 KiB on nobody can add an entry",
-		Fix: "remove the entries that nobody uses, and comments; put people into groups by roles that they assume"})
+		Fix: "remove unused entries and comments; map one role that people assume instead of each user"})
 }
 
 // oversized says what is too large about an entry, if anything is.
 func oversized(e *awsauth.Entry, s size) (f Finding, large bool) {
-	f = Finding{DataKey: e.DataKey, entry: e.Subject(), Why: "and every request by this entry and every event of the audit log carries it", Fix: "write a shorter name"}
+	f = Finding{DataKey: e.DataKey, entry: e.Subject(), Why: "and every request by this entry and every event of the audit log has it", Fix: "write a shorter name"}
 	long := func(field, what string, t awsauth.Text) (Finding, bool) {
 		f.Field, f.Line, f.Column, f.subject = e.Path(field), t.Line, t.Column, "name"
 		f.Value = redact(t.Value)
-		f.Message = fmt.Sprintf("%s of %s bytes, %s, and %s are the most", what, thousands(len(t.Value)), q(t.Value), thousands(maxName))
+		f.Message = fmt.Sprintf("%s of %s has %s bytes, and the limit is %s: %s", what, q(e.ARN.Value), thousands(len(t.Value)), thousands(maxName), q(t.Value))
 		return f, true
 	}
 	if len(e.Username.Value) > maxName {
-		return long("username", "a username", e.Username)
+		return long("username", "the username", e.Username)
 	}
 	for i, g := range e.Groups {
 		if len(g.Value) > maxName {
@@ -119,16 +119,16 @@ func oversized(e *awsauth.Entry, s size) (f Finding, large bool) {
 	f.Fix = "bind the rights to one group, and leave the others out"
 	switch {
 	case s.groups > maxGroups:
-		f.Message = fmt.Sprintf("%s has %s groups, and %s are the most", q(e.ARN.Value), thousands(s.groups), thousands(maxGroups))
+		f.Message = fmt.Sprintf("%s has %s groups, and the limit is %s", q(e.ARN.Value), thousands(s.groups), thousands(maxGroups))
 	case s.names > maxNames:
-		f.Message = fmt.Sprintf("the username and groups of %s can come to %s together, and %s are the most", q(e.ARN.Value), kib(s.names), kib(maxNames))
+		f.Message = fmt.Sprintf("the username and groups of %s can come to %s together, and the limit is %s", q(e.ARN.Value), kib(s.names), kib(maxNames))
 	case s.groups > manyGroups:
 		f.Severity = Warning
-		f.Message = fmt.Sprintf("%s has %d groups", q(e.ARN.Value), s.groups)
+		f.Message = fmt.Sprintf("%s has %d groups, more than %d", q(e.ARN.Value), s.groups, manyGroups)
 	default:
 		return Finding{}, false
 	}
-	f.Why = "and every request by this entry and every event of the audit log carries all of them"
+	f.Why = "and every request by this entry and every event of the audit log has all of them"
 	return f, true
 }
 

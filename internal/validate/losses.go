@@ -45,7 +45,7 @@ func checkNodesLost(p *pass) {
 	last := "and it is the last by which nodes can sign in"
 	switch {
 	case len(after) > 0:
-		last = "and no node role that was mapped before stays, while nodes that run keep the role they have"
+		last = "and no node role that was mapped before stays, while running nodes keep the role they have"
 	case len(gone) > 1:
 		last = "and it is one of the last by which nodes can sign in"
 	}
@@ -55,7 +55,7 @@ func checkNodesLost(p *pass) {
 }
 
 // keeps reports that a node role which is mapped stays so. Where the nodes are not known, those that run have one of the roles that
-// were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes: that is being repaired.
+// were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes: that is being fixed.
 func (p *pass) keeps(before, after map[string]awsauth.Identity) bool {
 	possible := false
 	for key, was := range before {
@@ -362,7 +362,7 @@ func (p *pass) nodeBroken(l loss) {
 	if i := barring(is.Groups); i >= 0 && !kind.onEC2() && (e.Username.Value == n.username || e.Username.Value == l.was.Username) {
 		f.Field, f.Value = e.Path(fmt.Sprintf("groups[%d]", i)), redact(is.Groups[i])
 		f.Line, f.Column = e.Groups[i].Line, e.Groups[i].Column
-		f.Message = fmt.Sprintf("the node role %s gets the group %s, which EKS can render for EC2 instances alone", q(l.was.Canonical), q(is.Groups[i]))
+		f.Message = fmt.Sprintf("the node role %s gets the group %s, which EKS can render only for EC2 instances", q(l.was.Canonical), q(is.Groups[i]))
 		f.Fix = "remove that group"
 	} else if e.Username.Value == n.username || e.Username.Value == l.was.Username {
 		var missing []string

@@ -13,7 +13,7 @@ var nodeRoleFamily = family{
 	edit: checkNodeRoles,
 	rules: []Rule{
 		{ID: "AA408", Name: "node-role-evidence", Severity: Error,
-			What: "a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username) for a role that people or other accounts may assume, or that no node can; a warning where nothing shows whether nodes use the role, unless the policy says nodes.onUnknown: deny",
+			What: "a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username) for a role that somebody other than nodes may assume, or that no node can assume; a warning if nothing shows whether nodes use the role, an error if the policy lists nodes.roles or says nodes.onUnknown: deny",
 			Why:  "whoever may assume the role chooses the session name, and with it which node to be; a node can request tokens of the service accounts of its pods, and one that is cluster-admin is enough",
 			Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/deploy
       username: system:node:{{SessionName}}
@@ -116,10 +116,10 @@ func (p *pass) hadNodeIdentities() map[string][]nodeIdentity {
 	return had
 }
 
-// needsIAM reports that it takes IAM to tell whether a role may have a node's identity.
+// needsIAM reports that only IAM shows whether a role may have a node's identity.
 func (p *pass) needsIAM(c *nodeClaim) bool { return !p.policy.NodeRole(c.id.Canonical) }
 
-// checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy's word counts before all others;
+// checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy counts before all others;
 // then that somebody else may assume the role; then that nodes use it; then that nobody but nodes can.
 func checkNodeRoles(p *pass) {
 	if len(p.claims) == 0 {
@@ -182,14 +182,14 @@ func (p *pass) nodeRole(c *nodeClaim, f Finding) {
 	const fix = "map a role that nodes alone can assume; if nodes use this one, have it listed in the policy under nodes.roles"
 	switch {
 	case trust.Other != "":
-		f.Message = fmt.Sprintf("%s makes %s a node, and %s may assume that role", q(f.Value), role, q(trust.Other))
+		f.Message = fmt.Sprintf("%s maps %s as a node, and %s may assume that role", q(f.Value), role, q(trust.Other))
 		f.Why, f.Fix = c.danger(), fix
 	case p.fleet.usedByNodes(c, p):
 		return
 	case trust.Known == TrustKnown && trust.Service == "" && c.fits(trust):
 		return
 	case trust.Known == TrustKnown && !trust.Instances && !trust.Sessions:
-		f.Message = fmt.Sprintf("%s makes %s a node, and no node can assume that role", q(f.Value), role)
+		f.Message = fmt.Sprintf("%s maps %s as a node, and no node can assume that role", q(f.Value), role)
 		if trust.Service != "" {
 			f.Message += ": its trust policy names " + q(trust.Service)
 		}
@@ -244,7 +244,7 @@ func (p *pass) trustUnverified(c *nodeClaim, f Finding) {
 	}
 	reason, detail := c.answer.Reason, c.answer.Detail
 	if c.answer.Existence != Unverified {
-		reason, detail = ReasonMalformed, "IAM's answer holds no trust policy that can be read"
+		reason, detail = ReasonMalformed, "IAM's answer has no readable trust policy"
 	}
 	f.Message, f.Why = fmt.Sprintf("could not check who may assume %s: %s", q(c.id.Entry.ARN.Value), reason), whole(detail)
 	f.Fix = "try again; or, if nodes use the role, have it listed in the policy under nodes.roles"
@@ -289,7 +289,7 @@ func (c *nodeClaim) iamSays() string {
 func (v *FleetView) saysOfRole(p *pass) string {
 	switch {
 	case v.nodesKnown(p.now):
-		return "no running node uses it so"
+		return "no running node uses it with such a username"
 	case v.doubt(p.now) != "" && !v.NodesKnown.At.IsZero(), v != nil && v.NodesKnown.Problem != "":
 		return "the running nodes are not known (" + whole(v.doubt(p.now)) + ")"
 	}

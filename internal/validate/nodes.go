@@ -19,7 +19,7 @@ var nodeFamily = family{
 			Why:  "blank, [] and null are no error to EKS: everybody is locked out without a word",
 			Bad:  "data:\n  mapRoles: \"[]\"\n", Good: goodNodes},
 		{ID: "AA503", Name: "cuts-live-nodes", Severity: Error,
-			What: "the loss of a role that live nodes sign in with, and no access entry covers; where the guard does not know the live nodes, an error if none of the node roles that were mapped stays, a warning if one does, and where it has just started, an error for every one",
+			What: "the loss of a role that live nodes sign in with, and no access entry covers; if the guard does not know the running nodes, an error if none of the node roles that were mapped stays and a warning if one does; if the guard has just started, always an error",
 			Why:  "within minutes every kubelet with that role is refused, the node turns NotReady, and its pods are evicted",
 			Bad: `data:
   mapRoles: |
@@ -219,7 +219,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		Why:     fmt.Sprintf("and %s nodes need another", cut[0].Kind),
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", n.username, strings.Join(n.groups, ", "))}
 	if i := barring(e.GroupNames()); i >= 0 && !cut[0].Kind.onEC2() && n.works(e.Identity()) && e.Username.Value == n.username {
-		f.Why = fmt.Sprintf("since EKS can render the group %s for EC2 instances alone, and refuses everybody else", q(e.Groups[i].Value))
+		f.Why = fmt.Sprintf("since EKS can render the group %s only for EC2 instances, and no other caller can authenticate", q(e.Groups[i].Value))
 		f.Fix = "remove that group"
 	}
 	if len(cut) < len(p.fleet.Nodes[f.entry]) {
@@ -232,7 +232,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 	p.report("AA505", f)
 }
 
-// barring is the index of the first group that EKS can render for EC2 instances alone, so that everybody else is refused; -1 if
+// barring is the index of the first group that EKS can render only for EC2 instances, so that nobody else can authenticate; -1 if
 // there is none.
 func barring(groups []string) int {
 	return slices.IndexFunc(groups, func(g string) bool { return strings.Contains(g, awsauth.EC2PrivateDNSName) })

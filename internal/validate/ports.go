@@ -59,7 +59,7 @@ type TrustKnowledge int
 // The zero value is no answer, and never taken for one.
 const (
 	TrustNotAsked   TrustKnowledge = iota
-	TrustUnreadable                // IAM returned the role, and no trust policy that can be understood
+	TrustUnreadable                // IAM returned the role without a usable trust policy
 	TrustKnown
 )
 

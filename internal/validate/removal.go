@@ -12,7 +12,7 @@ var removalFamily = family{
 	edit: checkRemoval,
 	rules: []Rule{
 		{ID: "AA501", Name: "deletes-aws-auth", Severity: Error,
-			What: "deleting aws-auth, by itself, with all ConfigMaps of kube-system, or by removing the last finalizer of one that is being deleted; any other edit of such a one is a warning",
+			What: "deleting aws-auth, by itself, with all ConfigMaps of kube-system, or by removing the last finalizer while it is being deleted; any other edit while it is being deleted is a warning",
 			Why:  "EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
 			Good: goodNodes},
 	},
@@ -61,6 +61,6 @@ func (p *pass) checkDeletionPending() {
 	}
 	kept := p.new.object.Finalizers
 	p.report("AA501", Finding{Severity: Warning, Field: "metadata.deletionTimestamp", Value: p.new.object.DeletionTimestamp.UTC().Format(time.RFC3339), subject: "pending",
-		Message: "aws-auth is being deleted, and only its finalizers are in the way: " + bare(strings.Join(kept, ", ")), Why: "and EKS forgets every mapping at once when the last one is removed",
+		Message: "aws-auth is being deleted and waits only for its finalizers: " + bare(strings.Join(kept, ", ")), Why: "and EKS forgets every mapping at once when the last one is removed",
 		Fix: writeAnew})
 }

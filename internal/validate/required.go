@@ -12,7 +12,7 @@ var requiredFamily = family{
 	state: checkRequired,
 	rules: []Rule{
 		{ID: "AA504", Name: "drops-required", Severity: Error,
-			What: "an entry that the policy requires and that is not there, lacks the username or groups that the policy names, or has a group that EKS can render for EC2 instances alone",
+			What: "an entry that the policy requires and that is not there, lacks the username or groups that the policy names, or has a group that EKS can render only for EC2 instances",
 			Why:  "somebody wrote into the policy that the cluster cannot do without it",
 			Bad:  goodNodes, Good: goodNodesAndCI},
 	},

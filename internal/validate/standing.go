@@ -93,7 +93,7 @@ func (p *pass) markReadBefore(findings []Finding) {
 
 // settleReadings takes back that faults of an entry were there before, where the edit brings a difference between EKS's two
 // readings of the entry: the same fault of another text is another fault. A difference that a finding explains, or that was
-// there before with one that does, is not told besides.
+// there before with one that does, is not reported as well.
 func settleReadings(findings []Finding) []Finding {
 	type text struct{ dataKey, entry string }
 	brought := map[text]bool{}
@@ -102,7 +102,7 @@ func settleReadings(findings []Finding) []Finding {
 			brought[text{f.DataKey, f.entry}] = true
 		}
 	}
-	// What tells why: a finding about the entry, or else one about the whole value, such as an anchor.
+	// What explains it: a finding about the entry, or else one about the whole value, such as an anchor.
 	why := map[text]bool{}
 	blame := func(whole bool, unexplained map[string]bool) {
 		for i := range findings {
@@ -131,7 +131,7 @@ func settleReadings(findings []Finding) []Finding {
 			return false
 		case f.lenient.Explained && (f.Preexisting || why[at] || why[text{f.DataKey, ""}]):
 			return true
-		case f.Preexisting && brought[at]: // what is new is told
+		case f.Preexisting && brought[at]: // the new one is reported
 			return true
 		case told[at]:
 			return true

@@ -13,8 +13,8 @@ var templateFamily = family{
 	entry: checkTemplates,
 	rules: []Rule{
 		{ID: "AA206", Name: "unknown-template", Severity: Error, ofText: true,
-			What: "a placeholder inside of other braces, and {{EC2PrivateDNSName}} where people or nodes outside of EC2 are meant; as a warning {{...}} that EKS does not know, a session name for users, the root user and federated users, who have none, and {{EC2PrivateDNSName}} in another username than a node's",
-			Why:  "EKS replaces one placeholder after another, also in what one has become; it refuses whoever is no EC2 instance if the username or any group asks for {{EC2PrivateDNSName}}; it leaves {{...}} that it does not know as it is, and renders an absent session name as nothing",
+			What: "a placeholder inside other braces, and {{EC2PrivateDNSName}} for people or for nodes that are not on EC2; a warning for {{...}} that EKS does not know, for the session name of users, the root user and federated users, who have none, and for {{EC2PrivateDNSName}} in a username that is no node's",
+			Why:  "EKS replaces one placeholder after another, also in the value of the one before; if the username or a group has {{EC2PrivateDNSName}}, only EC2 instances can authenticate; {{...}} that EKS does not know stays as it is, and a session name that is not there becomes nothing",
 			Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
       username: "ci:{{SessionName}}"
       groups: [deployers, "on:{{EC2PrivateDNSName}}"]
@@ -58,10 +58,10 @@ func checkTemplates(p *pass, e *awsauth.Entry) {
 			p.template(e, field, at, target, w.Session)
 			continue
 		}
-		if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
-			target += ", which is as good as system:masters (" + whole(w.Evidence) + ")"
-		} else if p.oracle.group(target).Approver && !w.Username {
+		if p.approver(w, target) {
 			target += ", which gives " + w.Evidence
+		} else if p.oracle.group(target).Rule != "AA401" && w.Evidence != "" {
+			target += ", which is as good as system:masters (" + whole(w.Evidence) + ")"
 		}
 		p.template(e, field, at, target, w.Session)
 	}
@@ -74,6 +74,14 @@ func checkTemplates(p *pass, e *awsauth.Entry) {
 			}
 		}
 	}
+}
+
+// approver reports that what a template becomes gives no more than the place of one of the policy's approvers.
+func (p *pass) approver(w Way, becomes string) bool {
+	if w.Username {
+		return p.oracle.username(becomes).Approver
+	}
+	return p.oracle.group(becomes).Approver
 }
 
 func (p *pass) template(e *awsauth.Entry, field string, at awsauth.Text, target, by string) {
@@ -111,8 +119,8 @@ func (p *pass) unknownTemplates(e *awsauth.Entry, field string, t awsauth.Text) 
 	for _, n := range awsauth.Nested(t.Value) {
 		f := f
 		f.subject = "nested in " + strings.TrimRight(field, "[0123456789]") + " " + t.Value
-		f.Message, f.Why = q(n)+" has a placeholder inside of other braces", "and EKS replaces one after another, so that what the first becomes can complete the second"
-		f.Fix = "write the name out, or placeholders side by side"
+		f.Message, f.Why = q(n)+" has a placeholder inside other braces", "and EKS replaces one placeholder after another, so the value of the first can complete the second"
+		f.Fix = "write the name out, or put the placeholders side by side"
 		p.report("AA206", f)
 	}
 	a, err := e.Principal()
@@ -122,14 +130,14 @@ func (p *pass) unknownTemplates(e *awsauth.Entry, field string, t awsauth.Text) 
 	if name, ok := literally(t.Value, e.ARN.Value); a.Sessionless() && (strings.Contains(t.Value, awsauth.SessionName) || strings.Contains(t.Value, awsauth.SessionNameRaw)) && (!ok || name != "") {
 		f := f
 		f.Severity, f.subject = Warning, "session of a user"
-		f.Message, f.Why, f.Fix = q(t.Value)+" asks for a session name", "and "+withArticle(a.Kind)+" has none, so that EKS puts nothing in its place", "write the name out"
+		f.Message, f.Why, f.Fix = q(t.Value)+" uses the session name", "and "+withArticle(a.Kind)+" has none, so EKS replaces it with nothing", "write the name out"
 		p.report("AA206", f)
 	}
 	p.instancesOnly(e, a, t, f)
 }
 
-// instancesOnly finds {{EC2PrivateDNSName}} where others than EC2 instances are meant. One text that cannot be rendered for
-// them is enough for EKS to refuse them (aws-iam-authenticator pkg/server, renderTemplates).
+// instancesOnly finds {{EC2PrivateDNSName}} where others than EC2 instances are meant. One value that cannot be rendered for
+// them is enough for EKS to deny them (aws-iam-authenticator pkg/server, renderTemplates).
 func (p *pass) instancesOnly(e *awsauth.Entry, a awsauth.ARN, t awsauth.Text, f Finding) {
 	username := e.Username.Value
 	ofInstances := strings.Contains(username, awsauth.EC2PrivateDNSName)
@@ -137,18 +145,18 @@ func (p *pass) instancesOnly(e *awsauth.Entry, a awsauth.ARN, t awsauth.Text, f 
 		return // nodes on EC2
 	}
 	f.subject = "DNS name of no node"
-	f.Message, f.Fix = q(t.Value)+" can be rendered for EC2 instances alone", "write "+awsauth.SessionName+", or the name"
+	f.Message, f.Fix = q(t.Value)+" can be rendered only for EC2 instances", "write "+awsauth.SessionName+", or write the name out"
 	switch {
 	case a.Sessionless():
-		f.Why, f.Fix = "and "+withArticle(a.Kind)+" is none, so that nobody can authenticate through this entry", "write the name out"
+		f.Why, f.Fix = "and "+withArticle(a.Kind)+" is not one, so nobody can authenticate by this entry", "write the name out"
 	case strings.HasPrefix(strings.ToLower(a.Name), strings.ToLower(ssoPrefix)):
-		f.Why = "and EKS refuses everybody else, so that nobody can use this IAM Identity Center (SSO) role"
+		f.Why = "and no other caller can authenticate, so nobody can use this IAM Identity Center (SSO) role"
 	case !ofInstances:
-		f.Why, f.Fix = "and EKS refuses everybody else, whatever the username", "remove it, or write "+awsauth.SessionName
+		f.Why, f.Fix = "and no other caller can authenticate, whatever the username", "remove it, or write "+awsauth.SessionName
 	case p.admittedAll(e):
-		f.Why = "and EKS refuses everybody else, so that others who authenticate with this role today no longer can"
+		f.Why = "and others who authenticate with this role today can no longer do so"
 	default:
-		f.Severity, f.Why = Warning, "and EKS refuses everybody else"
+		f.Severity, f.Why = Warning, "and no other caller can authenticate by this entry"
 	}
 	p.report("AA206", f)
 }
@@ -176,5 +184,5 @@ func (p *pass) namelessTemplate(e *awsauth.Entry) {
 	a, _ := e.Principal() // without a principal a template is not literal
 	p.report("AA106", Finding{Field: e.Path("username"), DataKey: e.DataKey, Line: t.Line, Column: t.Column, Value: redact(t.Value), entry: e.Name(), subject: "username",
 		Message: fmt.Sprintf("the username %s is empty for %s, who has no session name", q(t.Value), withArticle(a.Kind)),
-		Why:     "and EKS takes the empty name, which RBAC and the audit log cannot tell from another such name", Fix: "write the name out"})
+		Why:     "and EKS authenticates callers under the empty name, so RBAC and the audit log cannot tell them apart", Fix: "write the name out"})
 }

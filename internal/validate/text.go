@@ -12,7 +12,7 @@ var textFamily = family{
 	state: checkText,
 	rules: []Rule{
 		{ID: "AA101", Name: "yaml-syntax", Severity: Error,
-			What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step; bytes that are not valid UTF-8, and U+FFFD anywhere, comments included, since the API server shows such a byte as U+FFFD",
+			What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step; a byte that is not valid UTF-8, and the character U+FFFD anywhere, also in a comment, since the API server shows such a byte as U+FFFD",
 			Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the error is only in a log of the control plane",
 			Bad: `data:
   mapRoles: |
@@ -21,7 +21,7 @@ var textFamily = family{
       groups: [system:bootstrappers, system:nodes]
 `, Good: goodNodes},
 		{ID: "AA102", Name: "ambiguous-yaml", Severity: Error, ofText: true,
-			What: "YAML that parsers read differently, or that a reader cannot see: anchors, aliases, merge keys, tags, a second document, duplicate or non-text keys, values without quotes that YAML takes for a number, boolean or null, {{ without quotes, an unquoted account id that begins with 0, hidden and look-alike characters, a comment without a space before it; in comments only what breaks or reorders lines",
+			What: "YAML that parsers read differently, or that a reader cannot see: anchors, aliases, merge keys, tags, a second document, duplicate or non-text keys, values without quotes that YAML takes for a number, boolean or null, {{ without quotes, an unquoted account id that begins with 0, hidden and look-alike characters, a comment without a space before it; a difference between the two readings of EKS; in comments only characters that break or reorder a line, control characters and U+FFFD",
 			Why:  "which parser a version of EKS runs is not public, and tools such as eksctl use yet another: what they do not read alike may be dropped, changed on the next write, or grant what nobody sees",
 			Bad: `data:
   mapRoles: |
@@ -57,7 +57,7 @@ var textFamily = family{
       group: [deployers]
 `, Good: goodNodesAndCI},
 		{ID: "AA106", Name: "missing-field", Severity: Error, ofText: true,
-			What: "an entry without rolearn or userarn, or without a username; a username that is only the session name of a principal that has none; an entry without groups is a warning",
+			What: "an entry without rolearn or userarn, or without a username; a username that is empty because the principal has no session name; an entry without groups is a warning",
 			Why:  "EKS drops an entry without an ARN and keeps one without a username under the empty name; without groups the principal gets in but may do only what is bound to its username",
 			Bad: `data:
   mapRoles: |
@@ -111,21 +111,21 @@ func say(pr awsauth.Problem) (rule string, f Finding) {
 		return "AA101", sayNotUTF8(pr)
 	case awsauth.OnlyEKSReads:
 		f.Message, f.Fix = sayIn(pr.Got, pr.Value)
-		f.Why = "and EKS reads it all the same, but other YAML parsers do not"
+		f.Why = "and EKS reads it, but other YAML parsers do not"
 		return "AA102", f
 	case awsauth.NarrowComment:
-		return "AA102", Finding{Message: q(pr.Value) + " has a comment without a space before it", Why: "and EKS reads it all the same, but other YAML parsers read nothing of the text",
+		return "AA102", Finding{Message: q(pr.Value) + " has a comment without a space before it", Why: "and EKS reads it, but other YAML parsers read nothing of the value",
 			Fix: "put a space before the #"}
 	case awsauth.TwoReadings:
-		return "AA102", Finding{Message: "EKS reads " + q(pr.Value) + " in two ways, by version: " + bare(pr.Got), Why: "and nobody knows which of them is in effect",
-			Fix: "write the entry anew, every value on one line and in quotes"}
+		return "AA102", Finding{Message: "EKS reads " + q(pr.Value) + " in two ways, by version: " + bare(pr.Got), Why: "and nobody knows which of the two is in effect",
+			Fix: "rewrite the entry with every value on one line and in quotes"}
 	case awsauth.TooMany:
 		return "AA101", Finding{Message: "more than 10,000 problems in one value", Fix: "begin again from `kubectl get configmap aws-auth -n kube-system -o yaml`"}
 	case awsauth.ExtraDocument:
 		f = Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
 			Fix: "remove the line --- and make one list of the two"}
 		if strings.HasPrefix(pr.Value, "...") {
-			f.Message, f.Fix = "the YAML document ends here", "remove the line ... and what is behind it, or make one list of the two"
+			f.Message, f.Fix = "the YAML document ends here", "remove the line \"...\", and move what follows into the list above or remove it too"
 		} else if !strings.HasPrefix(pr.Value, "---") {
 			f.Message, f.Fix = "the YAML document ends before "+q(pr.Value), "indent the line like the list above, or remove it"
 		}
@@ -233,7 +233,7 @@ func sayNotUTF8(pr awsauth.Problem) Finding {
 	f := Finding{Message: q(pr.Value) + " is not valid UTF-8", Why: "and EKS reads nothing of a " + pr.DataKey + " with such a byte: everybody in it would be locked out",
 		Fix: "delete the byte, or type the text again"}
 	if pr.Want == "" {
-		f.Message = q(pr.Value) + " has U+FFFD in it, which may be a byte that is not valid UTF-8"
+		f.Message = q(pr.Value) + " has the character U+FFFD in it, which may stand for a byte that is not valid UTF-8"
 		f.Fix = "delete the character, or type it again"
 	}
 	if pr.Got != "1" {

@@ -105,6 +105,8 @@ func literally(written, arn string) (name string, ok bool) {
 	return t.Text(), t.Literal()
 }
 
+const rightsOfApprover = "the rights of an approver: the policy lists it under privileged.approvers, so it may add approved admins"
+
 // username is the way that a username is; its Rule is empty if it is none.
 func (o oracle) username(name string) Way {
 	w := Way{Rule: "AA402", Username: true, Name: name}
@@ -116,7 +118,7 @@ func (o oracle) username(name string) Way {
 	case slices.Contains(o.policy.ExemptUsernames, name):
 		w.Evidence = "the policy exempts it from this guard"
 	case slices.Contains(o.policy.Privileged.Approvers.Usernames, name):
-		w.Evidence, w.Approver = "the policy lists it under privileged.approvers, so it may approve grants", true
+		w.Evidence, w.Approver = rightsOfApprover, true
 	default:
 		return Way{}
 	}
@@ -134,7 +136,7 @@ func (o oracle) group(g string) Way {
 		return Way{Rule: "AA401", Name: g, Evidence: "what the policy calls privileged"}
 	case slices.Contains(o.approvers, g):
 		if _, ok := o.equivalents.Groups[g]; !ok {
-			return Way{Rule: "AA401", Name: g, Approver: true, Evidence: "the rights of an approver: the policy lists it under privileged.approvers, so it may approve grants"}
+			return Way{Rule: "AA401", Name: g, Approver: true, Evidence: rightsOfApprover}
 		}
 		return Way{Rule: "AA401", Name: g, Evidence: "the rights of an approver, and more (" + o.equivalents.Groups[g] + ")"}
 	}

@@ -143,7 +143,7 @@ func (w *Watcher) SetGroups(groups []string) {
 	w.changed()
 }
 
-// SetUsernames tells of the usernames that give power over the guard by the policy.
+// SetUsernames sets the usernames that give power over the guard by the policy.
 func (w *Watcher) SetUsernames(usernames []string) {
 	w.mu.Lock()
 	w.guard.Usernames = usernames
