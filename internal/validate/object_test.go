@@ -107,11 +107,15 @@ func TestFinalizers(t *testing.T) {
 // was there before, the garbage collector removes its finalizer. Otherwise the object stays, and no good one can take its place.
 func TestCollectorEndsADeletion(t *testing.T) {
 	odd := map[string]func(*corev1.ConfigMap){
-		"U+FFFD":      func(cm *corev1.ConfigMap) { cm.Data["mapUsers"] = "[] # \ufffd\n" },
-		"no YAML":     func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = "- {" },
-		"a bad entry": func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] += item("- rolearn: arn:aws:iam::111122223333:role/team/ci") },
-		"immutable":   func(cm *corev1.ConfigMap) { cm.Immutable = new(true) },
-		"owners":      func(cm *corev1.ConfigMap) { cm.OwnerReferences = []metav1.OwnerReference{{Kind: "ConfigMap", Name: "a", UID: "u"}} },
+		"U+FFFD":  func(cm *corev1.ConfigMap) { cm.Data["mapUsers"] = "[] # \ufffd\n" },
+		"no YAML": func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = "- {" },
+		"a bad entry": func(cm *corev1.ConfigMap) {
+			cm.Data["mapRoles"] += item("- rolearn: arn:aws:iam::111122223333:role/team/ci")
+		},
+		"immutable": func(cm *corev1.ConfigMap) { cm.Immutable = new(true) },
+		"owners": func(cm *corev1.ConfigMap) {
+			cm.OwnerReferences = []metav1.OwnerReference{{Kind: "ConfigMap", Name: "a", UID: "u"}}
+		},
 	}
 	for name, change := range odd {
 		for _, finalizer := range []string{metav1.FinalizerDeleteDependents, metav1.FinalizerOrphanDependents} {
