@@ -56,7 +56,7 @@ func (e *events) excused(x admission.Excused) {
 	object := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: admission.Namespace, Name: admission.Name, UID: x.UID}}
 	username := clip(x.Username, maxNote)
-	action := fmt.Sprintf("%s by %s", x.Operation, username)
+	action := fmt.Sprintf("%s by %q", x.Operation, username) // a name may hold what a terminal obeys
 	note := fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, username, x.Why, x.Rules)
 	if n := len(x.Nodes); n > 0 {
 		nodes := strings.Join(x.Nodes, ", ")

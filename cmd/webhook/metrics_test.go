@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -81,6 +82,36 @@ func TestMetricsGate(t *testing.T) {
 			t.Errorf("beside them: %d", got)
 		}
 	})
+}
+
+// actions keeps the action of each Event, which the fake recorder leaves out.
+type actions struct {
+	clientevents.EventRecorder
+	all []string
+}
+
+func (a *actions) Eventf(_, _ runtime.Object, _, _, action, note string, args ...any) {
+	a.all = append(a.all, action, fmt.Sprintf(note, args...))
+}
+
+// A username is whatever an identity provider says. An Event is read on a terminal.
+func TestEventsArePrintable(t *testing.T) {
+	for _, name := range []string{"a\nb", "\x1b[31mred", "\u202eevil", "\u2028", "zero\u200bwidth", "%s%d", strings.Repeat("\u202e", 1000)} {
+		recorder := &actions{}
+		e := newEvents(recorder, "guard", logr.Discard())
+		e.excused(admission.Excused{Operation: "UPDATE", Username: name, Why: "audit", Rules: "AA203", Nodes: []string{"node1"}})
+		if len(recorder.all) != 2 {
+			t.Fatalf("%q: %d texts of an Event, want its action and its note", name, len(recorder.all))
+		}
+		for _, text := range recorder.all {
+			if at := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); at >= 0 || strings.Contains(text, "%!") {
+				t.Errorf("%q: the Event says %q", name, text)
+			}
+		}
+		if len(recorder.all[0]) > maxAction || len(recorder.all[1]) > maxNote {
+			t.Errorf("%.20q: the texts have %d and %d bytes", name, len(recorder.all[0]), len(recorder.all[1]))
+		}
+	}
 }
 
 // Whoever says that he is exempt, under a thousand names, does not fill the cluster with Events.

@@ -332,6 +332,36 @@ func TestPolicyIsTakenIn(t *testing.T) {
 	}
 }
 
+// TestDefaultsAreForOlderReplicas: while an upgrade rolls out, or is stuck, the replicas of before read the new policy. They
+// refuse a field that they do not know, and one that starts again then does not start. So what nobody has set is not written,
+// unless every version knows it: these fields are those of the first version, and no other belongs here.
+func TestDefaultsAreForOlderReplicas(t *testing.T) {
+	t.Parallel()
+	known := []string{"apiVersion", "breakGlass.groups", "exempt.usernames", "iam.onUnverified", "kind", "mode", "preexisting",
+		"privileged.approvals", "privileged.approvers.groups", "privileged.approvers.usernames", "privileged.fromRBAC", "privileged.groups",
+		"privileged.subjectAccessReview"}
+	var text map[string]any
+	if err := yaml.Unmarshal([]byte(policyOf(t, "{}")), &text); err != nil {
+		t.Fatal(err)
+	}
+	var fields func(prefix string, m map[string]any) []string
+	fields = func(prefix string, m map[string]any) (all []string) {
+		for k, v := range m {
+			if below, ok := v.(map[string]any); ok && len(below) > 0 {
+				all = append(all, fields(prefix+k+".", below)...)
+				continue
+			}
+			all = append(all, prefix+k)
+		}
+		return all
+	}
+	got := fields("", text)
+	slices.Sort(got)
+	if diff := cmp.Diff(known, got); diff != "" {
+		t.Errorf("with no policy set, the chart writes other fields than the first version knew (-known +written):\n%s", diff)
+	}
+}
+
 // TestDocumentedPolicy: the example of docs/policy.md can be given to the chart as it is.
 func TestDocumentedPolicy(t *testing.T) {
 	t.Parallel()

@@ -357,6 +357,41 @@ func TestFloorOfFinalizers(t *testing.T) {
 	}
 }
 
+// TestFloorLetsADeletionEnd: whatever is wrong with the object, the garbage collector removes its finalizer once its deletion was
+// allowed. Otherwise it stays, and no good one can take its place.
+func TestFloorLetsADeletionEnd(t *testing.T) {
+	installFloor(t, nodesEntry)
+	admin, rescuer := user(t, "admin"), user(t, "oncall", "break-glass")
+	for name, change := range map[string]func(*corev1.ConfigMap){
+		"mapRoles":    func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] += "# \xff\n" },
+		"mapUsers":    func(cm *corev1.ConfigMap) { cm.Data["mapUsers"] = "# \xff\n" },
+		"mapAccounts": func(cm *corev1.ConfigMap) { cm.Data["mapAccounts"] = "# \xff\n" },
+		"immutable":   func(cm *corev1.ConfigMap) { cm.Immutable = new(true) },
+	} {
+		for _, how := range []metav1.DeletionPropagation{metav1.DeletePropagationForeground, metav1.DeletePropagationOrphan} {
+			t.Run(name+" "+string(how), func(t *testing.T) {
+				if err := rescuer.Create(t.Context(), awsAuth(nodesEntry)); err != nil && !apierrors.IsAlreadyExists(err) {
+					t.Fatal(err)
+				}
+				store(t, change)
+				if err := rescuer.Delete(t.Context(), awsAuth(""), client.PropagationPolicy(how)); err != nil {
+					t.Fatal(err)
+				}
+				finalizers := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+				t.Cleanup(func() {
+					if err := rescuer.Patch(context.Background(), awsAuth(""), finalizers); client.IgnoreNotFound(err) != nil {
+						t.Error(err)
+					}
+				})
+				verdict(t, "what the garbage collector does", admin.Patch(t.Context(), awsAuth(""), finalizers), "")
+				if err := admin.Get(t.Context(), client.ObjectKeyFromObject(awsAuth("")), awsAuth("")); !apierrors.IsNotFound(err) {
+					t.Errorf("Get() = %v, want it gone", err)
+				}
+			})
+		}
+	}
+}
+
 // TestFloorOfOddObjects: no expression fails, for an object that lacks what it looks at.
 func TestFloorOfOddObjects(t *testing.T) {
 	installFloor(t, nodesEntry)

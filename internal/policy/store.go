@@ -78,7 +78,7 @@ func (s *Store) Take(data []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		if bytes.Equal(data, s.last) {
+		if s.last != nil && bytes.Equal(data, s.last) { // an empty text is another thing than none
 			return
 		}
 		err = s.load(data)

@@ -129,6 +129,31 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestTakeOfNothing: an empty text is a fault of its own, whatever was there before it.
+func TestTakeOfNothing(t *testing.T) {
+	for name, before := range map[string]func(*policy.Store){
+		"after a good text":  func(*policy.Store) {},
+		"after a broken one": func(s *policy.Store) { s.Take([]byte(broken), nil) },
+		"after none":         func(s *policy.Store) { s.Take(nil, errors.New("it is gone")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := policy.OpenText("ConfigMap p", []byte(enforcing), func(*policy.Policy) error { return nil }, func(error) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			before(s)
+			s.Take([]byte(""), nil)
+			if err := s.Err(); err == nil || !strings.Contains(err.Error(), "the file is empty") {
+				t.Errorf("Err() = %v, want that it is empty", err)
+			}
+			s.Take([]byte(enforcing), nil)
+			if err := s.Err(); err != nil {
+				t.Errorf("Err() = %v after a good text", err)
+			}
+		})
+	}
+}
+
 // TestReloadOfAMountedConfigMap swaps the symbolic link that the kubelet swaps: policy.yaml -> ..data/policy.yaml, and
 // ..data -> a directory with the time in its name.
 func TestReloadOfAMountedConfigMap(t *testing.T) {

@@ -88,10 +88,10 @@ func New(p *policy.Policy, options ...Option) (*Validator, error) {
 
 // Validate judges one edit. It never fails: what cannot be found out is a finding.
 func (v *Validator) Validate(ctx context.Context, req Request) Report {
-	if unchanged(req) {
+	finalized := finalizes(req)
+	if ends(req) && !finalized || unchanged(req) {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
-	finalized := finalizes(req)
 	if finalized {
 		req.Operation, req.New = Delete, nil
 	}

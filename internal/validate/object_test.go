@@ -103,6 +103,34 @@ func TestFinalizers(t *testing.T) {
 	}
 }
 
+// TestCollectorEndsADeletion: whatever is wrong with an aws-auth that is being deleted, and however strict the policy is about what
+// was there before, the garbage collector removes its finalizer. Otherwise the object stays, and no good one can take its place.
+func TestCollectorEndsADeletion(t *testing.T) {
+	odd := map[string]func(*corev1.ConfigMap){
+		"U+FFFD":  func(cm *corev1.ConfigMap) { cm.Data["mapUsers"] = "[] # \ufffd\n" },
+		"no YAML": func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = "- {" },
+		"a bad entry": func(cm *corev1.ConfigMap) {
+			cm.Data["mapRoles"] += item("- rolearn: arn:aws:iam::111122223333:role/team/ci")
+		},
+		"immutable": func(cm *corev1.ConfigMap) { cm.Immutable = new(true) },
+		"owners": func(cm *corev1.ConfigMap) {
+			cm.OwnerReferences = []metav1.OwnerReference{{Kind: "ConfigMap", Name: "a", UID: "u"}}
+		},
+	}
+	for name, change := range odd {
+		for _, finalizer := range []string{metav1.FinalizerDeleteDependents, metav1.FinalizerOrphanDependents} {
+			old := aconfigmap(map[string]string{"mapRoles": nodes})
+			old.Finalizers, old.DeletionTimestamp = []string{finalizer}, &metav1.Time{Time: clock}
+			change(old)
+			updated := old.DeepCopy()
+			updated.Finalizers = nil
+			if rep := validator(t, "preexisting: deny").Validate(context.Background(), validate.Request{Operation: validate.Update, Old: old, New: updated}); !rep.Allowed {
+				t.Errorf("%s, %s: denied: %v", name, finalizer, told(rep))
+			}
+		}
+	}
+}
+
 // TestDeletedByUpdate: what goes with the last finalizer is counted like what goes with a delete.
 func TestDeletedByUpdate(t *testing.T) {
 	old := aconfigmap(map[string]string{"mapRoles": nodes})

@@ -18,14 +18,20 @@ var removalFamily = family{
 	},
 }
 
-// finalizes reports the update that deletes: once an object is being deleted, the API server removes it with its last
-// finalizer, as part of an UPDATE (k8s.io/apiserver pkg/registry/generic/registry, ShouldDeleteDuringUpdate). The finalizers
-// that the garbage collector itself adds and removes belong to a deletion that was allowed, and are not held against it.
-func finalizes(req Request) bool {
+// ends reports the update that deletes: once an object is being deleted, the API server removes it with its last finalizer, as
+// part of an UPDATE (k8s.io/apiserver pkg/registry/generic/registry, ShouldDeleteDuringUpdate). What else is in such an update
+// never comes into force.
+func ends(req Request) bool {
 	return req.Operation == Update && req.Old != nil && req.New != nil && req.New.DeletionTimestamp != nil && len(req.New.Finalizers) == 0 &&
-		slices.ContainsFunc(req.Old.Finalizers, func(f string) bool {
-			return f != metav1.FinalizerDeleteDependents && f != metav1.FinalizerOrphanDependents
-		})
+		len(req.Old.Finalizers) > 0
+}
+
+// finalizes reports the one among those that nobody has allowed. The finalizers that the garbage collector itself adds and
+// removes belong to a deletion that was allowed: it must be able to end it, whatever is wrong with the object.
+func finalizes(req Request) bool {
+	return ends(req) && slices.ContainsFunc(req.Old.Finalizers, func(f string) bool {
+		return f != metav1.FinalizerDeleteDependents && f != metav1.FinalizerOrphanDependents
+	})
 }
 
 func checkRemoval(p *pass) {

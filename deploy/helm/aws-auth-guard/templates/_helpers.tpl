@@ -94,6 +94,13 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- if not $p.iam.timeouts }}{{ $_ := unset $p.iam "timeouts" }}{{ end }}
 {{- end }}
 {{- end }}
+{{- /* An upgrade changes the policy before the last old replica is gone, and a guard refuses a field that it does not know. */}}
+{{- if $p.nodes }}
+{{- range $key := list "roles" "onUnknown" }}
+{{- if not (get $p.nodes $key) }}{{ $_ := unset $p.nodes $key }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if not $p.nodes }}{{ $_ := unset $p "nodes" }}{{ end }}
 apiVersion: aws-auth-guard.io/v1alpha1
 kind: Policy
 {{ toYaml $p }}
