@@ -20,7 +20,7 @@ const (
 	maxDepth = 16
 )
 
-// nodeServices are the AWS services that give nodes the credentials of their role. EC2 names the session for the instance; the
+// nodeServices are the AWS services that give nodes, and nobody else, the credentials of their role. EC2 names the session for the instance; the
 // others give it another name (Amazon EKS user guide, "Amazon EKS node IAM role", "Amazon EKS Pod execution IAM role", "Prepare
 // credentials for hybrid nodes").
 var nodeServices = map[string]func(*validate.Trust){
@@ -28,6 +28,9 @@ var nodeServices = map[string]func(*validate.Trust){
 	"eks-fargate-pods": func(t *validate.Trust) { t.Sessions = true },
 	"ssm":              func(t *validate.Trust) { t.Sessions = true },
 	"rolesanywhere":    func(t *validate.Trust) { t.Sessions = true },
+	// EKS itself gives a role's credentials to nobody. eksctl and many examples name it in the trust policies of pod execution roles and
+	// of node roles, beside the service that does.
+	"eks": func(*validate.Trust) {},
 }
 
 // serviceName takes the name of a service principal apart: the service, a region, and the partition's DNS suffix (botocore,

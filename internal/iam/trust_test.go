@@ -69,7 +69,9 @@ func TestTrustPolicies(t *testing.T) {
 		"EC2 and Lambda":      {document(allow(`{"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}`)), validate.Trust{Known: validate.TrustKnown, Instances: true, Service: "lambda.amazonaws.com"}},
 		"Lambda":              {document(allow(`{"Service": "lambda.amazonaws.com"}`)), service("lambda.amazonaws.com")},
 		"Pod Identity":        {document(`{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}`), service("pods.eks.amazonaws.com")},
-		"the EKS cluster":     {document(allow(`{"Service": "eks.amazonaws.com"}`)), service("eks.amazonaws.com")},
+		"the EKS cluster":     {document(allow(`{"Service": "eks.amazonaws.com"}`)), noTrust},
+		"Fargate, by eksctl":  {document(allow(`{"Service": ["eks.amazonaws.com", "eks-fargate-pods.amazonaws.com"]}`)), sessions},
+		"EC2 and EKS":         {document(allow(`{"Service": ["ec2.amazonaws.com", "eks.amazonaws.com"]}`)), instances},
 		"a name like EC2's":   {document(allow(`{"Service": "ec2.amazonaws.com.example.com"}`)), service("ec2.amazonaws.com.example.com")},
 		"another like EC2's":  {document(allow(`{"Service": "my-ec2.amazonaws.com"}`)), service("my-ec2.amazonaws.com")},
 		"every service":       {document(allow(`{"Service": "*"}`)), others("*")},
@@ -149,6 +151,7 @@ var principals = []choice{
 	{json: `{"Service": "ec2.amazonaws.com"}`, service: []string{"ec2.amazonaws.com"}},
 	{json: `{"Service": ["ec2.amazonaws.com.cn", "ssm.amazonaws.com"]}`, service: []string{"ec2.amazonaws.com.cn", "ssm.amazonaws.com"}},
 	{json: `{"Service": ["eks-fargate-pods.amazonaws.com"]}`, service: []string{"eks-fargate-pods.amazonaws.com"}},
+	{json: `{"Service": ["eks.amazonaws.com", "ec2.amazonaws.com"]}`, service: []string{"eks.amazonaws.com", "ec2.amazonaws.com"}},
 	{json: `{"Service": "codebuild.amazonaws.com"}`, service: []string{"codebuild.amazonaws.com"}},
 	{json: `{"Service": "rolesanywhere.amazonaws.com", "AWS": "444455556666"}`, service: []string{"rolesanywhere.amazonaws.com"}, other: []string{"444455556666"}},
 }
@@ -220,6 +223,7 @@ func TestGeneratedTrustPolicies(t *testing.T) {
 				switch p {
 				case "ec2.amazonaws.com", "ec2.amazonaws.com.cn":
 					want.Instances = want.Instances || may[p+" AssumeRole"]
+				case "eks.amazonaws.com": // gives its credentials to nobody
 				case "codebuild.amazonaws.com":
 					hasService = hasService || credentials(p) || may[p+" TagSession"] || may[p+" SetSourceIdentity"]
 				default:

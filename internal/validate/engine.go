@@ -176,6 +176,8 @@ type pass struct {
 	findings []Finding
 	// claims are the node identities that the edit gives, with what IAM says of their roles.
 	claims []*nodeClaim
+	// deleted are the node roles that go and that IAM does not know any more, by the keys of a table.
+	deleted map[string]bool
 	// stated are the findings of the state rules on the new version, for the edit rules not to say again.
 	stated []Finding
 	// finalized says that the deletion is the update that removes the last finalizer.

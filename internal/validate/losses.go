@@ -55,11 +55,12 @@ func checkNodesLost(p *pass) {
 }
 
 // keeps reports that a node role which is mapped stays so. Where the nodes are not known, those that run have one of the roles that
-// were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes: that is being fixed.
+// were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes: that is being fixed. Nor
+// has one that IAM does not know any more: its credentials are void.
 func (p *pass) keeps(before, after map[string]awsauth.Identity) bool {
 	possible := false
 	for key, was := range before {
-		if rule, f := judgeARN(was.Entry, p.partition); rule != "" && f.Severity != Warning {
+		if rule, f := judgeARN(was.Entry, p.partition); rule != "" && f.Severity != Warning || p.deleted[key] {
 			continue
 		}
 		possible = true

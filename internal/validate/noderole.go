@@ -87,6 +87,20 @@ func (c *nodeClaim) place(had []nodeIdentity) (at awsauth.Text, field string) {
 	return e.Username, "username"
 }
 
+// nodeIdentities are the identities that entries give, and those that they give as long as EKS cannot read a value: then an entry of
+// mapUsers counts that one of mapRoles would win against.
+func (s *state) nodeIdentities(yield func(awsauth.Identity)) {
+	identities(s.special, s.restored, yield)
+	if s.effective == s.restored {
+		return
+	}
+	identities(s.special, s.effective, func(id awsauth.Identity) {
+		if !slices.ContainsFunc(s.restored.Principals[id.Entry.Key()], func(o awsauth.Identity) bool { return o.Entry == id.Entry }) {
+			yield(id)
+		}
+	})
+}
+
 // nodeClaims lists the node identities that the edit gives. As for grants, an entry in a value that EKS cannot read at the moment
 // exists already; one whose ARN matched nobody gave nothing.
 func (p *pass) nodeClaims() []*nodeClaim {
@@ -95,7 +109,7 @@ func (p *pass) nodeClaims() []*nodeClaim {
 	}
 	had := p.hadNodeIdentities()
 	var claims []*nodeClaim
-	identities(p.new.special, p.new.restored, func(id awsauth.Identity) {
+	p.new.nodeIdentities(func(id awsauth.Identity) {
 		is := nodeIdentityOf(id)
 		if is == (nodeIdentity{}) || slices.ContainsFunc(had[id.Entry.Key()], func(h nodeIdentity) bool { return h.covers(is) }) {
 			return
@@ -109,7 +123,7 @@ func (p *pass) nodeClaims() []*nodeClaim {
 func (p *pass) hadNodeIdentities() map[string][]nodeIdentity {
 	had := map[string][]nodeIdentity{}
 	if p.old != nil {
-		identities(p.old.special, p.old.restored, func(id awsauth.Identity) {
+		p.old.nodeIdentities(func(id awsauth.Identity) {
 			had[id.Entry.Key()] = append(had[id.Entry.Key()], nodeIdentityOf(id))
 		})
 	}
@@ -186,6 +200,9 @@ func (p *pass) nodeRole(c *nodeClaim, f Finding) {
 		f.Why, f.Fix = c.danger(), fix
 	case p.fleet.usedByNodes(c, p):
 		return
+	case c.answer.Existence == Trusted && p.ofAnotherAccount(c):
+		f.Message = fmt.Sprintf("%s makes %s a node, and the administrators of its account decide who may assume that role", q(f.Value), role)
+		f.Why, f.Fix = c.danger(), fix
 	case trust.Known == TrustKnown && trust.Service == "" && c.fits(trust):
 		return
 	case trust.Known == TrustKnown && !trust.Instances && !trust.Sessions:
@@ -194,7 +211,7 @@ func (p *pass) nodeRole(c *nodeClaim, f Finding) {
 			f.Message += ": its trust policy names " + q(trust.Service)
 		}
 		f.Why, f.Fix = c.danger(), "map the role that the nodes use; if it is this one, have it listed in the policy under nodes.roles"
-	case trust.Known == TrustUnreadable, c.answer.Existence == Unverified:
+	case c.unsure():
 		p.trustUnverified(c, f)
 		return
 	default:
@@ -220,13 +237,33 @@ func (c *nodeClaim) fits(t Trust) bool {
 	return t.Sessions
 }
 
-// usedByNodes reports that running nodes sign in with the role and such a username, or by an access entry.
+// ofAnotherAccount reports that the role is known to be none of the cluster's account. EC2 and Fargate nodes have a role of that
+// account (aws-iam-authenticator looks instances up in it), and so has what signs in by an access entry of nodes.
+func (p *pass) ofAnotherAccount(c *nodeClaim) bool {
+	if p.ports.Principals == nil {
+		return false
+	}
+	self, ok := p.ports.Principals.Self()
+	a, err := awsauth.ParseARN(c.id.Canonical)
+	return ok && self.Account != "" && err == nil && a.Account != self.Account
+}
+
+// unsure reports that IAM was asked who may assume the role, and that its answer does not say.
+func (c *nodeClaim) unsure() bool {
+	return c.answer.Trust.Known == TrustUnreadable || c.answer.Existence == Unverified
+}
+
+// usedByNodes reports that running nodes sign in with the role and such a username, or by an access entry. An instance that has not
+// joined yet shows no more than that somebody may start one with the role and tag it: where IAM should have said who may assume the
+// role, and does not, that is not enough.
 func (v *FleetView) usedByNodes(c *nodeClaim, p *pass) bool {
 	if v == nil {
 		return false
 	}
 	role := c.key()
-	uses := func(s NodeSet) bool { return s.needs().username == c.is.username }
+	uses := func(s NodeSet) bool {
+		return s.needs().username == c.is.username && (len(s.Names) > s.Joining || !c.unsure())
+	}
 	if slices.ContainsFunc(v.Nodes[role], uses) {
 		return true
 	}

@@ -116,12 +116,14 @@ func trusting(t validate.Trust) validate.Principal {
 var fleets = map[string]struct {
 	view *validate.FleetView
 	uses []string
+	// unjoined says that nobody has seen them as nodes yet: then they do not outweigh that IAM should have said something.
+	unjoined bool
 }{
 	"off":                 {},
 	"not known":           {view: &validate.FleetView{}},
 	"no node of the role": {view: view()},
 	"EC2 nodes":           {view: view(with("x", someNodes)), uses: []string{onEC2}},
-	"nodes starting":      {view: view(with("x", startingSet)), uses: []string{onEC2}},
+	"nodes starting":      {view: view(with("x", startingSet)), uses: []string{onEC2}, unjoined: true},
 	"named by instance":   {view: view(with("x", byIDSet)), uses: []string{bySession}},
 	"Fargate nodes":       {view: view(with("x", maybeFargate)), uses: []string{bySession}},
 	"an entry for EC2":    {view: view(accessEntry("x", "EC2_LINUX")), uses: []string{onEC2}},
@@ -169,7 +171,7 @@ func TestNodeRoleEvidence(t *testing.T) {
 					case e.becomes == "" || p.listed:
 					case iam.denies && !iam.weak:
 						want = deny
-					case slices.Contains(f.uses, e.becomes), slices.Contains(iam.fits, e.becomes):
+					case slices.Contains(f.uses, e.becomes) && !(f.unjoined && iam.doubt), slices.Contains(iam.fits, e.becomes):
 					case iam.denies:
 						want = deny
 					case iam.doubt && p.lenient:

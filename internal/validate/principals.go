@@ -2,6 +2,8 @@ package validate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -62,7 +64,25 @@ func checkPrincipals(p *pass) {
 			inquiries = append(inquiries, inquiry{a, func(answer Principal) { c.asked, c.answer = true, answer }})
 		}
 	}
-	p.ask(inquiries)
+	p.ask(append(inquiries, p.mayBeDeleted()...))
+}
+
+// mayBeDeleted asks about the node roles of which none stays, where the nodes are not known.
+func (p *pass) mayBeDeleted() (inquiries []inquiry) {
+	if p.old == nil || p.fleet.ignored() || p.fleet.nodesKnown(p.now) || p.new.doc.Unreadable[awsauth.MapRoles] {
+		return nil
+	}
+	before, after := nodeRoles(p.old, p.table(p.old)), nodeRoles(p.new, p.table(p.new))
+	if len(after) == 0 || p.keeps(before, after) {
+		return nil
+	}
+	p.deleted = map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(before)) {
+		if a, err := awsauth.ParseARN(before[key].Canonical); err == nil && a.Kind == awsauth.KindRole && askable(a) {
+			inquiries = append(inquiries, inquiry{a, func(answer Principal) { p.deleted[key] = answer.Existence == Missing }})
+		}
+	}
+	return inquiries
 }
 
 // ask asks IAM once about each ARN.
