@@ -147,7 +147,7 @@ func (p *pass) readsLess(key string) bool {
 	old, updated := p.old.doc, p.new.doc
 	switch {
 	case old.Unreadable[key]:
-		return false
+		return updated.Unread[key] && !old.Unread[key] // the lenient reading could read it
 	case updated.Unreadable[key] || updated.Complained[key] && !old.Complained[key]:
 		return true
 	case !cutShort(p.new.problems)[key]:
