@@ -269,6 +269,7 @@ func (v *Validator) weigh(p *pass) []Finding {
 				markPreexisting(findings, old, continuity(p.old.doc, p.new.doc))
 			}
 			p.markStanding(findings)
+			p.blameAwoken(findings)
 			p.blameUnread(findings)
 			p.markReadBefore(findings)
 		}

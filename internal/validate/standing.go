@@ -2,6 +2,7 @@ package validate
 
 import (
 	"cmp"
+	"fmt"
 	"index/suffixarray"
 	"maps"
 	"regexp"
@@ -49,6 +50,37 @@ func (p *pass) markStanding(findings []Finding) {
 		}
 		f.Preexisting = left > 0
 		stood[key] = left - 1
+	}
+}
+
+// blameAwoken takes back that what a username or a template gives was there before, where it gives it to its principal only since
+// the edit: the entry's ARN matched nobody, or another entry won.
+func (p *pass) blameAwoken(findings []Finding) {
+	var entries map[string]*awsauth.Entry
+	for i := range findings {
+		f := &findings[i]
+		if !f.Preexisting || f.Rule != "AA403" && f.Rule != "AA404" {
+			continue
+		}
+		if entries == nil {
+			entries = map[string]*awsauth.Entry{}
+			for _, e := range p.new.special {
+				entries[e.Path("")] = e
+			}
+		}
+		path, _, _ := strings.Cut(f.Field, "].")
+		e := entries[path+"]"]
+		if e == nil || !slices.ContainsFunc(p.new.restored.Principals[e.Key()], func(id awsauth.Identity) bool { return id.Entry == e }) {
+			continue
+		}
+		f.Preexisting = slices.ContainsFunc(p.old.restored.Principals[e.Key()], func(was awsauth.Identity) bool {
+			for j, g := range e.Groups {
+				if f.Field == e.Path(fmt.Sprintf("groups[%d]", j)) {
+					return was.Has(g.Value)
+				}
+			}
+			return was.Username == e.Username.Value
+		})
 	}
 }
 
