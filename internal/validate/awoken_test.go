@@ -56,6 +56,22 @@ func TestAwoken(t *testing.T) {
 	}
 }
 
+// TestAwokenReading: an item that EKS's two readings take differently counts only since the edit.
+func TestAwokenReading(t *testing.T) {
+	v := validator(t, "partition: aws\n")
+	odd, wins := strings.Replace(nodesUnder("groups"), "username", "Username", 1), strings.Replace(nodesUnder("groups"), "EC2PrivateDNSName", "SessionName", 1)
+	for what, updated := range map[string]string{"they change places": nodes + wins + odd, "the winner goes": nodes + odd} {
+		if rep := step(v, roles0(nodes+odd+wins), roles0(updated)); rep.Allowed {
+			t.Errorf("%s: allowed%s", what, told(rep))
+		}
+	}
+	for what, updated := range map[string]string{"it goes": nodes + wins, "an entry besides": nodes + odd + wins + item()} {
+		if rep := step(v, roles0(nodes+odd+wins), roles0(updated)); !rep.Allowed {
+			t.Errorf("%s: denied%s", what, told(rep))
+		}
+	}
+}
+
 // TestUnreadMakesUpForNothing: what is in a value that EKS cannot read, before the edit and after it, keeps no node and no caller,
 // and keeps nobody from what mapAccounts gives.
 func TestUnreadMakesUpForNothing(t *testing.T) {
@@ -71,6 +87,10 @@ func TestUnreadMakesUpForNothing(t *testing.T) {
 		}
 		if rep := step(v, old, map[string]string{awsauth.MapRoles: nodes + item() + item("- rolearn: "+oddARN), awsauth.MapUsers: unread(asUsers)}); !rep.Allowed {
 			t.Errorf("%s, an entry besides: denied%s", name, told(rep))
+		}
+		old = map[string]string{awsauth.MapRoles: unread(nodes + item()), awsauth.MapUsers: asUsers}
+		if rep := step(v, old, map[string]string{awsauth.MapRoles: unread(nodes + item())}); rep.Allowed {
+			t.Errorf("%s: the nodes go, which mapUsers maps%s", name, told(rep))
 		}
 		// An entry that matches nobody is no node's.
 		if name == "the fleet" {

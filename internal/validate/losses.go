@@ -21,7 +21,7 @@ func checkNodesLost(p *pass) {
 		}
 		return
 	}
-	if p.new.doc.Unreadable[awsauth.MapRoles] && (p.new.doc.Unread[awsauth.MapRoles] || p.readLess()) {
+	if p.new.doc.Unreadable[awsauth.MapRoles] && p.readLess() {
 		return // AA101 or AA104 says it
 	}
 	var gone []loss
