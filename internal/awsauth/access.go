@@ -112,6 +112,9 @@ func (d *Document) access(restored func(key string) bool) *Access {
 	for i := range d.Roles {
 		id, key, ok := add(&d.Roles[i])
 		if !ok {
+			if e := &d.Roles[i]; strings.ContainsRune(e.ARN.Value, dottedI) && (!e.Recovered || restored(e.DataKey)) {
+				a.displace(e.ARN.Value) // it matches nobody, and is stored all the same
+			}
 			continue
 		}
 		roles = append(roles, id)
