@@ -72,7 +72,12 @@ type Access struct {
 }
 
 // Access is what EKS computes from the document: nothing from a value it cannot read.
-func (d *Document) Access() *Access { return d.access(false) }
+func (d *Document) Access() *Access { return d.access(func(string) bool { return false }) }
+
+// InForce is what EKS computes in the reading that can read more: also from a value that the lenient reading alone can read.
+func (d *Document) InForce() *Access {
+	return d.access(func(key string) bool { return d.Unreadable[key] && !d.Unread[key] })
+}
 
 // Readable reports that EKS can read every value, so that Access and Restored are the same.
 func (d *Document) Readable() bool {
@@ -81,12 +86,12 @@ func (d *Document) Readable() bool {
 
 // Restored is what EKS would compute if it could read every value: what the text says where a syntax error makes
 // EKS drop all of it.
-func (d *Document) Restored() *Access { return d.access(true) }
+func (d *Document) Restored() *Access { return d.access(func(string) bool { return true }) }
 
 // access follows MapStore.saveMap and ConfigMapMapper.Map: roles are stored under the lower-case ARN and users under the ARN
 // as written, so that the last of those with the same one wins. The roles are looked through first, in no order, for one
-// that is EqualFold.
-func (d *Document) access(restored bool) *Access {
+// that is EqualFold. restored says of which of the data keys what EKS cannot read counts as well.
+func (d *Document) access(restored func(key string) bool) *Access {
 	named := 0 // of a hostile megabyte's items, few
 	for _, e := range d.Entries() {
 		if e.ARN.Value != "" {
@@ -96,7 +101,7 @@ func (d *Document) access(restored bool) *Access {
 	a := &Access{Principals: make(map[string][]Identity, named), Accounts: map[string]Text{}}
 	roles := make([]Identity, 0, min(named, len(d.Roles))) // one allocation instead of thousands
 	add := func(e *Entry) (Identity, string, bool) {
-		if e.ARN.Value == "" || e.Recovered && !restored {
+		if e.ARN.Value == "" || e.Recovered && !restored(e.DataKey) {
 			return Identity{}, "", false
 		}
 		if arn, err := e.Principal(); err != nil || !arn.Matchable() {
@@ -107,6 +112,9 @@ func (d *Document) access(restored bool) *Access {
 	for i := range d.Roles {
 		id, key, ok := add(&d.Roles[i])
 		if !ok {
+			if e := &d.Roles[i]; strings.ContainsRune(e.ARN.Value, dottedI) && (!e.Recovered || restored(e.DataKey)) {
+				a.displace(e.ARN.Value) // it matches nobody, and is stored all the same
+			}
 			continue
 		}
 		roles = append(roles, id)
@@ -139,7 +147,7 @@ func (d *Document) access(restored bool) *Access {
 			a.Principals[key] = append(a.Principals[key], id)
 		}
 	}
-	if !d.Unreadable[MapAccounts] || restored {
+	if !d.Unreadable[MapAccounts] || restored(MapAccounts) {
 		for _, t := range d.Accounts {
 			if t.Value != "" {
 				a.Accounts[t.Value] = t

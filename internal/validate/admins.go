@@ -153,11 +153,11 @@ func (p *pass) selfLockout() {
 	was := identities[i]
 	f := Finding{Field: was.Entry.Path(""), DataKey: was.Entry.DataKey, Value: was.Canonical, entry: awsauth.Subject(arn), subject: "self",
 		Why: "and this very request came in by it, so you could not undo the edit", Fix: "keep the entry as it is, or let another admin make this edit"}
-	still := p.new.restored.Lookup(arn)
+	still := p.table(p.new).Lookup(arn)
 	username, groups := p.rendered(was)
 	if len(still) == 0 {
 		f.Message = fmt.Sprintf("this edit removes your own mapping %s", q(was.Canonical))
-		if c, _ := p.caller(); p.new.restored.Accounts[c.Account].Value != "" {
+		if c, _ := p.caller(); p.table(p.new).Accounts[c.Account].Value != "" {
 			if len(groups) == 0 && username == arn {
 				return // mapAccounts gives the same
 			}
@@ -221,11 +221,11 @@ func (p *pass) accountLockout(arn string) {
 	if !mapped {
 		return
 	}
-	if ids := p.new.restored.Lookup(arn); len(ids) > 0 {
+	if ids := p.table(p.new).Lookup(arn); len(ids) > 0 {
 		p.accountMapped(p.worst(ids), was.Value)
 		return
 	}
-	if _, still := p.new.restored.Accounts[a.Account]; still {
+	if _, still := p.table(p.new).Accounts[a.Account]; still {
 		return
 	}
 	p.report("AA506", Finding{Field: "data." + awsauth.MapAccounts, DataKey: awsauth.MapAccounts, Value: was.Value, entry: awsauth.Subject(arn), subject: "self",

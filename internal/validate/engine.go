@@ -185,15 +185,26 @@ type pass struct {
 }
 
 // table is the access that a loss is measured by. Old: what EKS really gives, for nothing can be lost that was not
-// there. New: what the text means, so that one syntax error is not also told as the loss of everybody.
+// there. New: what the text means, so that one syntax error is not also told as the loss of everybody; but what EKS could not
+// read before either makes up for no loss.
 func (p *pass) table(s *state) *awsauth.Access {
 	switch {
 	case s == nil:
 		return &awsauth.Access{}
-	case s == p.old:
-		return s.effective
+	case s == p.old || p.old != nil && len(s.doc.Unreadable) > 0 && !p.readLess():
+		return s.inForce
 	}
 	return s.restored
+}
+
+// readLess reports that EKS could read a value before the edit of which it reads nothing after it.
+func (p *pass) readLess() bool {
+	for key := range p.new.doc.Unreadable {
+		if !p.old.doc.Unreadable[key] || p.new.doc.Unread[key] && !p.old.doc.Unread[key] {
+			return true
+		}
+	}
+	return false
 }
 
 // report adds a finding of a rule; name and, if it is empty, severity come from the catalogue.
@@ -260,6 +271,7 @@ func (v *Validator) weigh(p *pass) []Finding {
 				markPreexisting(findings, old, continuity(p.old.doc, p.new.doc))
 			}
 			p.markStanding(findings)
+			p.blameAwoken(findings)
 			p.blameUnread(findings)
 			p.markReadBefore(findings)
 		}

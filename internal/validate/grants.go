@@ -114,7 +114,11 @@ func (p *pass) accountGrants(s *state, working map[grant]holding) {
 		}
 	}
 	named := func(name string) {
-		if account, ok := accountOf(s.restored, name); ok {
+		account, ok := accountOf(s.restored, name)
+		if !ok { // an entry in a value that EKS cannot read keeps nobody from it
+			account, ok = accountOf(s.effective, name)
+		}
+		if ok {
 			add(account, name, p.oracle.username(name))
 		}
 	}

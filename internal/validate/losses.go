@@ -21,7 +21,7 @@ func checkNodesLost(p *pass) {
 		}
 		return
 	}
-	if p.new.doc.Unreadable[awsauth.MapRoles] {
+	if p.new.doc.Unreadable[awsauth.MapRoles] && p.readLess() {
 		return // AA101 or AA104 says it
 	}
 	var gone []loss
@@ -101,6 +101,9 @@ func (p *pass) losses() []loss {
 			continue
 		}
 		role := awsauth.Subject(c.Principal)
+		if role != awsauth.Key(c.Principal) {
+			continue // a blank before or behind the ARN: it matches nobody
+		}
 		if e, shadowed := p.fleet.shadow(role, p.now); shadowed && (e.ofNodes() || !p.fleet.starting()) {
 			continue // before the nodes are known, nothing can show that an entry for people does not decide about them
 		}

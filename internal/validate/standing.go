@@ -2,6 +2,7 @@ package validate
 
 import (
 	"cmp"
+	"fmt"
 	"index/suffixarray"
 	"maps"
 	"regexp"
@@ -50,6 +51,51 @@ func (p *pass) markStanding(findings []Finding) {
 		f.Preexisting = left > 0
 		stood[key] = left - 1
 	}
+}
+
+// blameAwoken takes back that what a username or a template gives was there before, and what EKS's two readings take differently,
+// where the entry counts for its principal only since the edit: its ARN matched nobody, or another entry won.
+func (p *pass) blameAwoken(findings []Finding) {
+	var entries map[string]*awsauth.Entry
+	for i := range findings {
+		f := &findings[i]
+		if !f.Preexisting || !f.reading && f.Rule != "AA403" && f.Rule != "AA404" {
+			continue
+		}
+		if entries == nil {
+			entries = map[string]*awsauth.Entry{}
+			for _, e := range p.new.doc.Entries() {
+				entries[e.Path("")] = e
+			}
+		}
+		e := entries[f.Field[:strings.IndexByte(f.Field, ']')+1]]
+		if e == nil || !slices.ContainsFunc(p.new.restored.Principals[e.Key()], func(id awsauth.Identity) bool { return id.Entry == e }) {
+			continue
+		}
+		if f.reading {
+			f.Preexisting = !p.slept(e)
+			continue
+		}
+		f.Preexisting = slices.ContainsFunc(p.old.restored.Principals[e.Key()], func(was awsauth.Identity) bool {
+			for j, g := range e.Groups {
+				if f.Field == e.Path(fmt.Sprintf("groups[%d]", j)) {
+					return was.Has(g.Value)
+				}
+			}
+			return was.Username == e.Username.Value
+		})
+	}
+}
+
+// slept reports that an entry such as this one was there before the edit, and that another one for its principal won.
+func (p *pass) slept(e *awsauth.Entry) bool {
+	winners := p.old.restored.Principals[e.Key()]
+	return len(winners) > 0 && slices.ContainsFunc(p.old.doc.Entries(), func(o *awsauth.Entry) bool { return o.Key() == e.Key() && alike(o, e) }) &&
+		!slices.ContainsFunc(winners, func(w awsauth.Identity) bool { return alike(w.Entry, e) })
+}
+
+func alike(a, b *awsauth.Entry) bool {
+	return a.Username.Value == b.Username.Value && slices.Equal(a.GroupNames(), b.GroupNames())
 }
 
 // blameUnread takes back that faults of the text were there before, where EKS reads less of the value because of them than
@@ -147,7 +193,7 @@ func (p *pass) readsLess(key string) bool {
 	old, updated := p.old.doc, p.new.doc
 	switch {
 	case old.Unreadable[key]:
-		return false
+		return updated.Unread[key] && !old.Unread[key] // the lenient reading could read it
 	case updated.Unreadable[key] || updated.Complained[key] && !old.Complained[key]:
 		return true
 	case !cutShort(p.new.problems)[key]:

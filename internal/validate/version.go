@@ -13,8 +13,9 @@ type state struct {
 	object   *corev1.ConfigMap
 	doc      *awsauth.Document
 	problems []awsauth.Problem
-	// effective is what EKS computes; restored what it would compute if it could read every value.
-	effective, restored *awsauth.Access
+	// effective is what EKS computes, and inForce what it does where it has the lenient reading and that reads more; restored is
+	// what it would compute if it could read every value.
+	effective, inForce, restored *awsauth.Access
 	// repeated are the entries for whose principal there is one before.
 	repeated []repeated
 	// templated are the entries with a template.
@@ -103,8 +104,8 @@ func (v *Validator) version(cm *corev1.ConfigMap) *state {
 		s = &state{object: cm}
 		s.doc, s.problems = v.reader.Parse(cm.Data)
 		s.effective = s.doc.Access()
-		if s.restored = s.effective; !s.doc.Readable() {
-			s.restored = s.doc.Restored()
+		if s.inForce, s.restored = s.effective, s.effective; !s.doc.Readable() {
+			s.inForce, s.restored = s.doc.InForce(), s.doc.Restored()
 		}
 		s.repeated = repeats(s.doc, len(s.restored.Principals))
 		for _, e := range s.doc.Entries() {

@@ -261,6 +261,8 @@ func order(t *testing.T, a *signin.Authenticator) {
 		"Kelvin sign":              {roles: role("task", "one") + role("tas\u212a", "two"), want: 1},
 		"dotted I after":           {roles: role("win", "one") + role("w\u0130n", "two"), want: 0},
 		"dotted I before":          {roles: role("w\u0130n", "two") + role("win", "one"), want: 1},
+		"dotted I in iam after":    {roles: role("test", "one") + strings.Replace(role("test", "two"), ":iam", ":\u0130am", 1), want: 0},
+		"dotted I in iam before":   {roles: strings.Replace(role("test", "two"), ":iam", ":\u0130am", 1) + role("test", "one"), want: 1},
 		"users, letter case":       {users: users(role("test", "one") + role("TEST", "two")), want: 2},
 		"users, dotted I":          {users: users(role("win", "one") + role("w\u0130n", "two")), want: 1},
 		"users, Kelvin sign":       {users: users(role("task", "one") + role("tas\u212a", "two")), want: 2},
