@@ -38,6 +38,12 @@ const (
 	drainTimeout = 5 * time.Second
 	// writeTimeout is how long an answer may take to be taken.
 	writeTimeout = 5 * time.Second
+	// A string of JSON takes some 100 bytes when it is decoded, however short it is: a list of a million of them would take
+	// many times its body. maxQuotes is how many quotation marks a body may have, two for each string. Those in the text of
+	// an aws-auth do not count, they are escaped. perQuote is what one counts for, and mostDecoded how much there is at once.
+	maxQuotes   = 1 << 20
+	perQuote    = 64
+	mostDecoded = maxQuotes * perQuote
 	// maxUser is how much the name, the groups and the extra fields of a caller may be. They came with one HTTP request whose
 	// header has 1 MiB at most, or from an answer to it.
 	maxUser = 1 << 20
@@ -61,11 +67,28 @@ const (
 // bounds are shared by all requests.
 type bounds struct {
 	bodies       *queue // bytes of large bodies
+	decoded      *queue // what is decoded of them
 	small, large *queue // marks of what is judged
 }
 
 func newBounds() *bounds {
-	return &bounds{bodies: newQueue(mostLarge), small: newQueue(mostSmall), large: newQueue(mostLarger)}
+	return &bounds{bodies: newQueue(mostLarge), decoded: newQueue(mostDecoded), small: newQueue(mostSmall), large: newQueue(mostLarger)}
+}
+
+// decode waits until there is room to decode a body. done is called when the request is answered.
+func (b *bounds) decode(r *http.Request, body []byte) (done func(), err error) {
+	if b == nil || len(body) <= smallBody {
+		return func() {}, nil
+	}
+	quotes := bytes.Count(body, []byte{'"'}) - bytes.Count(body, []byte(`\"`))
+	if quotes > maxQuotes {
+		return nil, errTooMuch
+	}
+	release, err := b.decoded.take(r.Context(), listen.Host(r), int64(len(body)+perQuote*quotes))
+	if err != nil {
+		return nil, errBusy
+	}
+	return release, nil
 }
 
 // judge waits until there is room to judge an edit. done is called when there is a verdict.

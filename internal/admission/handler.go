@@ -69,7 +69,7 @@ func Webhook(h *Handler) http.Handler {
 	bounded.bounds = newBounds()
 	hook := &admission.Webhook{Handler: &bounded, WithContextFunc: withRequest,
 		LogConstructor: func(logr.Logger, *admission.Request) logr.Logger { return logr.Discard() }} // it would repeat what anybody sends
-	return reading{server{hook}, bounded.bounds}
+	return reading{server{hook, bounded.bounds}, bounded.bounds}
 }
 
 type requestKey struct{}

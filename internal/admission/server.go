@@ -32,7 +32,10 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // review, to controller-runtime. Controller-runtime reads a review four times over, which is most of the time that an
 // edit of a large aws-auth takes, and none that is larger than 7 MiB (maxRequestSize): an aws-auth full of < could not be edited any
 // more, not even by a label.
-type server struct{ *admission.Webhook }
+type server struct {
+	*admission.Webhook
+	bounds *bounds // nil: there are none
+}
 
 func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
@@ -65,6 +68,16 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, errNoReview)
 		return
 	}
+	done, err := s.bounds.decode(r, body.Bytes())
+	if err != nil {
+		code := int32(http.StatusServiceUnavailable)
+		if errors.Is(err, errTooMuch) {
+			code = http.StatusRequestEntityTooLarge
+		}
+		refuse(w, code, err)
+		return
+	}
+	defer done()
 	var in review
 	if json.Unmarshal(body.Bytes(), &in) != nil || !in.usual() {
 		// Controller-runtime would say of the largest only that they are too large, and repeat whatever is in others.

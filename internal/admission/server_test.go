@@ -52,6 +52,8 @@ func TestLargeReviews(t *testing.T) {
 		"larger than two ConfigMaps":      {review(configMap(3_000_000, "x"), configMap(1, "y")), false, false, "too large"},
 		"larger than that, length hidden": {review(configMap(3_000_000, "x"), configMap(1, "y")), true, false, "too large"},
 		"8 MiB of nothing":                {strings.Repeat("x", 8<<20), false, false, "no AdmissionReview"},
+		"a million groups":                {strings.Replace(review(configMap(1, "x"), configMap(1, "y")), `"uid":"1"`, `"uid":"1","userInfo":{"groups":["g"`+strings.Repeat(`, "g"`, 1<<20)+`]}`, 1), false, false, "too large"},
+		"aws-auth full of quotes":         {review(strings.ReplaceAll(configMap(200_000, "x"), `\u003c`, `\"\"\"`), configMap(1, "y")), false, true, ""},
 		"a kind of 5 MiB":                 {`{"apiVersion":"v1","kind":"` + strings.Repeat("x", 5<<20) + `"}`, false, false, "no AdmissionReview"},
 	} {
 		t.Run(name, func(t *testing.T) {
