@@ -105,10 +105,11 @@ type conn struct {
 	net.Conn
 	listener *Listener
 	host     string
-	// heard is when something was last done for it, answers how many of its requests are being answered. The
-	// listener's mutex guards both.
-	heard   uint64
-	answers int
+	// heard is when something was last done for it, answers how many of its requests are being answered, answered that
+	// one ever was. The listener's mutex guards all.
+	heard    uint64
+	answers  int
+	answered bool
 }
 
 // Accept never waits for another connection to end.
@@ -139,14 +140,28 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// victim is the connection that can be spared best: the newest itself where all others are being answered.
-func (l *Listener) victim() (v *conn) {
+// victim is the connection that can be spared best: the newest itself where all others are being answered. One that was never
+// answered goes before one that was, which is an API server's more likely, and may carry a request at this moment; unless
+// they are less than a quarter of that address, among which is everybody who has just come.
+func (l *Listener) victim() *conn {
+	var oldest, unanswered *conn
+	few := 0
 	for c := range l.open {
-		if c.answers == 0 && (v == nil || l.hosts[c.host] > l.hosts[v.host] || l.hosts[c.host] == l.hosts[v.host] && c.heard < v.heard) {
-			v = c
+		if c.answers == 0 && (oldest == nil || l.hosts[c.host] > l.hosts[oldest.host] || l.hosts[c.host] == l.hosts[oldest.host] && c.heard < oldest.heard) {
+			oldest = c
 		}
 	}
-	return v
+	for c := range l.open {
+		if c.answers == 0 && !c.answered && c.host == oldest.host {
+			if few++; unanswered == nil || c.heard < unanswered.heard {
+				unanswered = c
+			}
+		}
+	}
+	if 4*few > l.hosts[oldest.host] {
+		return unanswered
+	}
+	return oldest
 }
 
 // forget takes a connection off the list. The caller holds l.mu.
@@ -193,6 +208,7 @@ func Answering(ctx context.Context) (done func()) {
 		c.listener.clock++
 		c.heard = c.listener.clock
 		c.answers += n
+		c.answered = true
 	}
 	count(1)
 	return func() { count(-1) }

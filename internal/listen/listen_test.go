@@ -94,6 +94,32 @@ func TestWhoGivesWay(t *testing.T) {
 	}
 }
 
+// Where strangers come from an API server's own address, its idle connection stays as long as others were never answered,
+// and newcomers are not shown out at once.
+func TestIdleConnectionsStay(t *testing.T) {
+	all := &arrivals{}
+	for range 100 {
+		all.next = append(all.next, &addressed{from: "10.0.0.1"})
+	}
+	come := all.next
+	l := Limit(all, 16)
+	for i := range come {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i < 2 {
+			Answering(remember(t.Context(), c))()
+		}
+		if i >= 4 && come[i-3].closed {
+			t.Errorf("the %dth is shown out when only three more have come", i-3)
+		}
+	}
+	if come[0].closed || come[1].closed || !come[2].closed {
+		t.Error("idle connections have gone before those that were never answered")
+	}
+}
+
 // A place is free when its connection is closed, however often; and the one that was heard of last is not the next to go.
 func TestPlaces(t *testing.T) {
 	all := &arrivals{next: []*addressed{{from: "10.0.0.1"}, {from: "10.0.0.1"}, {from: "10.0.0.1"}, {from: "10.0.0.1"}}}
