@@ -44,6 +44,10 @@ const (
 	maxQuotes   = 1 << 20
 	perQuote    = 64
 	mostDecoded = maxQuotes * perQuote
+	// Controller-runtime takes what is no review for YAML (apimachinery's UniversalDeserializer), which costs 600 bytes a mark,
+	// and much more where aliases are followed. So it gets nothing of more than maxComplaint bytes and nothing with an alias.
+	maxComplaint   = 8 << 10
+	mostComplaints = 8
 	// maxUser is how much the name, the groups and the extra fields of a caller may be. They came with one HTTP request whose
 	// header has 1 MiB at most, or from an answer to it.
 	maxUser = 1 << 20
@@ -68,11 +72,12 @@ const (
 type bounds struct {
 	bodies       *queue // bytes of large bodies
 	decoded      *queue // what is decoded of them
+	complaints   *queue // bodies that are no reviews
 	small, large *queue // marks of what is judged
 }
 
 func newBounds() *bounds {
-	return &bounds{bodies: newQueue(mostLarge), decoded: newQueue(mostDecoded), small: newQueue(mostSmall), large: newQueue(mostLarger)}
+	return &bounds{bodies: newQueue(mostLarge), decoded: newQueue(mostDecoded), complaints: newQueue(mostComplaints), small: newQueue(mostSmall), large: newQueue(mostLarger)}
 }
 
 // decode waits until there is room to decode a body. done is called when the request is answered.
@@ -89,6 +94,19 @@ func (b *bounds) decode(r *http.Request, body []byte) (done func(), err error) {
 		return nil, errBusy
 	}
 	return release, nil
+}
+
+// complaint reports that it costs little to find out what is wrong with a body that is no review.
+func complaint(body []byte) bool {
+	return len(body) <= maxComplaint && bytes.IndexByte(body, '*') < 0
+}
+
+// complain waits until there is room for one more that is no review. done is called when it is answered.
+func (b *bounds) complain(r *http.Request) (done func(), err error) {
+	if b == nil {
+		return func() {}, nil
+	}
+	return b.complaints.take(r.Context(), listen.Host(r), 1)
 }
 
 // judge waits until there is room to judge an edit. done is called when there is a verdict.

@@ -9,7 +9,9 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -81,19 +83,31 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in review
 	if json.Unmarshal(body.Bytes(), &in) != nil || !in.usual() {
 		// Controller-runtime would say of the largest only that they are too large, and repeat whatever is in others.
-		var unusual admissionv1.AdmissionReview
-		switch {
-		case body.Len() <= smallBody:
+		if complaint(body.Bytes()) {
+			release, err := s.bounds.complain(r)
+			if err != nil {
+				refuse(w, http.StatusServiceUnavailable, errBusy)
+				return
+			}
+			defer release()
 			s.complain(w, r, body.Bytes())
 			return
-		case stdjson.Unmarshal(body.Bytes(), &unusual) != nil || unusual.Request == nil:
-			refuse(w, http.StatusBadRequest, errNoReview)
-			return
 		}
-		s.answer(w, r, unusual.TypeMeta, *unusual.Request)
+		var unusual unusualReview
+		switch err := json.Unmarshal(body.Bytes(), &unusual, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), json.MatchCaseInsensitiveNames(true)); {
+		case errors.Is(err, errTooLarge):
+			refuse(w, http.StatusRequestEntityTooLarge, errTooMuch)
+		case err != nil || unusual.Request == nil:
+			refuse(w, http.StatusBadRequest, errNoReview)
+		default:
+			request := unusual.Request.AdmissionRequest
+			request.UserInfo = unusual.Request.UserInfo.decoded()
+			s.answer(w, r, unusual.TypeMeta, request)
+		}
 		return
 	}
 	request := in.Request.AdmissionRequest
+	request.UserInfo = in.Request.UserInfo.decoded()
 	request.Object, request.OldObject = in.Request.Object.decoded(), in.Request.OldObject.decoded()
 	s.answer(w, r, in.TypeMeta, request)
 }
@@ -118,8 +132,37 @@ type review struct {
 
 type reviewRequest struct {
 	admissionv1.AdmissionRequest
+	UserInfo  caller  `json:"userInfo"`
 	Object    *object `json:"object"`
 	OldObject *object `json:"oldObject"`
+}
+
+// unusualReview is any other AdmissionReview. A response, which is nobody's to send, is not decoded.
+type unusualReview struct {
+	metav1.TypeMeta
+	Request *struct {
+		admissionv1.AdmissionRequest
+		UserInfo caller `json:"userInfo"`
+	} `json:"request"`
+}
+
+// caller is a UserInfo.
+type caller struct {
+	Username string      `json:"username"`
+	UID      string      `json:"uid"`
+	Groups   names       `json:"groups"`
+	Extra    keys[names] `json:"extra"`
+}
+
+func (c caller) decoded() authenticationv1.UserInfo {
+	u := authenticationv1.UserInfo{Username: c.Username, UID: c.UID, Groups: c.Groups}
+	if c.Extra != nil {
+		u.Extra = make(map[string]authenticationv1.ExtraValue, len(c.Extra))
+	}
+	for key, values := range c.Extra {
+		u.Extra[key] = authenticationv1.ExtraValue(values)
+	}
+	return u
 }
 
 // object is as much of a ConfigMap as is looked at.
@@ -130,13 +173,13 @@ type object struct {
 		Namespace string    `json:"namespace"`
 		UID       types.UID `json:"uid"`
 
-		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
-		Finalizers        []string                `json:"finalizers"`
-		DeletionTimestamp *metav1.Time            `json:"deletionTimestamp"`
+		OwnerReferences   owners       `json:"ownerReferences"`
+		Finalizers        names        `json:"finalizers"`
+		DeletionTimestamp *metav1.Time `json:"deletionTimestamp"`
 	} `json:"metadata"`
-	Data       map[string]string `json:"data"`
-	BinaryData map[string][]byte `json:"binaryData"`
-	Immutable  *bool             `json:"immutable"`
+	Data       keys[string] `json:"data"`
+	BinaryData keys[[]byte] `json:"binaryData"`
+	Immutable  *bool        `json:"immutable"`
 }
 
 // usual reports that a review is one of version 1 about ConfigMaps, whose objects are ConfigMaps.

@@ -154,6 +154,11 @@ func TestStarvation(t *testing.T) {
 		"medium bodies": posts(24, pair(strings.Repeat("- {}\n", 22_000)), hostile(func(r *admissionv1.AdmissionReview) { r.Request.Object = object(broken) }), pair("- groups: ["+strings.Repeat("g,", 80_000)+"]\n")),
 		"large bodies": posts(16, pair(strings.Repeat("- {}\n", 47_000)), pair("- groups: ["+strings.Repeat("g,", 97_000)+"]\n"), pair(fields),
 			pair("- {}\n# "+strings.Repeat("<", 900_000)+"\n"), pair(strings.Repeat("- {}\n", 190_000))),
+		"lists": posts(8, []byte(strings.Replace(string(pair("")), `"metadata":{`, `"metadata":{"ownerReferences":[{}`+strings.Repeat(",{}", 5<<20)+`],`, 1)),
+			[]byte(`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","response":{"status":{"details":{"causes":[{}`+strings.Repeat(",{}", 5<<20)+`]}}}}`)),
+		"YAML": posts(200, []byte("kind: AdmissionReview\nx: ["+strings.Repeat("{a},", 7500)+"]\n"),
+			[]byte("a: &a ["+strings.Repeat("x,", 600)+"]\nb: &b ["+strings.Repeat("*a,", 600)+"]\nc: ["+strings.Repeat("*b,", 600)+"]\n"),
+			[]byte(strings.Repeat("- ", 4000))),
 		"no reviews": posts(32, []byte(strings.Repeat("[", 15<<20)), []byte(large), []byte(`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"object":`+strings.Repeat(`{"a":`, 1<<20)),
 			[]byte(strings.Repeat(" ", 31<<10)), hostile(func(r *admissionv1.AdmissionReview) {
 				r.APIVersion = "admission.k8s.io/v1beta1"
