@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -142,15 +141,9 @@ func unchanged(req Request) bool {
 	}
 	sameOwner := func(a, b metav1.OwnerReference) bool { return ownerKey(a) == ownerKey(b) }
 	frozen := func(c *corev1.ConfigMap) bool { return c.Immutable != nil && *c.Immutable }
-	return !mayBeOthers(req.New.Data) && maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
+	return !slices.ContainsFunc(awsauth.Keys, func(key string) bool { return awsauth.MayHideBytes(req.New.Data[key]) }) && maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
 		maps.EqualFunc(req.Old.BinaryData, req.New.BinaryData, slices.Equal) &&
 		slices.EqualFunc(req.Old.OwnerReferences, req.New.OwnerReferences, sameOwner)
-}
-
-// mayBeOthers reports a text with U+FFFD, by which the API server shows any byte that is not valid UTF-8: two such texts that
-// are shown alike need not be the same.
-func mayBeOthers(data map[string]string) bool {
-	return slices.ContainsFunc(awsauth.Keys, func(key string) bool { return strings.ContainsRune(data[key], utf8.RuneError) })
 }
 
 // pass is one request on its way through the rules.
