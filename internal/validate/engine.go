@@ -96,6 +96,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	}
 	now := v.now()
 	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged,
+		settle: func(f *Finding) { v.settle(f, now) },
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	p.finalized = finalized
 	if v.ports.Fleet != nil {
@@ -158,6 +159,8 @@ type pass struct {
 	fleet  *FleetView
 	oracle oracle
 	judged *atomic.Pointer[judged]
+	// settle makes a finding count as it will in the end.
+	settle func(*Finding)
 	// replies are those of the cluster's authorizer.
 	replies map[string]reply
 
@@ -260,16 +263,9 @@ func (v *Validator) weigh(p *pass) []Finding {
 	findings = append(findings, p.edits()...)
 	settled := make([]Finding, 0, len(findings))
 	for _, f := range findings {
-		if s, ok := v.severities[f.Rule]; ok {
-			f.Severity = s
+		if p.settle(&f); f.Severity != Off {
+			settled = append(settled, f)
 		}
-		if f.Severity == Off {
-			continue
-		}
-		if f.Severity == Error {
-			v.excuse(&f, p.now)
-		}
-		settled = append(settled, f)
 	}
 	all := slices.Clone(settled)
 	settled = slices.DeleteFunc(settled, func(f Finding) bool {
@@ -304,8 +300,14 @@ func rank(f Finding) int {
 	return 2
 }
 
-// excuse makes an error a warning if it was there before, or is waived.
-func (v *Validator) excuse(f *Finding, now time.Time) {
+// settle gives a finding the severity of the policy, and makes an error a warning if it was there before, or is waived.
+func (v *Validator) settle(f *Finding, now time.Time) {
+	if s, ok := v.severities[f.Rule]; ok {
+		f.Severity = s
+	}
+	if f.Severity != Error {
+		return
+	}
 	if f.Preexisting && !v.policy.DenyPreexisting {
 		f.Severity = Warning
 		return
