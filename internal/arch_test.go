@@ -94,7 +94,7 @@ var mayImport = map[string][]string{
 	"awsauth":    {},
 	"policy":     {"awsauth"},
 	"validate":   {"awsauth", "policy"},
-	"manifest":   {"validate"},
+	"manifest":   {"awsauth", "validate"}, // what is a comment is asked once
 	"report":     {"validate"},
 	"admission":  {"validate"},
 	"iam":        {"awsauth", "policy", "validate"},
