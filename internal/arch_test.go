@@ -94,7 +94,7 @@ var mayImport = map[string][]string{
 	"awsauth":    {},
 	"policy":     {"awsauth"},
 	"validate":   {"awsauth", "policy"},
-	"manifest":   {"awsauth", "validate"},
+	"manifest":   {"awsauth", "validate"}, // what is a comment is asked once
 	"report":     {"validate"},
 	"listen":     {},
 	"admission":  {"listen", "validate"}, // whose turn it is depends on the address

@@ -28,7 +28,7 @@ func (i Identity) Has(group string) bool { return slices.Contains(i.Groups, grou
 // group, and denies the caller if one of them cannot be rendered (aws-iam-authenticator pkg/server, renderTemplates).
 type Sessions int
 
-// The answers.
+// The answers, each fewer than the one before.
 const (
 	AnySession      Sessions = iota
 	InstanceSession          // one that is named for an EC2 instance that EC2 knows: {{EC2PrivateDNSName}} is asked for

@@ -57,8 +57,20 @@ func Comments(text string) func(at int) bool {
 		head += len(l)
 	}
 	in, known := commentsIn(text[:head])
+	var marked []span // what is behind the first # of a line
+	offset := 0
+	for l := range strings.Lines(text) {
+		if i := strings.IndexByte(l, '#'); i >= 0 {
+			marked = append(marked, span{offset + i, offset + len(l)})
+		}
+		offset += len(l)
+	}
 	return func(at int) bool {
-		return known && at < head && in(at) || text[at] == '\r' && strings.Contains(text[strings.LastIndexByte(text[:at], '\n')+1:at], "#")
+		if known && at < head && in(at) {
+			return true
+		}
+		_, behind := find(marked, at)
+		return text[at] == '\r' && behind
 	}
 }
 
@@ -112,8 +124,9 @@ func scalarSpans(text string, lines []int) (spans []span, ok bool) {
 		return nil, false
 	}
 	ok = true
+	var last reached
 	var walk func(n *node)
-	walk = func(n *node) {
+	walk = func(n *node) { // in the order of the text
 		for _, c := range n.Content {
 			walk(c)
 		}
@@ -124,7 +137,7 @@ func scalarSpans(text string, lines []int) (spans []span, ok bool) {
 			ok = false
 			return
 		}
-		s, found := scalarSpan(text, lines, n)
+		s, found := last.scalarSpan(text, lines, n)
 		spans, ok = append(spans, s), ok && found
 	}
 	if root != nil {
@@ -134,16 +147,27 @@ func scalarSpans(text string, lines []int) (spans []span, ok bool) {
 	return spans, ok
 }
 
+// reached is the place of the last node and its byte: a line may be the whole text and hold 100,000 of them.
+type reached struct{ line, column, at int }
+
+// to is the byte at which a node stands.
+func (r *reached) to(text string, lines []int, n *node) int {
+	if r.line != n.Line || r.column > n.Column {
+		*r = reached{n.Line, 1, lines[n.Line-1]}
+	}
+	for ; r.column < n.Column; r.column++ {
+		_, size := utf8.DecodeRuneInString(text[r.at:])
+		r.at += size
+	}
+	return r.at
+}
+
 // scalarSpan is where a quoted string is, or the lines of a block scalar.
-func scalarSpan(text string, lines []int, n *node) (s span, ok bool) {
+func (r *reached) scalarSpan(text string, lines []int, n *node) (s span, ok bool) {
 	if n.Line < 1 || n.Line > len(lines) {
 		return span{}, false
 	}
-	at := lines[n.Line-1]
-	for range n.Column - 1 {
-		_, size := utf8.DecodeRuneInString(text[at:])
-		at += size
-	}
+	at := r.to(text, lines, n)
 	if at >= len(text) || !strings.ContainsRune(`"'|>`, rune(text[at])) {
 		return span{}, false
 	}

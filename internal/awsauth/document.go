@@ -63,7 +63,7 @@ type Item struct {
 var emptyItem = &Item{err: notARN("")}
 
 func newItem(e *Entry) *Item {
-	if e.ARN.Value == "" && e.Username.Value == "" && len(e.Groups) == 0 {
+	if e.ARN.Value == "" && e.Username.Value == "" && len(e.Groups) == 0 && e.SSO == nil {
 		return emptyItem
 	}
 	it := &Item{subject: Subject(e.ARN.Value), key: Key(e.ARN.Value), groups: make([]string, len(e.Groups)), templated: strings.Contains(e.Username.Value, "{{")}

@@ -303,10 +303,10 @@ func (p *parser) characters() {
 // from a body in protobuf as they are, and its JSON has U+FFFD in their place, so here U+FFFD may be one, wherever it stands.
 // It comes before all other problems: what is left out of ten thousand must not be this one.
 func (p *parser) notUTF8() {
-	first := strings.IndexFunc(p.text, func(r rune) bool { return r == utf8.RuneError })
-	if first < 0 {
+	if !MayHideBytes(p.text) {
 		return
 	}
+	first := strings.IndexRune(p.text, utf8.RuneError)
 	count, invalid := 0, !utf8.ValidString(p.text)
 	for _, r := range p.text[first:] {
 		if r == utf8.RuneError {
@@ -321,6 +321,12 @@ func (p *parser) notUTF8() {
 		pr.Want = "valid UTF-8"
 	}
 	p.report(pr)
+}
+
+// MayHideBytes reports a text with U+FFFD, by which the API server shows any byte that is not valid UTF-8, or with such a byte: two
+// of them that are shown alike need not be the same.
+func MayHideBytes(text string) bool {
+	return strings.Contains(text, "\ufffd") || !utf8.ValidString(text)
 }
 
 // tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.

@@ -56,7 +56,7 @@ func (a *asker) principal(ctx context.Context, p awsauth.ARN) (role, error) {
 		if err != nil {
 			return role{}, err
 		}
-		if is, err := awsauth.ParseARN(r.arn); err != nil || !strings.EqualFold(is.Canonical(), p.Canonical()) {
+		if awsauth.Subject(r.arn) != awsauth.Subject(p.Canonical()) {
 			return role{}, nil
 		}
 		return r, nil

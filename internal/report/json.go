@@ -45,10 +45,15 @@ func WriteJSON(w io.Writer, v any) error {
 // a blank is escaped already.
 func escapeJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
-	for len(text) > 0 {
+	for {
+		n := bytes.IndexFunc(text, func(r rune) bool { return r >= 0x7f })
+		if n < 0 {
+			return append(out, text...)
+		}
+		out, text = append(out, text[:n]...), text[n:]
 		r, size := utf8.DecodeRune(text)
 		switch {
-		case r < utf8.RuneSelf && r != 0x7f, !obeyed(r):
+		case r != 0x7f && !obeyed(r):
 			out = append(out, text[:size]...)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
@@ -58,5 +63,4 @@ func escapeJSON(text []byte) []byte {
 		}
 		text = text[size:]
 	}
-	return out
 }

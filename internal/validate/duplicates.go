@@ -82,7 +82,7 @@ func pairs(same []*awsauth.Entry) (all []repeated) {
 		if e == used {
 			continue
 		}
-		r := repeated{before: e, entry: used, used: used, idle: alike && e.Username.Value == used.Username.Value && within(e, groups) && renders(e, used)}
+		r := repeated{before: e, entry: used, used: used, idle: alike && e.Username.Value == used.Username.Value && within(e, groups) && used.Identity().Sessions() <= e.Identity().Sessions()}
 		if e.DataKey != first {
 			r.before, r.entry = used, e
 		}
@@ -105,14 +105,6 @@ func groupSet(e *awsauth.Entry) map[string]bool {
 // within reports that an entry has none but these groups.
 func within(e *awsauth.Entry, groups map[string]bool) bool {
 	return !slices.ContainsFunc(e.GroupNames(), func(g string) bool { return !groups[g] })
-}
-
-// renders reports that EKS can render used, which has the username and all groups of e, for everybody for whom it can
-// render e: it refuses whoever is no EC2 instance where {{EC2PrivateDNSName}} stands (aws-iam-authenticator pkg/server,
-// renderTemplates).
-func renders(e, used *awsauth.Entry) bool {
-	asks := func(g string) bool { return strings.Contains(g, awsauth.EC2PrivateDNSName) }
-	return !slices.ContainsFunc(used.GroupNames(), asks) || asks(e.Username.Value) || slices.ContainsFunc(e.GroupNames(), asks)
 }
 
 func checkDuplicates(p *pass) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -97,6 +96,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	}
 	now := v.now()
 	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged,
+		settle: func(f *Finding) { v.settle(f, now) },
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	p.finalized = finalized
 	if v.ports.Fleet != nil {
@@ -142,15 +142,9 @@ func unchanged(req Request) bool {
 	}
 	sameOwner := func(a, b metav1.OwnerReference) bool { return ownerKey(a) == ownerKey(b) }
 	frozen := func(c *corev1.ConfigMap) bool { return c.Immutable != nil && *c.Immutable }
-	return !mayBeOthers(req.New.Data) && maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
+	return !slices.ContainsFunc(awsauth.Keys, func(key string) bool { return awsauth.MayHideBytes(req.New.Data[key]) }) && maps.Equal(req.Old.Data, req.New.Data) && frozen(req.Old) == frozen(req.New) &&
 		maps.EqualFunc(req.Old.BinaryData, req.New.BinaryData, slices.Equal) &&
 		slices.EqualFunc(req.Old.OwnerReferences, req.New.OwnerReferences, sameOwner)
-}
-
-// mayBeOthers reports a text with U+FFFD, by which the API server shows any byte that is not valid UTF-8: two such texts that
-// are shown alike need not be the same.
-func mayBeOthers(data map[string]string) bool {
-	return slices.ContainsFunc(awsauth.Keys, func(key string) bool { return strings.ContainsRune(data[key], utf8.RuneError) })
 }
 
 // pass is one request on its way through the rules.
@@ -165,6 +159,8 @@ type pass struct {
 	fleet  *FleetView
 	oracle oracle
 	judged *atomic.Pointer[judged]
+	// settle makes a finding count as it will in the end.
+	settle func(*Finding)
 	// replies are those of the cluster's authorizer.
 	replies map[string]reply
 
@@ -281,16 +277,9 @@ func (v *Validator) weigh(p *pass) []Finding {
 	findings = append(findings, p.edits()...)
 	settled := make([]Finding, 0, len(findings))
 	for _, f := range findings {
-		if s, ok := v.severities[f.Rule]; ok {
-			f.Severity = s
+		if p.settle(&f); f.Severity != Off {
+			settled = append(settled, f)
 		}
-		if f.Severity == Off {
-			continue
-		}
-		if f.Severity == Error {
-			v.excuse(&f, p.now)
-		}
-		settled = append(settled, f)
 	}
 	all := slices.Clone(settled)
 	settled = slices.DeleteFunc(settled, func(f Finding) bool {
@@ -325,8 +314,14 @@ func rank(f Finding) int {
 	return 2
 }
 
-// excuse makes an error a warning if it was there before, or is waived.
-func (v *Validator) excuse(f *Finding, now time.Time) {
+// settle gives a finding the severity of the policy, and makes an error a warning if it was there before, or is waived.
+func (v *Validator) settle(f *Finding, now time.Time) {
+	if s, ok := v.severities[f.Rule]; ok {
+		f.Severity = s
+	}
+	if f.Severity != Error {
+		return
+	}
 	if f.Preexisting && !v.policy.DenyPreexisting {
 		f.Severity = Warning
 		return

@@ -88,16 +88,15 @@ func (e AccessEntry) covers(kind NodeKind) bool {
 // node from being ready, another username does.
 func (e AccessEntry) excludes(s NodeSet) bool {
 	t, known := entryTypes[e.Type]
-	onEC2 := s.Kind == EC2Node || s.Kind == WindowsNode
 	switch {
 	case !known || s.Maybe:
 		return false
 	case len(t.covers) == 0:
 		return true
 	case t.onEC2:
-		return !onEC2
+		return !s.Kind.onEC2()
 	}
-	return onEC2 && !s.ByInstanceID // the session name is another than the node's
+	return s.Kind.onEC2() && !s.ByInstanceID // the session name is another than the node's
 }
 
 // Knowledge says how much something that is asked for in the background is worth.

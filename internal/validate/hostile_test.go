@@ -82,6 +82,11 @@ var hostile = map[string]string{
 	"1 MiB of broken items":       filled("- rolearn: 'x\n"),
 	"1 MiB of unclosed brackets":  filled("- [\n"),
 	"1 MiB of CR":                 filled("- a\r"),
+	"1 MiB of CR in a bracket":    "- [" + strings.Repeat("\r", maxValue-3),
+	"1 MiB of quotes, one line":   "[" + strings.Repeat(`"a",`, maxValue/4-2) + "\"\u00a0\"]",
+	"1 MiB of blocks":             "# \u2028\n" + strings.Repeat("- |\n  a\n", maxValue/8-2),
+	"1 MiB of narrow comments":    strings.Repeat("- {rolearn: \"a\"}#\u200d\n", maxValue/21-2) + "- [",
+	"1 MiB of narrow items":       strings.Repeat("- {rolearn: \"a\"}#\n", maxValue/18-2) + "- 'x'x\n",
 	"alias bomb, 9 levels":        aliasBomb(9),
 	"alias bomb of mappings":      bombOfMappings(9),
 }

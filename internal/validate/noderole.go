@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 var nodeRoleFamily = family{
@@ -160,7 +159,7 @@ func checkNodeRoles(p *pass) {
 // misuseGrows reports that AA405 is about the entry: what was there before does not excuse that it has grown.
 func (p *pass) misuseGrows(c *nodeClaim) bool {
 	for _, f := range c.findings {
-		if f.Rule == "AA405" && strings.HasPrefix(f.Field, c.id.Entry.Path("")) {
+		if f.Rule == "AA405" && strings.HasPrefix(f.Field, c.id.Entry.Path("")+".") {
 			f.Preexisting = false
 			if p.denies(*f) {
 				return true
@@ -177,17 +176,8 @@ func (p *pass) deniedFor(c *nodeClaim, rules ...string) bool {
 
 // denies reports that a finding will count as an error, whatever the policy says of its rule.
 func (p *pass) denies(f Finding) bool {
-	severity := f.Severity
-	for _, o := range p.policy.Rules {
-		if r, err := known(o.Rule); err == nil && r.ID == f.Rule {
-			severity = Severity(o.Severity)
-		}
-	}
-	if severity != Error || f.Preexisting && !p.policy.DenyPreexisting {
-		return false
-	}
-	_, standing := p.policy.Waived(f.Rule, f.Name, f.subjects(), p.now)
-	return standing != policy.Valid
+	p.settle(&f)
+	return f.Severity == Error
 }
 
 // nodeRole weighs what IAM and the fleet say of the role of a claim.

@@ -73,11 +73,9 @@ func TestOddTexts(t *testing.T) {
 			t.Errorf("%s: EKS reads it, and we say: %s", name, s)
 		}
 		for what, m := range misread {
-			updated := nodes + odd + item() + o.tail
+			updated := nodes + odd + m.ci + o.tail
 			if m.nodes != "" {
 				updated = m.nodes + odd + item() + o.tail
-			} else {
-				updated = nodes + odd + m.ci + o.tail
 			}
 			if rep := step(v, roles0(old), roles0(updated)); rep.Allowed {
 				t.Errorf("%s, then %s: allowed%s", name, what, told(rep))

@@ -40,6 +40,29 @@ func TestJudgedBefore(t *testing.T) {
 	}
 }
 
+// Nor does it matter which other objects a validator has judged: each gets the report that a new validator gives.
+func TestJudgedAmongOthers(t *testing.T) {
+	objects := []*corev1.ConfigMap{aconfigmap(roles0(nodes + "- {}\n")), aconfigmap(roles0(nodes + "- sso: {permissionSetName: Admin, accountID: '111122223333'}\n"))}
+	for _, c := range goldenCases(t) {
+		req := c.request()
+		for _, cm := range []*corev1.ConfigMap{req.Old, req.New} {
+			if cm != nil {
+				objects = append(objects, cm)
+			}
+		}
+	}
+	warm := validator(t, "")
+	for range 2 {
+		for _, cm := range objects {
+			req := validate.Request{Operation: validate.Create, New: cm}
+			cold := validator(t, "").Validate(t.Context(), req)
+			if diff := cmp.Diff(cold, warm.Validate(t.Context(), req), cmp.AllowUnexported(validate.Finding{})); diff != "" {
+				t.Errorf("%v (-cold +warm):\n%s", cm.Data, diff)
+			}
+		}
+	}
+}
+
 // What RBAC makes of a name counts from the next edit on, also for entries that were judged before.
 func TestRBACChanges(t *testing.T) {
 	rbac := &privileges{known: &validate.Equivalents{}}

@@ -241,7 +241,7 @@ var attempts = map[string]attempt{
 	"a good edit":             {do: write(good)},
 	"a good edit, applied":    {do: func(ctx context.Context, h hands) error { return h.apply(ctx, indented("mapRoles", good)) }},
 	"a good edit, as YAML":    {do: asYAML(good)},
-	"a comment in any script": {do: write("# équipe 平台 ⚠️ می‌خواهم\n" + base)},
+	"a comment in any script": {do: write("# équipe 平台 ⚠️ می\u200cخواهم\n" + base)},
 	"no change":               {do: write(base)},
 	"mapUsers beside mapRoles": {do: edited(func(cm *corev1.ConfigMap) {
 		cm.Data["mapUsers"] = "- userarn: arn:aws:iam::111122223333:user/alice\n  username: alice\n  groups: [viewers]\n"

@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-logr/logr"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
@@ -244,53 +246,28 @@ const page = 16
 func listPages(ctx context.Context, list func(context.Context, metav1.ListOptions) (runtime.Object, error), options metav1.ListOptions, guard rbac.Guard) (runtime.Object, error) {
 	// A list of an older version would come in one piece, whatever its limit (apiserver pkg/storage/cacher).
 	options = metav1.ListOptions{FieldSelector: options.FieldSelector, LabelSelector: options.LabelSelector, Limit: page}
-	var all runtime.Object
+	all := &metainternalversion.List{} // client-go's own form of a list in pages (tools/pager)
 	for {
 		o, err := list(ctx, options)
 		if err != nil {
 			return nil, err
 		}
-		switch l := o.(type) {
-		case *rbacv1.ClusterRoleList:
-			all = &rbacv1.ClusterRoleList{ListMeta: l.ListMeta, Items: joined(all, l.Items, guard)}
-			options.Continue = l.Continue
-		case *rbacv1.ClusterRoleBindingList:
-			all = &rbacv1.ClusterRoleBindingList{ListMeta: l.ListMeta, Items: joined(all, l.Items, guard)}
-			options.Continue = l.Continue
-		case *rbacv1.RoleList:
-			all = &rbacv1.RoleList{ListMeta: l.ListMeta, Items: joined(all, l.Items, guard)}
-			options.Continue = l.Continue
-		case *rbacv1.RoleBindingList:
-			all = &rbacv1.RoleBindingList{ListMeta: l.ListMeta, Items: joined(all, l.Items, guard)}
-			options.Continue = l.Continue
-		default:
-			return o, nil
+		at, err := meta.ListAccessor(o)
+		if err != nil {
+			return nil, err
 		}
-		if options.Continue == "" {
+		err = meta.EachListItem(o, func(item runtime.Object) error {
+			if kept, empty := shrink(item, guard); !empty {
+				all.Items = append(all.Items, kept.(runtime.Object)) // all that can be in a list are
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if options.Continue = at.GetContinue(); options.Continue == "" {
+			all.ResourceVersion = at.GetResourceVersion()
 			return all, nil
 		}
 	}
-}
-
-// joined are the items so far and what is kept of some more.
-func joined[T any](sofar runtime.Object, more []T, guard rbac.Guard) []T {
-	var items []T
-	switch l := sofar.(type) {
-	case *rbacv1.ClusterRoleList:
-		items, _ = any(l.Items).([]T)
-	case *rbacv1.ClusterRoleBindingList:
-		items, _ = any(l.Items).([]T)
-	case *rbacv1.RoleList:
-		items, _ = any(l.Items).([]T)
-	case *rbacv1.RoleBindingList:
-		items, _ = any(l.Items).([]T)
-	}
-	for i := range more {
-		if kept, empty := shrink(&more[i], guard); !empty {
-			if o, ok := kept.(*T); ok {
-				items = append(items, *o)
-			}
-		}
-	}
-	return items
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 
@@ -162,7 +163,10 @@ func TestListPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := all.(*rbacv1.RoleList)
+	got, ok := all.(*metainternalversion.List)
+	if !ok {
+		t.Fatalf("a %T", all)
+	}
 	if len(got.Items) != roles/50 || got.ResourceVersion != "7" || asked != (roles+page-1)/page {
 		t.Errorf("%d roles of version %q in %d pages", len(got.Items), got.ResourceVersion, asked)
 	}
