@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,15 +90,28 @@ func TestQueueTakesTurns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var mu sync.Mutex
 		var order []string
+		say := func(who string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, who)
+		}
+		said := func() string { // since it was asked last
+			mu.Lock()
+			defer mu.Unlock()
+			all := strings.Join(order, " ")
+			order = nil
+			return all
+		}
 		wait := func(from string, share int64) {
 			go func() {
 				release, err := q.take(ctx, from, share)
 				if err != nil {
-					order = append(order, from+" gone")
+					say(from + " gone")
 					return
 				}
-				order = append(order, from)
+				say(from)
 				time.Sleep(time.Second)
 				release()
 			}()
@@ -109,12 +123,11 @@ func TestQueueTakesTurns(t *testing.T) {
 		wait("b", 6)
 		release()
 		time.Sleep(5 * time.Second)
-		if got := strings.Join(order, " "); got != "a b a a" {
+		if got := said(); got != "a b a a" {
 			t.Errorf("order %s", got)
 		}
 
 		// Those who leave are in nobody's way, and take nothing with them.
-		order = nil
 		release, err = q.take(t.Context(), "a", 10)
 		if err != nil {
 			t.Fatal(err)
@@ -124,8 +137,9 @@ func TestQueueTakesTurns(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		release()
-		if len(q.waiting) != 0 || len(q.turns) != 0 || q.free != q.most || strings.Count(strings.Join(order, " "), "gone") != 2 {
-			t.Errorf("after all have left: %+v, %v", q, order)
+		synctest.Wait()
+		if order := said(); len(q.waiting) != 0 || len(q.turns) != 0 || q.free != q.most || strings.Count(order, "gone") != 2 {
+			t.Errorf("after all have left: %+v, %s", q, order)
 		}
 	})
 }
@@ -137,7 +151,16 @@ func TestJudgedAtOnce(t *testing.T) {
 		object := func(marks int) *corev1.ConfigMap {
 			return &corev1.ConfigMap{Data: map[string]string{"mapRoles": strings.Repeat("\n", marks)}}
 		}
+		var mu sync.Mutex
 		at := map[string]int{}
+		add := func(lane string, marks int) {
+			mu.Lock()
+			defer mu.Unlock()
+			at[lane] += marks
+			if at["large"] > mostLarger || at["small"] > mostSmall {
+				t.Errorf("at once: %v marks", at)
+			}
+		}
 		for _, size := range []int{5, smallMarks / 2, smallMarks, maxMarks / 2, maxMarks} {
 			for i := range 40 {
 				go func() {
@@ -150,12 +173,9 @@ func TestJudgedAtOnce(t *testing.T) {
 					if 2*size <= smallMarks {
 						lane = "small"
 					}
-					at[lane] += 2 * size
-					if at["large"] > mostLarger || at["small"] > mostSmall {
-						t.Errorf("at once: %v marks", at)
-					}
+					add(lane, 2*size)
 					time.Sleep(time.Second)
-					at[lane] -= 2 * size
+					add(lane, -2*size)
 					done()
 				}()
 			}
