@@ -29,6 +29,17 @@ type access struct {
 
 	roles   map[string]role // roles and users with an access entry, by the principal's ARN, as far as they were asked for
 	fargate []string        // the pod execution roles
+
+	groups        []group // managed node groups and Fargate profiles
+	groupsProblem string  // why they could not be read last
+}
+
+// group is a managed node group or a Fargate profile. Its role never changes.
+type group struct {
+	kind validate.NodeKind
+	name string
+	role string
+	read time.Time // when it was described
 }
 
 // syncAccess brings up to date how EKS lets principals in without aws-auth, and which roles Fargate nodes have.
@@ -60,8 +71,51 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 			err = errors.Join(err, fargateErr)
 		}
 	}
+	if x.problem == "" { // before that, the cluster may be another
+		f.readGroups(ctx, &x, cluster, now)
+	}
 	f.update(func(s *sources) { s.access = x })
 	return err
+}
+
+// readGroups finds the roles that EKS gives nodes, also before the first node is there. They are evidence for a new mapping, and
+// nothing else hangs on them: what cannot be read is logged, and is no failure of what is read with it.
+func (f *Fleet) readGroups(ctx context.Context, x *access, cluster string, now time.Time) {
+	known := map[group]group{}
+	for _, g := range x.groups {
+		known[group{kind: g.kind, name: g.name}] = g
+	}
+	x.groups, x.groupsProblem = nil, ""
+	for _, of := range []struct {
+		kind validate.NodeKind
+		list func(ctx context.Context, cluster string) ([]string, error)
+		role func(ctx context.Context, cluster, name string) (string, error)
+	}{{validate.EC2Node, f.aws.nodegroups, f.aws.nodegroupRole}, {validate.FargateNode, f.aws.fargateProfiles, f.aws.fargateRole}} {
+		names, err := of.list(ctx, cluster)
+		failures := 0
+		for _, name := range names {
+			g := known[group{kind: of.kind, name: name}]
+			if failures < maxFailures && (g.role == "" || now.Sub(g.read) >= entriesFor) { // the name may be another group's by now
+				var role string
+				var roleErr error
+				if role, roleErr = of.role(ctx, cluster, name); roleErr == nil {
+					g = group{of.kind, name, role, now}
+				} else {
+					g.role, err = "", roleErr
+					failures++
+				}
+			}
+			if g.role != "" {
+				x.groups = append(x.groups, g)
+			}
+		}
+		if err != nil {
+			x.groupsProblem = why(err)
+		}
+	}
+	if x.groupsProblem != "" && x.groupsProblem != f.access().groupsProblem { // the same again is no news
+		f.options.Log.Info("the roles of node groups and Fargate profiles are not all known", "reason", x.groupsProblem)
+	}
 }
 
 func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now time.Time) error {

@@ -10,6 +10,6 @@
 // the cluster's tag and were launched a short while ago count as nodes before they join.
 //
 // Sources: the API references of EC2 (DescribeInstances), IAM (GetInstanceProfile) and EKS (DescribeCluster,
-// ListAccessEntries, DescribeAccessEntry, ListFargateProfiles, DescribeFargateProfile); the provider ids that
+// ListAccessEntries, DescribeAccessEntry, ListFargateProfiles, DescribeFargateProfile, ListNodegroups, DescribeNodegroup); the provider ids that
 // cloud-provider-aws and the EKS hybrid nodes' kubelet write.
 package fleet

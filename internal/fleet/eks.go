@@ -143,9 +143,14 @@ func (a *asker) entry(ctx context.Context, cluster, principal string) (validate.
 	})
 }
 
+// fargateProfiles are the names of all Fargate profiles of the cluster.
+func (a *asker) fargateProfiles(ctx context.Context, cluster string) ([]string, error) {
+	return a.list(ctx, "ListFargateProfiles", cluster, "fargate-profiles", "fargateProfileNames", url.Values{})
+}
+
 // fargateRoles are the pod execution roles of all Fargate profiles of the cluster.
 func (a *asker) fargateRoles(ctx context.Context, cluster string) ([]string, error) {
-	profiles, err := a.list(ctx, "ListFargateProfiles", cluster, "fargate-profiles", "fargateProfileNames", url.Values{})
+	profiles, err := a.fargateProfiles(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +163,27 @@ func (a *asker) fargateRoles(ctx context.Context, cluster string) ([]string, err
 		roles = append(roles, role)
 	}
 	return roles, nil
+}
+
+// nodegroups are the names of all managed node groups of the cluster.
+func (a *asker) nodegroups(ctx context.Context, cluster string) ([]string, error) {
+	return a.list(ctx, "ListNodegroups", cluster, "node-groups", "nodegroups", url.Values{})
+}
+
+// nodegroupRole is the role of the nodes of a managed node group.
+func (a *asker) nodegroupRole(ctx context.Context, cluster, group string) (string, error) {
+	return ask(ctx, a, "eks", "DescribeNodegroup", group, func(ctx context.Context) (string, error) {
+		var out struct {
+			Nodegroup struct{ NodeRole string }
+		}
+		if err := a.get(ctx, &out, nil, "clusters", cluster, "node-groups", group); err != nil {
+			return "", absent(err, "managed node group", group)
+		}
+		if out.Nodegroup.NodeRole == "" {
+			return "", problemf("the answer to eks:DescribeNodegroup holds no role")
+		}
+		return out.Nodegroup.NodeRole, nil
+	})
 }
 
 func (a *asker) fargateRole(ctx context.Context, cluster, profile string) (string, error) {

@@ -229,6 +229,10 @@ func (f *Fleet) rebuild() {
 		for _, e := range s.access.entries {
 			facts.Entries = append(facts.Entries, e)
 		}
+		facts.Assigned = map[validate.NodeKind][]string{}
+		for _, g := range s.access.groups {
+			facts.Assigned[g.kind] = append(facts.Assigned[g.kind], g.role)
+		}
 	}
 	if err := f.store.trouble(); err != nil && heard.IsZero() && facts.NodesKnown.Problem == "" {
 		facts.NodesKnown.Problem = err.Error()

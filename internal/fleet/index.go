@@ -40,6 +40,8 @@ type Facts struct {
 	PrincipalCreated map[string]time.Time
 	// FargateRoles are the pod execution roles of the cluster's Fargate profiles, as ARNs.
 	FargateRoles []string
+	// Assigned are the roles of managed node groups and Fargate profiles, as ARNs, by the kind of node.
+	Assigned map[validate.NodeKind][]string
 
 	Mode    validate.AuthenticationMode
 	Entries []validate.AccessEntry
@@ -169,6 +171,15 @@ func (f *Facts) View() *validate.FleetView {
 	}
 	v := &validate.FleetView{Nodes: make(map[string][]validate.NodeSet, len(x)), RoleARNs: make(map[string]string, len(x)), Unplaced: x.sets(""), NodesKnown: f.NodesKnown,
 		Mode: f.Mode, Entries: make(map[string]validate.AccessEntry, len(f.Entries)), AccessKnown: f.AccessKnown}
+	for kind, roles := range f.Assigned {
+		for _, arn := range roles {
+			if v.Assigned == nil {
+				v.Assigned = map[string][]validate.NodeKind{}
+			}
+			role := awsauth.Subject(arn)
+			v.Assigned[role] = append(v.Assigned[role], kind)
+		}
+	}
 	for role := range x {
 		if role != "" {
 			v.Nodes[role] = x.sets(role)

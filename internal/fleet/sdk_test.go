@@ -90,6 +90,18 @@ func TestRequestsAreTheSDKs(t *testing.T) {
 				_, err := eks.ListFargateProfiles(ctx, &awseks.ListFargateProfilesInput{ClusterName: cluster, MaxResults: aws.Int32(eksPage)})
 				return err
 			}},
+		"ListNodegroups": {
+			func(ctx context.Context) error { _, err := a.nodegroups(ctx, *cluster); return err },
+			func(ctx context.Context) error {
+				_, err := eks.ListNodegroups(ctx, &awseks.ListNodegroupsInput{ClusterName: cluster, MaxResults: aws.Int32(eksPage)})
+				return err
+			}},
+		"DescribeNodegroup": {
+			func(ctx context.Context) error { _, err := a.nodegroupRole(ctx, *cluster, "a b"); return err },
+			func(ctx context.Context) error {
+				_, err := eks.DescribeNodegroup(ctx, &awseks.DescribeNodegroupInput{ClusterName: cluster, NodegroupName: aws.String("a b")})
+				return err
+			}},
 		"DescribeFargateProfile": {
 			func(ctx context.Context) error { _, err := a.fargateRole(ctx, *cluster, "a b"); return err },
 			func(ctx context.Context) error {

@@ -128,7 +128,8 @@ func everything() (fake.Seed, []corev1.Node) {
 		Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP",
 			AccessEntries: []fake.AccessEntry{{Principal: roleARN("windows"), Type: "EC2_WINDOWS", Created: entriesAt}, {Principal: "arn:aws:iam::" + account + ":role/people/admins", Policies: []string{admin}, Created: entriesAt},
 				{Principal: roleARN("viewers"), Groups: []string{"viewers"}, Created: entriesAt}},
-			FargateProfiles: []fake.FargateProfile{{Name: "system", Role: roleARN("pods")}, {Name: "apps", Role: roleARN("pods")}}}},
+			FargateProfiles: []fake.FargateProfile{{Name: "system", Role: roleARN("pods")}, {Name: "apps", Role: roleARN("pods")}},
+			Nodegroups:      []fake.Nodegroup{{Name: "first", Role: "arn:aws:iam::" + account + ":role/team/New"}, {Name: "second", Role: roleARN("nodes")}}}},
 	}
 	three := onEC2(3)
 	three.Name = instanceID(3)
@@ -170,6 +171,10 @@ func TestSync(t *testing.T) {
 	}
 	if d := cmp.Diff(entries, got.Entries); d != "" {
 		t.Errorf("access entries: want -, got +\n%s", d)
+	}
+	assigned := map[string][]validate.NodeKind{key("new"): {validate.EC2Node}, key("nodes"): {validate.EC2Node}, key("pods"): {validate.FargateNode, validate.FargateNode}}
+	if d := cmp.Diff(assigned, got.Assigned); d != "" {
+		t.Errorf("roles of node groups and Fargate profiles: want -, got +\n%s", d)
 	}
 	if got.Mode != validate.BothModes || got.NodesKnown.Doubt(noon) != "" || got.AccessKnown.Doubt(noon) != "" {
 		t.Errorf("mode %q, nodes %q, access %q: want all known", got.Mode, got.NodesKnown.Doubt(noon), got.AccessKnown.Doubt(noon))
@@ -231,7 +236,7 @@ func TestDiscovery(t *testing.T) {
 // never taken for "no nodes" or "no access entries".
 func TestFaults(t *testing.T) {
 	gone := roleARN("nodes") // the role that every edit takes away
-	for _, action := range []string{"DescribeInstances", "GetInstanceProfile", "DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile", "GetRole"} {
+	for _, action := range []string{"DescribeInstances", "GetInstanceProfile", "DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile", "ListNodegroups", "DescribeNodegroup", "GetRole"} {
 		for _, answer := range fake.Answers[1:] {
 			if answer == fake.SomebodyElse {
 				continue // made for IAM's principals
@@ -262,6 +267,10 @@ func TestFaults(t *testing.T) {
 					if !slices.ContainsFunc(v.Unplaced, func(s validate.NodeSet) bool { return s.Kind == validate.FargateNode }) {
 						t.Errorf("unplaced %v, want the Fargate node among them", v.Unplaced)
 					}
+				case "ListNodegroups", "DescribeNodegroup": // evidence is missing, and nothing else
+					if nodesDoubt+accessDoubt != "" || strings.Contains(v.NodesKnown.Problem+v.AccessKnown.Problem, "Nodegroup") || len(v.Assigned[key("new")]) > 0 || len(v.Assigned[key("pods")]) == 0 {
+						t.Errorf("nodes %q, access %q, roles assigned %v, want the pods' alone and no doubt", nodesDoubt, accessDoubt, v.Assigned)
+					}
 				case "DescribeAccessEntry":
 					if e := v.Entries[key("windows")]; accessDoubt != "" || len(v.Entries) != 3 || e.Type != "" || !names(v.AccessKnown.Problem, "eks:DescribeAccessEntry") {
 						t.Errorf("entries %v, problem %q, want them without types, and the problem told", v.Entries, v.AccessKnown.Problem)
@@ -275,7 +284,7 @@ func TestFaults(t *testing.T) {
 						t.Errorf("doubt about access %q, want one that names eks:%s", accessDoubt, action)
 					}
 				}
-				if answer == fake.AccessDenied && !strings.Contains(nodesDoubt+v.NodesKnown.Problem+v.AccessKnown.Problem, "role guard lacks") && !strings.Contains(action, "Fargate") {
+				if answer == fake.AccessDenied && !strings.Contains(nodesDoubt+v.NodesKnown.Problem+v.AccessKnown.Problem, "role guard lacks") && !strings.Contains(action, "Fargate") && !strings.Contains(action, "Nodegroup") {
 					t.Errorf("%q and %q, want who lacks what", nodesDoubt, accessDoubt)
 				}
 

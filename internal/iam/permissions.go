@@ -45,8 +45,8 @@ func (p Permissions) Document() ([]byte, error) {
 			statement{Sid: "FindNodes", Effect: "Allow", Action: []string{"ec2:DescribeInstances"}, Resource: []string{"*"}}, // has no resource level
 			statement{Sid: "FindRolesOfNodes", Effect: "Allow", Action: []string{"iam:GetInstanceProfile"}, Resource: []string{arn + "instance-profile/*"}},
 			statement{Sid: "ReadAccessEntries", Effect: "Allow",
-				Action:   []string{"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry", "eks:ListFargateProfiles", "eks:DescribeFargateProfile"},
-				Resource: []string{eks + "cluster/" + p.Cluster, eks + "access-entry/" + p.Cluster + "/*", eks + "fargateprofile/" + p.Cluster + "/*"}})
+				Action:   []string{"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry", "eks:ListFargateProfiles", "eks:DescribeFargateProfile", "eks:ListNodegroups", "eks:DescribeNodegroup"},
+				Resource: []string{eks + "cluster/" + p.Cluster, eks + "access-entry/" + p.Cluster + "/*", eks + "fargateprofile/" + p.Cluster + "/*", eks + "nodegroup/" + p.Cluster + "/*"}})
 	}
 	if len(p.AssumeRoles) > 0 {
 		d.Statement = append(d.Statement, statement{Sid: "ReadOtherAccounts", Effect: "Allow",

@@ -142,6 +142,9 @@ type FleetView struct {
 	Unplaced []NodeSet
 	// NodesKnown says whether there are no others.
 	NodesKnown Knowledge
+	// Assigned are the roles that EKS gives the nodes of managed node groups and Fargate profiles, by the awsauth.Subject of
+	// their ARN, with the kinds of those nodes. There need be no node yet. What is not there is not known.
+	Assigned map[string][]NodeKind
 
 	Mode AuthenticationMode
 	// Entries are the access entries, by the awsauth.Subject of their principal.

@@ -257,6 +257,9 @@ func (v *FleetView) usedByNodes(c *nodeClaim, p *pass) bool {
 	if slices.ContainsFunc(v.Nodes[role], uses) {
 		return true
 	}
+	if slices.ContainsFunc(v.Assigned[role], func(kind NodeKind) bool { return needs[kind].username == c.is.username }) {
+		return true // whoever makes a node group may pass it the role (iam:PassRole)
+	}
 	entry, ok := v.shadow(role, p.now)
 	if !ok || !entry.ofNodes() || entry.covers(HyperPodNode) { // no mapping is for HyperPod nodes
 		return false

@@ -128,7 +128,15 @@ var fleets = map[string]struct {
 	"Fargate nodes":       {view: view(with("x", maybeFargate)), uses: []string{bySession}},
 	"an entry for EC2":    {view: view(accessEntry("x", "EC2_LINUX")), uses: []string{onEC2}},
 	"an entry for hybrid": {view: view(accessEntry("x", "HYBRID_LINUX")), uses: []string{bySession}},
+	"a node group":        {view: view(assigned("x", validate.EC2Node)), uses: []string{onEC2}},
+	"a Fargate profile":   {view: view(assigned("x", validate.FargateNode)), uses: []string{bySession}},
+	"another node group":  {view: view(assigned("z", validate.EC2Node))},
 	"an entry for people": {view: view(accessEntry("x", "STANDARD"))},
+}
+
+// assigned gives a role to the nodes of a node group or Fargate profile.
+func assigned(role string, kind validate.NodeKind) func(*validate.FleetView) {
+	return func(v *validate.FleetView) { v.Assigned = map[string][]validate.NodeKind{roleKey(role): {kind}} }
 }
 
 var nodePolicies = map[string]struct {

@@ -34,7 +34,7 @@ func (s *Server) act(caller identity, action string, form url.Values) answer {
 		return s.instanceProfile(caller, form)
 	case "DescribeInstances":
 		return s.describeInstances(caller, form)
-	case "DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile":
+	case "DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile", "ListNodegroups", "DescribeNodegroup":
 		return s.eks(caller, action, form)
 	case "GetCallerIdentity":
 		return answerOf("sts", action, callerIdentity{Arn: caller.text, UserID: "AIDA" + strings.ToUpper(caller.name), Account: caller.account})

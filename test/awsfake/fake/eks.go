@@ -23,6 +23,7 @@ type Cluster struct {
 
 	AccessEntries   []AccessEntry    `json:"accessEntries,omitempty"`
 	FargateProfiles []FargateProfile `json:"fargateProfiles,omitempty"`
+	Nodegroups      []Nodegroup      `json:"nodegroups,omitempty"`
 }
 
 // AccessEntry lets a principal in without aws-auth.
@@ -37,6 +38,12 @@ type AccessEntry struct {
 
 // FargateProfile says with which role pods run on Fargate.
 type FargateProfile struct {
+	Name string `json:"name"`
+	Role string `json:"role"`
+}
+
+// Nodegroup is a managed node group, with the role of its nodes.
+type Nodegroup struct {
 	Name string `json:"name"`
 	Role string `json:"role"`
 }
@@ -85,12 +92,17 @@ func eksCall(r *http.Request) (action string, form url.Values) {
 		return "ListFargateProfiles", form
 	case kind == "fargate-profiles":
 		return "DescribeFargateProfile", form
+	case kind == "node-groups" && len(parts) == 3:
+		return "ListNodegroups", form
+	case kind == "node-groups":
+		return "DescribeNodegroup", form
 	}
 	return "", nil
 }
 
 // eksActions are the actions that eksCall knows.
-var eksActions = []string{"DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile"}
+var eksActions = []string{"DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile",
+	"ListNodegroups", "DescribeNodegroup"}
 
 func (s *Server) eks(caller identity, action string, form url.Values) answer {
 	c, ok := s.state.clusters[form.Get("name")]
@@ -139,6 +151,18 @@ func (s *Server) eks(caller identity, action string, form url.Values) answer {
 			if p.Name == item {
 				return jsonAnswer(map[string]any{"fargateProfile": map[string]any{"fargateProfileName": p.Name, "clusterName": c.Name,
 					"podExecutionRoleArn": p.Role, "status": "ACTIVE"}})
+			}
+		}
+	case "ListNodegroups":
+		var names []string
+		for _, g := range c.Nodegroups {
+			names = append(names, g.Name)
+		}
+		return eksList("nodegroups", names, form)
+	case "DescribeNodegroup":
+		for _, g := range c.Nodegroups {
+			if g.Name == item {
+				return jsonAnswer(map[string]any{"nodegroup": map[string]any{"nodegroupName": g.Name, "clusterName": c.Name, "nodeRole": g.Role, "status": "ACTIVE"}})
 			}
 		}
 	}
