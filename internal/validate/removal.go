@@ -12,7 +12,7 @@ var removalFamily = family{
 	edit: checkRemoval,
 	rules: []Rule{
 		{ID: "AA501", Name: "deletes-aws-auth", Severity: Error,
-			What: "deleting aws-auth, by itself, with all ConfigMaps of kube-system, or by removing the last finalizer while it is being deleted; any other edit while it is being deleted is a warning",
+			What: "deleting aws-auth, by itself, with all ConfigMaps of kube-system, or by removing the last finalizer while it is being deleted; another edit of the mappings while it is being deleted is a warning",
 			Why:  "EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
 			Good: goodNodes},
 	},
