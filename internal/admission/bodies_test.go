@@ -19,7 +19,7 @@ func TestBodiesAreNotShared(t *testing.T) {
 		seen = append(seen, r)
 		return admission.Allowed("")
 	})
-	s := server{Webhook: &admission.Webhook{Handler: remember, WithContextFunc: withRequest}}
+	s := server{Webhook: &admission.Webhook{Handler: remember, WithContextFunc: withHost}}
 	send := func(fill, kind string) {
 		object := fmt.Sprintf(`{"apiVersion":"v1","kind":%q,"metadata":{"name":%[2]q,"namespace":%[2]q,"uid":%[2]q},"data":{%[2]q:%[2]q},"binaryData":{%[2]q:"%[2]s"}}`, kind, fill)
 		body := fmt.Sprintf(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":%[1]q,"operation":"UPDATE","name":%[1]q,"namespace":%[1]q,`+

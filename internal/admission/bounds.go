@@ -160,7 +160,7 @@ type reading struct {
 }
 
 func (b reading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(withRequest(r.Context(), r), budget(r))
+	ctx, cancel := context.WithTimeout(r.Context(), budget(r))
 	defer cancel()
 	r = r.WithContext(ctx)
 	// The server takes the deadline back before the connection's next request. A writer that has none needs none.

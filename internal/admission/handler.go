@@ -67,29 +67,19 @@ type Excused struct {
 func Webhook(h *Handler) http.Handler {
 	bounded := *h
 	bounded.bounds = newBounds()
-	hook := &admission.Webhook{Handler: &bounded, WithContextFunc: withRequest,
+	hook := &admission.Webhook{Handler: &bounded, WithContextFunc: withHost,
 		LogConstructor: func(logr.Logger, *admission.Request) logr.Logger { return logr.Discard() }} // it would repeat what anybody sends
 	return reading{server{hook, bounded.bounds}, bounded.bounds}
 }
 
-type requestKey struct{}
+type hostKey struct{}
 
-// received is what the review's HTTP request says of it.
-type received struct {
-	host     string
-	deadline time.Time
+// withHost notes who asks.
+func withHost(ctx context.Context, r *http.Request) context.Context {
+	return context.WithValue(ctx, hostKey{}, listen.Host(r))
 }
 
-// withRequest notes who asks, and until when the API server waits: its timeout is in the request's URL. Handle makes the
-// deadline, so that there is somebody to cancel it.
-func withRequest(ctx context.Context, r *http.Request) context.Context {
-	if _, ok := ctx.Value(requestKey{}).(received); ok {
-		return ctx // noted before the body was read
-	}
-	return context.WithValue(ctx, requestKey{}, received{listen.Host(r), time.Now().Add(budget(r))})
-}
-
-// budget is how long a verdict may take.
+// budget is how long a request may take: the API server's timeout is in the request's URL.
 func budget(r *http.Request) time.Duration {
 	allowed := defaultBudget
 	if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 && d < allowed {
@@ -116,13 +106,10 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 		h.Metrics.observe(req.Operation, "not guarded", nil, started)
 		return admission.Allowed("not " + Namespace + "/" + Name)
 	}
-	from, ok := ctx.Value(requestKey{}).(received)
-	if !ok {
-		from.deadline = time.Now().Add(defaultBudget - answerMargin)
-	}
-	ctx, cancel := context.WithDeadline(ctx, from.deadline)
+	ctx, cancel := context.WithTimeout(ctx, defaultBudget-answerMargin) // what Webhook serves has a deadline no later than this
 	defer cancel()
-	report, err := h.judge(ctx, from.host, edit)
+	host, _ := ctx.Value(hostKey{}).(string)
+	report, err := h.judge(ctx, host, edit)
 	if err != nil {
 		h.Metrics.observe(req.Operation, "error", nil, started)
 		code := int32(http.StatusServiceUnavailable)
