@@ -41,27 +41,19 @@ func unlessTyped(err error) error {
 }
 
 // readLeniently returns what the lenient reading keeps, one for each list item; nothing if it cannot read the text.
-func readLeniently(key, text string) (items []kept) {
+func readLeniently(key, text string) []kept {
 	if key == MapUsers {
 		var users []lenientUser
 		if yamlv2.Unmarshal([]byte(text), &users) != nil {
 			return nil
 		}
-		items = make([]kept, len(users))
-		for i, u := range users {
-			items[i] = u.kept()
-		}
-		return items
+		return keptOf(users)
 	}
 	var roles []lenientRole
 	if yamlv2.Unmarshal([]byte(text), &roles) != nil {
 		return nil
 	}
-	items = make([]kept, len(roles))
-	for i, r := range roles {
-		items[i] = r.kept()
-	}
-	return items
+	return keptOf(roles)
 }
 
 // sameItems compares two readings of a list.

@@ -54,6 +54,14 @@ func (u keptUser) kept() kept {
 	return kept{UserARN: u.UserARN, Username: u.Username, Groups: u.Groups, UserID: u.UserID}
 }
 
+func keptOf[T interface{ kept() kept }](list []T) []kept {
+	items := make([]kept, len(list))
+	for i, one := range list {
+		items[i] = one.kept()
+	}
+	return items
+}
+
 // arn is the ARN by which the authenticator knows the item: "" if the item is dropped. An item with an sso block is
 // dropped or never matches: the feature gate is off on EKS.
 func (k kept) arn(key string) string {
@@ -76,15 +84,11 @@ func readMappings(key, text string) (items []kept, unreadable bool, err error) {
 	if key == MapUsers {
 		var users []keptUser
 		err = json.Unmarshal(data, &users)
-		for _, u := range users {
-			items = append(items, u.kept())
-		}
+		items = keptOf(users)
 	} else {
 		var roles []keptRole
 		err = json.Unmarshal(data, &roles)
-		for _, r := range roles {
-			items = append(items, r.kept())
-		}
+		items = keptOf(roles)
 	}
 	return items, err != nil && len(items) == 0, err
 }
