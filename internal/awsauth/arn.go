@@ -46,6 +46,18 @@ func (k Kind) String() string {
 	}
 }
 
+// The name of a role of IAM Identity Center begins with SSOPrefix, and its path in IAM with SSOPath (IAM Identity Center user
+// guide, "Referencing permission sets in resource policies, Amazon EKS Cluster config maps").
+const (
+	SSOPrefix = "AWSReservedSSO_"
+	SSOPath   = "/aws-reserved/sso.amazonaws.com/"
+)
+
+// HasSSOPrefix reports that a name begins with SSOPrefix, in whatever letter case.
+func HasSSOPrefix(name string) bool {
+	return len(name) >= len(SSOPrefix) && strings.EqualFold(name[:len(SSOPrefix)], SSOPrefix)
+}
+
 // Partitions are the AWS partitions the authenticator knows
 // (aws-iam-authenticator pkg/endpoints; an ARN of any other never matches).
 var Partitions = []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
 // maxSuggestions is how many names a reader wants to choose from.
@@ -45,11 +47,11 @@ func nearest(name string, list map[string]entity) []string {
 // permissionSet is the permission set of a role that IAM Identity Center made, AWSReservedSSO_NAME_0123456789abcdef: the
 // end differs from account to account, and nobody can guess it. It is "" for other roles.
 func permissionSet(lowerCaseName string) string {
-	set, ok := strings.CutPrefix(lowerCaseName, "awsreservedsso_")
-	if i := strings.LastIndexByte(set, '_'); ok && i > 0 {
-		return set[:i]
+	if !awsauth.HasSSOPrefix(lowerCaseName) {
+		return ""
 	}
-	return ""
+	set := lowerCaseName[len(awsauth.SSOPrefix):]
+	return set[:max(0, strings.LastIndexByte(set, '_'))]
 }
 
 func abs(n int) int { return max(n, -n) }

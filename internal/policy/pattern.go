@@ -8,12 +8,9 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// permissionSetPrefix begins the name of every role that IAM Identity Center makes, in lower case: AWSReservedSSO_, the
-// permission set, _, and sixteen hexadecimal digits that differ from account to account (IAM Identity Center user guide,
-// "Referencing permission sets in resource policies, Amazon EKS Cluster config maps").
-const permissionSetPrefix = "awsreservedsso_"
-
 var (
+	// permissionSetRole is the name of a role that IAM Identity Center makes, in lower case: awsauth.SSOPrefix, the permission
+	// set, _, and sixteen hexadecimal digits that differ from account to account.
 	permissionSetRole = regexp.MustCompile(`^awsreservedsso_[\w+=,.@-]+_[0-9a-f]{16}$`)
 	stars             = regexp.MustCompile(`\*+`)
 )
@@ -39,11 +36,11 @@ func MatchARN(pattern, canonicalARN string) bool {
 		return false
 	}
 	glob, name := stars.ReplaceAllString(pattern[i+1:], "*"), arn[j+1:]
-	if strings.HasSuffix(pattern[:i], ":role") && strings.HasPrefix(glob, permissionSetPrefix) {
+	if strings.HasSuffix(pattern[:i], ":role") && awsauth.HasSSOPrefix(glob) {
 		if !permissionSetRole.MatchString(name) {
 			return false
 		}
-		if set, ok := strings.CutSuffix(glob, "_*"); ok && set+"_" != permissionSetPrefix {
+		if set, ok := strings.CutSuffix(glob, "_*"); ok && !strings.EqualFold(set+"_", awsauth.SSOPrefix) {
 			glob, name = set, name[:len(name)-roleSuffix]
 		}
 	}

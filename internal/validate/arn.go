@@ -172,7 +172,7 @@ func wrongKind(a awsauth.ARN, wrong func(what, why, fix string) (string, Finding
 
 func pathFinding(a awsauth.ARN, s string) Finding {
 	what := " has a path"
-	if strings.HasPrefix(a.Path, "/aws-reserved/sso.amazonaws.com/") {
+	if strings.HasPrefix(a.Path, awsauth.SSOPath) {
 		what = " is an IAM Identity Center (SSO) role with its path"
 	}
 	f := Finding{Message: q(s) + what, Why: "and EKS drops the path before it compares, so this entry matches nobody", Fix: "write " + bare(a.Canonical())}

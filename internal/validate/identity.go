@@ -92,7 +92,7 @@ func (p *pass) nodeMisuse(e *awsauth.Entry, node bool) {
 	switch {
 	case a.Kind == awsauth.KindUser || a.Kind == awsauth.KindRoot || a.Kind == awsauth.KindFederatedUser:
 		f.Message, f.Fix = fmt.Sprintf("%s is given to %s, and no node signs in as one", q(at.Value), withArticle(a.Kind)), "give the user a name and groups of its own"
-	case strings.HasPrefix(strings.ToLower(a.Name), "awsreservedsso_"):
+	case awsauth.HasSSOPrefix(a.Name):
 		f.Message, f.Fix = q(at.Value)+" is given to an IAM Identity Center (SSO) role, which people assume", "map the role that the nodes use, and give people groups of their own"
 	case !claims && !node:
 		f.Message = fmt.Sprintf("%s is given to a role whose username %s is no node's", q(at.Value), q(e.Username.Value))

@@ -60,7 +60,7 @@ func checkPrincipals(p *pass) {
 		inquiries = append(inquiries, inquiry{a, func(answer Principal) { p.principal(e, a, answer) }})
 	}
 	for _, c := range p.claims {
-		if a, err := awsauth.ParseARN(c.id.Canonical); err == nil && p.needsIAM(c) && askable(a) {
+		if a, err := awsauth.ParseARN(c.id.Canonical); err == nil && !p.policy.NodeRole(c.id.Canonical) && askable(a) {
 			inquiries = append(inquiries, inquiry{a, func(answer Principal) { c.asked, c.answer = true, answer }})
 		}
 	}
@@ -125,7 +125,7 @@ func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 	real, _ := awsauth.ParseARN(answer.ARN)
 	if answer.Existence == Exists && a.Kind == awsauth.KindRole && !madeByIdentityCenter(real) {
 		f.Message = fmt.Sprintf("IAM has %s under the path %s", q(e.ARN.Value), q(real.Path))
-		f.Why = "and IAM Identity Center makes its roles under " + ssoPath + ", so this one is somebody's own: what the policy approves for a permission set is not meant for it"
+		f.Why = "and IAM Identity Center makes its roles under " + awsauth.SSOPath + ", so this one is somebody's own: what the policy approves for a permission set is not meant for it"
 		f.Fix = "write the ARN of the permission set's role, or give the role another name"
 		p.report("AA301", f)
 		return
@@ -215,27 +215,20 @@ func principalOf(e *awsauth.Entry) string {
 	if e.SSO == nil {
 		return e.ARN.Value
 	}
-	return fmt.Sprintf("arn:%s:iam::%s:role/%s%s_", orDefault(e.SSO.Partition, "aws"), e.SSO.AccountID, ssoPrefix, e.SSO.PermissionSetName)
+	return fmt.Sprintf("arn:%s:iam::%s:role/%s%s_", orDefault(e.SSO.Partition, "aws"), e.SSO.AccountID, awsauth.SSOPrefix, e.SSO.PermissionSetName)
 }
-
-// The name of a role of IAM Identity Center begins with ssoPrefix, and its path with ssoPath (IAM Identity Center user guide,
-// "Referencing permission sets in resource policies").
-const (
-	ssoPrefix = "AWSReservedSSO_"
-	ssoPath   = "/aws-reserved/sso.amazonaws.com/"
-)
 
 // madeByIdentityCenter says that a role which is called like one of IAM Identity Center's has their path.
 // Other names are not looked at.
 func madeByIdentityCenter(role awsauth.ARN) bool {
-	return !strings.HasPrefix(strings.ToLower(role.Name), strings.ToLower(ssoPrefix)) || strings.HasPrefix(role.Path, ssoPath)
+	return !awsauth.HasSSOPrefix(role.Name) || strings.HasPrefix(role.Path, awsauth.SSOPath)
 }
 
 // nameSSORole writes the role of a permission set, if IAM has it, into the finding about the sso block.
 func (p *pass) nameSSORole(e *awsauth.Entry, answer Principal) {
 	for _, s := range answer.Suggestions {
 		real, err := awsauth.ParseARN(s)
-		if err != nil || !strings.HasPrefix(strings.ToLower(real.Name), strings.ToLower(ssoPrefix+e.SSO.PermissionSetName+"_")) {
+		if err != nil || !strings.HasPrefix(strings.ToLower(real.Name), strings.ToLower(awsauth.SSOPrefix+e.SSO.PermissionSetName+"_")) {
 			continue
 		}
 		for i := range p.stated {

@@ -149,7 +149,7 @@ func (p *pass) instancesOnly(e *awsauth.Entry, a awsauth.ARN, t awsauth.Text, f 
 	switch {
 	case a.Sessionless():
 		f.Why, f.Fix = "and "+withArticle(a.Kind)+" is not one, so nobody can authenticate by this entry", "write the name out"
-	case strings.HasPrefix(strings.ToLower(a.Name), strings.ToLower(ssoPrefix)):
+	case awsauth.HasSSOPrefix(a.Name):
 		f.Why = "and no other caller can authenticate, so nobody can use this IAM Identity Center (SSO) role"
 	case !ofInstances:
 		f.Why, f.Fix = "and no other caller can authenticate, whatever the username", "remove it, or write "+awsauth.SessionName
