@@ -88,17 +88,16 @@ func New(p *policy.Policy, options ...Option) (*Validator, error) {
 // Validate judges one edit. It never fails: what cannot be found out is a finding.
 func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	finalized := finalizes(req)
-	if ends(req) && !finalized || unchanged(req) {
+	switch {
+	case finalized:
+		req.Operation, req.New = Delete, nil
+	case ends(req), unchanged(req):
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
-	if finalized {
-		req.Operation, req.New = Delete, nil
-	}
 	now := v.now()
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged,
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged, finalized: finalized,
 		settle: func(f *Finding) { v.settle(f, now) },
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
-	p.finalized = finalized
 	if v.ports.Fleet != nil {
 		p.fleet = cmp.Or(v.ports.Fleet.View(), &FleetView{}) // no view yet is not the same as no fleet
 	}
@@ -137,7 +136,7 @@ func (v *Validator) Excuse(user authenticationv1.UserInfo) (why string, ok bool)
 // unchanged reports an update that leaves alone all that EKS reads and all that we judge: a label, a re-apply, EKS's
 // storage migrator.
 func unchanged(req Request) bool {
-	if req.Operation != Update || req.Old == nil || req.New == nil || finalizes(req) {
+	if req.Operation != Update || req.Old == nil || req.New == nil {
 		return false
 	}
 	sameOwner := func(a, b metav1.OwnerReference) bool { return ownerKey(a) == ownerKey(b) }

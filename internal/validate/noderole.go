@@ -55,6 +55,8 @@ func (n nodeIdentity) covers(o nodeIdentity) bool {
 type nodeClaim struct {
 	id awsauth.Identity
 	is nodeIdentity
+	// had are the node identities of its principal before the edit, none of which covers this one.
+	had []nodeIdentity
 	// asked says that IAM was asked about the role, and answer what it said.
 	asked  bool
 	answer Principal
@@ -66,7 +68,7 @@ type nodeClaim struct {
 func (c *nodeClaim) key() string { return c.id.Entry.Key() }
 
 // place is what of the entry claims to be a node: its username if that is new, else the group.
-func (c *nodeClaim) place(had []nodeIdentity) (at awsauth.Text, field string) {
+func (c *nodeClaim) place() (at awsauth.Text, field string) {
 	e := c.id.Entry
 	group := func(name string) int {
 		return slices.IndexFunc(e.Groups, func(g awsauth.Text) bool {
@@ -75,7 +77,7 @@ func (c *nodeClaim) place(had []nodeIdentity) (at awsauth.Text, field string) {
 		})
 	}
 	username := nodeIdentity{username: c.is.username}
-	if c.is.username != "" && !slices.ContainsFunc(had, func(h nodeIdentity) bool { return h.covers(username) }) {
+	if c.is.username != "" && !slices.ContainsFunc(c.had, func(h nodeIdentity) bool { return h.covers(username) }) {
 		return e.Username, "username"
 	}
 	for _, name := range []string{groupNodes, groupBootstrappers} {
@@ -106,31 +108,22 @@ func (p *pass) nodeClaims() []*nodeClaim {
 	if p.new == nil || p.fleet.ignored() {
 		return nil
 	}
-	had := p.hadNodeIdentities()
-	var claims []*nodeClaim
-	p.new.nodeIdentities(func(id awsauth.Identity) {
-		is := nodeIdentityOf(id)
-		if is == (nodeIdentity{}) || slices.ContainsFunc(had[id.Entry.Key()], func(h nodeIdentity) bool { return h.covers(is) }) {
-			return
-		}
-		claims = append(claims, &nodeClaim{id: id, is: is})
-	})
-	return claims
-}
-
-// hadNodeIdentities are the node identities before the edit, by the keys of a table.
-func (p *pass) hadNodeIdentities() map[string][]nodeIdentity {
-	had := map[string][]nodeIdentity{}
+	had := map[string][]nodeIdentity{} // by the keys of a table
 	if p.old != nil {
 		p.old.nodeIdentities(func(id awsauth.Identity) {
 			had[id.Entry.Key()] = append(had[id.Entry.Key()], nodeIdentityOf(id))
 		})
 	}
-	return had
+	var claims []*nodeClaim
+	p.new.nodeIdentities(func(id awsauth.Identity) {
+		is, before := nodeIdentityOf(id), had[id.Entry.Key()]
+		if is == (nodeIdentity{}) || slices.ContainsFunc(before, func(h nodeIdentity) bool { return h.covers(is) }) {
+			return
+		}
+		claims = append(claims, &nodeClaim{id: id, is: is, had: before})
+	})
+	return claims
 }
-
-// needsIAM reports that only IAM shows whether a role may have a node's identity.
-func (p *pass) needsIAM(c *nodeClaim) bool { return !p.policy.NodeRole(c.id.Canonical) }
 
 // checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy counts before all others;
 // then that somebody else may assume the role; then that nodes use it; then that nobody but nodes can.
@@ -138,7 +131,6 @@ func checkNodeRoles(p *pass) {
 	if len(p.claims) == 0 {
 		return
 	}
-	had := p.hadNodeIdentities()
 	about := map[string][]*Finding{} // by entry: there may be thousands of both
 	for _, findings := range [][]Finding{p.stated, p.findings} {
 		for i := range findings {
@@ -151,7 +143,7 @@ func checkNodeRoles(p *pass) {
 		if p.misuseGrows(c) || p.policy.NodeRole(c.id.Canonical) || p.deniedFor(c, "AA301", "AA302", "AA303", "AA403", "AA404") {
 			continue
 		}
-		at, field := c.place(had[c.key()])
+		at, field := c.place()
 		p.nodeRole(c, Finding{Field: e.Path(field), DataKey: e.DataKey, Line: at.Line, Column: at.Column, Value: redact(at.Value), entry: e.Subject(), subject: "node role"})
 	}
 }
