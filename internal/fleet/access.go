@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -63,8 +64,9 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 	if err = f.readAccess(ctx, &x, cluster, now); err != nil {
 		x.problem = why(err)
 	}
-	if slices.ContainsFunc(slices.Collect(maps.Values(nodes)), func(n Node) bool { return n.Kind() == validate.FargateNode }) {
-		roles, fargateErr := f.aws.fargateRoles(ctx, cluster)
+	profiles := sync.OnceValues(func() ([]string, error) { return f.aws.fargateProfiles(ctx, cluster) })
+	if hasFargate(nodes) {
+		roles, fargateErr := f.aws.fargateRoles(ctx, cluster, profiles)
 		if fargateErr == nil {
 			x.fargate = roles
 		} else {
@@ -72,7 +74,7 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 		}
 	}
 	if x.problem == "" { // before that, the cluster may be another
-		f.readGroups(ctx, &x, cluster, now)
+		f.readGroups(ctx, &x, cluster, profiles, now)
 	}
 	f.update(func(s *sources) { s.access = x })
 	return err
@@ -80,7 +82,7 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 
 // readGroups finds the roles that EKS gives nodes, also before the first node is there. They are evidence for a new mapping, and
 // nothing else hangs on them: what cannot be read is logged, and is no failure of what is read with it.
-func (f *Fleet) readGroups(ctx context.Context, x *access, cluster string, now time.Time) {
+func (f *Fleet) readGroups(ctx context.Context, x *access, cluster string, profiles func() ([]string, error), now time.Time) {
 	known := map[group]group{}
 	for _, g := range x.groups {
 		known[group{kind: g.kind, name: g.name}] = g
@@ -88,10 +90,11 @@ func (f *Fleet) readGroups(ctx context.Context, x *access, cluster string, now t
 	x.groups, x.groupsProblem = nil, ""
 	for _, of := range []struct {
 		kind validate.NodeKind
-		list func(ctx context.Context, cluster string) ([]string, error)
+		list func() ([]string, error)
 		role func(ctx context.Context, cluster, name string) (string, error)
-	}{{validate.EC2Node, f.aws.nodegroups, f.aws.nodegroupRole}, {validate.FargateNode, f.aws.fargateProfiles, f.aws.fargateRole}} {
-		names, err := of.list(ctx, cluster)
+	}{{validate.EC2Node, func() ([]string, error) { return f.aws.nodegroups(ctx, cluster) }, f.aws.nodegroupRole},
+		{validate.FargateNode, profiles, f.aws.fargateRole}} {
+		names, err := of.list()
 		failures := 0
 		for _, name := range names {
 			g := known[group{kind: of.kind, name: name}]

@@ -148,14 +148,14 @@ func (a *asker) fargateProfiles(ctx context.Context, cluster string) ([]string, 
 	return a.list(ctx, "ListFargateProfiles", cluster, "fargate-profiles", "fargateProfileNames", url.Values{})
 }
 
-// fargateRoles are the pod execution roles of all Fargate profiles of the cluster.
-func (a *asker) fargateRoles(ctx context.Context, cluster string) ([]string, error) {
-	profiles, err := a.fargateProfiles(ctx, cluster)
+// fargateRoles are the pod execution roles of Fargate profiles of the cluster.
+func (a *asker) fargateRoles(ctx context.Context, cluster string, profiles func() ([]string, error)) ([]string, error) {
+	names, err := profiles()
 	if err != nil {
 		return nil, err
 	}
 	var roles []string
-	for _, profile := range profiles {
+	for _, profile := range names {
 		role, err := a.fargateRole(ctx, cluster, profile)
 		if err != nil {
 			return nil, err
@@ -170,33 +170,29 @@ func (a *asker) nodegroups(ctx context.Context, cluster string) ([]string, error
 	return a.list(ctx, "ListNodegroups", cluster, "node-groups", "nodegroups", url.Values{})
 }
 
-// nodegroupRole is the role of the nodes of a managed node group.
-func (a *asker) nodegroupRole(ctx context.Context, cluster, group string) (string, error) {
-	return ask(ctx, a, "eks", "DescribeNodegroup", group, func(ctx context.Context) (string, error) {
-		var out struct {
-			Nodegroup struct{ NodeRole string }
-		}
-		if err := a.get(ctx, &out, nil, "clusters", cluster, "node-groups", group); err != nil {
-			return "", absent(err, "managed node group", group)
-		}
-		if out.Nodegroup.NodeRole == "" {
-			return "", problemf("the answer to eks:DescribeNodegroup holds no role")
-		}
-		return out.Nodegroup.NodeRole, nil
-	})
+func (a *asker) fargateRole(ctx context.Context, cluster, profile string) (string, error) {
+	return a.groupRole(ctx, "DescribeFargateProfile", "Fargate profile", cluster, "fargate-profiles", profile)
 }
 
-func (a *asker) fargateRole(ctx context.Context, cluster, profile string) (string, error) {
-	return ask(ctx, a, "eks", "DescribeFargateProfile", profile, func(ctx context.Context) (string, error) {
+// nodegroupRole is the role of the nodes of a managed node group.
+func (a *asker) nodegroupRole(ctx context.Context, cluster, group string) (string, error) {
+	return a.groupRole(ctx, "DescribeNodegroup", "managed node group", cluster, "node-groups", group)
+}
+
+// groupRole asks for the role of a Fargate profile or managed node group. kind is where EKS has them in its paths.
+func (a *asker) groupRole(ctx context.Context, api, what, cluster, kind, name string) (string, error) {
+	return ask(ctx, a, "eks", api, name, func(ctx context.Context) (string, error) {
 		var out struct {
 			FargateProfile struct{ PodExecutionRoleArn string }
+			Nodegroup      struct{ NodeRole string }
 		}
-		if err := a.get(ctx, &out, nil, "clusters", cluster, "fargate-profiles", profile); err != nil {
-			return "", absent(err, "Fargate profile", profile)
+		if err := a.get(ctx, &out, nil, "clusters", cluster, kind, name); err != nil {
+			return "", absent(err, what, name)
 		}
-		if out.FargateProfile.PodExecutionRoleArn == "" {
-			return "", problemf("the answer to eks:DescribeFargateProfile holds no role")
+		role := cmp.Or(out.FargateProfile.PodExecutionRoleArn, out.Nodegroup.NodeRole)
+		if role == "" {
+			return "", problemf("the answer to eks:%s holds no role", api)
 		}
-		return out.FargateProfile.PodExecutionRoleArn, nil
+		return role, nil
 	})
 }

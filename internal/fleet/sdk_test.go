@@ -85,7 +85,7 @@ func TestRequestsAreTheSDKs(t *testing.T) {
 				return err
 			}},
 		"ListFargateProfiles": {
-			func(ctx context.Context) error { _, err := a.fargateRoles(ctx, *cluster); return err },
+			func(ctx context.Context) error { _, err := a.fargateProfiles(ctx, *cluster); return err },
 			func(ctx context.Context) error {
 				_, err := eks.ListFargateProfiles(ctx, &awseks.ListFargateProfilesInput{ClusterName: cluster, MaxResults: aws.Int32(eksPage)})
 				return err
