@@ -3,15 +3,12 @@ package validate_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -96,20 +93,7 @@ func TestField(t *testing.T) {
 					t.Errorf("%s: the authenticator reads it differently: %s", step.title, diff)
 				}
 			}
-			got, golden := strings.Join(reports, "\n"), strings.TrimSuffix(name, ".yaml")+".txt"
-			if *updateGolden {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", golden, diff)
-			}
+			compareGolden(t, strings.TrimSuffix(name, ".yaml")+".txt", strings.Join(reports, "\n"))
 		})
 	}
 }

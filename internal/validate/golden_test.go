@@ -266,6 +266,24 @@ func goldenCases(t *testing.T) []goldenCase {
 	return cases
 }
 
+// compareGolden compares a report with the file that has it, or writes that file.
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *updateGolden {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
 // TestGolden compares every case's report with the text beside it. `go test ./internal/validate -update` writes the
 // texts anew.
 func TestGolden(t *testing.T) {
@@ -274,20 +292,7 @@ func TestGolden(t *testing.T) {
 		text := strings.TrimSuffix(c.name, ".yaml") + ".txt"
 		written[text] = true
 		t.Run(strings.TrimPrefix(c.name, "testdata"+string(filepath.Separator)), func(t *testing.T) {
-			got := c.text(t, c.run(t))
-			if *updateGolden {
-				if err := os.WriteFile(text, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", text, diff)
-			}
+			compareGolden(t, text, c.text(t, c.run(t)))
 		})
 	}
 	texts, _ := filepath.Glob("testdata/AA*/*.txt")

@@ -246,8 +246,8 @@ func measured(name string, value any) {
 	fmt.Printf("measured %s %v\n", name, value)
 }
 
-// metric reads one of the guard's own.
-func metric(t *testing.T, name string) float64 {
+// scrape is what /metrics says.
+func scrape(t *testing.T) string {
 	t.Helper()
 	resp, err := http.Get(metrics)
 	if err != nil {
@@ -258,7 +258,13 @@ func metric(t *testing.T, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
+	return string(text)
+}
+
+// metric reads one of the guard's own.
+func metric(t *testing.T, name string) float64 {
+	t.Helper()
+	for line := range strings.Lines(scrape(t)) {
 		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err != nil {

@@ -3,7 +3,6 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -12,7 +11,6 @@ import (
 	"io"
 	"maps"
 	"net"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -255,14 +253,5 @@ func TestStarvation(t *testing.T) {
 // exposed is how many lines /metrics has.
 func exposed(t *testing.T) int {
 	t.Helper()
-	resp, err := http.Get(metrics)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Count(text, []byte("\n"))
+	return strings.Count(scrape(t), "\n")
 }

@@ -82,7 +82,7 @@ func TestStoredIsJudged(t *testing.T) {
 		}
 	})
 	anyone, spared := callers[0].hands(t), callers[len(callers)-1].hands(t)
-	reset(t, spared, false)
+	reset(t, false)
 	n := 0
 	pollUntil(t, func() error {
 		n++
@@ -103,7 +103,7 @@ func TestStoredIsJudged(t *testing.T) {
 	accepted, denied, damaged := map[string]int{}, map[string]int{}, 0
 	for i := range count {
 		r := rand.New(rand.NewPCG(1, uint64(i)))
-		reset(t, spared, false)
+		reset(t, false)
 		s.take()
 		verb, contentType, body := oddBody(r)
 		h, guarded := spared, i%2 == 0

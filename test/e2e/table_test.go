@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +27,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/mapper/configmap"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
 func init() { logrus.SetOutput(io.Discard) } // the authenticator logs each complaint
@@ -312,7 +313,7 @@ func TestFloorAndGuard(t *testing.T) {
 					continue
 				}
 				t.Run(name+"/"+c.name, func(t *testing.T) {
-					reset(t, all["the break-glass group"], a.absent)
+					reset(t, a.absent)
 					err := a.do(t.Context(), all[c.name])
 					rule := a.floor
 					if guarded && rule == "" {
@@ -347,7 +348,7 @@ func TestFloorAndGuard(t *testing.T) {
 	})
 	t.Run("the stored bytes are what the authenticator cannot read", func(t *testing.T) {
 		for name, b := range invalid {
-			reset(t, all["the break-glass group"], false)
+			reset(t, false)
 			if err := all["the break-glass group"].roles(t.Context(), "# "+b+"\n"+base); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -369,22 +370,17 @@ func TestFloorAndGuard(t *testing.T) {
 	})
 }
 
-// reset makes base the aws-auth of the cluster, or takes it away, whatever was left there.
-func reset(t *testing.T, h hands, absent bool) {
+// reset makes base the aws-auth of the cluster, or takes it away, whatever was left there and whatever holds that.
+func reset(t *testing.T, absent bool) {
 	t.Helper()
-	ctx := t.Context()
 	held := []byte(`{"metadata":{"finalizers":null}}`)
-	if _, err := h.json.Patch(ctx, "aws-auth", types.MergePatchType, held, metav1.PatchOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		t.Fatal(err)
-	}
-	if err := h.json.Delete(ctx, "aws-auth", metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	if _, err := configMaps.Patch(t.Context(), "aws-auth", types.MergePatchType, held, metav1.PatchOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}
 	if absent {
-		return
-	}
-	if err := created(object(base))(ctx, h); err != nil {
-		t.Fatal(err)
+		given(t, nil)
+	} else {
+		givenRoles(t, base)
 	}
 }
 
@@ -494,15 +490,7 @@ func uninstallWebhooks(t *testing.T) {
 // pollUntil calls f until it has no error.
 func pollUntil(t *testing.T, f func() error) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		err := f()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond)
+	if err := guarded.Poll(t.Context(), func(context.Context) error { return f() }); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -105,7 +105,7 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	if err != nil {
 		return c, err
 	}
-	err = poll(ctx, func(ctx context.Context) error {
+	err = Poll(ctx, func(ctx context.Context) error {
 		_, err := client.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 		return err
 	})
@@ -153,7 +153,7 @@ func (c *Cluster) KillAPIServer(ctx context.Context) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return err
 	}
-	return poll(ctx, func(context.Context) error {
+	return Poll(ctx, func(context.Context) error {
 		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("process %d does not end: %w", pid, err)
 		}
@@ -184,7 +184,7 @@ func (c *Cluster) Install(ctx context.Context, g *Guard) error {
 	if _, err := client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(ctx, config, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	return poll(ctx, func(ctx context.Context) error { return guarding(ctx, client) })
+	return Poll(ctx, func(ctx context.Context) error { return guarding(ctx, client) })
 }
 
 // guarding asks the API server for something that the guard refuses, without doing it.
@@ -199,8 +199,8 @@ func guarding(ctx context.Context, client kubernetes.Interface) error {
 	return nil
 }
 
-// poll calls f until it succeeds; for a minute at most, and then f's error is returned.
-func poll(ctx context.Context, f func(context.Context) error) error {
+// Poll calls f until it succeeds; for a minute at most, and then f's error is returned.
+func Poll(ctx context.Context, f func(context.Context) error) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 		last = f(ctx)

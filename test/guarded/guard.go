@@ -130,7 +130,7 @@ func (g *Guard) Start(ctx context.Context) error {
 		defer close(g.ended)
 		_ = g.process.Wait() // Stop and Alive tell what came of it
 	}()
-	err = poll(ctx, func(ctx context.Context) error {
+	err = Poll(ctx, func(ctx context.Context) error {
 		if !g.Alive() {
 			return errors.New("the guard has ended")
 		}
