@@ -13,7 +13,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -174,9 +173,8 @@ func TestIAM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(aws)
-	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	g := startGuard(t, "AWS_ENDPOINT_URL_IAM="+server.URL, "AWS_ENDPOINT_URL_STS="+server.URL, "AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=secret",
+	url := fake.Serve(t, aws)
+	g := startGuard(t, "AWS_ENDPOINT_URL_IAM="+url, "AWS_ENDPOINT_URL_STS="+url, "AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_CONFIG_FILE=/none", "AWS_SHARED_CREDENTIALS_FILE=/none")
 
 	started := time.Now()

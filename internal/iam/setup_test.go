@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,10 +143,9 @@ func TestNoIdentity(t *testing.T) {
 	}{
 		"nothing": {func(*testing.T) {}, validate.ReasonUnreachable, "no AWS credentials: give the guard's service account a role"},
 		"an instance that does not answer": {func(t *testing.T) {
-			hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-			t.Cleanup(func() { hang.CloseClientConnections(); hang.Close() })
+			hang := fake.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 			t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
-			t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", hang.URL)
+			t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", hang)
 		}, validate.ReasonTimeout, "no AWS credentials in time"},
 		"a token that STS does not take": {func(t *testing.T) {
 			token := filepath.Join(t.TempDir(), "token")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"runtime"
 	"testing"
@@ -86,12 +85,7 @@ func serve(t testing.TB, s fake.Seed) (*fake.Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(f)
-	t.Cleanup(func() {
-		server.CloseClientConnections() // what hangs by order must not keep the test
-		server.Close()
-	})
-	return f, server.URL
+	return f, fake.Serve(t, f)
 }
 
 // newWorld is a world in which the guard knows already who it is, as it does a moment after its start.

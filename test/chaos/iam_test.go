@@ -4,7 +4,6 @@ package chaos
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -59,13 +58,11 @@ func TestIAM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(aws)
-	defer server.Close()
-	defer server.CloseClientConnections() // what hangs by order
+	url := fake.Serve(t, aws)
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			ctx := t.Context()
-			begin(t, setting{aws: server.URL}) // what it had learnt of AWS is gone
+			begin(t, setting{aws: url}) // what it had learnt of AWS is gone
 			// It knows who it is.
 			eventually(t, func() error { return try(ctx, base+entry("other-"+f.name)) })
 			set := func(faults fake.Faults) {
@@ -113,7 +110,7 @@ func TestIAM(t *testing.T) {
 		})
 	}
 	t.Run("busy", func(t *testing.T) { // 5 calls a second for everybody in the account, and 40 edits at once
-		begin(t, setting{aws: server.URL})
+		begin(t, setting{aws: url})
 		if err := aws.SetFaults(fake.Faults{Rate: 5}); err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -32,6 +31,7 @@ import (
 	"sigs.k8s.io/aws-iam-authenticator/pkg/server"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
 // markerRole is the name of roles by which Put knows which version of aws-auth is in force.
@@ -62,7 +62,7 @@ func Start(t testing.TB) *Authenticator {
 	t.Helper()
 	a := &Authenticator{t: t, versions: make(chan map[string]string)}
 	for name, value := range map[string]string{"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-west-2", "AWS_ACCESS_KEY_ID": "authenticator", "AWS_SECRET_ACCESS_KEY": "none",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_MAX_ATTEMPTS": "1", "AWS_ENDPOINT_URL_EC2": serve(t, a.ec2)} {
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_MAX_ATTEMPTS": "1", "AWS_ENDPOINT_URL_EC2": fake.Serve(t, http.HandlerFunc(a.ec2))} {
 		t.Setenv(name, value)
 	}
 	if !metrics.Initialized() { // the mapper counts before the server makes them
@@ -84,18 +84,12 @@ func Start(t testing.TB) *Authenticator {
 	t.Cleanup(func() { logrus.StandardLogger().ReplaceHooks(hooks) })
 	s := server.New(ctx, config.Config{PartitionID: "aws", ClusterID: "test", Hostname: "127.0.0.1", Address: "127.0.0.1", StateDir: t.TempDir(), KubeconfigPregenerated: true,
 		HealthPort:  -1, // no port: the server only logs that it has none
-		BackendMode: []string{mapper.ModeEKSConfigMap}, Master: serve(t, a.watch)})
+		BackendMode: []string{mapper.ModeEKSConfigMap}, Master: fake.Serve(t, http.HandlerFunc(a.watch))})
 	a.endpoint = "https://" + <-listening + "/authenticate"
 	a.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 4}}
 	go s.Run(make(chan struct{}))
 	t.Cleanup(s.Close)
 	return a
-}
-
-func serve(t testing.TB, handler http.HandlerFunc) string {
-	s := httptest.NewServer(handler)
-	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
-	return s.URL
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
