@@ -35,6 +35,8 @@ const (
 	again = 100 * time.Millisecond
 	// askAgain is how often a clock that is wrong is compared: it may be right again.
 	askAgain = 5 * time.Second
+	// beforeWrite is how old the comparison may be when something is written.
+	beforeWrite = time.Second
 	// fieldOwner is who owns caBundle in the managed fields, whatever the program is called.
 	fieldOwner = "aws-auth-guard"
 )
@@ -199,7 +201,7 @@ func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.V
 	if err != nil || done == "" {
 		return a, secret.ResourceVersion, k.sealed(secret), err
 	}
-	if h := k.hold(theSecret, secret, "", stored.usable(now, config.host) == nil); h.wait > 0 {
+	if h := k.hold(ctx, theSecret, secret, "", stored.usable(now, config.host) == nil); h.wait > 0 {
 		return stored, secret.ResourceVersion, h, nil
 	}
 	if secret.Data, err = a.data(); err != nil {
@@ -236,7 +238,7 @@ func (k *Keeper) inject(ctx context.Context, live *admissionregistrationv1.Valid
 	if err != nil || patch == nil {
 		return hold{}, err
 	}
-	if h := k.hold(theBundle, live, `"f:caBundle"`, config.trusts(a.leaf, k.Skew.Now()) == nil); h.wait > 0 {
+	if h := k.hold(ctx, theBundle, live, `"f:caBundle"`, config.trusts(a.leaf, k.Skew.Now()) == nil); h.wait > 0 {
 		return h, nil
 	}
 	// The cache may be behind what another replica has written to the Secret and, after it, to the configuration.
@@ -265,16 +267,17 @@ type hold struct {
 }
 
 // hold says whether an object may be written now. usable: it can be served by as it is.
-func (k *Keeper) hold(object string, o client.Object, field string, usable bool) hold {
-	if wrong, err := k.Skew.judge(); wrong != nobodys {
-		return hold{askAgain, err}
-	}
+func (k *Keeper) hold(ctx context.Context, object string, o client.Object, field string, usable bool) hold {
 	manager, at := lastWrite(o, field)
 	if left := k.pace.left(object); left > 0 {
 		if !k.pace.contested(object) {
 			return hold{wait: left}
 		}
 		return hold{left, errors.New(k.rival(object, manager))}
+	}
+	k.compareClocks(ctx, k.live, k.ConfigurationName, beforeWrite)
+	if wrong, err := k.Skew.judge(); wrong != nobodys {
+		return hold{askAgain, err}
 	}
 	if age := k.Skew.serverNow().Sub(at); usable && age.Abs() < young {
 		return hold{wait: young - age}
