@@ -188,6 +188,7 @@ func (a authority) renewed(now time.Time, host string, trusted []*x509.Certifica
 		a.retiring = nil
 		return a, "old authority retired", nil
 	case a.foreign:
+		a.retiring = slices.DeleteFunc(slices.Clone(a.retiring), func(c *x509.Certificate) bool { return !slices.ContainsFunc(trusted, c.Equal) })
 		return a, "foreign certificates taken out", nil
 	}
 	return a, "", nil

@@ -168,9 +168,11 @@ func (k *Keeper) putInOrder(ctx context.Context) (wait time.Duration, held, err 
 	if a.usable(k.Skew.Now(), config.host) != nil {
 		return first.wait, first.why, nil // what is served is served on
 	}
-	second, err := k.inject(ctx, live, config, a, version)
-	if err != nil {
-		return 0, nil, err
+	var second hold
+	if first.wait == 0 || config.trusts(a.leaf, k.Skew.Now()) != nil { // what is to go from the Secret need not be trusted first
+		if second, err = k.inject(ctx, live, config, a, version); err != nil {
+			return 0, nil, err
+		}
 	}
 	wait, changed := k.offer(a.leaf)
 	if changed {
@@ -201,6 +203,9 @@ func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.V
 	if err != nil || done == "" {
 		return a, secret.ResourceVersion, k.sealed(secret), err
 	}
+	if h := k.sealed(secret); h.why != nil {
+		return stored, secret.ResourceVersion, hold{k.LookEvery, h.why}, nil
+	}
 	if h := k.hold(ctx, theSecret, secret, "", stored.usable(now, config.host) == nil); h.wait > 0 {
 		return stored, secret.ResourceVersion, h, nil
 	}
@@ -219,9 +224,6 @@ func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.V
 	}
 	k.wrote(theSecret, manager, err)
 	if err != nil {
-		if h := k.sealed(secret); h.why != nil {
-			err = h.why
-		}
 		return a, "", hold{}, err
 	}
 	k.Log.Info(done, "secret", k.SecretName, "until", a.leaf.Leaf.NotAfter, "authorityUntil", a.ca.NotAfter)
@@ -285,8 +287,12 @@ func (k *Keeper) hold(ctx context.Context, object string, o client.Object, field
 	return hold{}
 }
 
-// wrote counts a write of an object that manager had written before.
+// wrote counts a write of an object that manager had written before. One that fails is no contest, unless somebody else was
+// faster; the controller tries it again more and more slowly.
 func (k *Keeper) wrote(object, manager string, err error) {
+	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+		return
+	}
 	contested := k.pace.wrote(object)
 	if err == nil {
 		k.writes.WithLabelValues(object, strconv.FormatBool(contested)).Inc()
@@ -317,6 +323,6 @@ func (k *Keeper) sealed(secret *corev1.Secret) hold {
 	if !ptr.Deref(secret.Immutable, false) {
 		return hold{}
 	}
-	return hold{k.LookEvery, fmt.Errorf("%s is immutable, so that nothing in it can be renewed: kubectl -n %s delete secret %s, and the guard makes another",
+	return hold{why: fmt.Errorf("%s is immutable, so that nothing in it can be renewed: kubectl -n %s delete secret %s, and the guard makes another",
 		k.name(theSecret), k.Namespace, k.SecretName)}
 }

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// tolerance is how far this clock and the API server's may be apart: a certificate made by a clock that is ahead by
-	// more than the backdate is not valid yet to the API server.
-	tolerance = backdate
+	// tolerance is how far this clock and the API server's may be apart: two replicas may be off to either side, and what one
+	// makes is valid to the other if they are apart by the backdate at most.
+	tolerance = backdate / 2
 	// even is how much a clock that nobody sets may differ from the time that has passed: NTP slews by 0.05 % at most, and
 	// the two clocks are compared every minute.
 	even = time.Minute
