@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,12 @@ func TestWrongClocks(t *testing.T) {
 				}
 				return nil
 			})
+			if got, known := wrong.Skew.offset(); !known || (got-offset).Abs() > 2*time.Minute {
+				t.Errorf("the offset is %v (known: %v), want about %v", got, known, offset)
+			}
+			if err := metricIs(wrong, "aws_auth_guard_certificate_trusted", 1); err != nil {
+				t.Errorf("what the wrong one serves is valid to the API server: %v", err)
+			}
 			before := k.written(t)
 			stop := k.load(t)
 			for range 40 {
@@ -397,6 +404,20 @@ func metricIs(c prometheus.Collector, name string, want float64) error {
 		}
 	}
 	return fmt.Errorf("no metric %s", name)
+}
+
+// TestMountedClock: who only serves files is not ready either by a clock that is wrong.
+func TestMountedClock(t *testing.T) {
+	skew, own, api := skewed(21*24*time.Hour + time.Minute)
+	m := &Mounted{Log: testr.New(t), Skew: skew, serving: newServing(skew, testr.New(t))}
+	skew.answered(http.StatusOK, dateOf(api), 0)
+	if err := m.Check(); err == nil || !strings.Contains(err.Error(), "21 days ahead of") {
+		t.Errorf("Check() = %v, want that the clock is wrong", err)
+	}
+	own.SetTime(api.Now())
+	if err := m.Check(); err == nil || strings.Contains(err.Error(), "clock") {
+		t.Errorf("Check() = %v, want that there is no configuration yet", err)
+	}
 }
 
 // TestMountedFiles: what cannot be served is told by file and reason, at the start as an error and later beside the
