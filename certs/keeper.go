@@ -203,8 +203,8 @@ func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.V
 	if err != nil || done == "" {
 		return a, secret.ResourceVersion, k.sealed(secret), err
 	}
-	if h := k.sealed(secret); h.why != nil {
-		return stored, secret.ResourceVersion, hold{k.LookEvery, h.why}, nil
+	if ptr.Deref(secret.Immutable, false) {
+		return stored, secret.ResourceVersion, hold{k.LookEvery, k.sealed(secret).why}, nil
 	}
 	if h := k.hold(ctx, theSecret, secret, "", stored.usable(now, config.host) == nil); h.wait > 0 {
 		return stored, secret.ResourceVersion, h, nil

@@ -55,7 +55,6 @@ type version struct {
 type simulated struct {
 	*Keeper
 	world   *world
-	own     *testclock.FakeClock
 	offset  time.Duration
 	lag     time.Duration
 	due     time.Time

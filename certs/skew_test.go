@@ -171,13 +171,20 @@ func TestSkewOfAnswers(t *testing.T) {
 		if fails {
 			return nil, errors.New("refused")
 		}
-		return &http.Response{StatusCode: http.StatusForbidden, Header: dateOf(api)}, nil
+		return &http.Response{StatusCode: http.StatusForbidden, Header: dateOf(api), Body: http.NoBody}, nil
 	})}
-	if _, err := transport.RoundTrip(&http.Request{}); err == nil || s.Check() != nil {
+	ask := func() error {
+		resp, err := transport.RoundTrip(&http.Request{})
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	if err := ask(); err == nil || s.Check() != nil {
 		t.Errorf("no answer: %v, Check() = %v", err, s.Check())
 	}
 	fails = false
-	if _, err := transport.RoundTrip(&http.Request{}); err != nil {
+	if err := ask(); err != nil {
 		t.Error(err)
 	}
 	if err := s.Check(); err == nil || !strings.Contains(err.Error(), "2 days behind") && !strings.Contains(err.Error(), "47 hours behind") {
