@@ -29,6 +29,9 @@ const (
 	tlsKey  = "tls.key"
 )
 
+// caName is the subject of every authority that the guard makes.
+const caName = "aws-auth-guard-ca"
+
 const (
 	caLifetime   = 365 * 24 * time.Hour
 	leafLifetime = 30 * 24 * time.Hour
@@ -37,8 +40,10 @@ const (
 	// retireAfter is how long an authority is trusted after the leaf of the next one is there: long enough for every
 	// replica to serve that leaf, short enough for an authority that is replaced because its key got out.
 	retireAfter = time.Hour
-	// maxRetiring bounds what is taken over from the live configuration.
+	// maxRetiring bounds what is taken over from the live configuration, and what is read from the Secret.
 	maxRetiring = 4
+	// maxCertificate bounds each certificate. One with a key of 4096 bits of RSA has half of that.
+	maxCertificate = 4 << 10
 )
 
 // renewAt is the moment from which a certificate is replaced: two thirds through its life, as cert-manager does it.
@@ -46,19 +51,22 @@ func renewAt(c *x509.Certificate) time.Time {
 	return c.NotAfter.Add(-c.NotAfter.Sub(c.NotBefore) / 3)
 }
 
-// authority is what the Secret holds. Parts that are missing or no good are nil.
+// authority is what the Secret holds. Parts that are missing or invalid are nil.
 type authority struct {
 	ca       *x509.Certificate
 	caKey    *ecdsa.PrivateKey
 	retiring []*x509.Certificate
 	leaf     *tls.Certificate
+	// foreign is whether the Secret's bundle has something in it that was left out.
+	foreign bool
 }
 
-// readAuthority reads a Secret's data and keeps what is good of it.
+// readAuthority reads a Secret's data and keeps what is valid of it. Whoever can write the Secret decides what caBundle
+// holds, so no more is taken from it than the guard itself would have put there.
 func readAuthority(data map[string][]byte) authority {
 	var a authority
-	bundle, err := cert.ParseCertsPEM(data[caCert])
-	if err != nil {
+	bundle := readBundle(data[caCert])
+	if len(bundle) == 0 {
 		return a
 	}
 	key, err := keyutil.ParsePrivateKeyPEM(data[caKey])
@@ -66,14 +74,62 @@ func readAuthority(data map[string][]byte) authority {
 		return a
 	}
 	ecKey, ok := key.(*ecdsa.PrivateKey)
-	if !ok || !ecKey.PublicKey.Equal(bundle[0].PublicKey) || !bundle[0].IsCA {
+	if !ok || !ecKey.PublicKey.Equal(bundle[0].PublicKey) || !own(bundle[0]) {
 		return a
 	}
-	a.ca, a.caKey, a.retiring = bundle[0], ecKey, bundle[1:]
-	if leaf, err := tls.X509KeyPair(data[tlsCert], data[tlsKey]); err == nil {
+	a.ca, a.caKey = bundle[0], ecKey
+	for _, c := range bundle[1:] {
+		if isAuthority(c) && !c.Equal(a.ca) && !slices.ContainsFunc(a.retiring, c.Equal) {
+			a.retiring = append(a.retiring, c)
+		}
+	}
+	a.foreign = !bytes.Equal(a.bundle(), data[caCert])
+	if len(data[tlsCert]) > 2*maxCertificate {
+		return a
+	}
+	// One alone: what comes with the leaf would be sent in each handshake.
+	if leaf, err := tls.X509KeyPair(data[tlsCert], data[tlsKey]); err == nil && len(leaf.Certificate) == 1 && lifetime(leaf.Leaf) <= backdate+leafLifetime {
 		a.leaf = &leaf
 	}
 	return a
+}
+
+// readBundle reads as many certificates as the guard puts into a bundle.
+func readBundle(text []byte) (bundle []*x509.Certificate) {
+	for len(bundle) <= maxRetiring {
+		block, rest := pem.Decode(text)
+		if block == nil {
+			break
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			bundle = append(bundle, c)
+		} else if len(bundle) == 0 {
+			break // the first is the one that counts
+		}
+		text = rest
+	}
+	return bundle
+}
+
+// own is whether c is an authority that the guard can have made.
+func own(c *x509.Certificate) bool {
+	return isAuthority(c) && c.Subject.CommonName == caName && c.KeyUsage&x509.KeyUsageCertSign != 0 &&
+		lifetime(c) <= backdate+caLifetime && c.CheckSignatureFrom(c) == nil
+}
+
+// isAuthority is whether c is one that a bundle may hold: another way of getting the certificate may have had it trusted.
+func isAuthority(c *x509.Certificate) bool {
+	return c.BasicConstraintsValid && c.IsCA && len(c.Raw) <= maxCertificate
+}
+
+func lifetime(c *x509.Certificate) time.Duration { return c.NotAfter.Sub(c.NotBefore) }
+
+// usable says why nobody can serve by a: nil, if its leaf is one for host that its authority makes good.
+func (a authority) usable(now time.Time, host string) error {
+	if a.ca == nil || a.leaf == nil {
+		return errors.New("it holds no authority with a certificate")
+	}
+	return verify(a.leaf, encode(a.ca), host, now)
 }
 
 // data is the Secret's data.
@@ -118,7 +174,7 @@ func (a authority) renewed(now time.Time, host string, trusted []*x509.Certifica
 		}
 		for _, c := range old {
 			known := slices.ContainsFunc(next.retiring, c.Equal)
-			if !known && c.IsCA && now.Before(c.NotAfter) && len(next.retiring) < maxRetiring {
+			if !known && isAuthority(c) && now.Before(c.NotAfter) && len(next.retiring) < maxRetiring {
 				next.retiring = append(next.retiring, c)
 			}
 		}
@@ -131,6 +187,9 @@ func (a authority) renewed(now time.Time, host string, trusted []*x509.Certifica
 	case len(a.retiring) > 0 && !now.Before(a.leaf.Leaf.NotBefore.Add(backdate+retireAfter)):
 		a.retiring = nil
 		return a, "old authority retired", nil
+	case a.foreign:
+		a.retiring = slices.DeleteFunc(slices.Clone(a.retiring), func(c *x509.Certificate) bool { return !slices.ContainsFunc(trusted, c.Equal) })
+		return a, "foreign certificates taken out", nil
 	}
 	return a, "", nil
 }
@@ -153,7 +212,7 @@ func newAuthority(now time.Time) (authority, error) {
 		return authority{}, err
 	}
 	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "aws-auth-guard-ca"},
+		Subject:               pkix.Name{CommonName: caName},
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
 		IsCA:                  true,

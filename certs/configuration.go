@@ -2,11 +2,13 @@ package certs
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/client-go/util/cert"
@@ -52,6 +54,16 @@ func hostOf(c admissionregistrationv1.WebhookClientConfig) (string, error) {
 		return "", err
 	}
 	return u.Hostname(), nil
+}
+
+// trusts is nil if each of the webhooks accepts leaf at that moment.
+func (c configuration) trusts(leaf *tls.Certificate, now time.Time) error {
+	for _, b := range c.bundles {
+		if err := verify(leaf, b, c.host, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trusted are all certificates in the bundles; text that is none is left out.

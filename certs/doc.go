@@ -8,5 +8,8 @@
 //     and the authority before it ends; caBundle is written into the configuration and written again whenever something
 //     takes it out. Nobody is the leader: every write says which version it changes, and whoever comes second adopts what
 //     the first wrote.
+//     A write that somebody undoes is repeated more and more slowly.
 //   - [Mounted]: files that somebody else renews, such as cert-manager. The guard only serves and judges them.
+//
+// Both judge by the node's clock, which [Skew] compares with the API server's: while the two are far apart nothing is written.
 package certs

@@ -1,11 +1,15 @@
 package certs
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -28,8 +31,12 @@ import (
 const (
 	// lookEvery bounds how long anything can stay unnoticed, whatever the watches miss.
 	lookEvery = time.Minute
-	// again is the pause after a write that somebody else was faster with.
+	// again is the shortest pause between two looks.
 	again = 100 * time.Millisecond
+	// askAgain is how often a clock that is wrong is compared: it may be right again.
+	askAgain = 5 * time.Second
+	// beforeWrite is how old the comparison may be when something is written.
+	beforeWrite = time.Second
 	// fieldOwner is who owns caBundle in the managed fields, whatever the program is called.
 	fieldOwner = "aws-auth-guard"
 )
@@ -39,16 +46,24 @@ type Keeper struct {
 	// Namespace and SecretName say where the authority is kept, ConfigurationName who is told to trust it.
 	Namespace, SecretName, ConfigurationName string
 	Log                                      logr.Logger
-	// Clock is for tests; nil: the real one.
-	Clock clock.PassiveClock
+	// Skew is measured by the answers that the manager gets.
+	Skew *Skew
 	// LookEvery is for tests; 0: every minute.
 	LookEvery time.Duration
 
 	*serving
 	client client.Client
 	// live reads past the cache.
-	live client.Reader
+	live   client.Reader
+	pace   *pace
+	writes *prometheus.CounterVec
 }
+
+// The objects that a Keeper writes, as metrics and messages name them.
+const (
+	theSecret = "Secret"
+	theBundle = "caBundle"
+)
 
 // CacheOptions keeps of the cluster what this package watches: one ValidatingWebhookConfiguration and, where secret is
 // not empty, one Secret.
@@ -66,15 +81,31 @@ func named(name string) fields.Selector { return fields.OneTermEqualSelector("me
 
 // SetUp adds the Keeper to a manager whose cache has CacheOptions.
 func (k *Keeper) SetUp(mgr manager.Manager) error {
-	if k.Clock == nil {
-		k.Clock = clock.RealClock{}
-	}
+	k.use(mgr.GetClient(), mgr.GetAPIReader())
+	return watch(mgr, k, &admissionregistrationv1.ValidatingWebhookConfiguration{}, &corev1.Secret{})
+}
+
+// use sets what a Keeper works with.
+func (k *Keeper) use(c client.Client, live client.Reader) {
 	if k.LookEvery == 0 {
 		k.LookEvery = lookEvery
 	}
-	k.serving = newServing(k.Clock)
-	k.client, k.live = mgr.GetClient(), mgr.GetAPIReader()
-	return watch(mgr, k, &admissionregistrationv1.ValidatingWebhookConfiguration{}, &corev1.Secret{})
+	k.serving = newServing(k.Skew, k.Log)
+	k.client, k.live, k.pace = c, live, newPace(k.Skew.steady)
+	k.writes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_certificate_writes_total",
+		Help: "Writes of the authority's Secret and of caBundle, by whether somebody else keeps writing the same."}, []string{"object", "contested"})
+}
+
+// Describe makes it a prometheus.Collector.
+func (k *Keeper) Describe(ch chan<- *prometheus.Desc) {
+	k.serving.Describe(ch)
+	k.writes.Describe(ch)
+}
+
+// Collect adds the writes to what every certificate has.
+func (k *Keeper) Collect(ch chan<- prometheus.Metric) {
+	k.serving.Collect(ch)
+	k.writes.Collect(ch)
 }
 
 // watch has r reconcile the one thing there is to look after: at the start, whether any of the objects exists or not, and
@@ -89,6 +120,7 @@ func watch(mgr manager.Manager, r reconcile.Reconciler, objects ...client.Object
 		WithOptions(controller.Options{
 			NeedLeaderElection: ptr.To(false), // every replica serves the certificate, so every replica looks after it
 			SkipNameValidation: ptr.To(true),  // tests run two in one process
+			RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](again, lookEvery),
 		})
 	for _, o := range objects {
 		b = b.Watches(o, handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
@@ -100,73 +132,102 @@ func watch(mgr manager.Manager, r reconcile.Reconciler, objects ...client.Object
 
 // Reconcile puts the authority, the trust in it and the leaf being served in order, in this order.
 func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	wait, err := k.putInOrder(ctx)
+	k.compareClocks(ctx, k.live, k.ConfigurationName, k.LookEvery)
+	wait, held, err := k.putInOrder(ctx)
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		k.Log.V(1).Info("another replica was faster", "what", err.Error())
-		return reconcile.Result{RequeueAfter: again}, nil
+		return reconcile.Result{RequeueAfter: again}, nil // the pace keeps the writes apart
 	}
 	if err != nil {
+		k.renewal(err)
 		return reconcile.Result{}, err
+	}
+	wrong, clock := k.Skew.judge()
+	k.renewal(cmp.Or(clock, held))
+	if wrong != nobodys {
+		wait = askAgain
 	}
 	return reconcile.Result{RequeueAfter: min(max(wait, again), k.LookEvery)}, nil
 }
 
-func (k *Keeper) putInOrder(ctx context.Context) (wait time.Duration, err error) {
+// putInOrder says when to look again, and why what is due is not done.
+func (k *Keeper) putInOrder(ctx context.Context) (wait time.Duration, held, err error) {
 	live := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 	config, err := liveConfiguration(ctx, k.client, k.ConfigurationName, live)
 	k.configured(config, err)
 	if apierrors.IsNotFound(err) {
-		return k.LookEvery, nil // the watch tells when it comes
+		return k.LookEvery, nil, nil // the watch tells when it comes
 	}
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	a, version, err := k.authority(ctx, live, config)
+	a, version, first, err := k.authority(ctx, live, config)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	if err := k.inject(ctx, live, config, a, version); err != nil {
-		return 0, err
+	if a.usable(k.Skew.Now(), config.host) != nil {
+		return first.wait, first.why, nil // what is served is served on
+	}
+	var second hold
+	if first.wait == 0 || config.trusts(a.leaf, k.Skew.Now()) != nil { // what is to go from the Secret need not be trusted first
+		if second, err = k.inject(ctx, live, config, a, version); err != nil {
+			return 0, nil, err
+		}
 	}
 	wait, changed := k.offer(a.leaf)
 	if changed {
 		k.Log.Info("serving a certificate", "host", config.host, "until", a.leaf.Leaf.NotAfter)
 	}
-	if next := a.nextChange().Sub(k.Clock.Now()); wait == 0 || next < wait {
-		wait = next
+	if first.wait == 0 { // else the change is due and held
+		first.wait = a.nextChange().Sub(k.Skew.Now())
 	}
-	return wait, nil
+	for _, next := range []time.Duration{first.wait, second.wait} {
+		if next != 0 && (wait == 0 || next < wait) {
+			wait = next
+		}
+	}
+	return wait, cmp.Or(first.why, second.why), nil
 }
 
 // authority reads the Secret, and makes it or what is due in it new. The version is the Secret's.
-func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.ValidatingWebhookConfiguration, config configuration) (authority, string, error) {
+func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.ValidatingWebhookConfiguration, config configuration) (authority, string, hold, error) {
 	secret := &corev1.Secret{}
 	err := k.client.Get(ctx, k.secretKey(), secret)
 	exists := !apierrors.IsNotFound(err)
 	if err != nil && exists {
-		return authority{}, "", err
+		return authority{}, "", hold{}, err
 	}
-	a, done, err := readAuthority(secret.Data).renewed(k.Clock.Now(), config.host, config.trusted())
+	now := k.Skew.Now()
+	stored := readAuthority(secret.Data)
+	a, done, err := stored.renewed(now, config.host, config.trusted())
 	if err != nil || done == "" {
-		return a, secret.ResourceVersion, err
+		return a, secret.ResourceVersion, k.sealed(secret), err
+	}
+	if ptr.Deref(secret.Immutable, false) {
+		return stored, secret.ResourceVersion, hold{k.LookEvery, k.sealed(secret).why}, nil
+	}
+	if h := k.hold(ctx, theSecret, secret, "", stored.usable(now, config.host) == nil); h.wait > 0 {
+		return stored, secret.ResourceVersion, h, nil
 	}
 	if secret.Data, err = a.data(); err != nil {
-		return a, "", err
+		return a, "", hold{}, err
 	}
+	manager, _ := lastWrite(secret, "")
 	if exists {
-		err = k.client.Update(ctx, secret)
+		err = k.client.Update(ctx, secret, client.FieldOwner(fieldOwner))
 	} else {
 		// It goes with the configuration that trusts it, so that nothing is left of an uninstalled guard.
 		secret.Namespace, secret.Name, secret.Type = k.Namespace, k.SecretName, corev1.SecretTypeTLS
 		secret.OwnerReferences = []metav1.OwnerReference{{APIVersion: admissionregistrationv1.SchemeGroupVersion.String(),
 			Kind: "ValidatingWebhookConfiguration", Name: owner.Name, UID: owner.UID}}
-		err = k.client.Create(ctx, secret)
+		err = k.client.Create(ctx, secret, client.FieldOwner(fieldOwner))
 	}
+	k.wrote(theSecret, manager, err)
 	if err != nil {
-		return a, "", err
+		return a, "", hold{}, err
 	}
 	k.Log.Info(done, "secret", k.SecretName, "until", a.leaf.Leaf.NotAfter, "authorityUntil", a.ca.NotAfter)
-	return a, secret.ResourceVersion, nil
+	return a, secret.ResourceVersion, hold{}, nil
 }
 
 func (k *Keeper) secretKey() client.ObjectKey {
@@ -174,24 +235,94 @@ func (k *Keeper) secretKey() client.ObjectKey {
 }
 
 // inject makes the live configuration trust the authority.
-func (k *Keeper) inject(ctx context.Context, live *admissionregistrationv1.ValidatingWebhookConfiguration, config configuration, a authority, version string) error {
+func (k *Keeper) inject(ctx context.Context, live *admissionregistrationv1.ValidatingWebhookConfiguration, config configuration, a authority, version string) (hold, error) {
 	patch, err := config.injection(live.ResourceVersion, a.bundle())
 	if err != nil || patch == nil {
-		return err
+		return hold{}, err
+	}
+	if h := k.hold(ctx, theBundle, live, `"f:caBundle"`, config.trusts(a.leaf, k.Skew.Now()) == nil); h.wait > 0 {
+		return h, nil
 	}
 	// The cache may be behind what another replica has written to the Secret and, after it, to the configuration.
 	secret := &corev1.Secret{}
 	if err := k.live.Get(ctx, k.secretKey(), secret); err != nil {
-		return err
+		return hold{}, err
 	}
 	if secret.ResourceVersion != version {
-		return apierrors.NewConflict(corev1.Resource("secrets"), k.SecretName, fmt.Errorf("version %s is not the newest", version))
+		return hold{}, apierrors.NewConflict(corev1.Resource("secrets"), k.SecretName, fmt.Errorf("version %s is not the newest", version))
 	}
-	if err := k.client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldOwner)); err != nil {
-		return err
+	manager, _ := lastWrite(live, `"f:caBundle"`)
+	err = k.client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldOwner))
+	if k.wrote(theBundle, manager, err); err != nil {
+		return hold{}, err
 	}
 	k.Log.Info("the configuration trusts this authority", "configuration", live.Name, "authorityUntil", a.ca.NotAfter)
 	config, err = readConfiguration(live)
 	k.configured(config, err)
-	return err
+	return hold{}, err
+}
+
+// hold is why a write has to wait, and how long. Without a reason it is a matter of moments.
+type hold struct {
+	wait time.Duration
+	why  error
+}
+
+// hold says whether an object may be written now. usable: it can be served by as it is.
+func (k *Keeper) hold(ctx context.Context, object string, o client.Object, field string, usable bool) hold {
+	manager, at := lastWrite(o, field)
+	if left := k.pace.left(object); left > 0 {
+		if !k.pace.contested(object) {
+			return hold{wait: left}
+		}
+		return hold{left, errors.New(k.rival(object, manager))}
+	}
+	k.compareClocks(ctx, k.live, k.ConfigurationName, beforeWrite)
+	if wrong, err := k.Skew.judge(); wrong != nobodys {
+		return hold{askAgain, err}
+	}
+	if age := k.Skew.serverNow().Sub(at); usable && age.Abs() < young {
+		return hold{wait: young - age}
+	}
+	return hold{}
+}
+
+// wrote counts a write of an object that manager had written before. One that fails is no contest, unless somebody else was
+// faster; the controller tries it again more and more slowly.
+func (k *Keeper) wrote(object, manager string, err error) {
+	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+		return
+	}
+	contested := k.pace.wrote(object)
+	if err == nil {
+		k.writes.WithLabelValues(object, strconv.FormatBool(contested)).Inc()
+	}
+	if contested {
+		k.Log.Info(k.rival(object, manager), "nextWriteIn", k.pace.left(object).String())
+	}
+}
+
+// rival says who else writes an object. Another replica has the guard's own field manager.
+func (k *Keeper) rival(object, manager string) string {
+	if manager == "" {
+		return "somebody else keeps deleting " + k.name(object)
+	}
+	return fmt.Sprintf("somebody else keeps writing %s: field manager %q", k.name(object), manager)
+}
+
+// name is an object as messages name it.
+func (k *Keeper) name(object string) string {
+	if object == theBundle {
+		return "caBundle of ValidatingWebhookConfiguration " + k.ConfigurationName
+	}
+	return "Secret " + k.secretKey().String()
+}
+
+// sealed tells of a Secret that cannot be changed. The guard may not delete it, and whoever made it immutable meant it.
+func (k *Keeper) sealed(secret *corev1.Secret) hold {
+	if !ptr.Deref(secret.Immutable, false) {
+		return hold{}
+	}
+	return hold{why: fmt.Errorf("%s is immutable, so that nothing in it can be renewed: kubectl -n %s delete secret %s, and the guard makes another",
+		k.name(theSecret), k.Namespace, k.SecretName)}
 }

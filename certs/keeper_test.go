@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -45,6 +46,8 @@ type cluster struct {
 	client.Client
 	name  string
 	ports []int
+	// api is the API server's clock, as the answers tell it; nil: each replica's own.
+	api clock.PassiveClock
 }
 
 // newCluster makes a namespace and finds ports for replicas, but no configuration yet.
@@ -140,8 +143,15 @@ func (k *cluster) edit(ctx context.Context) error {
 func (k *cluster) replica(t *testing.T, i int, c *testclock.FakeClock) *Keeper {
 	t.Helper()
 	keeper := &Keeper{Namespace: k.name, SecretName: "guard-tls", ConfigurationName: k.name,
-		Log: testr.New(t).WithName(fmt.Sprint("replica-", i)), Clock: c, LookEvery: again}
-	k.run(t, keeper, CacheOptions(k.name, k.name, "guard-tls"))
+		Log: testr.New(t).WithName(fmt.Sprint("replica-", i)), LookEvery: again}
+	api := k.api
+	if api == nil {
+		api = c
+	}
+	config := rest.CopyConfig(apiServer)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return dated{next, api} })
+	keeper.Skew = NewSkew(config, c)
+	k.run(t, config, keeper, CacheOptions(k.name, k.name, "guard-tls"))
 	l, err := tls.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", k.ports[i]), &tls.Config{GetCertificate: keeper.GetCertificate, MinVersion: tls.VersionTLS13})
 	if err != nil {
 		t.Fatal(err)
@@ -153,10 +163,24 @@ func (k *cluster) replica(t *testing.T, i int, c *testclock.FakeClock) *Keeper {
 	return keeper
 }
 
+// dated answers as an API server with that clock would.
+type dated struct {
+	http.RoundTripper
+	clock clock.PassiveClock
+}
+
+func (d dated) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := d.RoundTripper.RoundTrip(req)
+	if err == nil {
+		resp.Header.Set("Date", d.clock.Now().UTC().Format(http.TimeFormat))
+	}
+	return resp, err
+}
+
 // run starts a manager with what is set up in it, and stops it with the test.
-func (k *cluster) run(t *testing.T, certificate interface{ SetUp(manager.Manager) error }, objects map[client.Object]cache.ByObject) {
+func (k *cluster) run(t *testing.T, config *rest.Config, certificate interface{ SetUp(manager.Manager) error }, objects map[client.Object]cache.ByObject) {
 	t.Helper()
-	mgr, err := manager.New(apiServer, manager.Options{Cache: cache.Options{ByObject: objects}, Metrics: metricsserver.Options{BindAddress: "0"}})
+	mgr, err := manager.New(config, manager.Options{Cache: cache.Options{ByObject: objects}, Metrics: metricsserver.Options{BindAddress: "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -470,8 +494,9 @@ func TestMounted(t *testing.T) {
 	first, second := loopback(authority{}), loopback(authority{})
 	write(first)
 	k.install(t)
-	m := &Mounted{Dir: dir, ConfigurationName: k.name}
-	k.run(t, m, CacheOptions(k.name, "", ""))
+	config := rest.CopyConfig(apiServer)
+	m := &Mounted{Dir: dir, ConfigurationName: k.name, Log: testr.New(t), Skew: NewSkew(config, clock.RealClock{}), LookEvery: again}
+	k.run(t, config, m, CacheOptions(k.name, "", ""))
 	checks := func(want string) {
 		t.Helper()
 		eventually(t, func() error {

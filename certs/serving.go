@@ -2,13 +2,16 @@ package certs
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/utils/clock"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // settle is how long a new authority has to be in the live configuration before its leaf replaces one that still works:
@@ -17,19 +20,21 @@ const settle = 10 * time.Second
 
 // serving is the certificate being served, and what the live configuration makes of it.
 type serving struct {
-	clock clock.PassiveClock
+	skew *Skew
+	log  logr.Logger
 
 	mu      sync.RWMutex
 	leaf    *tls.Certificate
 	config  configuration
 	problem error // why config is not known
+	held    error // why the certificate is not renewed
 
 	candidate    []byte
 	trustedSince time.Time
 }
 
-func newServing(c clock.PassiveClock) *serving {
-	return &serving{clock: c, problem: errors.New("the ValidatingWebhookConfiguration has not been read yet")}
+func newServing(skew *Skew, log logr.Logger) *serving {
+	return &serving{skew: skew, log: log, problem: errors.New("the ValidatingWebhookConfiguration has not been read yet")}
 }
 
 // GetCertificate is for tls.Config.
@@ -42,8 +47,39 @@ func (s *serving) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	return s.leaf, nil
 }
 
-// Check is nil while what is served is what the API server is told to trust.
+// Check is nil while what is served is what the API server is told to trust, and the clock by which that is judged is right.
 func (s *serving) Check() error {
+	if err := s.skew.Check(); err != nil {
+		return err
+	}
+	return s.trusted()
+}
+
+// Renewal says why the certificate cannot be renewed, due or not. It goes on being served.
+func (s *serving) Renewal() error {
+	if _, err := s.skew.judge(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.held
+}
+
+// renewal takes in why not; nil: it is. It is logged when it changes.
+func (s *serving) renewal(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil && (s.held == nil || s.held.Error() != err.Error()):
+		s.log.Info("the certificate is not renewed", "reason", err.Error())
+	case err == nil && s.held != nil:
+		s.log.Info("the certificate is renewed again")
+	}
+	s.held = err
+}
+
+// trusted is nil while what is served is what the API server is told to trust.
+func (s *serving) trusted() error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	switch {
@@ -55,13 +91,19 @@ func (s *serving) Check() error {
 	return s.trusts(s.leaf)
 }
 
-func (s *serving) trusts(leaf *tls.Certificate) error {
-	for _, b := range s.config.bundles {
-		if err := verify(leaf, b, s.config.host, s.clock.Now()); err != nil {
-			return err
-		}
+func (s *serving) trusts(leaf *tls.Certificate) error { return s.config.trusts(leaf, s.skew.Now()) }
+
+// compareClocks asks the API server for something, if it has not answered anything for so long: its answer tells its time.
+func (s *serving) compareClocks(ctx context.Context, live client.Reader, configuration string, every time.Duration) {
+	if wrong, _ := s.skew.judge(); wrong != nobodys {
+		every = min(every, askAgain)
 	}
-	return nil
+	if s.skew.stale(every) {
+		ctx, cancel := context.WithTimeout(ctx, slowAnswer)
+		defer cancel()
+		// A refusal tells the time as well, and whether the object is there the watch says.
+		_ = live.Get(ctx, client.ObjectKey{Name: configuration}, &admissionregistrationv1.ValidatingWebhookConfiguration{})
+	}
 }
 
 // configured takes in the live configuration; err: why it is not known.
@@ -83,7 +125,7 @@ func (s *serving) serve(leaf *tls.Certificate) {
 func (s *serving) offer(leaf *tls.Certificate) (wait time.Duration, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.clock.Now()
+	now := s.skew.Now()
 	if s.leaf != nil && bytes.Equal(s.leaf.Certificate[0], leaf.Certificate[0]) {
 		return 0, false
 	}
@@ -108,22 +150,36 @@ var (
 		"1 while the certificate being served is one that the live ValidatingWebhookConfiguration trusts, else 0.", nil, nil)
 	expiryDesc = prometheus.NewDesc("aws_auth_guard_certificate_expiry_timestamp_seconds",
 		"When the certificate being served ends, in seconds since 1970.", nil, nil)
+	heldDesc = prometheus.NewDesc("aws_auth_guard_certificate_renewal_held",
+		"1 while the certificate cannot be renewed, or its files cannot be read again, else 0. The readiness detail says why.", nil, nil)
+	offsetDesc = prometheus.NewDesc("aws_auth_guard_clock_offset_seconds",
+		"How far the node's clock is ahead of the API server's; less than 0: behind. Missing while the API server's is not known.", nil, nil)
 )
 
 // Describe makes it a prometheus.Collector.
 func (s *serving) Describe(ch chan<- *prometheus.Desc) {
 	ch <- trustedDesc
 	ch <- expiryDesc
+	ch <- heldDesc
+	ch <- offsetDesc
 }
 
 // Collect asks at the moment of the scrape, since trust may end by the mere passing of time.
 func (s *serving) Collect(ch chan<- prometheus.Metric) {
-	trusted := 1.0
-	if s.Check() != nil {
-		trusted = 0
-	}
-	ch <- prometheus.MustNewConstMetric(trustedDesc, prometheus.GaugeValue, trusted)
+	ch <- gauge(trustedDesc, s.trusted() == nil)
+	ch <- gauge(heldDesc, s.Renewal() != nil)
 	if leaf, err := s.GetCertificate(nil); err == nil {
 		ch <- prometheus.MustNewConstMetric(expiryDesc, prometheus.GaugeValue, float64(leaf.Leaf.NotAfter.Unix()))
 	}
+	if offset, known := s.skew.offset(); known {
+		ch <- prometheus.MustNewConstMetric(offsetDesc, prometheus.GaugeValue, offset.Seconds())
+	}
+}
+
+func gauge(desc *prometheus.Desc, on bool) prometheus.Metric {
+	value := 0.0
+	if on {
+		value = 1
+	}
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 }

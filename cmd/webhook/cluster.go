@@ -35,6 +35,7 @@ type certificate interface {
 	SetUp(manager.Manager) error
 	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Check() error
+	Renewal() error
 }
 
 // serveInCluster runs the webhook under a manager, until ctx ends and the requests that were on their way are answered.
@@ -56,6 +57,7 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	ready := []check{
 		{name: "running", ask: drain.check},
 		{name: "certificate", ask: func(*http.Request) error { return cert.Check() }},
+		{name: "certificate renewal", ask: func(*http.Request) error { return cert.Renewal() }, tells: true},
 		{name: "webhook", ask: server.StartedChecker()},
 	}
 	ready = append(ready, guard.privileges.checks()...)
@@ -113,12 +115,13 @@ func (o *options) manager() (manager.Manager, certificate, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("no cluster: %w (use --standalone to run without one)", err)
 	}
-	var cert certificate = &certs.Mounted{Dir: o.certDir, ConfigurationName: o.configuration}
+	skew, log := certs.NewSkew(config, certificateClock()), ctrl.Log.WithName("certificate")
+	var cert certificate = &certs.Mounted{Dir: o.certDir, ConfigurationName: o.configuration, Log: log, Skew: skew}
 	secret := ""
 	if o.tlsMode == tlsSelf {
 		secret = o.tlsSecret
 		cert = &certs.Keeper{Namespace: o.namespace, SecretName: secret, ConfigurationName: o.configuration,
-			Log: ctrl.Log.WithName("certificate")}
+			Log: log, Skew: skew}
 	}
 	objects := certs.CacheOptions(o.configuration, o.namespace, secret)
 	if o.policyConfigMap != "" {
