@@ -270,7 +270,7 @@ func TestEditsUnderPartialKnowledge(t *testing.T) {
 				if strict != (allowed && !unsure) {
 					fail("onUnreadable: deny allows %v; else allowed %v, unsure %v", strict, allowed, unsure)
 				}
-				if back, unsure := verdict(deny, part, updated, old); !back && legitimate || unsure && old == nodes {
+				if back, unsure := verdict(deny, part, updated, nodes); !back || unsure {
 					fail("to take it away: allowed %v, unsure %v", back, unsure)
 				}
 				if same, unsure := verdict(deny, part, updated, "# a comment\n"+updated); !same || unsure {
