@@ -48,7 +48,8 @@ func partial(o *Objects, guard Guard, known *validate.Equivalents) *validate.Par
 	if len(o.Unreadable) == 0 {
 		return nil
 	}
-	p := &validate.Partial{Kinds: o.unreadable(), Why: o.why()}
+	kinds := o.unreadable()
+	p := &validate.Partial{Kinds: kinds, Why: fmt.Errorf("cannot read %s: %w", Enumerate(kinds), o.Unreadable[kinds[0]])}
 	if o.Unreadable[ClusterRoleBindings] != nil || o.Unreadable[RoleBindings] != nil {
 		p.Any = true
 		return p
@@ -78,12 +79,6 @@ func (o *Objects) unreadable() (kinds []string) {
 		}
 	}
 	return kinds
-}
-
-// why says in one line which kinds could not be read, and the reason of the first.
-func (o *Objects) why() error {
-	kinds := o.unreadable()
-	return fmt.Errorf("cannot read %s: %w", Enumerate(kinds), o.Unreadable[kinds[0]])
 }
 
 // Enumerate writes kinds as a list: roles, clusterroles and rolebindings.
