@@ -58,6 +58,9 @@ func (p *pass) unread(u unsure) (f Finding, ok bool) {
 		}
 	}
 	f = u.grant.finding(u.holding)
+	if u.grant.username && reservedPrefix(u.grant.name) != "" {
+		f.unless = "AA404" // which says that nobody may have such a name
+	}
 	what := "group " + q(u.grant.name)
 	if u.grant.username {
 		what = "username " + q(u.grant.name)
@@ -141,6 +144,9 @@ func (p *pass) unsure() (all []unsure) {
 	return all
 }
 
+// groupsOfNodes are what a node's mapping has: AA408 judges whether its role belongs to nodes.
+var groupsOfNodes = []string{groupNodes, groupBootstrappers, groupNodeProxier, groupWindows}
+
 // anyUnsure says that any name may be more than is known, whoever has it.
 func (p *pass) anyUnsure() bool { return p.oracle.partial == nil || p.oracle.partial.Any }
 
@@ -168,11 +174,11 @@ func (p *pass) unsureOf(id awsauth.Identity, before []awsauth.Identity) (all []u
 		}
 	}
 	for i, g := range id.Entry.GroupNames() {
-		if !groups[g] && slices.Contains(id.Groups, g) && !slices.Contains(wellKnownGroups, g) {
+		if !groups[g] && slices.Contains(id.Groups, g) && !slices.Contains(groupsOfNodes, g) && g != everybody {
 			add(g, false, i)
 		}
 	}
-	if username := id.Username; !usernames[username] && reservedPrefix(username) == "" {
+	if username := id.Username; !usernames[username] && !strings.HasPrefix(username, nodePrefix) {
 		add(username, true, -1)
 	}
 	// That anything may be bound to it as well is no more reason against one mapping than against another.
