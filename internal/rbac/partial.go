@@ -35,6 +35,7 @@ var (
 var shipped = map[string]*role{
 	"cluster-admin":                           shippedAdmin,
 	"system:basic-user":                       {},
+	"system:cluster-trust-bundle-discovery":   {},
 	"system:discovery":                        {},
 	"system:public-info-viewer":               {},
 	"system:service-account-issuer-discovery": {},
