@@ -81,13 +81,13 @@ func TestRBACTakenAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			list := rbac.Enumerate(missing)
-			measured("rbac-"+name+"-told-after", eventually(t, func() error { return readiness("[!] rbac access: cannot read " + list + " since ") }))
+			measured("rbac-"+name+"-told-after", eventually(t, func() error { return readiness("[!] rbac access: cannot read "+list+" since ", "is forbidden") }))
 			if err := verdicts(t.Context()); err != nil {
 				t.Errorf("what was known before: %v", err)
 			}
 
 			restart(t)
-			eventually(t, func() error { return readiness("[!] rbac access: cannot read " + list + ": a") })
+			eventually(t, func() error { return readiness("[!] rbac access: cannot read "+list+": a", "is forbidden") })
 			eventually(t, func() error { return verdicts(t.Context(), missing...) })
 			if resident := resident(t); resident > 200 {
 				t.Errorf("the guard takes %d MiB", resident)
@@ -155,8 +155,8 @@ func verdicts(ctx context.Context, missing ...string) error {
 	return nil
 }
 
-// readiness checks that the guard is ready and says that.
-func readiness(line string) error {
+// readiness checks that the guard is ready and says all of that.
+func readiness(parts ...string) error {
 	resp, err := http.Get("http://" + guard.Health() + "/readyz")
 	if err != nil {
 		return err
@@ -166,8 +166,8 @@ func readiness(line string) error {
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK || !strings.Contains(string(text), line) {
-		return fmt.Errorf("%s: want 200 and %q:\n%s", resp.Status, line, text)
+	if resp.StatusCode != http.StatusOK || slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(string(text), p) }) {
+		return fmt.Errorf("%s: want 200 and %q:\n%s", resp.Status, parts, text)
 	}
 	return nil
 }
