@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,24 +36,31 @@ func TestLive(t *testing.T) {
 	const ops = "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [ops]\n"
 	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodes}}
 	_, roleErr := client.RbacV1().ClusterRoles().Create(t.Context(), reader, metav1.CreateOptions{})
+	most := &rbacv1.ClusterRole{ObjectMeta: meta("most-of-rbac"), Rules: append(slices.Clone(reader.Rules), rbacv1.PolicyRule{Verbs: []string{"list"}, APIGroups: []string{rbacv1.GroupName},
+		Resources: []string{"clusterroles", "clusterrolebindings", "roles"}})}
+	_, mostErr := client.RbacV1().ClusterRoles().Create(t.Context(), most, metav1.CreateOptions{})
 	_, objectErr := client.CoreV1().ConfigMaps("kube-system").Create(t.Context(), object, metav1.CreateOptions{})
-	for _, err := range []error{roleErr, objectErr, binding("ops-admin", "cluster-admin", rbacv1.GroupKind, "ops"), binding("reader", "reader", rbacv1.UserKind, "bob")} {
+	for _, err := range []error{roleErr, mostErr, objectErr, binding("most-of-rbac", "most-of-rbac", rbacv1.UserKind, "carol"), binding("ops-admin", "cluster-admin", rbacv1.GroupKind, "ops"), binding("reader", "reader", rbacv1.UserKind, "bob")} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	dir := t.TempDir()
-	asBob, err := clientcmd.LoadFromFile(cluster.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
+	as := func(user string) (kubeconfig string) {
+		config, err := clientcmd.LoadFromFile(cluster.Kubeconfig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, info := range config.AuthInfos {
+			info.Impersonate = user
+		}
+		kubeconfig = filepath.Join(dir, user)
+		if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
+			t.Fatal(err)
+		}
+		return kubeconfig
 	}
-	for _, user := range asBob.AuthInfos {
-		user.Impersonate = "bob"
-	}
-	bob, roles := filepath.Join(dir, "bob"), filepath.Join(dir, "roles.yaml")
-	if err := clientcmd.WriteToFile(*asBob, bob); err != nil {
-		t.Fatal(err)
-	}
+	bob, carol, roles := as("bob"), as("carol"), filepath.Join(dir, "roles.yaml")
 	if err := os.WriteFile(roles, []byte(nodes+ops), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +71,7 @@ func TestLive(t *testing.T) {
 	}
 	const chain = "group ops -> ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)"
 	const blind = "note: RBAC cannot be read, so only the groups that the policy names count as privileged: clusterroles.rbac.authorization.k8s.io is forbidden"
+	const part = "note: part of RBAC cannot be read: any group or username may be equivalent to cluster-admin without being seen, unless the other kinds prove it (cannot read rolebindings: rolebindings.rbac.authorization.k8s.io is forbidden"
 	for name, tt := range map[string]struct {
 		args []string
 		code int
@@ -75,6 +84,8 @@ func TestLive(t *testing.T) {
 		"unless it is told to":                         {[]string{"check", "-f", manifest, "--rbac", "live"}, exitDenied, []string{"AA402", chain}, ""},
 		"who may not read RBAC is told":                {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", bob}, exitAdmitted, []string{blind}, "AA402"},
 		"and not let go on who wants it":               {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", bob}, exitFailed, []string{"--rbac live: clusterroles.rbac"}, ""},
+		"what can be read of RBAC counts":              {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
+		"also who wants it":                            {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
 		"access of the live object":                    {[]string{"access"}, 0, []string{"mapRoles:1", "arn:aws:iam::111122223333:role/nodes"}, "note:"},
 		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops gets in as ops with ops", "becomes as good as system:masters: " + chain}, ""},
 		"whois by a manifest and live RBAC":            {[]string{"whois", "arn:aws:sts::111122223333:assumed-role/ops/bob", "-f", manifest, "--rbac", "live"}, 0, []string{chain}, "note:"},

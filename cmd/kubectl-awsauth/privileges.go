@@ -45,7 +45,11 @@ func (o *rbacOptions) privileges(ctx context.Context, in *inputs, cluster cluste
 		if err != nil {
 			return nil, "", fmt.Errorf("--rbac live: %w", err)
 		}
-		return rbac.Know(objects, guard), "", nil
+		known := rbac.Know(objects, guard)
+		if e, _ := known.Equivalents(); e.Partial != nil {
+			note = fmt.Sprintf("part of RBAC cannot be read: %s (%s)", rbac.Consequence(e.Partial.Kinds), e.Partial.Why)
+		}
+		return known, note, nil
 	}
 	shown, data, err := in.read(o.from)
 	if err != nil {

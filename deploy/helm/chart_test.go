@@ -143,6 +143,7 @@ policy:
   rules: {AA106: error, unknown-data-key: off}
   privileged:
     groups: [platform-admins]
+    onUnreadable: deny
     approvals:
     - {arn: "arn:aws:iam::111122223333:role/admin", groups: ["system:masters"], reason: the platform team's role, approvedBy: security review, expires: 2027-06-30}
     - {pattern: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", groups: ["system:masters"]}
@@ -446,6 +447,21 @@ func TestBadPolicyIsRefused(t *testing.T) {
 		"blank username":            "exempt: {usernames: ['']}",
 		"preexisting":               "preexisting: ignore",
 		"a list for a mapping":      "exempt: [eks:node-manager]",
+		"everybody breaks glass":    "breakGlass: {groups: [system:authenticated]}",
+		"anybody breaks glass":      "breakGlass: {groups: [admins, system:unauthenticated]}",
+		"every pod breaks glass":    "breakGlass: {groups: [system:serviceaccounts]}",
+		"every node breaks glass":   "breakGlass: {groups: [system:nodes]}",
+		"new nodes break glass":     "breakGlass: {groups: [system:bootstrappers]}",
+		"kubeadm's nodes, too":      "breakGlass: {groups: ['system:bootstrappers:kubeadm:default-node-token']}",
+		"Fargate nodes break glass": "breakGlass: {groups: [system:node-proxier]}",
+		"Windows nodes break glass": "breakGlass: {groups: ['eks:kube-proxy-windows']}",
+		"pattern of groups":         "breakGlass: {groups: ['admins-*']}",
+		"everybody approves":        "privileged: {approvers: {groups: [system:authenticated]}}",
+		"pattern of approvers":      "privileged: {approvers: {usernames: ['*']}}",
+		"everybody is exempt":       "exempt: {usernames: ['*']}",
+		"service accounts, exempt":  "exempt: {usernames: ['system:serviceaccount:*:*']}",
+		"anonymous is exempt":       "exempt: {usernames: ['system:anonymous']}",
+		"unreadable":                "privileged: {onUnreadable: ignore}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

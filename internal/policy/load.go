@@ -29,10 +29,11 @@ type file struct {
 	Partition  string            `yaml:"partition"`
 	Rules      map[string]string `yaml:"rules"`
 	Privileged struct {
-		Groups    []string       `yaml:"groups"`
-		FromRBAC  *bool          `yaml:"fromRBAC"`
-		Approvals []fileApproval `yaml:"approvals"`
-		Approvers struct {
+		Groups       []string       `yaml:"groups"`
+		FromRBAC     *bool          `yaml:"fromRBAC"`
+		OnUnreadable string         `yaml:"onUnreadable"`
+		Approvals    []fileApproval `yaml:"approvals"`
+		Approvers    struct {
 			Usernames []string `yaml:"usernames"`
 			Groups    []string `yaml:"groups"`
 		} `yaml:"approvers"`
@@ -346,11 +347,12 @@ func (c *checker) policy(f *file) *Policy {
 	c.texts(at("privileged", "groups"), f.Privileged.Groups)
 	p.Privileged.Groups = f.Privileged.Groups
 	p.Privileged.FromRBAC = f.Privileged.FromRBAC == nil || *f.Privileged.FromRBAC
+	p.Privileged.DenyUnreadable = c.oneOf(at("privileged", "onUnreadable"), f.Privileged.OnUnreadable, "warn", "deny") == "deny"
 	for i, a := range f.Privileged.Approvals {
 		p.Privileged.Approvals = append(p.Privileged.Approvals, c.approval(at("privileged", "approvals", i), a))
 	}
-	c.texts(at("privileged", "approvers", "usernames"), f.Privileged.Approvers.Usernames)
-	c.texts(at("privileged", "approvers", "groups"), f.Privileged.Approvers.Groups)
+	c.callerUsernames(at("privileged", "approvers", "usernames"), f.Privileged.Approvers.Usernames)
+	c.callerGroups(at("privileged", "approvers", "groups"), f.Privileged.Approvers.Groups)
 	p.Privileged.Approvers = Approvers(f.Privileged.Approvers)
 	p.Privileged.SubjectAccessReview = f.Privileged.SubjectAccessReview
 	listed := make(map[string]bool, len(f.Accounts))
@@ -368,10 +370,10 @@ func (c *checker) policy(f *file) *Policy {
 		p.Required = append(p.Required, Required{ARN: r.ARN, Username: r.Username, Groups: r.Groups, Line: c.line(where...)})
 	}
 	if f.Exempt != nil {
-		c.texts(at("exempt", "usernames"), f.Exempt.Usernames)
+		c.callerUsernames(at("exempt", "usernames"), f.Exempt.Usernames)
 		p.ExemptUsernames = f.Exempt.Usernames
 	}
-	c.texts(at("breakGlass", "groups"), f.BreakGlass.Groups)
+	c.callerGroups(at("breakGlass", "groups"), f.BreakGlass.Groups)
 	p.BreakGlassGroups = f.BreakGlass.Groups
 	p.IAM.WarnUnverified = c.oneOf(at("iam", "onUnverified"), f.IAM.OnUnverified, "deny", "warn") == "warn"
 	p.IAM.Region = f.IAM.Region

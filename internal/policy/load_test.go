@@ -40,6 +40,7 @@ privileged:
     usernames: [carol]
     groups: [leads]
   subjectAccessReview: true
+  onUnreadable: deny
 accounts:
 - id: "444455556666"
   roleARN: arn:aws:iam::444455556666:role/aws-auth-guard
@@ -86,15 +87,15 @@ func TestEveryField(t *testing.T) {
 				ApprovedBy: "security review", Terms: policy.Terms{Reason: "the platform team", Expires: time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), Line: 15}},
 			{ARN: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", Groups: []string{"system:masters"},
 				Terms: policy.Terms{Expires: time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC), Line: 21}},
-		}, Approvers: policy.Approvers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
+		}, DenyUnreadable: true, Approvers: policy.Approvers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
 		Accounts: []policy.Account{{ID: "444455556666", RoleARN: "arn:aws:iam::444455556666:role/aws-auth-guard"},
 			{ID: "111122223333", Unchecked: true, MapAccounts: true}},
-		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 35},
-			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 36}},
+		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 36},
+			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 37}},
 		ExemptUsernames: []string{"eks:node-manager"}, BreakGlassGroups: []string{"aws-auth-break-glass"},
 		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 90 * time.Second},
 		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Terms: policy.Terms{Reason: "goes with the migration",
-			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 50}}},
+			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 51}}},
 		DenyPreexisting: true,
 		Nodes:           policy.Nodes{Roles: []string{"arn:aws:iam::111122223333:role/nodes", "arn:aws:iam::111122223333:role/eks-nodes-*"}, DenyUnknown: true},
 	}
@@ -136,7 +137,7 @@ func TestDocumentedFile(t *testing.T) {
 		t.Error(err)
 	}
 	for _, field := range []string{"mode", "partition", "rules", "privileged", "groups", "approvals", "arn", "pattern", "reason", "approvedBy", "expires", "accounts",
-		"roleARN", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting", "nodes", "roles", "onUnknown"} {
+		"roleARN", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting", "nodes", "roles", "onUnknown", "onUnreadable"} {
 		if !strings.Contains(text, field+":") {
 			t.Errorf("the example says nothing of %s", field)
 		}
@@ -214,6 +215,17 @@ var badFiles = map[string]struct {
 	"required is a list":        {"required:\n- [x]", []string{"line 4: required[0]: is a list, want fields: arn, username, groups"}},
 	"exempt username":           {"exempt:\n  usernames:\n  - ' eks:node-manager'", []string{`line 5: exempt.usernames[0]: " eks:node-manager" is blank or has blanks around it`}},
 	"break-glass group":         {"breakGlass: {groups: ['']}", []string{`line 3: breakGlass.groups[0]: "" is blank`}},
+	"break glass for everybody": {"breakGlass:\n  groups: [a, system:authenticated]", []string{`line 4: breakGlass.groups[1]: every authenticated caller is in "system:authenticated", want a group to which you add people`}},
+	"break glass for anybody":   {"breakGlass: {groups: [system:unauthenticated]}", []string{`line 3: breakGlass.groups[0]: every caller who is not authenticated is in "system:unauthenticated"`}},
+	"break glass for pods":      {"breakGlass: {groups: [system:serviceaccounts]}", []string{`line 3: breakGlass.groups[0]: every service account is in "system:serviceaccounts"`}},
+	"break glass for nodes": {"breakGlass: {groups: [system:nodes, system:bootstrappers, system:bootstrappers:kubeadm:default-node-token, system:node-proxier, eks:kube-proxy-windows]}",
+		[]string{`every node is in "system:nodes"`, `every node is in "system:bootstrappers"`, `breakGlass.groups[2]: every node is in "system:bootstrappers:kubeadm:default-node-token"`, `every Fargate node is in "system:node-proxier"`, `every Windows node is in "eks:kube-proxy-windows"`}},
+	"break glass for a pattern": {"breakGlass: {groups: ['admins-*']}", []string{`line 3: breakGlass.groups[0]: "admins-*" has a *, and is compared as it is: want the whole group, such as aws-auth-break-glass`}},
+	"everybody approves":        {"privileged:\n  approvers:\n    groups: [system:authenticated]", []string{`line 5: privileged.approvers.groups[0]: every authenticated caller is in "system:authenticated"`}},
+	"any username approves":     {"privileged: {approvers: {usernames: ['*', system:anonymous]}}", []string{`line 3: privileged.approvers.usernames[0]: "*" has a *, and is compared as it is`, `privileged.approvers.usernames[1]: every caller who is not authenticated has the username "system:anonymous"`}},
+	"any username is exempt":    {"exempt: {usernames: ['*', 'system:serviceaccount:*:*', eks:*]}", []string{`line 3: exempt.usernames[0]: "*" has a *, and is compared as it is: want the whole username, such as system:serviceaccount:NAMESPACE:NAME`, `exempt.usernames[1]: "system:serviceaccount:*:*" has a *`, `exempt.usernames[2]: "eks:*" has a *`}},
+	"anonymous is exempt":       {"exempt: {usernames: [system:anonymous]}", []string{`exempt.usernames[0]: every caller who is not authenticated has the username "system:anonymous", want the username of one caller, such as eks:node-manager`}},
+	"onUnreadable":              {"privileged: {onUnreadable: ignore}", []string{`line 3: privileged.onUnreadable: "ignore" is not known, want warn, deny`}},
 	"onUnverified":              {"iam: {onUnverified: allow}", []string{`line 3: iam.onUnverified: "allow" is not known, want deny, warn`}},
 	"timeout without a unit":    {"iam:\n  timeouts:\n    call: 2", []string{`line 5: iam.timeouts.call: "2" is no duration, want for example 2s or 500ms`}},
 	"timeout of nothing":        {"iam:\n  timeouts:\n    total: 0s", []string{`line 5: iam.timeouts.total: "0s" is no duration`}},

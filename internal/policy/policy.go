@@ -73,8 +73,10 @@ type Privileged struct {
 	// Groups are privileged beside system:masters and the break-glass groups.
 	Groups []string
 	// FromRBAC adds what the cluster's RBAC makes as good as cluster-admin.
-	FromRBAC  bool
-	Approvals []Approval
+	FromRBAC bool
+	// DenyUnreadable denies a grant of which RBAC could not be read enough to know what it gives; else that is a warning.
+	DenyUnreadable bool
+	Approvals      []Approval
 	// Approvers are the callers who may add what is approved. Empty: whoever may edit aws-auth.
 	Approvers Approvers
 	// SubjectAccessReview asks the cluster's authorizer as well whether the caller may.
@@ -88,14 +90,6 @@ type Approvers struct {
 
 // Any says that nobody in particular has to make the edit.
 func (a Approvers) Any() bool { return len(a.Usernames) == 0 && len(a.Groups) == 0 }
-
-// Everybody is the group that the API server puts every caller in.
-const Everybody = "system:authenticated"
-
-// Privileged are the groups that make somebody an approver who was none: not one that everybody has.
-func (a Approvers) Privileged() []string {
-	return slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return g == Everybody })
-}
 
 // Has says whether a caller is among them.
 func (a Approvers) Has(username string, groups []string) bool {
@@ -171,7 +165,7 @@ func Default() *Policy {
 // PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the guard, or may
 // add those who can.
 func (p *Policy) PrivilegedGroups() []string {
-	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlassGroups, p.Privileged.Approvers.Privileged())
+	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlassGroups, p.Privileged.Approvers.Groups)
 }
 
 // PrivilegedUsernames are the usernames that need an approval, for what this policy lets them do.

@@ -181,7 +181,7 @@ func TestExempt(t *testing.T) {
 }
 
 func TestPrivilegedGroups(t *testing.T) {
-	p := parsed(t, "privileged: {groups: [platform-admins, system:masters], approvers: {groups: [system:authenticated, leads], usernames: [alice]}}\nbreakGlass: {groups: [aws-auth-break-glass]}\nexempt: {usernames: [eks:node-manager, alice]}\n")
+	p := parsed(t, "privileged: {groups: [platform-admins, system:masters], approvers: {groups: [leads], usernames: [alice]}}\nbreakGlass: {groups: [aws-auth-break-glass]}\nexempt: {usernames: [eks:node-manager, alice]}\n")
 	if got, want := p.PrivilegedGroups(), []string{"aws-auth-break-glass", "leads", "platform-admins", "system:masters"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

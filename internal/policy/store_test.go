@@ -111,17 +111,20 @@ func TestReload(t *testing.T) {
 	write(t, name, auditing)
 	o.Reload()
 	o.expect(t, "back again", 4, 6, "")
+	write(t, name, header+"breakGlass: {groups: [system:authenticated]}\n")
+	o.Reload()
+	o.expect(t, "spares everybody: the last good one stays in force", 4, 7, `every authenticated caller is in "system:authenticated"`)
 	o.refuse = errors.New("policy line 3: rules: unknown rule")
 	write(t, name, enforcing)
 	o.Reload()
-	o.expect(t, "not applicable", 4, 7, "unknown rule")
+	o.expect(t, "not applicable", 4, 8, "unknown rule")
 	o.refuse = nil
 	write(t, name, "")
 	o.Reload()
-	o.expect(t, "emptied", 4, 8, "the file is empty")
+	o.expect(t, "emptied", 4, 9, "the file is empty")
 	write(t, name, enforcing)
 	o.Reload()
-	o.expect(t, "filled", 5, 9, "")
+	o.expect(t, "filled", 5, 10, "")
 	for i, want := range []policy.Mode{policy.Enforce, policy.Audit, policy.Audit, policy.Audit, policy.Enforce} {
 		if o.inForce[i] != want {
 			t.Errorf("policy %d in force is %s, want %s", i, o.inForce[i], want)

@@ -43,8 +43,18 @@ const (
 // under the table of powers, built up round by round. A round looks only at the roles and places for which something has
 // changed that they asked about, so the cost is one look at each binding, and one at each role and place for each of the
 // names in it that turns out to be privileged.
+//
+// Where kinds could not be read, the answer is what the others prove, and says of which names there may be more.
 func Resolve(o *Objects, guard Guard) *validate.Equivalents {
-	c := newComputation(o, guard)
+	c := newComputation(o, guard, false)
+	c.close()
+	known := &validate.Equivalents{Groups: inWords(c.groups), Usernames: inWords(c.users)}
+	known.Partial = partial(o, guard, known)
+	return known
+}
+
+// close adds what follows until nothing more does.
+func (c *computation) close() {
 	for len(c.due) > 0 {
 		var bindings []binding
 		for _, p := range c.round() {
@@ -61,10 +71,9 @@ func Resolve(o *Objects, guard Guard) *validate.Equivalents {
 			}
 		}
 	}
-	for _, u := range guard.Usernames { // the policy itself says of them what they are
+	for _, u := range c.guard.Usernames { // the policy itself says of them what they are
 		delete(c.users, u)
 	}
-	return &validate.Equivalents{Groups: inWords(c.groups), Usernames: inWords(c.users)}
 }
 
 // named begins with the names of the guard's policy that are service accounts, or people to impersonate.
@@ -185,8 +194,11 @@ type binding struct {
 var unreadRole = &role{}
 
 type computation struct {
-	guard        Guard
-	unread       map[string]bool
+	guard      Guard
+	unread     map[string]bool
+	unreadable map[string]error
+	// possible: a role of a kind that could not be read gives everything. Else there is none.
+	possible     bool
 	clusterRoles map[string]*role
 	roles        map[string]*role // namespace/name
 	rolesNamed   map[string][]string
@@ -214,8 +226,8 @@ type computation struct {
 // thing is something that a rule names: a user, a group, a service account, a role.
 type thing struct{ resource, name string }
 
-func newComputation(o *Objects, guard Guard) *computation {
-	c := &computation{guard: guard, unread: o.Unread, clusterRoles: map[string]*role{}, roles: map[string]*role{}, rolesNamed: map[string][]string{}, bindings: map[place][]binding{},
+func newComputation(o *Objects, guard Guard, possible bool) *computation {
+	c := &computation{guard: guard, unread: o.Unread, unreadable: o.Unreadable, possible: possible, clusterRoles: map[string]*role{}, roles: map[string]*role{}, rolesNamed: map[string][]string{}, bindings: map[place][]binding{},
 		granted: map[place]*evidence{}, due: map[place]bool{}, placesIn: map[string][]place{}, placesOf: map[place]map[string]place{}, naming: map[thing][]place{},
 		groups: map[string]*evidence{}, users: map[string]*evidence{}, namespaces: map[string]*evidence{kubeSystem: nil}, accounts: map[string]*evidence{}, accountsNamed: map[string]*evidence{}}
 	if guard.Namespace != "" {
@@ -392,13 +404,23 @@ func comparePlaces(a, b place) int {
 
 // role is nil if there is none of that name.
 func (c *computation) role(p place) *role {
+	roles, name, kind := c.clusterRoles, p.role, ClusterRoles
 	if p.kind == "Role" {
-		if r, known := c.roles[p.roleNamespace+"/"+p.role]; known || !c.unread[p.roleNamespace] {
-			return r
-		}
-		return unreadRole
+		roles, name, kind = c.roles, p.roleNamespace+"/"+p.role, Roles
 	}
-	return c.clusterRoles[p.role]
+	if r := roles[name]; r != nil {
+		return r
+	}
+	unreadable := c.unreadable[kind] != nil
+	switch {
+	case kind == Roles && c.unread[p.roleNamespace]:
+		return unreadRole
+	case kind == ClusterRoles && unreadable && shipped[name] != nil:
+		return shipped[name]
+	case unreadable && c.possible:
+		return anyRole
+	}
+	return nil
 }
 
 // right is the first right of a role that counts at the place, with its role: ClusterRole edit (create pods in
@@ -421,12 +443,25 @@ func (c *computation) right(p place) *evidence {
 		}
 		return nil
 	}
-	if r.everything != nil {
+	if r == anyRole {
 		if p.namespace == "" {
-			return say(*r.everything, words("* on *"))
+			return say(rule{}, words("not read"))
 		}
 		if reason, ok := c.isPowerful(p.namespace); ok {
-			return say(*r.everything, &evidence{text: "* on * in " + p.namespace, after: reason})
+			return say(rule{}, &evidence{text: "not read, in " + p.namespace, after: reason})
+		}
+		return nil
+	}
+	if r.everything != nil {
+		all := "* on *"
+		if r == shippedAdmin {
+			all = "not read, Kubernetes ships it with * on *"
+		}
+		if p.namespace == "" {
+			return say(*r.everything, words(all))
+		}
+		if reason, ok := c.isPowerful(p.namespace); ok {
+			return say(*r.everything, &evidence{text: all + " in " + p.namespace, after: reason})
 		}
 	}
 	for _, candidate := range r.candidates {
@@ -599,6 +634,9 @@ func (c *computation) ask(p place) *evidence {
 // namedRole is the right that a Role of that name gives where it counts; without a namespace, in any.
 func (c *computation) namedRole(namespace, name string) *evidence {
 	in := append(slices.Clip(c.rolesNamed[name]), slices.Sorted(maps.Keys(c.unread))...)
+	if c.unreadable[Roles] != nil {
+		in = append(in, kubeSystem) // where it would count
+	}
 	if namespace != "" {
 		in = []string{namespace}
 	}

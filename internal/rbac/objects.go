@@ -25,6 +25,8 @@ type Objects struct {
 	RoleBindings        []*rbacv1.RoleBinding
 	// Unread are namespaces of which not all Roles are here. One that is missing may give anything.
 	Unread map[string]bool
+	// Unreadable says of each kind that could not be read why not; nothing of it is here. The keys are among Resources.
+	Unreadable map[string]error
 }
 
 // Decode reads RBAC objects from YAML or JSON: any number of documents, lists among them, as `kubectl get

@@ -121,7 +121,7 @@ func TestExamples(t *testing.T) {
 				ports.Principals = caseHead{IAM: need.iam}
 			}
 			if need.rbac != "" {
-				ports.Privileges = fromRBAC(t, need.rbac)
+				ports.Privileges = fromRBAC(t, need.rbac, nil)
 			}
 			if need.fleet != nil {
 				ports.Fleet = fleetPort{need.fleet}

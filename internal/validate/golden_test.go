@@ -52,6 +52,8 @@ type caseHead struct {
 	Fleet *fleetHead `yaml:"fleet"`
 	// RBACError is why RBAC cannot be read.
 	RBACError string `yaml:"rbacError"`
+	// RBACUnreadable says of kinds of RBAC objects why they cannot be read; the case then has no objects of them.
+	RBACUnreadable map[string]string `yaml:"rbacUnreadable"`
 	// Grants is what the cluster's authorizer lets the user grant, such as privilegedgroups/system:masters. Without it no
 	// cluster is connected.
 	Grants []string `yaml:"grants"`
@@ -76,11 +78,20 @@ type privileges struct {
 func (p privileges) Equivalents() (*validate.Equivalents, error) { return p.known, p.err }
 
 // fromRBAC resolves RBAC objects for a guard that runs in the namespace guard.
-func fromRBAC(t testing.TB, text string) validate.Privileges {
+func fromRBAC(t testing.TB, text string, unreadable map[string]string) validate.Privileges {
 	t.Helper()
 	o, err := rbac.Decode([]byte(text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for kind, why := range unreadable {
+		if !slices.Contains(rbac.Resources[:], kind) {
+			t.Fatalf("rbacUnreadable: %q, want one of %q", kind, rbac.Resources)
+		}
+		if o.Unreadable == nil {
+			o.Unreadable = map[string]error{}
+		}
+		o.Unreadable[kind] = errors.New(why)
 	}
 	return privileges{known: rbac.Resolve(o, rbac.Guard{Namespace: "guard", PolicyName: "guard-policy", ConfigurationName: "aws-auth-guard", SecretName: "guard-tls",
 		Groups: []string{"break-glass"}})}
@@ -199,8 +210,8 @@ func (c goldenCase) ports(t *testing.T) (ports validate.Ports) {
 	switch {
 	case c.head.RBACError != "":
 		ports.Privileges = privileges{err: errors.New(c.head.RBACError)}
-	case c.rbac != "":
-		ports.Privileges = fromRBAC(t, c.rbac)
+	case c.rbac != "" || c.head.RBACUnreadable != nil:
+		ports.Privileges = fromRBAC(t, c.rbac, c.head.RBACUnreadable)
 	}
 	if c.head.Grants != nil || c.head.GrantsError != "" {
 		ports.Grants = c.head

@@ -22,7 +22,7 @@ var grantFamily = family{
       groups: [system:masters]
 `, Good: goodNodesAndCI},
 		{ID: "AA402", Name: "unapproved-equivalent", Severity: Error,
-			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning if RBAC could not be read, an error if the guard has just started and has not read it yet",
+			What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning if RBAC could not be read enough to know, an error if the policy says privileged.onUnreadable: deny, or if the guard has just started and has not read it yet",
 			Why:  "whoever is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system, can do everything, though system:masters is written nowhere",
 			Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[ops]", 1), Good: goodNodesAndCI},
 		{ID: "AA407", Name: "approval-expired", Severity: Warning,
@@ -260,6 +260,8 @@ func (p *pass) unapproved(g grant, e holding, how string) (reported bool) {
 		instead = "leave account " + e.account + " out, or keep an entry for " + bare(clip(canonical))
 	case g.username:
 		instead = "write another username"
+	case g.name == everybody && e.way.Rule == "AA401":
+		instead = "take " + everybody + " out of privileged.groups in the policy"
 	case g.name == everybody:
 		instead = "take the right from " + everybody + " in RBAC"
 	}

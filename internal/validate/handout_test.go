@@ -206,7 +206,7 @@ func TestHandouts(t *testing.T) {
 	mallory := authenticationv1.UserInfo{Username: "mallory", Groups: []string{"editors"}}
 	lead := authenticationv1.UserInfo{Username: "lena", Groups: []string{"leads"}}
 	const lenient = "rules: {AA404: off, AA108: warning, AA406: off, AA105: off, AA203: warning}\n"
-	ports := validate.WithPorts(validate.Ports{Privileges: fromRBAC(t, handoutRBAC)})
+	ports := validate.WithPorts(validate.Ports{Privileges: fromRBAC(t, handoutRBAC, nil)})
 	plain := validator(t, handoutPolicy, ports)
 	waived := validator(t, lenient+handoutPolicy, ports)
 	withoutRBAC := validator(t, lenient+handoutPolicy)

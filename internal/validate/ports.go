@@ -99,6 +99,19 @@ type Fleet interface {
 // ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)". They are not to be changed.
 type Equivalents struct {
 	Groups, Usernames map[string]string
+	// Partial says what could not be read of RBAC: nil if all was. Then a name that is not listed is none.
+	Partial *Partial
+}
+
+// Partial says which kinds of RBAC objects could not be read, and of which other names they may make more than is known.
+type Partial struct {
+	// Kinds are those that could not be read, as the API calls them, and Why says so in one line, with the reason.
+	Kinds []string
+	Why   error
+	// Any says that it may be so of every name: bindings could not be read.
+	Any bool
+	// Groups and Usernames are those of which it may be so, else, each with what leads to a role that is not known.
+	Groups, Usernames map[string]string
 }
 
 // ErrNotYet is the error of a port that has just started. What it does not know yet is not the same as nothing.

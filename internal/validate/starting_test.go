@@ -38,6 +38,8 @@ func TestStartUpOfRBAC(t *testing.T) {
 		"an entry goes":                     {old: nodes + item(), new: nodes},
 		"a group goes":                      {old: nodes + item("  groups: [viewers, deployers]"), new: nodes + item("  groups: [viewers]")},
 		"nothing that EKS reads":            {old: nodes + item(), new: "# entries\n" + nodes + item()},
+		"a reserved username":               {old: nodes, new: nodes + "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: system:serviceaccount:ci:deployer\n", policy: "rules: {AA404: warn}", names: true},
+		"an approved entry":                 {old: nodes, new: nodes + item(), policy: "privileged: {approvals: [{arn: 'arn:aws:iam::111122223333:role/ci', groups: [system:masters]}]}"},
 		"the policy does not ask RBAC":      {old: nodes, new: nodes + item(), policy: "privileged: {fromRBAC: false}"},
 	} {
 		for state, port := range states {

@@ -2,7 +2,6 @@ package validate
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,15 +43,16 @@ type oracle struct {
 	// usernames and approvers are the usernames and the groups of approvers that the policy gives power.
 	usernames, approvers []string
 	now                  time.Time
-	// blind says why RBAC could not be looked at, if it should have been.
-	blind error
+	// blind says why RBAC could not be looked at, if it should have been; partial what of it could not.
+	blind   error
+	partial *Partial
 }
 
 // noEquivalents is one for all, so that what was judged by it is known to be.
 var noEquivalents = &Equivalents{}
 
 func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
-	o := oracle{policy: p, equivalents: noEquivalents, now: now, usernames: p.PrivilegedUsernames(), approvers: p.Privileged.Approvers.Privileged()}
+	o := oracle{policy: p, equivalents: noEquivalents, now: now, usernames: p.PrivilegedUsernames(), approvers: p.Privileged.Approvers.Groups}
 	if port == nil || !p.Privileged.FromRBAC {
 		return o
 	}
@@ -61,7 +61,7 @@ func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
 		o.blind = err
 		return o
 	}
-	o.equivalents = known
+	o.equivalents, o.partial = known, known.Partial
 	return o
 }
 
@@ -234,50 +234,6 @@ func (o oracle) becomes(arn string, t awsauth.Template, w Way, literal []string,
 func (v *Validator) Ways(id awsauth.Identity) []Way {
 	o := newOracle(v.policy, v.ports.Privileges, v.now())
 	return append(o.ways(id.Canonical, id.Username, id.Groups), o.templateWays(id.Canonical, id.Username, id.Groups)...)
-}
-
-// unseen warns, where RBAC could not be looked at, that an edit hands out names of which it may know more.
-func (p *pass) unseen() {
-	if p.oracle.blind == nil {
-		return
-	}
-	old := &awsauth.Access{}
-	if p.old != nil {
-		old = p.old.restored
-	}
-	for _, change := range awsauth.Diff(old, p.new.restored) {
-		had := map[string]bool{}
-		for _, id := range change.Before {
-			had["username "+id.Username] = true
-			for _, g := range id.Groups {
-				had[g] = true
-			}
-		}
-		for _, id := range change.After {
-			if id.Entry == nil {
-				continue // a whole account, without groups
-			}
-			fresh := slices.DeleteFunc(slices.Clone(id.Groups), func(g string) bool {
-				return had[g] || p.oracle.group(g).Rule != "" || slices.Contains(wellKnownGroups, g)
-			})
-			if username := id.Username; !had["username "+username] && reservedPrefix(username) == "" {
-				fresh = append(fresh, username)
-			}
-			if len(fresh) == 0 {
-				continue
-			}
-			f := Finding{Severity: Warning, Field: id.Entry.Path(""), DataKey: id.Entry.DataKey, Line: id.Entry.Line, Column: id.Entry.Column,
-				Value: redact(fresh[0]), subject: "blind", Message: fmt.Sprintf("could not look up in RBAC what %s may do: %s", q(fresh[0]), bare(p.oracle.blind.Error())),
-				Why: "so only the groups that the policy names counted as privileged", Fix: "let the guard read RBAC (docs/privileges.md), or say privileged.fromRBAC: false in the policy"}
-			if errors.Is(p.oracle.blind, ErrNotYet) {
-				f.Severity = Error
-				f.Why = "so it may be equivalent to cluster-admin"
-				f.Fix = "try again in a few seconds"
-			}
-			p.report("AA402", f)
-			return
-		}
-	}
 }
 
 // conditions are all that stands against a new way in, each with what to do about it: the policy's approval, its

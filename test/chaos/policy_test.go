@@ -17,8 +17,11 @@ func TestPolicyReplaced(t *testing.T) {
 		rules    = "rules: {AA203: warning}\n"
 	)
 	for name, put := range map[string]func(t *testing.T){
-		"garbage":    func(t *testing.T) { write(t, "policy.yaml", "\x00\xff{{{ not a policy") },
-		"words":      func(t *testing.T) { write(t, "policy.yaml", approving+"mode: on-fridays\n") },
+		"garbage": func(t *testing.T) { write(t, "policy.yaml", "\x00\xff{{{ not a policy") },
+		"words":   func(t *testing.T) { write(t, "policy.yaml", approving+"mode: on-fridays\n") },
+		"everybody-spared": func(t *testing.T) {
+			write(t, "policy.yaml", strings.Replace(approving, breakGlass, "system:authenticated", 1))
+		},
 		"half-of-it": func(t *testing.T) { write(t, "policy.yaml", approving[:len(approving)/2]) },
 		"nothing":    func(t *testing.T) { write(t, "policy.yaml", "") },
 		"2-MiB": func(t *testing.T) {

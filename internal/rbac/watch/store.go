@@ -190,6 +190,16 @@ func (s *store) Replace(objects []any, _ string) error {
 	return err
 }
 
+// read says that a list has been complete once.
+func (s *store) read() bool {
+	select {
+	case <-s.synced:
+		return true
+	default:
+		return false
+	}
+}
+
 // Resync implements cache.ReflectorStore.
 func (s *store) Resync() error { return nil }
 

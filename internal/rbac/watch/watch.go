@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +40,7 @@ const (
 )
 
 // resources are what is watched, as the API calls them.
-var resources = [4]string{"clusterroles", "clusterrolebindings", "roles", "rolebindings"}
+var resources = rbac.Resources
 
 // Watcher is validate's port Privileges for a live cluster.
 type Watcher struct {
@@ -51,11 +53,17 @@ type Watcher struct {
 
 	mu    sync.Mutex
 	guard rbac.Guard
-	// errs are why a resource cannot be read at the moment.
-	errs map[string]error
+	// errs are why a resource cannot be read at the moment, since when, by the resource.
+	errs map[string]failure
 
-	readable, names, leftOut *prometheus.GaugeVec
-	seconds                  prometheus.Gauge
+	readable, known, names, leftOut *prometheus.GaugeVec
+	seconds                         prometheus.Gauge
+}
+
+// failure is why a resource cannot be read.
+type failure struct {
+	error
+	since time.Time
 }
 
 var _ validate.Privileges = (*Watcher)(nil)
@@ -69,9 +77,11 @@ func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometh
 	if err != nil {
 		return nil, fmt.Errorf("RBAC: %w", err)
 	}
-	w := &Watcher{log: log, guard: guard, started: time.Now(), client: client.RESTClient(), dirty: make(chan struct{}, 1), errs: map[string]error{},
+	w := &Watcher{log: log, guard: guard, started: time.Now(), client: client.RESTClient(), dirty: make(chan struct{}, 1), errs: map[string]failure{},
 		readable: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_readable",
 			Help: "1 while the guard can watch a kind of RBAC object, else 0; what it knows of it may be old then, or nothing."}, []string{"resource"}),
+		known: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_known",
+			Help: "1 once a kind of RBAC object has been read, else 0: then what only it proves is not known."}, []string{"resource"}),
 		names: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_privileged",
 			Help: "Names that RBAC makes as good as system:masters, by kind: group or username."}, []string{"kind"}),
 		leftOut: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_left_out",
@@ -79,9 +89,10 @@ func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometh
 		seconds: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_resolve_seconds",
 			Help: "How long it took to work out the last answer from RBAC."}),
 	}
-	metrics.MustRegister(w.readable, w.names, w.leftOut, w.seconds)
+	metrics.MustRegister(w.readable, w.known, w.names, w.leftOut, w.seconds)
 	for i, resource := range resources {
 		w.readable.WithLabelValues(resource).Set(0)
+		w.known.WithLabelValues(resource).Set(0)
 		w.stores[i] = newStore(guard, w.changed)
 	}
 	return w, nil
@@ -111,20 +122,33 @@ func (w *Watcher) note(ctx context.Context, resource string, err error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.errs[resource]
+	before, failed := w.errs[resource]
 	if err == nil {
 		w.readable.WithLabelValues(resource).Set(1)
 		delete(w.errs, resource)
-		if before != nil {
+		if failed {
 			w.log.Info("RBAC can be read again", "resource", resource)
 		}
 		return
 	}
 	w.readable.WithLabelValues(resource).Set(0)
-	w.errs[resource] = err
-	if before == nil || before.Error() != err.Error() {
-		w.log.Error(err, "cannot read RBAC: what it grants is not seen, or not anew; only the groups that the policy names are sure to be guarded", "resource", resource)
+	now := failure{err, time.Now()}
+	if failed {
+		now.since = before.since
 	}
+	w.errs[resource] = now
+	if !failed || before.Error() != err.Error() {
+		w.log.Error(err, "cannot read RBAC", "resource", resource, "consequence", w.consequence(resource))
+	}
+	w.changed()
+}
+
+// consequence says what follows from not reading a resource.
+func (w *Watcher) consequence(resource string) string {
+	if w.stores[slices.Index(resources[:], resource)].read() {
+		return "what was known still counts, later changes are not seen"
+	}
+	return rbac.Consequence([]string{resource})
 }
 
 // changed asks for a new answer.
@@ -163,19 +187,21 @@ func (w *Watcher) Start(ctx context.Context) error {
 		reflector := cache.NewReflectorWithOptions(w.listWatch(resources[i], w.stores[i]), example, w.stores[i], cache.ReflectorOptions{Name: "rbac"})
 		group.Go(func() { reflector.RunWithContext(quiet) })
 	}
-	for i := range w.stores {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-w.stores[i].synced:
-		}
-	}
 	for {
-		took := w.resolve()
+		var took time.Duration
+		unreadable, settled := w.state()
+		if settled && len(unreadable) < len(resources) {
+			took = w.resolve(unreadable)
+		}
+		var giveUp <-chan time.Time
+		if !settled {
+			giveUp = time.After(max(time.Until(w.deadline()), settle))
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.dirty:
+		case <-giveUp:
 		}
 		select {
 		case <-ctx.Done():
@@ -189,13 +215,55 @@ func (w *Watcher) Start(ctx context.Context) error {
 	}
 }
 
+// startWithin is how long after the start RBAC is waited for: an API server that does not answer must not keep the guard from
+// doing the rest.
+const startWithin = 30 * time.Second
+
+// deadline is when what has not been read until then counts as out of reach.
+func (w *Watcher) deadline() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.started.Add(startWithin)
+}
+
+// state says which resources were never read, and why; settled, that those are known to be out of reach: the API server does not
+// let us, or has not answered well in time. What was read once is known, however old.
+func (w *Watcher) state() (unreadable map[string]error, settled bool) {
+	late := !time.Now().Before(w.deadline())
+	unreadable, settled = map[string]error{}, true
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, resource := range resources {
+		if w.stores[i].read() {
+			continue
+		}
+		err, failed := w.errs[resource]
+		switch {
+		case failed:
+			unreadable[resource] = err.error
+		case late:
+			unreadable[resource] = fmt.Errorf("it could not be read within %s of the start", startWithin)
+		}
+		settled = settled && (late || failed && refused(err.error))
+	}
+	return unreadable, settled
+}
+
+// refused says that to ask again is of no use until somebody changes something.
+func refused(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err)
+}
+
 // resolve works the answer out, and says how long that took.
-func (w *Watcher) resolve() time.Duration {
+func (w *Watcher) resolve(unreadable map[string]error) time.Duration {
 	started := time.Now()
 	o := &rbac.Objects{ClusterRoles: stored[rbacv1.ClusterRole](w.stores[0]), ClusterRoleBindings: stored[rbacv1.ClusterRoleBinding](w.stores[1]),
-		Roles: stored[rbacv1.Role](w.stores[2]), RoleBindings: stored[rbacv1.RoleBinding](w.stores[3]), Unread: w.stores[2].unread()}
+		Roles: stored[rbacv1.Role](w.stores[2]), RoleBindings: stored[rbacv1.RoleBinding](w.stores[3]), Unread: w.stores[2].unread(), Unreadable: unreadable}
 	for i, resource := range resources {
 		w.leftOut.WithLabelValues(resource).Set(float64(w.stores[i].tellLeftOut(w.log, resource)))
+		if unreadable[resource] == nil {
+			w.known.WithLabelValues(resource).Set(1)
+		}
 	}
 	w.mu.Lock()
 	guard := w.guard
@@ -205,41 +273,70 @@ func (w *Watcher) resolve() time.Duration {
 	w.seconds.Set(took.Seconds())
 	w.names.WithLabelValues("group").Set(float64(len(answer.Groups)))
 	w.names.WithLabelValues("username").Set(float64(len(answer.Usernames)))
-	if w.answer.Swap(answer) == nil {
+	var missing, missingBefore []string
+	before := w.answer.Swap(answer)
+	if answer.Partial != nil {
+		missing = answer.Partial.Kinds
+	}
+	if before != nil && before.Partial != nil {
+		missingBefore = before.Partial.Kinds
+	}
+	if before == nil || !slices.Equal(missing, missingBefore) {
 		w.log.Info("RBAC is read", "clusterRoleBindings", len(o.ClusterRoleBindings), "roleBindings", len(o.RoleBindings),
-			"privilegedGroups", len(answer.Groups), "privilegedUsernames", len(answer.Usernames))
+			"privilegedGroups", len(answer.Groups), "privilegedUsernames", len(answer.Usernames), "notRead", missing)
 	}
 	return took
 }
 
-// startWithin is how long after the start RBAC is waited for: an API server that does not answer must not keep the guard from
-// doing the rest.
-const startWithin = 30 * time.Second
-
-// Equivalents is what was known last. An error says that RBAC could never be read; validate.ErrNotYet, that it may yet be.
+// Equivalents is what was known last. An error says that nothing of RBAC could ever be read; validate.ErrNotYet, that it may yet be.
 func (w *Watcher) Equivalents() (*validate.Equivalents, error) {
 	if answer := w.answer.Load(); answer != nil {
 		return answer, nil
 	}
-	if err := w.Err(); err != nil {
-		return nil, err
+	unreadable, settled := w.state()
+	if !settled || len(unreadable) < len(resources) { // or it is being worked out
+		return nil, validate.ErrNotYet
 	}
-	if time.Since(w.started) >= startWithin {
-		return nil, fmt.Errorf("it could not be read within %s of the start", startWithin)
-	}
-	return nil, validate.ErrNotYet
+	return nil, unreadable[resources[0]]
 }
 
-// Err is why RBAC cannot be read at the moment, or nil.
+// Err says which resources cannot be read at the moment, why, and what follows; nil if all can.
 func (w *Watcher) Err() error {
+	unreadable, _ := w.state()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	var never, old []string
+	var why error
+	var since time.Time
 	for _, r := range resources {
-		if err := w.errs[r]; err != nil {
-			return err
+		err, failed := w.errs[r]
+		if !failed && unreadable[r] == nil {
+			continue
+		}
+		reason := unreadable[r]
+		if reason != nil {
+			never = append(never, r)
+		} else {
+			reason = err.error
+			if old = append(old, r); since.IsZero() || err.since.Before(since) {
+				since = err.since
+			}
+		}
+		if why == nil {
+			why = reason
 		}
 	}
-	return nil
+	var lines []string
+	if len(never) > 0 {
+		lines = append(lines, fmt.Sprintf("cannot read %s: %s", rbac.Enumerate(never), rbac.Consequence(never)))
+	}
+	if len(old) > 0 {
+		lines = append(lines, fmt.Sprintf("cannot read %s since %s: what was known still counts, later changes are not seen", rbac.Enumerate(old), since.UTC().Format(time.RFC3339)))
+	}
+	if why == nil {
+		return nil
+	}
+	return fmt.Errorf("%s (%w)", strings.Join(lines, "; "), why)
 }
 
 // Check is for readiness: not ready until RBAC is read, or known to be out of reach, or has taken too long. What cannot be had must not keep the

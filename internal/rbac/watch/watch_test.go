@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -110,7 +111,13 @@ aws_auth_guard_rbac_readable{resource="roles"} %[1]d
 	clusterRole(t, admin, "guard", rbacv1.PolicyRule{Verbs: []string{"get", "list", "watch"}, APIGroups: []string{rbacv1.GroupName},
 		Resources: []string{"clusterroles", "clusterrolebindings", "roles", "rolebindings"}})
 	bind(t, admin, "guard", "guard", rbacv1.UserKind, account)
-	eventually(t, func() error { _, err := w.Equivalents(); return err })
+	eventually(t, func() error {
+		known, err := w.Equivalents()
+		if err == nil && known.Partial != nil { // the kinds come one by one
+			err = known.Partial.Why
+		}
+		return err
+	})
 	eventually(t, func() error { return metric(1) })
 
 	// What Kubernetes itself comes with makes no ordinary group privileged.
@@ -123,6 +130,22 @@ aws_auth_guard_rbac_readable{resource="roles"} %[1]d
 	}
 	if known.Usernames["system:serviceaccount:kube-system:clusterrole-aggregation-controller"] == "" || known.Usernames["system:kube-controller-manager"] == "" {
 		t.Errorf("the control plane's own are missing in %v", known.Usernames)
+	}
+
+	// Without its ClusterRoles, nothing that everybody has of it is unknown.
+	fresh, err := watch.Read(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh.ClusterRoles, fresh.Unreadable = nil, map[string]error{rbac.ClusterRoles: errors.New("forbidden")}
+	part := rbac.Resolve(fresh, rbac.Guard{Namespace: "guard"})
+	if len(part.Groups) != 1 || part.Groups["system:masters"] == "" {
+		t.Errorf("without ClusterRoles these groups are privileged: %v, want system:masters alone", part.Groups)
+	}
+	for _, everyone := range []string{"system:authenticated", "system:unauthenticated", "system:serviceaccounts"} {
+		if why := part.Partial.Groups[everyone]; why != "" {
+			t.Errorf("%s is unknown: %s", everyone, why)
+		}
 	}
 
 	bind(t, admin, "ops-admin", "cluster-admin", rbacv1.GroupKind, "ops")

@@ -95,6 +95,7 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- end }}
 {{- end }}
 {{- /* An upgrade changes the policy before the last old replica is gone, and a guard refuses a field that it does not know. */}}
+{{- if and $p.privileged (not $p.privileged.onUnreadable) }}{{ $_ := unset $p.privileged "onUnreadable" }}{{ end }}
 {{- if $p.nodes }}
 {{- range $key := list "roles" "onUnknown" }}
 {{- if not (get $p.nodes $key) }}{{ $_ := unset $p.nodes $key }}{{ end }}
