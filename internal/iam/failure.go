@@ -93,7 +93,10 @@ func classify(err error, who, api, on string) error {
 	var answer smithy.APIError
 	var send *smithyhttp.RequestSendError
 	var garbled *smithy.DeserializationError
+	var large tooLarge
 	switch {
+	case errors.As(err, &large):
+		return failed(validate.ReasonMalformed, "the answer to %s %s", api, large)
 	case errors.As(err, &noSuchEntity) && status == http.StatusNotFound:
 		return errMissing
 	case errors.Is(err, context.DeadlineExceeded):

@@ -2,9 +2,11 @@ package fake
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +22,9 @@ type answer struct {
 	errorType   string // X-Amzn-ErrorType, where the body does not say the code
 	body        []byte
 	none        bool // nothing goes over the wire
+	// filler is sent after body until hugeSize bytes have gone, compressed if gzip is set.
+	filler string
+	gzip   bool
 }
 
 func (a answer) send(w http.ResponseWriter) {
@@ -33,8 +38,24 @@ func (a answer) send(w http.ResponseWriter) {
 	if a.errorType != "" {
 		w.Header().Set("X-Amzn-Errortype", a.errorType)
 	}
+	if a.gzip {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client has gone: nobody to tell
+	var out io.Writer = w
+	if a.gzip {
+		z := gzip.NewWriter(w)
+		defer z.Close() //nolint:errcheck // the client has gone: nobody to tell
+		out = z
+	}
+	_, err := out.Write(a.body)
+	if a.filler == "" {
+		return
+	}
+	chunk := bytes.Repeat([]byte(a.filler), (1<<20)/len(a.filler))
+	for sent := 0; err == nil && sent < hugeSize; sent += len(chunk) {
+		_, err = out.Write(chunk)
+	}
 }
 
 // namespaces are those of the two services' documents.
