@@ -17,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -32,6 +33,8 @@ const (
 // account is IAM as one identity sees it: the guard's own, or a role that it assumes in another account.
 type account struct {
 	roleARN string // what is assumed; "" for the guard's own identity
+	// externalID goes with it.
+	externalID string
 	// who names the identity in messages.
 	who         func() string
 	callTimeout func() time.Duration
@@ -67,11 +70,15 @@ func (d *Directory) newOwn(cfg aws.Config, partition string) *account {
 	return d.newAccount("own", d.who).connect(cfg, partition)
 }
 
-// newAssumed is another account: cfg's credentials are used to assume roleARN.
-func (d *Directory) newAssumed(id, roleARN string, cfg aws.Config, partition string, client *sts.Client) *account {
-	a := d.newAccount(id, func() string { return roleARN })
-	a.roleARN = roleARN
-	provider := stscreds.NewAssumeRoleProvider(&assumer{a, d.who, client}, roleARN, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = sessionName })
+// newAssumed is another account: cfg's credentials are used to assume its role.
+func (d *Directory) newAssumed(other policy.Account, cfg aws.Config, partition string, client *sts.Client) *account {
+	a := d.newAccount(other.ID, func() string { return other.RoleARN })
+	a.roleARN, a.externalID = other.RoleARN, other.ExternalID
+	provider := stscreds.NewAssumeRoleProvider(&assumer{a, d.who, client}, a.roleARN, func(o *stscreds.AssumeRoleOptions) {
+		if o.RoleSessionName = sessionName; a.externalID != "" {
+			o.ExternalID = &a.externalID
+		}
+	})
 	cfg.Credentials = aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore })
 	return a.connect(cfg, partition)
 }
