@@ -222,7 +222,7 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 			tooMany = err
 		}
 	}
-	if n := a.inTime(ctx); n < len(questions) {
+	if n := max(0, a.inTime(ctx)); n < len(questions) { // the time may be over
 		if n == 0 && !outage(tooMany) {
 			tooMany = errNoTime
 		}

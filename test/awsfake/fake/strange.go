@@ -12,7 +12,7 @@ import (
 )
 
 // hugeSize is what an answer that is too large holds, before it is compressed.
-const hugeSize = 512 << 20
+const hugeSize = 256 << 20
 
 // huge is an answer that begins as it should and does not end.
 func huge(fault Answer, action string, gzip bool) answer {
