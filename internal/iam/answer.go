@@ -39,7 +39,7 @@ type bounded struct {
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.left < 0 || b.tags < 0 {
+	if b.over() {
 		return 0, tooLarge{b.max}
 	}
 	if int64(len(p)) > b.left+1 {
@@ -48,11 +48,22 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
 	b.tags -= int64(bytes.Count(p[:n], []byte("<")))
-	if b.left < 0 || b.tags < 0 {
+	if b.over() {
 		return 0, tooLarge{b.max}
 	}
 	return n, err
 }
+
+// WriteTo is what io.Copy calls. The SDK copies what it has left of an answer to nowhere, and logs if it cannot: once there is an error
+// there is nothing left.
+func (b *bounded) WriteTo(w io.Writer) (int64, error) {
+	if b.over() {
+		return 0, nil
+	}
+	return io.Copy(w, struct{ io.Reader }{b})
+}
+
+func (b *bounded) over() bool { return b.left < 0 || b.tags < 0 }
 
 // tooLarge is the error of an answer that is longer than any of AWS's.
 type tooLarge struct{ max int64 }
