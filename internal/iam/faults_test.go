@@ -54,7 +54,7 @@ func TestFaultMatrix(t *testing.T) {
 		"other's ARN": {faults: fake.Faults{Answer: fake.SomebodyElse}, want: outcome{"AA302", "malformed", "malformed"}},
 		"mixed accounts": {faults: fake.Faults{Answer: fake.OtherAccount}, want: outcome{"AA302", "malformed, the answer is about account 777788889999 instead of 111122223333", "malformed"},
 			foreign: &outcome{"AA302", "malformed, the answer to sts:AssumeRole on " + other + "role/aws-auth-guard is about something else", "malformed"}},
-		"huge body": {faults: fake.Faults{Answer: fake.Huge}, want: outcome{"AA302", "is larger than 1 MiB, more than AWS ever sends", "malformed"}},
+		"huge body": {faults: fake.Faults{Answer: fake.Huge, Latency: latency(distance)}, want: outcome{"AA302", "is larger than 1 MiB, more than AWS ever sends", "malformed"}},
 		"denied": {faults: fake.Faults{Answer: fake.AccessDenied}, want: outcome{"AA302", "denied, " + guardRole + " lacks iam:", "denied"},
 			foreign: &outcome{"AA303", guardRole + " lacks sts:AssumeRole on " + other + "role/aws-auth-guard", "foreign"}},
 		"expired": {faults: fake.Faults{Answer: fake.ExpiredToken}, want: outcome{"AA302", "denied, AWS does not accept the credentials of " + guardRole + " (ExpiredToken)", "denied"}},

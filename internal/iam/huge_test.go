@@ -17,6 +17,10 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
+// distance is how long answers take at least, as over a network. Where one is there at once, the SDK closes the request's body while Go's
+// transport is still looking whether there is more of it, and the transport takes that for an error and cuts the connection.
+const distance = 20 * time.Millisecond
+
 // maxHeap is what huge answers may cost: ten names at once, or a page of a list with what the SDK makes of it.
 const maxHeap = 120 << 20
 
@@ -71,7 +75,7 @@ func TestHugeAnswers(t *testing.T) {
 				bareEnvironment(t, url)
 				t.Setenv("AWS_ACCESS_KEY_ID", "guard")
 				t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-				if err := f.SetFaults(fake.Faults{Answer: answer, Actions: []string{tt.action}}); err != nil {
+				if err := f.SetFaults(fake.Faults{Answer: answer, Actions: []string{tt.action}, Latency: latency(distance)}); err != nil {
 					t.Fatal(err)
 				}
 				d, err := iam.New(t.Context(), parsePolicy(t, reading+"iam: {timeouts: {call: 20s, total: 30s}}"), iam.Options{})
@@ -121,6 +125,7 @@ func TestHugeCredentials(t *testing.T) {
 			if zip {
 				w.Header().Set("Content-Encoding", "gzip")
 			}
+			time.Sleep(distance)
 			_, err := w.Write(start)
 			for i := 0; err == nil && i < 256; i++ {
 				_, err = w.Write(rest)
