@@ -16,6 +16,8 @@ import (
 // Accounts of the random worlds: the guard's own, one that a policy may let it read, and one more.
 const (
 	ownID, otherID, thirdID = "111122223333", "444455556666", "777788889999"
+	// patience is for answers that have to come, on a machine that does much else.
+	patience = "\niam: {timeouts: {call: 4s, total: 9s}}"
 	// silent is a key that STS does not tell anything about.
 	silent = "silent"
 )
@@ -156,7 +158,7 @@ func TestMixedQuestions(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(21, n)) //nolint:gosec // the same every time
 				s := randomSeed(r)
-				w := strangeWorld(t, key, reading, s)
+				w := strangeWorld(t, key, reading+patience, s)
 				has := map[string]bool{}
 				for _, role := range s.Roles {
 					has[canonical(t, role.ARN)] = true
@@ -204,7 +206,7 @@ func TestMixedAccountsBeforeSTSAnswers(t *testing.T) {
 				t.Parallel()
 				s := seed()
 				mine := many(&s, count, count)
-				w := strangeWorld(t, "guard", "", s)
+				w := strangeWorld(t, "guard", patience, s)
 				w.faults(fake.Faults{Answer: fake.Error503, Actions: []string{"GetCallerIdentity"}})
 				var theirs []string
 				for _, arn := range mine {
@@ -260,7 +262,7 @@ func TestHostileAccount(t *testing.T) {
 						s.Roles = append(s.Roles, fake.Role{ARN: theirs[i]})
 					}
 				}
-				w := newWorld(t, "guard", reading+"iam: {timeouts: {call: 500ms, total: 2s}}", s)
+				w := newWorld(t, "guard", reading+patience, s)
 				w.faults(fake.Faults{Answer: answer, Accounts: []string{otherID}})
 				if answer == fake.StrangeCredentials {
 					w.faults(fake.Faults{Answer: answer})
