@@ -131,8 +131,8 @@ func (g *guardProcess) setPolicy(text string) {
 	}
 }
 
-// adds asks for the verdict on an edit that maps one more role.
-func (g *guardProcess) adds(arn string) *admissionv1.AdmissionResponse {
+// adds asks for the verdict on an edit that maps more roles.
+func (g *guardProcess) adds(arns ...string) *admissionv1.AdmissionResponse {
 	g.t.Helper()
 	raw := func(mapRoles string) runtime.RawExtension {
 		data, err := json.Marshal(&corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
@@ -142,10 +142,14 @@ func (g *guardProcess) adds(arn string) *admissionv1.AdmissionResponse {
 		}
 		return runtime.RawExtension{Raw: data}
 	}
+	added := ""
+	for i, arn := range arns {
+		added += fmt.Sprintf("- rolearn: %s\n  username: ci%d\n  groups: [deployers]\n", arn, i)
+	}
 	review := &admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
 		Request: &admissionv1.AdmissionRequest{UID: "1", Operation: admissionv1.Update, Namespace: "kube-system", Name: "aws-auth",
 			Kind: metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: metav1.GroupVersionResource{Version: "v1", Resource: "configmaps"},
-			OldObject: raw(nodes), Object: raw(nodes + "- rolearn: " + arn + "\n  username: ci\n  groups: [deployers]\n")}}
+			OldObject: raw(nodes), Object: raw(nodes + added)}}
 	body, err := json.Marshal(review)
 	if err != nil {
 		g.t.Fatal(err)
@@ -198,4 +202,44 @@ func TestIAM(t *testing.T) {
 
 	g.setPolicy("accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::444455556666:role/aws-auth-guard\n")
 	eventually(t, "the changed policy is in force", func() bool { return g.adds("arn:aws:iam::444455556666:role/auditor").Allowed })
+}
+
+// The first edit after a start, while STS does not answer, maps roles of two accounts that have the same names, more of them than are asked for
+// one by one.
+func TestMixedAccounts(t *testing.T) {
+	const own, foreign = "arn:aws:iam::111122223333:role/", "arn:aws:iam::777788889999:role/"
+	seed := fake.Seed{Credentials: []fake.Credential{{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"}},
+		Roles:  []fake.Role{{ARN: own + "nodes"}},
+		Faults: fake.Faults{Answer: fake.Error503, Actions: []string{"GetCallerIdentity"}}}
+	var arns []string
+	for i := range 12 {
+		name := fmt.Sprint("team", i)
+		seed.Roles = append(seed.Roles, fake.Role{ARN: own + name})
+		arns = append(arns, foreign+name)
+	}
+	aws, err := fake.New(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := fake.Serve(t, aws)
+	g := startGuard(t, "AWS_ENDPOINT_URL_IAM="+url, "AWS_ENDPOINT_URL_STS="+url, "AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=secret",
+		"AWS_CONFIG_FILE=/none", "AWS_SHARED_CREDENTIALS_FILE=/none")
+	r := g.adds(append([]string{own + "team0"}, arns...)...)
+	if r.Allowed || r.Result == nil || r.Result.Details == nil {
+		t.Fatalf("%+v, want a denial", r)
+	}
+	denied := map[string]bool{}
+	for _, cause := range r.Result.Details.Causes {
+		if strings.HasPrefix(cause.Message, "AA303") {
+			denied[cause.Field] = true
+		}
+	}
+	for i := range arns {
+		if field := fmt.Sprintf("data.mapRoles[%d].rolearn", i+2); !denied[field] {
+			t.Errorf("%s is not denied: %v", arns[i], r.Result.Details.Causes)
+		}
+	}
+	if denied["data.mapRoles[1].rolearn"] {
+		t.Error("the role of the own account is denied as well")
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -442,6 +443,14 @@ func TestBadPolicyIsRefused(t *testing.T) {
 		"no duration":               "iam: {timeouts: {call: soon}}",
 		"no time at all":            "iam: {timeouts: {call: 0s}}",
 		"number for a duration":     "iam: {timeouts: {call: 5}}",
+		"a timeout of minutes":      "iam: {timeouts: {total: 1m}}",
+		"a timeout too long":        "iam: {timeouts: {total: 31s}}",
+		"a timeout a bit too long":  "iam: {timeouts: {total: 30.001s}}",
+		"a timeout in parts":        "iam: {timeouts: {total: 29s1001ms}}",
+		"external id, no role":      "accounts: [{id: '111122223333', externalID: demo}]",
+		"external id too short":     "accounts: [{id: '111122223333', externalID: x, roleARN: 'arn:aws:iam::111122223333:role/a'}]",
+		"external id with a blank":  "accounts: [{id: '111122223333', externalID: 'a b', roleARN: 'arn:aws:iam::111122223333:role/a'}]",
+		"suggestions to a blank":    "iam: {suggestOtherAccounts: {groups: ['']}}",
 		"unverified":                "iam: {onUnverified: guess}",
 		"group with blanks":         "breakGlass: {groups: [' admins']}",
 		"blank username":            "exempt: {usernames: ['']}",
@@ -477,6 +486,17 @@ func TestBadPolicyIsRefused(t *testing.T) {
 				t.Errorf("refused without naming the policy: %v", err)
 			}
 		})
+	}
+}
+
+// TestTimeouts: whatever the guard takes for a timeout, and people write, the schema takes as well.
+func TestTimeouts(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []string{"30s", "0m30s", "30.0s", "29.999s", "1s", "1s500ms", "29s999ms", "500ms", "30000ms", "1500us", "1ns", "0.5m", "0.25m"} {
+		p, err := policy.Parse([]byte(policyOf(t, "policy: {iam: {timeouts: {call: "+timeout+"}}}")))
+		if want, _ := time.ParseDuration(timeout); err != nil || p.IAM.CallTimeout != want {
+			t.Errorf("%s: %v", timeout, err)
+		}
 	}
 }
 

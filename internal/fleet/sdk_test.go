@@ -199,3 +199,22 @@ func TestEndlessList(t *testing.T) {
 		t.Errorf("access entries: %v", err)
 	}
 }
+
+// TestHugeAnswer answers with more than any page holds.
+func TestHugeAnswer(t *testing.T) {
+	item := "<item>" + strings.Repeat(" ", 1<<20) + "</item>"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.WriteString(w, "<DescribeInstancesResponse>")
+		for i := 0; err == nil && i < 2*maxAnswer>>20; i++ {
+			_, err = io.WriteString(w, item)
+		}
+	}))
+	defer server.Close()
+	a := &asker{who: func() string { return "the guard" }}
+	if err := a.connect(aws.Config{Region: "us-west-2", BaseEndpoint: &server.URL, HTTPClient: server.Client(), Credentials: credentials.NewStaticCredentialsProvider("guard", "secret", "")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.describe(t.Context()); err == nil || !strings.Contains(err.Error(), "the answer to ec2:DescribeInstances is larger than 64 MiB, more than AWS ever sends") {
+		t.Errorf("instances: %v", err)
+	}
+}

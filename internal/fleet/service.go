@@ -138,7 +138,7 @@ func (s *service) once(ctx context.Context, method, path string, body []byte, de
 		}
 		return answer(&smithy.GenericAPIError{Code: code})
 	}
-	if err := decode(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+	if err := decode(iam.Bounded(resp.Body, maxAnswer)); err != nil {
 		return answer(&smithy.DeserializationError{Err: fmt.Errorf("the answer cannot be read: %w", err)})
 	}
 	return nil

@@ -11,11 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -31,6 +33,8 @@ const (
 // account is IAM as one identity sees it: the guard's own, or a role that it assumes in another account.
 type account struct {
 	roleARN string // what is assumed; "" for the guard's own identity
+	// externalID goes with it.
+	externalID string
 	// who names the identity in messages.
 	who         func() string
 	callTimeout func() time.Duration
@@ -66,11 +70,15 @@ func (d *Directory) newOwn(cfg aws.Config, partition string) *account {
 	return d.newAccount("own", d.who).connect(cfg, partition)
 }
 
-// newAssumed is another account: cfg's credentials are used to assume roleARN.
-func (d *Directory) newAssumed(id, roleARN string, cfg aws.Config, partition string, client *sts.Client) *account {
-	a := d.newAccount(id, func() string { return roleARN })
-	a.roleARN = roleARN
-	provider := stscreds.NewAssumeRoleProvider(&assumer{a, d.who, client}, roleARN, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = sessionName })
+// newAssumed is another account: cfg's credentials are used to assume its role.
+func (d *Directory) newAssumed(other policy.Account, cfg aws.Config, partition string, client *sts.Client) *account {
+	a := d.newAccount(other.ID, func() string { return other.RoleARN })
+	a.roleARN, a.externalID = other.RoleARN, other.ExternalID
+	provider := stscreds.NewAssumeRoleProvider(&assumer{a, d.who, client}, a.roleARN, func(o *stscreds.AssumeRoleOptions) {
+		if o.RoleSessionName = sessionName; a.externalID != "" {
+			o.ExternalID = &a.externalID
+		}
+	})
 	cfg.Credentials = aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore })
 	return a.connect(cfg, partition)
 }
@@ -92,6 +100,9 @@ func (s *assumer) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...
 		if err == nil && out.Credentials == nil {
 			return nil, failed(validate.ReasonMalformed, "the answer to sts:AssumeRole holds no credentials")
 		}
+		if err == nil && !sessionOf(out.AssumedRoleUser, s.account.roleARN) {
+			return nil, failed(validate.ReasonMalformed, "the answer to sts:AssumeRole on %s is about something else", s.account.roleARN)
+		}
 		var answer smithy.APIError
 		if errors.As(err, &answer) && refusedCredentials[answer.ErrorCode()] {
 			return nil, classify(err, s.caller(), "sts:AssumeRole", s.account.roleARN)
@@ -102,6 +113,16 @@ func (s *assumer) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...
 		}
 		return out, err
 	})
+}
+
+// sessionOf says that STS has made a session of that role, and not of another.
+func sessionOf(user *ststypes.AssumedRoleUser, roleARN string) bool {
+	if user == nil {
+		return false
+	}
+	session, err := awsauth.ParseARN(aws.ToString(user.Arn))
+	role, roleErr := awsauth.ParseARN(roleARN)
+	return err == nil && roleErr == nil && session.Kind == awsauth.KindAssumedRole && strings.EqualFold(session.Canonical(), role.Canonical())
 }
 
 // authenticate makes sure of credentials, once for all the names that will be asked for.
@@ -132,7 +153,10 @@ func (a *account) authenticate(ctx context.Context) error {
 func noCredentials(err error) error {
 	const remedy = "give the guard's service account a role, by IRSA or EKS Pod Identity"
 	var answer smithy.APIError
+	var large tooLarge
 	switch {
+	case errors.As(err, &large):
+		return failed(validate.ReasonMalformed, "the answer with the guard's AWS credentials %s", large)
 	case errors.Is(err, context.DeadlineExceeded):
 		return failed(validate.ReasonTimeout, "no AWS credentials in time: %s", remedy)
 	case errors.As(err, &answer) && !throttle.IsErrorThrottle(err).Bool():
@@ -141,8 +165,9 @@ func noCredentials(err error) error {
 	return failed(validate.ReasonUnreachable, "no AWS credentials: %s", remedy)
 }
 
-// get asks for one principal by its name, and returns its ARN as IAM has it, and who may assume it if it is a role.
-func (a *account) get(ctx context.Context, kind awsauth.Kind, name string) (entity, error) {
+// get asks for one principal by its name, and returns its ARN as IAM has it, and who may assume it if it is a role. check is an
+// error for another principal's ARN.
+func (a *account) get(ctx context.Context, kind awsauth.Kind, name string, check func(arn string) error) (entity, error) {
 	if kind == awsauth.KindUser {
 		return call(ctx, a, a.names, "GetUser", func(ctx context.Context) (entity, error) {
 			out, err := a.iam.GetUser(ctx, &awsiam.GetUserInput{UserName: &name})
@@ -152,7 +177,7 @@ func (a *account) get(ctx context.Context, kind awsauth.Kind, name string) (enti
 			case out.User == nil || out.User.Arn == nil: // a 200 with an empty body is no error to the SDK
 				return entity{}, failed(validate.ReasonMalformed, "the answer to iam:GetUser holds no user")
 			}
-			return entity{arn: *out.User.Arn}, sameName(kind, name, *out.User.Arn)
+			return entity{arn: *out.User.Arn}, check(*out.User.Arn)
 		})
 	}
 	return call(ctx, a, a.names, "GetRole", func(ctx context.Context) (entity, error) {
@@ -163,21 +188,14 @@ func (a *account) get(ctx context.Context, kind awsauth.Kind, name string) (enti
 		case out.Role == nil || out.Role.Arn == nil:
 			return entity{}, failed(validate.ReasonMalformed, "the answer to iam:GetRole holds no role")
 		}
-		return entity{*out.Role.Arn, trustOf(out.Role.AssumeRolePolicyDocument)}, sameName(kind, name, *out.Role.Arn)
+		return entity{*out.Role.Arn, trustOf(out.Role.AssumeRolePolicyDocument)}, check(*out.Role.Arn)
 	})
 }
 
-// sameName refuses an answer about something else than what was asked for.
-func sameName(kind awsauth.Kind, name, arn string) error {
-	if a, err := awsauth.ParseARN(arn); err != nil || a.Kind != kind || !strings.EqualFold(a.Name, name) {
-		return failed(validate.ReasonMalformed, "the answer about %s %s is about something else", kind, name)
-	}
-	return nil
-}
-
-// list returns all principals of a kind by their names in lower case.
-func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]entity, error) {
-	all := map[string]entity{}
+// list returns all principals of a kind by their names in lower case, and the account that they are all of, as a key without a name.
+// check is an error for another account.
+func (a *account) list(ctx context.Context, kind awsauth.Kind, check func(key) error) (all map[string]entity, whose key, err error) {
+	all = map[string]entity{}
 	shared := map[string]string{} // most roles of an account are trusted to the same few
 	once := func(s string) string {
 		if kept, ok := shared[s]; ok {
@@ -186,27 +204,44 @@ func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]entit
 		shared[s] = s
 		return s
 	}
-	var marker *string
-	for range maxPages {
-		page, next, err := a.page(ctx, kind, marker)
-		if err != nil {
-			return nil, err
-		}
+	take := func(page []entity) error {
 		for _, e := range page {
-			if parsed, err := awsauth.ParseARN(e.arn); err == nil && parsed.Kind == kind {
-				e.trust.Service, e.trust.Other = once(e.trust.Service), once(e.trust.Other)
-				all[strings.ToLower(parsed.Name)] = e
+			k, ok := read(e.arn)
+			if !ok { // nobody asks for it
+				continue
+			}
+			e.trust.Service, e.trust.Other = once(e.trust.Service), once(e.trust.Other)
+			all[k.name] = e
+			k.name = ""
+			switch {
+			case k.kind != kind, whose != key{} && k != whose:
+				return failed(validate.ReasonMalformed, "the list of %ss holds what is of another account or kind", kind)
+			case whose == key{}:
+				if err := check(k); err != nil {
+					return err
+				}
+				whose = k
 			}
 		}
+		return nil
+	}
+	var marker *string
+	for range maxPages {
+		next, err := a.page(ctx, kind, marker, take)
+		if err != nil {
+			return nil, key{}, err
+		}
 		if next == nil {
-			return all, nil
+			return all, whose, nil
 		}
 		marker = next
 	}
-	return nil, failed(validate.ReasonMalformed, "the list of %ss has no end", kind)
+	return nil, key{}, failed(validate.ReasonMalformed, "the list of %ss has no end", kind)
 }
 
-func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (all []entity, next *string, err error) {
+// page hands one page of a list to take, and returns where the next one begins. A page is retried only before take has got it.
+func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string, take func([]entity) error) (next *string, err error) {
+	ctx = expecting(ctx, maxPage)
 	type page struct {
 		all  []entity
 		next *string
@@ -219,6 +254,9 @@ func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (
 			if err != nil {
 				return p, classify(err, a.who(), "iam:ListUsers", "*")
 			}
+			if len(out.Users) > pageSize {
+				return p, tooMany(kind)
+			}
 			for _, u := range out.Users {
 				p.all = append(p.all, entity{arn: aws.ToString(u.Arn)})
 			}
@@ -227,6 +265,9 @@ func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (
 			out, err := a.iam.ListRoles(ctx, &awsiam.ListRolesInput{Marker: marker, MaxItems: aws.Int32(pageSize)})
 			if err != nil {
 				return p, classify(err, a.who(), "iam:ListRoles", "*")
+			}
+			if len(out.Roles) > pageSize {
+				return p, tooMany(kind)
 			}
 			for _, r := range out.Roles {
 				p.all = append(p.all, entity{aws.ToString(r.Arn), trustOf(r.AssumeRolePolicyDocument)})
@@ -239,9 +280,13 @@ func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string) (
 		if !more {
 			p.next = nil
 		}
-		return p, nil
+		return p, take(p.all)
 	})
-	return p.all, p.next, err
+	return p.next, err
+}
+
+func tooMany(kind awsauth.Kind) error {
+	return failed(validate.ReasonMalformed, "the answer to iam:%s holds more than the %d %ss that were asked for", listAPI(kind), pageSize, kind)
 }
 
 func listAPI(kind awsauth.Kind) string {

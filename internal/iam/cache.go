@@ -21,11 +21,11 @@ const (
 	maxNames, maxLists = 10_000, 64
 )
 
-// key names a principal, as IAM tells names apart: without letter case.
+// key names a principal, as IAM tells them apart: without letter case, and without the path.
 type key struct {
-	account string
-	kind    awsauth.Kind
-	name    string // lower case
+	partition, account string
+	kind               awsauth.Kind
+	name               string // lower case
 }
 
 // entity is what is kept of a principal: of a role's trust policy only what follows from it.
@@ -38,7 +38,7 @@ type entity struct {
 type caches struct {
 	found   *expirable.LRU[key, entity]
 	missing *expirable.LRU[key, validate.Principal] // looked for twice
-	lists   *expirable.LRU[key, map[string]entity]  // by account and kind: by lower-case name
+	lists   *expirable.LRU[key, map[string]entity]  // by partition, account and kind: by lower-case name
 }
 
 func newCaches() caches {

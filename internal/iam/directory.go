@@ -83,10 +83,10 @@ func (d *Directory) Configure(p *policy.Policy) {
 	for _, a := range p.Accounts {
 		switch {
 		case a.RoleARN == "":
-		case same && last.assumed[a.ID] != nil && last.assumed[a.ID].roleARN == a.RoleARN:
+		case same && last.assumed[a.ID] != nil && last.assumed[a.ID].roleARN == a.RoleARN && last.assumed[a.ID].externalID == a.ExternalID:
 			s.assumed[a.ID] = last.assumed[a.ID]
 		default:
-			s.assumed[a.ID] = d.newAssumed(a.ID, a.RoleARN, cfg, s.partition, s.sts)
+			s.assumed[a.ID] = d.newAssumed(a, cfg, s.partition, s.sts)
 		}
 	}
 	if last != nil {

@@ -9,12 +9,13 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Config is how AWS is asked, with the credentials that every AWS tool finds. It makes no call, and fails only if the
 // configuration itself is unsound.
 func Config(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithAppID("aws-auth-guard"),
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithAppID("aws-auth-guard"), config.WithAPIOptions([]func(*middleware.Stack) error{boundAnswers}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(httpTimeout)))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("the AWS configuration is no good: %w", err)

@@ -9,6 +9,7 @@ import (
 // For the tests beside this package, which need a connection of their own each.
 
 func NewWithConfig(cfg aws.Config, p *policy.Policy, o Options) *Directory {
+	cfg.APIOptions = append(cfg.APIOptions, boundAnswers)
 	return newDirectory(cfg, p, o)
 }
 

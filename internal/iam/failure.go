@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"unicode"
@@ -93,7 +94,11 @@ func classify(err error, who, api, on string) error {
 	var answer smithy.APIError
 	var send *smithyhttp.RequestSendError
 	var garbled *smithy.DeserializationError
+	var large tooLarge
+	var cut *net.OpError
 	switch {
+	case errors.As(err, &large):
+		return failed(validate.ReasonMalformed, "the answer to %s %s", api, large)
 	case errors.As(err, &noSuchEntity) && status == http.StatusNotFound:
 		return errMissing
 	case errors.Is(err, context.DeadlineExceeded):
@@ -110,6 +115,8 @@ func classify(err error, who, api, on string) error {
 		return refused(answer.ErrorCode(), who, api, on)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return failed(validate.ReasonDenied, "HTTP %d to %s, and not in AWS's words: does %s lack the permission, or does a proxy refuse?", status, api, who)
+	case errors.As(err, &garbled) && errors.As(err, &cut):
+		return failed(validate.ReasonUnreachable, "the connection was cut off in the answer to %s: %s", api, cause(err))
 	case errors.As(err, &answer) || errors.As(err, &garbled) || response != nil:
 		return failed(validate.ReasonMalformed, "the answer to %s (HTTP %d) is not AWS's: is there a proxy or a sign-in page in between?", api, status)
 	}

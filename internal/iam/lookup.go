@@ -49,7 +49,7 @@ func (d *Directory) Lookup(ctx context.Context, arns []awsauth.ARN) []validate.P
 	asked := map[*account][]question{}
 	var foreign []question
 	for i, arn := range arns {
-		q := question{arn, key{arn.Account, arn.Kind, strings.ToLower(arn.Name)}, &answers[i]}
+		q := question{arn, keyOf(arn), &answers[i]}
 		switch a := d.route(s, q); {
 		case a != nil:
 			asked[a] = append(asked[a], q)
@@ -112,6 +112,18 @@ func (d *Directory) route(s *setup, q question) *account {
 	return nil
 }
 
+// reroute leaves those questions that are still for an account, and answers the others: an answer may have told meanwhile which
+// account is the guard's own.
+func (d *Directory) reroute(s *setup, a *account, questions []question) []question {
+	var left []question
+	for _, q := range questions {
+		if d.route(s, q) == a {
+			left = append(left, q)
+		}
+	}
+	return left
+}
+
 // notOwn answers for an account that is not the guard's, and that nobody has said how to read.
 func (s *setup) notOwn(q question) {
 	if _, known := s.policy.Account(q.arn.Account); known {
@@ -130,12 +142,12 @@ func unverified(q question, err error) {
 func (d *Directory) resolve(ctx context.Context, s *setup, a *account, questions []question) {
 	var open []question
 	for _, q := range questions {
-		e, seen := d.caches.entity(q.key)
+		e, seen := d.known(a, q.key)
 		p, missed := d.caches.missing.Get(q.key)
 		switch {
 		case seen:
 			found(q, e)
-		case missed:
+		case missed && (!a.own() || d.isOwn(q.key)):
 			*q.answer = p
 		default:
 			open = append(open, q)
@@ -152,18 +164,31 @@ func (d *Directory) resolve(ctx context.Context, s *setup, a *account, questions
 		}
 		return
 	}
-	absent := d.ask(ctx, s, a, open, false)
+	absent := d.reroute(s, a, d.ask(ctx, s, a, open, false))
 	if len(absent) == 0 {
 		return
 	}
 	if end, ok := ctx.Deadline(); ok && pause(ctx, min(secondLook, time.Until(end)/2)) {
-		absent = d.ask(ctx, s, a, absent, true)
+		absent = d.reroute(s, a, d.ask(ctx, s, a, absent, true))
 	}
 	d.conclude(ctx, s, a, absent)
 }
 
-// found answers with a principal that there is.
+// known is a principal that was seen not long ago. While it is not known which account is the guard's own, none of its has been seen: what is
+// kept are other accounts', which the policy may not name any more.
+func (d *Directory) known(a *account, k key) (entity, bool) {
+	if a.own() && !d.isOwn(k) {
+		return entity{}, false
+	}
+	return d.caches.entity(k)
+}
+
+// found answers with a principal that there is: the one that was asked for, and no other.
 func found(q question, e entity) {
+	if k, ok := read(e.arn); !ok || k != q.key {
+		unverified(q, failed(validate.ReasonMalformed, "the answer about %s is about something else", q.arn.Canonical()))
+		return
+	}
 	*q.answer = validate.Principal{Existence: validate.Exists, ARN: e.arn, Trust: e.trust}
 	if q.arn.Kind == awsauth.KindUser && !strings.EqualFold(e.arn, q.arn.String()) {
 		q.answer.Existence = validate.Missing // of that name, but under another path, and EKS compares the path
@@ -178,7 +203,7 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 		list, err := d.list(ctx, a, questions[0].key, again)
 		switch {
 		case err == nil:
-			for _, q := range questions {
+			for _, q := range d.reroute(s, a, questions) {
 				if e, ok := list[q.key.name]; ok {
 					found(q, e)
 				} else {
@@ -188,11 +213,6 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 			return absent
 		case again:
 			return questions
-		case errors.Is(err, errNotOwn):
-			for _, q := range questions {
-				s.notOwn(q)
-			}
-			return nil
 		case reasonOf(err) == validate.ReasonThrottled: // many small questions would fare worse
 			for _, q := range questions {
 				unverified(q, err)
@@ -202,7 +222,7 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 			tooMany = err
 		}
 	}
-	if n := a.inTime(ctx); n < len(questions) {
+	if n := max(0, a.inTime(ctx)); n < len(questions) { // the time may be over
 		if n == 0 && !outage(tooMany) {
 			tooMany = errNoTime
 		}
@@ -245,15 +265,22 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 // get asks for one principal, together with all who ask for it at the same time.
 func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (entity, error) {
 	return share(ctx, d, fmt.Sprint("get ", k, again), func(ctx context.Context) (entity, error) {
-		if e, ok := d.caches.entity(k); ok { // found by whoever asked just before
+		if e, ok := d.known(a, k); ok { // found by whoever asked just before
 			return e, nil
 		}
-		e, err := a.get(ctx, k.kind, name)
-		if err != nil {
+		var got key
+		e, err := a.get(ctx, k.kind, name, func(arn string) (err error) {
+			var ok bool
+			if got, ok = read(arn); !ok || got.kind != k.kind || got.name != k.name {
+				return failed(validate.ReasonMalformed, "the answer about %s %s is about something else", k.kind, name)
+			}
+			return d.belongs(a, k, got)
+		})
+		switch {
+		case err != nil:
 			return entity{}, err
-		}
-		if err := d.inAccount(a, k, e.arn); err != nil {
-			return entity{}, err
+		case got != k:
+			return entity{}, errNotOwn
 		}
 		if e.trust.Known != validate.TrustUnreadable { // the next to ask may get a better answer
 			d.caches.found.Add(k, e)
@@ -262,43 +289,21 @@ func (d *Directory) get(ctx context.Context, a *account, k key, name string, aga
 	})
 }
 
-// list asks for all principals of a kind, together with all who do so at the same time.
+// list asks for all principals of a kind, together with all who do so at the same time. While it is not known which account is the
+// guard's own, they may be another account's than k's.
 func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (map[string]entity, error) {
 	k.name = ""
 	return share(ctx, d, fmt.Sprint("list ", k, again), func(ctx context.Context) (map[string]entity, error) {
-		list, err := a.list(ctx, k.kind)
+		list, whose, err := a.list(ctx, k.kind, func(got key) error { return d.belongs(a, k, got) })
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range list { // one tells for all
-			if err := d.inAccount(a, k, e.arn); err != nil {
-				return nil, err
-			}
-			break
+		if len(list) == 0 {
+			whose = k
 		}
-		d.caches.keepList(k, list)
+		if !a.own() || d.isOwn(whose) {
+			d.caches.keepList(whose, list)
+		}
 		return list, nil
 	})
-}
-
-// errNotOwn says that the guard's own credentials are another account's than the question's.
-var errNotOwn error = failed(validate.ReasonForeign, "another account's credentials")
-
-// inAccount makes sure that an answer is about the account that was meant: credentials of another account know roles of
-// the same names.
-func (d *Directory) inAccount(a *account, k key, arn string) error {
-	got, err := awsauth.ParseARN(arn)
-	if err != nil {
-		return failed(validate.ReasonMalformed, "%q is not an ARN", oneLine(arn))
-	}
-	if a.own() {
-		d.learn(got.Account, got.Partition)
-	}
-	if got.Account == k.account {
-		return nil
-	}
-	if self, _ := d.Self(); a.own() && self.Account != k.account {
-		return errNotOwn
-	}
-	return failed(validate.ReasonMalformed, "the answer is about account %s instead of %s", oneLine(got.Account), k.account)
 }

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -16,7 +17,7 @@ func (d *Directory) conclude(ctx context.Context, s *setup, a *account, absent [
 	if len(absent) == 0 {
 		return
 	}
-	if self, ok := d.Self(); a.own() && (!ok || self.Account != absent[0].key.account) {
+	if a.own() && !d.isOwn(absent[0].key) {
 		// What these credentials do not know may well exist where the ARN says: nothing has told whose they are.
 		why := "the guard could not find out which account is its own"
 		if u := d.unidentified.Load(); u != nil {
@@ -29,7 +30,13 @@ func (d *Directory) conclude(ctx context.Context, s *setup, a *account, absent [
 	}
 	list, listed := d.caches.list(absent[0].key)
 	if !listed {
-		list, _ = d.list(ctx, a, absent[0].key, false) // without it there are fewer suggestions
+		var err error
+		if list, err = d.list(ctx, a, absent[0].key, false); isStrangers(err) { // then so may be what does not know them
+			for _, q := range absent {
+				unverified(q, err)
+			}
+			return
+		} // without a list there are fewer suggestions
 	}
 	for i, q := range absent {
 		if e, ok := list[q.key.name]; ok { // IAM has it after all, in another letter case or since just now
@@ -73,6 +80,9 @@ func (d *Directory) inOwn(ctx context.Context, s *setup, q question) []string {
 	}
 	k := q.key
 	k.account = self.Account
+	if self.Partition != "" {
+		k.partition = strings.ToLower(self.Partition)
+	}
 	if e, err := d.get(ctx, s.own, k, q.arn.Name, false); err == nil {
 		return []string{e.arn}
 	}

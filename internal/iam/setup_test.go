@@ -227,6 +227,36 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
+// An account that wants an external id gets it, and one that is changed while the guard runs counts at once.
+func TestExternalID(t *testing.T) {
+	t.Parallel()
+	s := seed()
+	for i := range s.Roles {
+		if s.Roles[i].ARN == other+"role/aws-auth-guard" {
+			s.Roles[i].ExternalID = "demo/1@example.com"
+		}
+	}
+	w := newWorld(t, "guard", reading, s)
+	without := w.lookup(other + "role/auditor")[0]
+	if without.Reason != validate.ReasonForeign || !strings.Contains(without.Detail, "lacks sts:AssumeRole on "+other+"role/aws-auth-guard") {
+		t.Errorf("without an external id: %+v, want it refused", without)
+	}
+	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/2@example.com\n"))
+	if got := w.lookup(other + "role/auditor")[0]; got.Reason != validate.ReasonForeign {
+		t.Errorf("with another's external id: %+v, want it refused", got)
+	}
+	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\n"))
+	all(t, validate.Exists, w.lookup(other+"role/auditor"))
+	w.aws.Forget()
+	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\niam: {timeouts: {call: 1s}}"))
+	all(t, validate.Exists, w.lookup(other+"user/bob"))
+	w.spent("AssumeRole", 0) // the session goes on
+	w.directory.Configure(parsePolicy(t, reading))
+	if got := w.lookup(other + "role/closed")[0]; got.Reason != validate.ReasonForeign {
+		t.Errorf("without an external id again: %+v, want it refused", got)
+	}
+}
+
 // The table of regions agrees with the endpoint rules of the SDK, and knows every partition.
 func TestRegions(t *testing.T) {
 	t.Parallel()

@@ -91,7 +91,7 @@ func serve(t testing.TB, s fake.Seed) (*fake.Server, string) {
 // newWorld is a world in which the guard knows already who it is, as it does a moment after its start.
 func newWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
 	t.Helper()
-	w := strangeWorld(t, accessKeyID, "iam: {timeouts: {call: 20s, total: 40s}}", s)
+	w := strangeWorld(t, accessKeyID, "iam: {timeouts: {call: 20s, total: 30s}}", s)
 	w.directory.Identify(t.Context())
 	if _, ok := w.directory.Self(); !ok {
 		t.Fatal("the guard does not know who it is")

@@ -54,6 +54,10 @@ type file struct {
 			Call  string `yaml:"call"`
 			Total string `yaml:"total"`
 		} `yaml:"timeouts"`
+		SuggestOtherAccounts struct {
+			Usernames []string `yaml:"usernames"`
+			Groups    []string `yaml:"groups"`
+		} `yaml:"suggestOtherAccounts"`
 	} `yaml:"iam"`
 	Nodes struct {
 		Roles     []string `yaml:"roles"`
@@ -81,6 +85,7 @@ type fileApproval struct {
 type fileAccount struct {
 	ID          string `yaml:"id"`
 	RoleARN     string `yaml:"roleARN"`
+	ExternalID  string `yaml:"externalID"`
 	Trust       string `yaml:"trust"`
 	MapAccounts bool   `yaml:"mapAccounts"`
 }
@@ -377,8 +382,11 @@ func (c *checker) policy(f *file) *Policy {
 	p.BreakGlassGroups = f.BreakGlass.Groups
 	p.IAM.WarnUnverified = c.oneOf(at("iam", "onUnverified"), f.IAM.OnUnverified, "deny", "warn") == "warn"
 	p.IAM.Region = f.IAM.Region
-	p.IAM.CallTimeout = c.duration(at("iam", "timeouts", "call"), f.IAM.Timeouts.Call)
-	p.IAM.Timeout = c.duration(at("iam", "timeouts", "total"), f.IAM.Timeouts.Total)
+	p.IAM.CallTimeout = c.timeout(at("iam", "timeouts", "call"), f.IAM.Timeouts.Call)
+	p.IAM.Timeout = c.timeout(at("iam", "timeouts", "total"), f.IAM.Timeouts.Total)
+	c.texts(at("iam", "suggestOtherAccounts", "usernames"), f.IAM.SuggestOtherAccounts.Usernames)
+	c.texts(at("iam", "suggestOtherAccounts", "groups"), f.IAM.SuggestOtherAccounts.Groups)
+	p.IAM.SuggestOtherAccounts = Callers(f.IAM.SuggestOtherAccounts)
 	for i, role := range f.Nodes.Roles {
 		c.nodeRole(at("nodes", "roles", i), role)
 	}
@@ -496,6 +504,11 @@ func (c *checker) terms(where []any, reason, expires string) Terms {
 
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
+// externalID and minExternalID, maxExternalID are what STS takes (STS API reference, AssumeRole, ExternalId).
+var externalID = regexp.MustCompile(`^[\w+=,.@:/-]*$`)
+
+const minExternalID, maxExternalID = 2, 1224
+
 func (c *checker) account(where []any, a fileAccount) Account {
 	if !accountID.MatchString(a.ID) {
 		c.fail(under(where, "id"), "%q is not an account id, want 12 digits in quotes", a.ID)
@@ -516,7 +529,16 @@ func (c *checker) account(where []any, a fileAccount) Account {
 			c.fail(under(where, "trust"), "both trust and roleARN are set, want one of them")
 		}
 	}
-	return Account{ID: a.ID, RoleARN: a.RoleARN, Unchecked: a.Trust == "unchecked", MapAccounts: a.MapAccounts}
+	switch n := len(a.ExternalID); {
+	case n == 0:
+	case a.RoleARN == "":
+		c.fail(under(where, "externalID"), "set without a roleARN, and sent only when a role is assumed: set roleARN as well, or delete it")
+	case n < minExternalID || n > maxExternalID:
+		c.fail(under(where, "externalID"), "has %d characters, want %d to %s", n, minExternalID, "1,224")
+	case !externalID.MatchString(a.ExternalID):
+		c.fail(under(where, "externalID"), "%q is not an external id, want letters, digits and + = , . @ : / _ -", a.ExternalID)
+	}
+	return Account{ID: a.ID, RoleARN: a.RoleARN, ExternalID: a.ExternalID, Unchecked: a.Trust == "unchecked", MapAccounts: a.MapAccounts}
 }
 
 // expires reads a date (from the beginning of that day, UTC, it no longer counts) or a moment.
@@ -533,13 +555,19 @@ func (c *checker) expires(where []any, s string) time.Time {
 	return time.Time{}
 }
 
-func (c *checker) duration(where []any, s string) time.Duration {
+// maxTimeout is how long an API server waits for a webhook at most (Kubernetes, ValidatingWebhook, timeoutSeconds).
+const maxTimeout = 30 * time.Second
+
+func (c *checker) timeout(where []any, s string) time.Duration {
 	if s == "" {
 		return 0
 	}
 	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
+	switch {
+	case err != nil:
 		c.fail(where, "%q is no duration, want for example 2s or 500ms", s)
+	case d <= 0 || d > maxTimeout:
+		c.fail(where, "%q is out of range, want more than 0s and at most %s, which is the longest that an API server waits", s, maxTimeout)
 	}
 	return d
 }

@@ -44,6 +44,7 @@ privileged:
 accounts:
 - id: "444455556666"
   roleARN: arn:aws:iam::444455556666:role/aws-auth-guard
+  externalID: demo/1@example.com
 - id: "111122223333"
   trust: unchecked
   mapAccounts: true
@@ -61,7 +62,8 @@ iam:
   region: eu-west-1
   timeouts:
     call: 2s
-    total: 1m30s
+    total: 0m30s
+  suggestOtherAccounts: {usernames: [dave], groups: [auditors]}
 waivers:
 - rule: AA203
   subject: arn:aws:iam::111122223333:role/legacy
@@ -88,14 +90,15 @@ func TestEveryField(t *testing.T) {
 			{ARN: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", Groups: []string{"system:masters"},
 				Terms: policy.Terms{Expires: time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC), Line: 21}},
 		}, DenyUnreadable: true, Approvers: policy.Approvers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
-		Accounts: []policy.Account{{ID: "444455556666", RoleARN: "arn:aws:iam::444455556666:role/aws-auth-guard"},
+		Accounts: []policy.Account{{ID: "444455556666", RoleARN: "arn:aws:iam::444455556666:role/aws-auth-guard", ExternalID: "demo/1@example.com"},
 			{ID: "111122223333", Unchecked: true, MapAccounts: true}},
-		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 36},
-			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 37}},
+		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 37},
+			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 38}},
 		ExemptUsernames: []string{"eks:node-manager"}, BreakGlassGroups: []string{"aws-auth-break-glass"},
-		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 90 * time.Second},
+		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 30 * time.Second,
+			SuggestOtherAccounts: policy.Callers{Usernames: []string{"dave"}, Groups: []string{"auditors"}}},
 		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Terms: policy.Terms{Reason: "goes with the migration",
-			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 51}}},
+			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 53}}},
 		DenyPreexisting: true,
 		Nodes:           policy.Nodes{Roles: []string{"arn:aws:iam::111122223333:role/nodes", "arn:aws:iam::111122223333:role/eks-nodes-*"}, DenyUnknown: true},
 	}
@@ -137,7 +140,7 @@ func TestDocumentedFile(t *testing.T) {
 		t.Error(err)
 	}
 	for _, field := range []string{"mode", "partition", "rules", "privileged", "groups", "approvals", "arn", "pattern", "reason", "approvedBy", "expires", "accounts",
-		"roleARN", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting", "nodes", "roles", "onUnknown", "onUnreadable"} {
+		"roleARN", "externalID", "suggestOtherAccounts", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting", "nodes", "roles", "onUnknown", "onUnreadable"} {
 		if !strings.Contains(text, field+":") {
 			t.Errorf("the example says nothing of %s", field)
 		}
@@ -161,7 +164,7 @@ var badFiles = map[string]struct {
 	"mode is a list":            {"mode: [audit]", []string{"line 3: mode: is a list, want text"}},
 	"unknown field":             {"mod: audit", []string{"line 3: mod: unknown field, did you mean mode?"}},
 	"unknown field, upper case": {"Mode: audit", []string{"line 3: Mode: unknown field, did you mean mode?"}},
-	"unknown field, none near":  {"iam: {endpoint: x}", []string{"line 3: iam.endpoint: unknown field, want one of onUnverified, region, timeouts"}},
+	"unknown field, none near":  {"iam: {endpoint: x}", []string{"line 3: iam.endpoint: unknown field, want one of onUnverified, region, timeouts, suggestOtherAccounts"}},
 	"unknown field further in":  {"privileged:\n  approvals:\n  - arn: arn:aws:iam::111122223333:role/a\n    group: [system:masters]", []string{"line 6: privileged.approvals[0].group: unknown field, did you mean groups?", "line 5: privileged.approvals[0].groups: missing: say which privileged groups or usernames are approved, such as [system:masters]"}},
 	"merge key":                 {"iam: {region: x}\n<<: {mode: audit}", []string{"line 4: <<: unknown field, want one of apiVersion"}},
 	"an anchor":                 {"mode: audit\naccounts: &a []", []string{`line 4: the anchor "&a": remove it, and write out its value where an alias uses it`}},
@@ -228,8 +231,15 @@ var badFiles = map[string]struct {
 	"onUnreadable":              {"privileged: {onUnreadable: ignore}", []string{`line 3: privileged.onUnreadable: "ignore" is not known, want warn, deny`}},
 	"onUnverified":              {"iam: {onUnverified: allow}", []string{`line 3: iam.onUnverified: "allow" is not known, want deny, warn`}},
 	"timeout without a unit":    {"iam:\n  timeouts:\n    call: 2", []string{`line 5: iam.timeouts.call: "2" is no duration, want for example 2s or 500ms`}},
-	"timeout of nothing":        {"iam:\n  timeouts:\n    total: 0s", []string{`line 5: iam.timeouts.total: "0s" is no duration`}},
-	"timeout below nothing":     {"iam: {timeouts: {total: -1s}}", []string{`"-1s" is no duration`}},
+	"timeout of nothing":        {"iam:\n  timeouts:\n    total: 0s", []string{`line 5: iam.timeouts.total: "0s" is out of range, want more than 0s and at most 30s`}},
+	"timeout below nothing":     {"iam: {timeouts: {total: -1s}}", []string{`"-1s" is out of range`}},
+	"timeout of a minute":       {"iam: {timeouts: {call: 1m}}", []string{`line 3: iam.timeouts.call: "1m" is out of range, want more than 0s and at most 30s, which is the longest that an API server waits`}},
+	"timeout of a bit too long": {"iam: {timeouts: {total: 30.001s}}", []string{`line 3: iam.timeouts.total: "30.001s" is out of range`}},
+	"suggestions to a blank":    {"iam: {suggestOtherAccounts: {groups: ['']}}", []string{`line 3: iam.suggestOtherAccounts.groups[0]: "" is blank`}},
+	"external id of nothing":    {"accounts: [{id: '444455556666', trust: unchecked, externalID: demo}]", []string{"line 3: accounts[0].externalID: set without a roleARN"}},
+	"external id too short":     {"accounts: [{id: '444455556666', roleARN: 'arn:aws:iam::444455556666:role/g', externalID: x}]", []string{"line 3: accounts[0].externalID: has 1 characters, want 2 to 1,224"}},
+	"external id too long":      {"accounts: [{id: '444455556666', roleARN: 'arn:aws:iam::444455556666:role/g', externalID: '" + strings.Repeat("x", 1225) + "'}]", []string{"has 1225 characters, want 2 to 1,224"}},
+	"external id with a blank":  {"accounts: [{id: '444455556666', roleARN: 'arn:aws:iam::444455556666:role/g', externalID: 'a b'}]", []string{`line 3: accounts[0].externalID: "a b" is not an external id, want letters, digits and + = , . @ : / _ -`}},
 	"waiver without reason":     {"waivers:\n- rule: AA203\n  subject: x", []string{"line 4: waivers[0].reason: missing: a waiver needs rule, subject and reason"}},
 	"waiver without anything":   {"waivers:\n- {}", []string{"waivers[0].rule: missing", "waivers[0].subject: missing", "waivers[0].reason: missing"}},
 	"all at once":               {"mode: x\npreexisting: y\niam: {onUnverified: z}", []string{"line 3: mode", "line 4: preexisting", "line 5: iam.onUnverified"}},

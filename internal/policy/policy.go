@@ -96,6 +96,14 @@ func (a Approvers) Has(username string, groups []string) bool {
 	return slices.Contains(a.Usernames, username) || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(a.Groups, g) })
 }
 
+// Callers are like Approvers, of something else.
+type Callers Approvers
+
+// Has says whether a caller is among them.
+func (c Callers) Has(username string, groups []string) bool {
+	return Approvers(c).Has(username, groups)
+}
+
 // Terms are what an approval and a waiver have in common.
 type Terms struct {
 	Reason string
@@ -117,8 +125,8 @@ type Approval struct {
 // Account is an AWS account other than the cluster's whose principals may be mapped.
 type Account struct {
 	ID string
-	// RoleARN is assumed to look principals up there.
-	RoleARN string
+	// RoleARN is assumed to look principals up there, with ExternalID as sts:ExternalId unless that is empty.
+	RoleARN, ExternalID string
 	// Unchecked takes the account's principals on trust.
 	Unchecked bool
 	// MapAccounts allows the whole account in mapAccounts.
@@ -140,6 +148,8 @@ type IAM struct {
 	Region         string
 	// CallTimeout bounds one call to AWS, Timeout all calls for one request. Zero: the defaults of package iam.
 	CallTimeout, Timeout time.Duration
+	// SuggestOtherAccounts are the callers to whom a suggestion may show names of another account than the guard's. Empty: nobody.
+	SuggestOtherAccounts Callers
 }
 
 // Nodes says which roles are nodes', and what to do with one of which nobody knows.

@@ -100,9 +100,45 @@ func (p *pass) ask(inquiries []inquiry) {
 		return
 	}
 	answers := p.ports.Principals.Lookup(p.ctx, arns)
+	for i, a := range arns {
+		answers[i] = p.heed(a, answers[i])
+	}
 	for _, q := range inquiries {
 		q.tell(answers[place[q.arn.String()]])
 	}
+}
+
+// heed is what counts of an answer, and may be shown to the caller: no other principal's, and of another account's names only what the
+// caller may see.
+func (p *pass) heed(a awsauth.ARN, answer Principal) Principal {
+	if answer.Existence == Exists && !sameInIAM(a, answer.ARN) {
+		return Principal{Existence: Unverified, Reason: ReasonMalformed, Detail: "the answer is about " + q(answer.ARN)}
+	}
+	answer.Suggestions = slices.DeleteFunc(slices.Clone(answer.Suggestions), func(s string) bool {
+		real, err := awsauth.ParseARN(s)
+		return err != nil || !p.shows(real.Account)
+	})
+	if answer.Trust.Other != "" && !p.shows(a.Account) {
+		answer.Trust.Other = "a principal of its trust policy"
+	}
+	return answer
+}
+
+// sameInIAM says that an ARN of IAM's names the principal that a names: letter case makes no difference, and of a role the path
+// makes none.
+func sameInIAM(a awsauth.ARN, arn string) bool {
+	real, err := awsauth.ParseARN(arn)
+	return err == nil && real.Kind == a.Kind && strings.EqualFold(real.Canonical(), a.Canonical())
+}
+
+// shows says that the caller may see names of an account that the edit does not name. Whoever may edit aws-auth sees those of the
+// guard's own account. On the command line nobody is asked with other credentials than the reader's own.
+func (p *pass) shows(account string) bool {
+	if p.user.Username == "" && len(p.user.Groups) == 0 {
+		return true
+	}
+	self, known := p.ports.Principals.Self()
+	return known && self.Account == account || p.policy.IAM.SuggestOtherAccounts.Has(p.user.Username, p.user.Groups)
 }
 
 // askable are the sound ARNs of principals. The others have findings of their own.
@@ -124,7 +160,11 @@ func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 		Value: e.ARN.Value, entry: e.Subject(), subject: "principal"}
 	real, _ := awsauth.ParseARN(answer.ARN)
 	if answer.Existence == Exists && a.Kind == awsauth.KindRole && !madeByIdentityCenter(real) {
-		f.Message = fmt.Sprintf("IAM has %s under the path %s", q(e.ARN.Value), q(real.Path))
+		path := "another path"
+		if p.shows(a.Account) {
+			path = "the path " + q(real.Path)
+		}
+		f.Message = fmt.Sprintf("IAM has %s under %s", q(e.ARN.Value), path)
 		f.Why = "and IAM Identity Center makes its roles under " + awsauth.SSOPath + ", so this one is somebody's own: what the policy approves for a permission set is not meant for it"
 		f.Fix = "write the ARN of the permission set's role, or give the role another name"
 		p.report("AA301", f)
@@ -144,7 +184,10 @@ func (p *pass) principal(e *awsauth.Entry, a awsauth.ARN, answer Principal) {
 		f.Fix = fmt.Sprintf("create the %s first, or write the ARN of one that exists", a.Kind)
 		if answer.ARN != "" {
 			f.Message = fmt.Sprintf("%s is not the ARN of user %s", arn, q(a.Name))
-			f.Why, f.Fix = "and EKS compares the path of a user as well, so this entry matches nobody", "write "+whole(answer.ARN)
+			f.Why, f.Fix = "and EKS compares the path of a user as well, so this entry matches nobody", "write the ARN that `aws iam get-user` shows"
+			if p.shows(a.Account) {
+				f.Fix = "write " + whole(answer.ARN)
+			}
 		} else if meant := didYouMean(a, answer.Suggestions); meant != "" {
 			f.Fix = meant
 		}

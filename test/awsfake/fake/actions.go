@@ -192,7 +192,8 @@ func (s *Server) assumeRole(caller identity, action string, form url.Values) ans
 	case web:
 		trusted = trusted && form.Get("WebIdentityToken") != "" && slices.Contains(role.trusts, "oidc")
 	default:
-		trusted = trusted && (slices.Contains(role.trusts, caller.account) || slices.Contains(role.trusts, caller.canonical()))
+		trusted = trusted && (slices.Contains(role.trusts, caller.account) || slices.Contains(role.trusts, caller.canonical())) &&
+			(role.secret == "" || role.secret == form.Get("ExternalId"))
 	}
 	if !trusted {
 		if web {
@@ -255,6 +256,10 @@ func (s *Server) faulty(r *http.Request, fault Answer, caller identity, action s
 		return a
 	case SomebodyElse:
 		return s.somebodyElse(caller, action)
+	case Huge, HugeGzip, ManyElements:
+		return huge(fault, action, strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"))
+	case OtherAccount, OtherPartition, OtherKind, MixedList, EndlessList, StrangeCredentials:
+		return s.strange(fault, caller, action, form)
 	}
 	return answer{none: true} // Hang, Reset
 }

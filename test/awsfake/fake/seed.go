@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,8 @@ type Role struct {
 	ARN string `json:"arn"` // with its path
 	// Trusts are the account ids and ARNs that may assume it; oidc: whoever has a web identity token.
 	Trusts []string `json:"trusts,omitempty"`
+	// ExternalID is what whoever assumes it has to send as sts:ExternalId; empty: nothing.
+	ExternalID string `json:"externalId,omitempty"`
 	// TrustPolicy is the role's trust policy, as text; empty: what Trusts say, and without them that of a role for EC2 instances.
 	TrustPolicy string   `json:"trustPolicy,omitempty"`
 	Deny        []string `json:"deny,omitempty"`
@@ -65,6 +68,8 @@ type Faults struct {
 	Answer Answer `json:"answer,omitempty"`
 	// Actions are those to which Answer applies; none: to all.
 	Actions []string `json:"actions,omitempty"`
+	// Accounts are those whose credentials must make the call for Answer to apply; none: anybody's.
+	Accounts []string `json:"accounts,omitempty"`
 	// Consistency is how long a principal that was just created stays unknown.
 	Consistency metav1.Duration `json:"consistency,omitempty"`
 }
@@ -89,18 +94,34 @@ const (
 	Redirect     Answer = "redirect"      // HTTP 302 to a page
 	Truncated    Answer = "truncated"     // the right answer, cut in the middle
 	SomebodyElse Answer = "somebody-else" // a well-formed answer about another principal
+	Huge         Answer = "huge"          // HTTP 200, and a body of hundreds of megabytes
+	HugeGzip     Answer = "huge-gzip"     // the same, compressed to a thousandth
+	ManyElements Answer = "many-elements" // HTTP 200, and a body of millions of empty elements
 )
 
-// Answers are all of them.
-var Answers = []Answer{Normal, Throttling, AccessDenied, ExpiredToken, Error500, Error503, Hang, Reset, Empty, HTML200, HTML403, HTML404, Redirect, Truncated, SomebodyElse}
+// Answers of IAM and STS that are well-formed, and not about what was asked.
+const (
+	OtherAccount       Answer = "other-account"       // the right answer, with the ids of account 777788889999
+	OtherPartition     Answer = "other-partition"     // the right answer, with the ARNs of another partition
+	OtherKind          Answer = "other-kind"          // the right answer, with roles for users and users for roles
+	MixedList          Answer = "mixed-list"          // lists hold all accounts' principals
+	EndlessList        Answer = "endless-list"        // each page of a list is followed by itself
+	StrangeCredentials Answer = "strange-credentials" // AssumeRole gives the credentials of another account's role
+)
+
+// Answers are those that go wrong with every API.
+var Answers = []Answer{Normal, Throttling, AccessDenied, ExpiredToken, Error500, Error503, Hang, Reset, Empty, HTML200, HTML403, HTML404, Redirect, Truncated, SomebodyElse, Huge, HugeGzip,
+	ManyElements}
+
+// Strange are the answers that are about something else than what was asked. An API that they do not concern answers as ever.
+var Strange = []Answer{SomebodyElse, OtherAccount, OtherPartition, OtherKind, MixedList, EndlessList, StrangeCredentials}
 
 func (f Faults) check() error {
-	for _, a := range Answers {
-		if f.Answer == a {
-			return nil
-		}
+	all := slices.Concat(Answers, Strange)
+	if slices.Contains(all, f.Answer) {
+		return nil
 	}
-	return fmt.Errorf("answer %q is not known, want one of %q", f.Answer, Answers[1:])
+	return fmt.Errorf("answer %q is not known, want one of %q", f.Answer, all[1:])
 }
 
 // Load reads a seed file.

@@ -141,7 +141,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, action string, f
 	}
 	var a answer
 	switch {
-	case faults.Answer != Normal && (len(faults.Actions) == 0 || slices.Contains(faults.Actions, action)):
+	case faults.Answer != Normal && (len(faults.Actions) == 0 || slices.Contains(faults.Actions, action)) &&
+		(len(faults.Accounts) == 0 || slices.Contains(faults.Accounts, caller.account)):
 		if a = s.faulty(r, faults.Answer, caller, action, form); a.none {
 			s.log(action, caller.account, 0)
 			if faults.Answer == Hang {

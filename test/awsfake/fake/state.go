@@ -37,6 +37,7 @@ type principal struct {
 	created time.Time
 	visible time.Time
 	trusts  []string
+	secret  string // the external id
 	policy  string // the trust policy, if it is not what trusts say
 	deny    []string
 }
@@ -79,7 +80,7 @@ func newState(s Seed, now time.Time) (*state, error) {
 			err = fmt.Errorf("%q is not a role", r.ARN)
 		}
 		if err == nil {
-			err = st.create(principal{arn: a, text: r.ARN, trusts: r.Trusts, policy: r.TrustPolicy, deny: r.Deny, created: since(r.Created, st.old())})
+			err = st.create(principal{arn: a, text: r.ARN, trusts: r.Trusts, secret: r.ExternalID, policy: r.TrustPolicy, deny: r.Deny, created: since(r.Created, st.old())})
 		}
 		if err != nil {
 			return nil, err

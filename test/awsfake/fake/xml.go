@@ -2,6 +2,7 @@ package fake
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"encoding/xml"
 	"fmt"
@@ -20,6 +21,9 @@ type answer struct {
 	errorType   string // X-Amzn-ErrorType, where the body does not say the code
 	body        []byte
 	none        bool // nothing goes over the wire
+	// filler is sent after body until hugeSize bytes have gone, compressed if gzip is set.
+	filler string
+	gzip   bool
 }
 
 func (a answer) send(w http.ResponseWriter) {
@@ -33,8 +37,33 @@ func (a answer) send(w http.ResponseWriter) {
 	if a.errorType != "" {
 		w.Header().Set("X-Amzn-Errortype", a.errorType)
 	}
+	if a.gzip {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client has gone: nobody to tell
+	_, err := w.Write(a.packed(a.body))
+	if a.filler == "" {
+		return // the client has gone: nobody to tell
+	}
+	chunk := a.packed(bytes.Repeat([]byte(a.filler), fillerSize/len(a.filler)))
+	for sent := 0; err == nil && sent < hugeSize; sent += fillerSize {
+		_, err = w.Write(chunk)
+	}
+}
+
+// fillerSize is how much filler is sent at once.
+const fillerSize = 1 << 20
+
+// packed is a part of a body as it goes over the wire: a member of a gzip file, of which there may be many (RFC 1952, 2.2).
+func (a answer) packed(part []byte) []byte {
+	if !a.gzip {
+		return part
+	}
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(part) // a buffer does not fail
+	_ = z.Close()
+	return b.Bytes()
 }
 
 // namespaces are those of the two services' documents.

@@ -96,6 +96,12 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- end }}
 {{- /* An upgrade changes the policy before the last old replica is gone, and a guard refuses a field that it does not know. */}}
 {{- if and $p.privileged (not $p.privileged.onUnreadable) }}{{ $_ := unset $p.privileged "onUnreadable" }}{{ end }}
+{{- if and $p.iam $p.iam.suggestOtherAccounts }}
+{{- range $key := list "usernames" "groups" }}
+{{- if not (get $p.iam.suggestOtherAccounts $key) }}{{ $_ := unset $p.iam.suggestOtherAccounts $key }}{{ end }}
+{{- end }}
+{{- if not $p.iam.suggestOtherAccounts }}{{ $_ := unset $p.iam "suggestOtherAccounts" }}{{ end }}
+{{- end }}
 {{- if $p.nodes }}
 {{- range $key := list "roles" "onUnknown" }}
 {{- if not (get $p.nodes $key) }}{{ $_ := unset $p.nodes $key }}{{ end }}
