@@ -28,7 +28,7 @@ type Reason string
 
 // The reasons. Each has its own remedy in the message of AA302.
 const (
-	ReasonThrottled   Reason = "throttled"   // IAM said slow down
+	ReasonThrottled   Reason = "throttled"   // IAM said slow down, or the guard kept to its own pace
 	ReasonDenied      Reason = "denied"      // the guard's identity lacks the permission
 	ReasonUnreachable Reason = "unreachable" // no connection, DNS, TLS, 5xx, or no credentials
 	ReasonTimeout     Reason = "timed out"   // the time budget was spent
@@ -80,11 +80,18 @@ type Self struct {
 	ARN, Account, Partition string
 }
 
+// Asker is for whom something is looked up. It decides whose question waits for whose, never what the answer is. The zero
+// value is nobody in particular: the command line, which asks for itself alone.
+type Asker struct {
+	Username string
+	DryRun   bool // nothing will be stored, so it can wait
+}
+
 // Principals is the port to IAM.
 type Principals interface {
 	// Lookup answers for every ARN, in order: len(result) == len(arns). It returns before ctx's deadline,
 	// with Unverified for what it did not get to.
-	Lookup(ctx context.Context, arns []awsauth.ARN) []Principal
+	Lookup(ctx context.Context, asker Asker, arns []awsauth.ARN) []Principal
 	// Self returns who the guard is; ok is false while that is not known.
 	Self() (self Self, ok bool)
 }

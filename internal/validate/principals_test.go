@@ -15,7 +15,7 @@ import (
 // oneAnswer is a port that says of every ARN that this one exists.
 type oneAnswer string
 
-func (o oneAnswer) Lookup(_ context.Context, arns []awsauth.ARN) []validate.Principal {
+func (o oneAnswer) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
 	answers := make([]validate.Principal, len(arns))
 	for i := range arns {
 		answers[i] = validate.Principal{Existence: validate.Exists, ARN: string(o)}
