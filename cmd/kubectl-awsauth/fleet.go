@@ -113,7 +113,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	}
 	nodes, err := fleet.Nodes(config)
 	if err != nil {
-		return nil, err
+		return nil, o.cluster.explain(err)
 	}
 	aws, err := iam.Config(ctx)
 	if err != nil {
@@ -122,7 +122,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	f := fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.name, Region: o.region, Who: func() string { return "your identity" }})
 	view, err := f.Sync(ctx)
 	if err != nil {
-		return nil, err
+		return nil, o.cluster.explain(err)
 	}
 	access := &awsauth.Access{}
 	if cm != nil {

@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/fatih/color"
@@ -52,6 +54,33 @@ func logTo(w io.Writer) {
 		_ = flags.Set(name, value) // klog has these flags
 	}
 	klog.SetOutput(w)
+}
+
+// settleTime is how long a process that an exec plugin left behind may hold up the answer, by keeping stderr open.
+const settleTime = 200 * time.Millisecond
+
+// screenPlugins sends there what the exec plugins of kubeconfig files say. client-go gives them os.Stderr as it is when the
+// first client is made, and has no other hook (plugin/pkg/client/auth/exec). settle returns when all is written that they
+// said; nothing comes through after it.
+func screenPlugins(w *screen) (settle func(), err error) {
+	from, to, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	os.Stderr = to
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(w, from) // there is nobody to say it to
+		w.flush()
+	}()
+	return func() {
+		_ = to.Close()
+		select {
+		case <-done:
+		case <-time.After(settleTime):
+		}
+	}, nil
 }
 
 // screen is the last place before the terminal: whatever was not made printable where it was printed is written out here. Line

@@ -137,7 +137,7 @@ func TestNothingUnprintable(t *testing.T) {
 			color.NoColor = !colours
 			for _, args := range commands {
 				var stdout, stderr bytes.Buffer
-				code := run(context.Background(), args, strings.NewReader(""), &stdout, &stderr)
+				code := run(context.Background(), args, strings.NewReader(""), &stdout, &stderr, func() {})
 				both := stdout.String() + stderr.String()
 				if found := raw(both, chars); len(found) > 0 || !utf8.ValidString(both) {
 					t.Errorf("%q prints %q as they are (exit code %d):\n%q", args, found, code, both)
