@@ -187,6 +187,9 @@ func TestAdvice(t *testing.T) {
 					if !strings.Contains(text, "\n  = fix: ") || strings.Contains(text, "?timeout=") {
 						t.Error("want a fix, and no address of a request")
 					}
+					if n := strings.Count(text, "Token has expired"); n > 1 {
+						t.Errorf("the plugin is called %d times", n)
+					}
 					if t.Failed() {
 						t.Logf("%s", text)
 					}

@@ -20,13 +20,13 @@ func Read(ctx context.Context, config *rest.Config) (*rbac.Objects, error) {
 		return nil, fmt.Errorf("RBAC: %w", err)
 	}
 	o := &rbac.Objects{}
-	for _, err := range []error{
-		list(ctx, client.ClusterRoles().List, &o.ClusterRoles),
-		list(ctx, client.ClusterRoleBindings().List, &o.ClusterRoleBindings),
-		list(ctx, client.Roles(metav1.NamespaceAll).List, &o.Roles),
-		list(ctx, client.RoleBindings(metav1.NamespaceAll).List, &o.RoleBindings),
+	for _, read := range []func() error{
+		func() error { return list(ctx, client.ClusterRoles().List, &o.ClusterRoles) },
+		func() error { return list(ctx, client.ClusterRoleBindings().List, &o.ClusterRoleBindings) },
+		func() error { return list(ctx, client.Roles(metav1.NamespaceAll).List, &o.Roles) },
+		func() error { return list(ctx, client.RoleBindings(metav1.NamespaceAll).List, &o.RoleBindings) },
 	} {
-		if err != nil {
+		if err := read(); err != nil {
 			return nil, err
 		}
 	}
