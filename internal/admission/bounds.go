@@ -62,8 +62,10 @@ const (
 	maxMarks = 96 << 10
 	// Reviews of up to smallMarks (an aws-auth of 300 entries, before and after) are judged beside each other and wait for
 	// no larger ones. Of the larger ones there is one worst case at a time.
-	smallMarks  = 4 << 10
-	mostSmall   = 4 * smallMarks
+	smallMarks = 4 << 10
+	mostSmall  = 4 * smallMarks
+	// Dry runs of that size have room of their own: IAM is asked for them last, and what they wait for must not keep edits out.
+	mostDryRuns = 2 * smallMarks
 	mostLarger  = 2 * maxMarks
 	fewestMarks = mostSmall / 64 // whatever it is, there are no more than 64 at once
 )
@@ -74,10 +76,11 @@ type bounds struct {
 	decoded      *queue // what is decoded of them
 	complaints   *queue // bodies that are no reviews
 	small, large *queue // marks of what is judged
+	dryRuns      *queue // of small dry runs
 }
 
 func newBounds() *bounds {
-	return &bounds{bodies: newQueue(mostLarge), decoded: newQueue(mostDecoded), complaints: newQueue(mostComplaints), small: newQueue(mostSmall), large: newQueue(mostLarger)}
+	return &bounds{bodies: newQueue(mostLarge), decoded: newQueue(mostDecoded), complaints: newQueue(mostComplaints), small: newQueue(mostSmall), large: newQueue(mostLarger), dryRuns: newQueue(mostDryRuns)}
 }
 
 // decode waits until there is room to decode a body. done is called when the request is answered.
@@ -118,6 +121,9 @@ func (b *bounds) judge(ctx context.Context, from string, edit validate.Request) 
 	line := b.large
 	if share <= smallMarks {
 		line, share = b.small, max(share, fewestMarks)
+		if edit.DryRun {
+			line = b.dryRuns
+		}
 	}
 	release, err := line.take(ctx, from, share)
 	if err != nil {

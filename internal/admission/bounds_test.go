@@ -194,6 +194,50 @@ func TestJudgedAtOnce(t *testing.T) {
 	})
 }
 
+// However many dry runs wait for IAM, whoever makes them, an edit has its turn at once.
+func TestDryRunsKeepNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBounds()
+		object := &corev1.ConfigMap{Data: map[string]string{"mapRoles": strings.Repeat("\n", 500)}} // an aws-auth of 60 entries
+		at, most := 0, 0
+		var mu sync.Mutex
+		for range 200 {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				done, err := b.judge(ctx, "10.0.0.1", validate.Request{Old: object, New: object, DryRun: true})
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				at++
+				most = max(most, at)
+				mu.Unlock()
+				time.Sleep(5 * time.Second)
+				mu.Lock()
+				at--
+				mu.Unlock()
+				done()
+			}()
+		}
+		synctest.Wait()
+		started := time.Now()
+		done, err := b.judge(t.Context(), "10.0.0.1", validate.Request{Old: object, New: object})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+		if waited := time.Since(started); waited > 0 {
+			t.Errorf("an edit waited %v for dry runs", waited)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if room := mostDryRuns / (2 * 501); most != room {
+			t.Errorf("%d dry runs at once, want %d", most, room)
+		}
+	})
+}
+
 // reviewOf is a review of an edit of aws-auth, whose parts anybody can choose.
 func reviewOf(operation admissionv1.Operation, user authenticationv1.UserInfo, old, updated *corev1.ConfigMap) admission.Request {
 	r := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{UID: "1", Operation: operation, Name: Name, Namespace: Namespace, UserInfo: user}}

@@ -119,8 +119,7 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 		return admission.Errored(code, err)
 	}
 	decision := decide(report)
-	dryRun := req.DryRun != nil && *req.DryRun
-	if h.Excused != nil && report.Excuse != "" && !dryRun {
+	if h.Excused != nil && report.Excuse != "" && !edit.DryRun {
 		x := Excused{Operation: req.Operation, Username: req.UserInfo.Username, Why: report.Excuse, Rules: rules(report.Findings), Nodes: report.Lost}
 		if edit.Old != nil {
 			x.UID = edit.Old.UID
@@ -128,10 +127,10 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 		h.Excused(x)
 	}
 	h.Metrics.observe(req.Operation, decision, report.Findings, started)
-	if report.Allowed && !dryRun {
+	if report.Allowed && !edit.DryRun {
 		h.Metrics.lost(report.Excuse, report.Lost)
 	}
-	h.Log.Info(decision, "operation", req.Operation, "user", clip(req.UserInfo.Username, maxLogged), "dryRun", dryRun,
+	h.Log.Info(decision, "operation", req.Operation, "user", clip(req.UserInfo.Username, maxLogged), "dryRun", edit.DryRun,
 		"uid", clip(string(req.UID), maxLogged), "rules", rules(report.Findings))
 	return respond(report, decision)
 }
@@ -155,7 +154,7 @@ func (h *Handler) judge(ctx context.Context, from string, edit validate.Request)
 
 // decode reads the two objects. guarded is false for requests that concern other objects.
 func decode(req admission.Request) (edit validate.Request, guarded bool, err error) {
-	edit = validate.Request{Operation: validate.Operation(req.Operation), User: req.UserInfo}
+	edit = validate.Request{Operation: validate.Operation(req.Operation), User: req.UserInfo, DryRun: req.DryRun != nil && *req.DryRun}
 	if req.Operation == "" && empty(req.Object) && empty(req.OldObject) {
 		return edit, false, fmt.Errorf("not an AdmissionReview with a request: send one of admission.k8s.io/v1 for ConfigMap %s/%s", Namespace, Name)
 	}

@@ -365,10 +365,14 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
-// waiting is a port to IAM that notes until when it may take.
-type waiting struct{ deadline time.Duration }
+// waiting is a port to IAM that notes until when it may take, and for whom it is asked.
+type waiting struct {
+	deadline time.Duration
+	asker    validate.Asker
+}
 
-func (w *waiting) Lookup(ctx context.Context, arns []awsauth.ARN) []validate.Principal {
+func (w *waiting) Lookup(ctx context.Context, asker validate.Asker, arns []awsauth.ARN) []validate.Principal {
+	w.asker = asker
 	if d, ok := ctx.Deadline(); ok {
 		w.deadline = time.Until(d)
 	}
@@ -376,6 +380,22 @@ func (w *waiting) Lookup(ctx context.Context, arns []awsauth.ARN) []validate.Pri
 }
 
 func (*waiting) Self() (validate.Self, bool) { return validate.Self{}, false }
+
+// TestAsker: IAM is asked in the name of whoever makes the edit, so that the guard's pace is shared between users, and dry runs
+// are known as such.
+func TestAsker(t *testing.T) {
+	for name, dryRun := range map[string]*bool{"nothing said": nil, "an edit": new(false), "a dry run": new(true)} {
+		t.Run(name, func(t *testing.T) {
+			port := &waiting{}
+			req := request("CREATE", runtime.RawExtension{}, awsAuth(nodes))
+			req.UserInfo.Username, req.DryRun = "system:serviceaccount:ci:deployer", dryRun
+			handler(t, "", validate.WithPorts(validate.Ports{Principals: port})).Handle(t.Context(), ctrladmission.Request{AdmissionRequest: req})
+			if want := (validate.Asker{Username: "system:serviceaccount:ci:deployer", DryRun: dryRun != nil && *dryRun}); port.asker != want {
+				t.Errorf("asked for %+v, want %+v", port.asker, want)
+			}
+		})
+	}
+}
 
 // TestTimeBudget: the ports get what the API server allows, less the time for the answer to travel.
 func TestTimeBudget(t *testing.T) {

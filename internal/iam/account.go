@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -34,11 +33,12 @@ type account struct {
 	// who names the identity in messages.
 	who         func() string
 	callTimeout func() time.Duration
+	timeout     func() time.Duration
 	metrics     *Metrics
 
 	iam         *awsiam.Client
 	credentials aws.CredentialsProvider
-	limiter     *rate.Limiter
+	pace        *pace
 	backoff     *retry.ExponentialJitterBackoff
 	// names and lists fail apart: a list may be too slow while everything else is well.
 	names, lists *breaker
@@ -46,8 +46,8 @@ type account struct {
 
 // newAccount is the account called name in messages of the log and in metrics, without a connection.
 func (d *Directory) newAccount(name string, who func() string) *account {
-	return &account{who: who, callTimeout: d.callTimeout, metrics: d.metrics,
-		limiter: rate.NewLimiter(callRate, callBurst), backoff: retry.NewExponentialJitterBackoff(maxBackoff),
+	return &account{who: who, callTimeout: d.callTimeout, timeout: d.timeout, metrics: d.metrics,
+		pace: newPace(), backoff: retry.NewExponentialJitterBackoff(maxBackoff),
 		names: newBreaker(name, "names", tripAfter, d.log, d.metrics), lists: newBreaker(name, "lists", tripListsAfter, d.log, d.metrics)}
 }
 
@@ -87,6 +87,7 @@ type assumer struct {
 }
 
 func (s *assumer) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+	ctx = context.WithValue(ctx, flightKey{}, (*flight)(nil)) // whoever needs the role now, it is for all
 	return call(ctx, s.account, s.account.names, "AssumeRole", func(ctx context.Context) (*sts.AssumeRoleOutput, error) {
 		out, err := s.sts.AssumeRole(ctx, in)
 		if err == nil && out.Credentials == nil {
@@ -112,7 +113,7 @@ func (a *account) authenticate(ctx context.Context) error {
 	if !a.own() { // AssumeRole is a call like the others, and has been counted as one
 		_, err := a.credentials.Retrieve(ctx)
 		if err != nil && ctx.Err() != nil {
-			return failed(validate.ReasonTimeout, "AWS did not answer sts:AssumeRole on %s in time", a.roleARN)
+			return failed(validate.ReasonTimeout, "the time for this request ended before AWS answered sts:AssumeRole on %s", a.roleARN)
 		}
 		return err
 	}
@@ -186,6 +187,9 @@ func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]entit
 		shared[s] = s
 		return s
 	}
+	f := flightFrom(ctx)
+	f.goesOn()
+	began := time.Now()
 	var marker *string
 	for range maxPages {
 		page, next, err := a.page(ctx, kind, marker)
@@ -202,6 +206,12 @@ func (a *account) list(ctx context.Context, kind awsauth.Kind) (map[string]entit
 			return all, nil
 		}
 		marker = next
+		if time.Since(began)-f.heldFor() > a.timeout() { // no request can wait for that
+			_, err := a.lists.Execute(func() (any, error) {
+				return nil, a.lists.remember(failed(validate.ReasonTimeout, "AWS takes more than %s to list all %ss", a.timeout(), kind))
+			})
+			return nil, err
+		}
 	}
 	return nil, failed(validate.ReasonMalformed, "the list of %ss has no end", kind)
 }

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -22,15 +23,13 @@ const (
 	tripAfter, tripListsAfter = 2, 1
 	// openFor is how long an account is left alone before one call tries again.
 	openFor = 15 * time.Second
-	// callRate and callBurst keep the guard from using up an account's share of IAM, which AWS publishes no figure for and
-	// which other tools need too.
-	callRate, callBurst = 10, 20
 	// slowerPages is how much longer than other calls a page of a list may take.
 	slowerPages = 2
 )
 
 // call puts one question to AWS: at the guard's own pace, unless the breaker is open, with a time limit of its own, and
-// again after a failure that may pass. do returns errors as classify makes them.
+// again after a failure that may pass. do returns errors as classify makes them. Waiting for the pace is no part of a call's time,
+// and no deadline of those who wait for the answer ends a call: what does not answer within its time limit is AWS.
 func call[T any](ctx context.Context, a *account, b *breaker, api string, do func(context.Context) (T, error)) (T, error) {
 	var none T
 	var last error
@@ -39,6 +38,8 @@ func call[T any](ctx context.Context, a *account, b *breaker, api string, do fun
 		switch {
 		case err == nil:
 			return out, nil
+		case errors.Is(err, errOwnPace), errors.Is(err, errNoTime): // not made
+			return none, cmp.Or(last, err)
 		case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 			if last == nil {
 				last = b.leftAlone()
@@ -62,12 +63,9 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 	if b.State() == gobreaker.StateOpen {
 		return none, gobreaker.ErrOpenState
 	}
-	if err := a.limiter.Wait(ctx); err != nil { // fails at once if the wait would outlast ctx
-		if ctx.Err() != nil {
-			return none, errNoTime
-		}
-		a.metrics.heldBack()
-		return none, errOwnPace
+	f := flightFrom(ctx)
+	if err := f.wait(a.pace, a.metrics); err != nil {
+		return none, err
 	}
 	timeout := a.callTimeout()
 	if b == a.lists {
@@ -81,6 +79,7 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 		a.metrics.call(api, err, started)
 		return out, b.remember(err)
 	})
+	f.came(err)
 	if err != nil {
 		return none, err
 	}
@@ -99,7 +98,7 @@ func (a *account) inTime(ctx context.Context) int {
 	if !ok {
 		return callBurst
 	}
-	return int(max(0, a.limiter.Tokens()) + callRate*time.Until(end).Seconds())
+	return a.pace.until(end)
 }
 
 // pause waits, unless ctx would end before or during the wait.

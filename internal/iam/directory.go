@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/go-logr/logr"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -35,7 +34,7 @@ type Directory struct {
 	metrics *Metrics
 	caches  caches
 	// flights let those who ask the same thing at the same time share one answer.
-	flights      singleflight.Group
+	flights      *flights
 	setup        atomic.Pointer[setup]
 	self         atomic.Pointer[validate.Self]
 	unidentified atomic.Pointer[unidentified]
@@ -62,7 +61,7 @@ func New(ctx context.Context, p *policy.Policy, o Options) (*Directory, error) {
 }
 
 func newDirectory(cfg aws.Config, p *policy.Policy, o Options) *Directory {
-	d := &Directory{cfg: cfg, log: o.Log, metrics: o.Metrics, caches: newCaches()}
+	d := &Directory{cfg: cfg, log: o.Log, metrics: o.Metrics, caches: newCaches(), flights: newFlights()}
 	d.Configure(p)
 	return d
 }
@@ -111,28 +110,4 @@ func (d *Directory) timeout() time.Duration {
 		return t
 	}
 	return defaultTimeout
-}
-
-// detach gives a shared question its own time: whoever asked first may go, the others still wait for the answer.
-func (d *Directory) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), d.timeout())
-}
-
-// share runs a question that others may be asking too, and waits for its answer no longer than ctx allows.
-func share[T any](ctx context.Context, d *Directory, name string, do func(context.Context) (T, error)) (T, error) {
-	var none T
-	if ctx.Err() != nil { // too late to begin
-		return none, errNoTime
-	}
-	answer := d.flights.DoChan(name, func() (any, error) {
-		ctx, cancel := d.detach(ctx)
-		defer cancel()
-		return do(ctx)
-	})
-	select {
-	case r := <-answer:
-		return r.Val.(T), r.Err
-	case <-ctx.Done():
-		return none, failed(validate.ReasonTimeout, "AWS did not answer in time")
-	}
 }

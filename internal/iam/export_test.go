@@ -1,6 +1,9 @@
 package iam
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -17,6 +20,24 @@ var (
 	PartitionOf = partitionOf
 	IAMRegion   = iamRegion
 )
+
+// Hold lets no call pass until restore is called, as if others had all of them.
+func (d *Directory) Hold() (restore func()) {
+	s := d.setup.Load()
+	var paces []*pace
+	for _, a := range append(slices.Collect(maps.Values(s.assumed)), s.own) {
+		paces = append(paces, a.pace)
+		a.pace.limiter.SetLimit(1e-6)
+		a.pace.limiter.SetBurst(0)
+	}
+	return func() {
+		for _, p := range paces {
+			p.limiter.SetLimit(callRate)
+			p.limiter.SetBurst(callBurst)
+			p.wake()
+		}
+	}
+}
 
 const MissingFor = missingFor
 

@@ -37,8 +37,10 @@ func TestFaultMatrix(t *testing.T) {
 		faults  fake.Faults
 		want    outcome
 		foreign *outcome // where it differs for another account
+		ownPace bool     // IAM is well, and all the calls that the guard makes are others'
 	}{
 		"none":        {},
+		"own pace":    {ownPace: true, want: outcome{rule: "AA302", says: "throttled, the guard makes no more than 10 calls a second", outcome: "throttled"}},
 		"latency":     {faults: fake.Faults{Latency: latency(40 * time.Millisecond)}},
 		"slow":        {faults: fake.Faults{Latency: latency(time.Minute)}, want: outcome{"AA302", "timed out, AWS did not answer", "timed_out"}},
 		"hang":        {faults: fake.Faults{Answer: fake.Hang}, want: outcome{"AA302", "timed out, AWS did not answer", "timed_out"}},
@@ -72,6 +74,15 @@ func TestFaultMatrix(t *testing.T) {
 					}
 					w := newWorld(t, "guard", reading+"iam: {timeouts: "+timeouts+"}", seed())
 					w.faults(tt.faults)
+					if tt.ownPace {
+						w.lookup(other + "role/aws-auth-guard") // has the other account's role assumed
+						w.aws.Forget()
+						restore := w.directory.Hold()
+						w.expectHeld(w.judge(reading+"iam: {onUnverified: "+onUnverified+"}", nil, map[string]string{edit.key: edit.entry}), want, onUnverified == "warn")
+						restore()
+						w.verdict(w.judge(reading+"iam: {onUnverified: "+onUnverified+"}", nil, map[string]string{edit.key: edit.entry}), outcome{}, onUnverified == "warn")
+						return
+					}
 					report := w.judge(reading+"iam: {onUnverified: "+onUnverified+"}", nil, map[string]string{edit.key: edit.entry})
 					w.expect(report, want, onUnverified == "warn", edit.api)
 				})
@@ -97,6 +108,12 @@ func (w *world) expect(report validate.Report, want outcome, warn bool, api stri
 	if throttled := w.metric("aws_auth_guard_iam_throttled_total", nil); (throttled > 0) != (want.outcome == "throttled") {
 		w.t.Errorf("%v throttles", throttled)
 	}
+	w.verdict(report, want, warn)
+}
+
+// verdict holds a verdict and its message against what they must be.
+func (w *world) verdict(report validate.Report, want outcome, warn bool) {
+	w.t.Helper()
 	if want.rule == "" {
 		if !report.Allowed || len(report.Findings) > 0 {
 			w.t.Errorf("want it let in without a word, got %+v", report)
@@ -119,6 +136,19 @@ func (w *world) expect(report validate.Report, want outcome, warn bool, api stri
 			w.t.Errorf("a message that holds what is no use to an operator: %s", s)
 		}
 	}
+}
+
+// expectHeld holds a verdict against what comes of calls that the guard does not make: no word of AWS, and no outage.
+func (w *world) expectHeld(report validate.Report, want outcome, warn bool) {
+	w.t.Helper()
+	w.spent("", 0)
+	if n := w.metric("aws_auth_guard_iam_throttled_total", nil); n == 0 {
+		w.t.Error("not counted as held back")
+	}
+	if n := w.metric("aws_auth_guard_iam_breaker_open", nil); n > 0 {
+		w.t.Error("taken for an outage of AWS")
+	}
+	w.verdict(report, want, warn)
 }
 
 const nodes = "- rolearn: " + own + "role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"

@@ -55,24 +55,17 @@ func (d *Directory) identify(ctx context.Context) error {
 	if s, ok := d.Self(); ok && s.ARN != "" {
 		return nil
 	}
-	answer := d.flights.DoChan("identity", func() (any, error) {
+	_, err := share(ctx, d, "identity", func(ctx context.Context) (struct{}, error) {
 		if f := d.unidentified.Load(); f != nil && time.Since(f.at) < identifyAgain {
-			return nil, f.err
+			return struct{}{}, f.err
 		}
-		ctx, cancel := d.detach(ctx)
-		defer cancel()
 		err := d.getCallerIdentity(ctx)
 		if err != nil {
 			d.unidentified.Store(&unidentified{err, time.Now()})
 		}
-		return nil, err
+		return struct{}{}, err
 	})
-	select {
-	case r := <-answer:
-		return r.Err
-	case <-ctx.Done():
-		return failed(validate.ReasonTimeout, "AWS did not answer sts:GetCallerIdentity in time")
-	}
+	return err
 }
 
 // unidentified is a failure to find out who the guard is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,13 +33,13 @@ type question struct {
 }
 
 // Lookup answers for every ARN, in order. It returns before ctx's deadline, with Unverified for what it did not get to.
-func (d *Directory) Lookup(ctx context.Context, arns []awsauth.ARN) []validate.Principal {
+func (d *Directory) Lookup(ctx context.Context, asker validate.Asker, arns []awsauth.ARN) []validate.Principal {
 	budget := d.timeout()
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Until(end)
 		budget = min(budget, left-min(answerMargin, left/10))
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget)
+	ctx, cancel := context.WithTimeout(inFlow(ctx, flowOf(asker, len(arns))), budget)
 	defer cancel()
 
 	s := d.setup.Load()
@@ -203,10 +204,13 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 		}
 	}
 	if n := a.inTime(ctx); n < len(questions) {
-		if n == 0 && !outage(tooMany) {
+		if end, _ := ctx.Deadline(); n == 0 && time.Until(end) < time.Second/callRate && !outage(tooMany) {
 			tooMany = errNoTime
 		}
 		for _, q := range questions[n:] {
+			if !errors.Is(tooMany, errNoTime) {
+				a.metrics.heldBack()
+			}
 			if again {
 				absent = append(absent, q)
 			} else {
@@ -228,6 +232,7 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 		})
 	}
 	_ = g.Wait() // the errors are kept by question
+	held := slices.ContainsFunc(errs, func(err error) bool { return errors.Is(err, errOwnPace) })
 	for i, q := range questions {
 		switch {
 		case errs[i] == nil:
@@ -235,6 +240,8 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 			absent = append(absent, q)
 		case errors.Is(errs[i], errNotOwn):
 			s.notOwn(q)
+		case held && errors.Is(errs[i], errNoTime): // the time went by in waiting for the others' turns
+			unverified(q, errOwnPace)
 		default:
 			unverified(q, errs[i])
 		}

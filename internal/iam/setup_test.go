@@ -107,7 +107,7 @@ func TestIdentities(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := d.Lookup(t.Context(), []awsauth.ARN{arn})[0]; got.Existence != validate.Exists {
+			if got := d.Lookup(t.Context(), validate.Asker{}, []awsauth.ARN{arn})[0]; got.Existence != validate.Exists {
 				t.Errorf("%+v, want it to exist", got)
 			}
 		})
@@ -172,7 +172,7 @@ func TestNoIdentity(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
-			got := d.Lookup(ctx, []awsauth.ARN{arn})[0]
+			got := d.Lookup(ctx, validate.Asker{}, []awsauth.ARN{arn})[0]
 			if ctx.Err() != nil {
 				t.Error("answered too late")
 			}

@@ -124,6 +124,11 @@ func (w *world) lookup(arns ...string) []validate.Principal {
 
 func (w *world) lookupWithin(ctx context.Context, arns ...string) []validate.Principal {
 	w.t.Helper()
+	return w.lookupFor(ctx, validate.Asker{Username: "operator"}, arns...)
+}
+
+func (w *world) lookupFor(ctx context.Context, asker validate.Asker, arns ...string) []validate.Principal {
+	w.t.Helper()
 	parsed := make([]awsauth.ARN, len(arns))
 	for i, s := range arns {
 		var err error
@@ -131,7 +136,7 @@ func (w *world) lookupWithin(ctx context.Context, arns ...string) []validate.Pri
 			w.t.Fatal(err)
 		}
 	}
-	return w.directory.Lookup(ctx, parsed)
+	return w.directory.Lookup(ctx, asker, parsed)
 }
 
 func (w *world) faults(f fake.Faults) {

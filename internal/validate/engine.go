@@ -33,6 +33,8 @@ type Request struct {
 	Operation Operation
 	Old, New  *corev1.ConfigMap
 	User      authenticationv1.UserInfo
+	// DryRun says that the edit will not be stored. The verdict is the same; what has to be asked may have to wait longer.
+	DryRun bool
 }
 
 // Validator judges requests by one policy. It is safe for concurrent use.
@@ -95,7 +97,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
 	now := v.now()
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, policy: v.policy, ports: v.ports, now: now, judged: &v.judged, finalized: finalized,
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, dryRun: req.DryRun, policy: v.policy, ports: v.ports, now: now, judged: &v.judged, finalized: finalized,
 		settle: func(f *Finding) { v.settle(f, now) },
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if v.ports.Fleet != nil {
@@ -151,6 +153,7 @@ type pass struct {
 	ctx    context.Context
 	op     Operation
 	user   authenticationv1.UserInfo
+	dryRun bool
 	policy *policy.Policy
 	ports  Ports
 	now    time.Time

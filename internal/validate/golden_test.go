@@ -103,7 +103,7 @@ var existences = map[string]validate.Existence{"exists": validate.Exists, "missi
 var trustedToNodes = validate.Trust{Known: validate.TrustKnown, Instances: true, Sessions: true}
 
 // Lookup makes the answers of a case a port.
-func (h caseHead) Lookup(_ context.Context, arns []awsauth.ARN) []validate.Principal {
+func (h caseHead) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
 	out := make([]validate.Principal, len(arns))
 	for i, a := range arns {
 		out[i] = validate.Principal{Existence: validate.Exists, ARN: a.String(), Trust: trustedToNodes}

@@ -19,7 +19,7 @@ type iamSays struct {
 	asked  *[]string
 }
 
-func (i iamSays) Lookup(_ context.Context, arns []awsauth.ARN) []validate.Principal {
+func (i iamSays) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
 	answers := make([]validate.Principal, len(arns))
 	for n, a := range arns {
 		*i.asked = append(*i.asked, a.Name)

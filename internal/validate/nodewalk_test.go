@@ -22,7 +22,7 @@ type world struct {
 	view  *validate.FleetView
 }
 
-func (w *world) Lookup(_ context.Context, arns []awsauth.ARN) []validate.Principal {
+func (w *world) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
 	answers := make([]validate.Principal, len(arns))
 	for i, a := range arns {
 		switch {

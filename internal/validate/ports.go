@@ -80,11 +80,18 @@ type Self struct {
 	ARN, Account, Partition string
 }
 
+// Asker is for whom something is looked up. It decides whose question waits for whose, never what the answer is. The zero
+// value is nobody in particular: the command line, which asks for itself alone.
+type Asker struct {
+	Username string
+	DryRun   bool // nothing will be stored, so it can wait
+}
+
 // Principals is the port to IAM.
 type Principals interface {
 	// Lookup answers for every ARN, in order: len(result) == len(arns). It returns before ctx's deadline,
 	// with Unverified for what it did not get to.
-	Lookup(ctx context.Context, arns []awsauth.ARN) []Principal
+	Lookup(ctx context.Context, asker Asker, arns []awsauth.ARN) []Principal
 	// Self returns who the guard is; ok is false while that is not known.
 	Self() (self Self, ok bool)
 }

@@ -99,7 +99,7 @@ func (p *pass) ask(inquiries []inquiry) {
 	if len(arns) == 0 {
 		return
 	}
-	answers := p.ports.Principals.Lookup(p.ctx, arns)
+	answers := p.ports.Principals.Lookup(p.ctx, Asker{Username: p.user.Username, DryRun: p.dryRun}, arns)
 	for _, q := range inquiries {
 		q.tell(answers[place[q.arn.String()]])
 	}

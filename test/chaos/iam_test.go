@@ -3,12 +3,16 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
@@ -129,4 +133,91 @@ func TestIAM(t *testing.T) {
 		}
 		measured("iam-busy-unchecked-of-40", unchecked)
 	})
+}
+
+// TestIAMFlood: one user, or twenty, make edit upon edit with ten new names each, most of them as dry runs. IAM is well, and the
+// guard may not list names. The edits of somebody else are answered rightly meanwhile, and AWS is not taken for out of order.
+func TestIAMFlood(t *testing.T) {
+	tries := share(50, 6)
+	seed := fake.Seed{Credentials: []fake.Credential{{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod", Deny: []string{"iam:ListRoles", "iam:ListUsers"}}},
+		Roles: []fake.Role{{ARN: account + "role/nodes"}, {ARN: account + "role/admin"}}}
+	for n := range tries {
+		seed.Roles = append(seed.Roles, fake.Role{ARN: fmt.Sprintf("%srole/new-%d", account, n)})
+	}
+	aws, err := fake.New(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := fake.Serve(t, aws)
+	mapped := base
+	for n := range 60 {
+		mapped += entry(fmt.Sprintf("old-%d", n))
+	}
+	for name, flood := range map[string]struct {
+		users, edits int
+		options      []string
+	}{
+		"dry-runs": {1, 8, []string{metav1.DryRunAll}}, "edits": {1, 8, nil}, "dry-runs-of-20-users": {20, 20, []string{metav1.DryRunAll}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin(t, setting{aws: url})
+			given(t, mapped)
+			eventually(t, func() error { return try(t.Context(), mapped+entry("new-0")) }) // it knows who it is
+			if err := aws.SetFaults(fake.Faults{Latency: metav1.Duration{Duration: 300 * time.Millisecond}}); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var flooding sync.WaitGroup
+			defer flooding.Wait()
+			defer cancel()
+			for n := range flood.edits {
+				user, err := as(fmt.Sprintf("flooder-%d", n%flood.users))
+				if err != nil {
+					t.Fatal(err)
+				}
+				flooding.Go(func() {
+					for round := 0; ctx.Err() == nil; round++ {
+						text := mapped
+						for i := range 10 {
+							text += entry(fmt.Sprintf("none-%d-%d-%d", n, round, i))
+						}
+						patch := marshal(map[string]any{"data": map[string]string{"mapRoles": text}})
+						if _, err := user.Patch(ctx, "aws-auth", types.MergePatchType, patch, metav1.PatchOptions{DryRun: flood.options}); err == nil {
+							t.Error("roles that are not there were let in")
+						}
+					}
+				})
+			}
+			aws.Forget()
+			eventually(t, func() error {
+				if n := aws.Count(""); n < 25 {
+					return fmt.Errorf("%d calls", n)
+				}
+				return nil
+			})
+			var took []time.Duration
+			for n := range tries {
+				started := time.Now()
+				var err error
+				if n%2 == 1 { // one that is not there costs the most calls
+					err = refused(edit(t.Context(), mapped+entry(fmt.Sprintf("gone-%d", n))), "AA301")
+				} else {
+					err = edit(t.Context(), mapped+entry(fmt.Sprintf("new-%d", n)))
+				}
+				took = append(took, time.Since(started))
+				if err != nil {
+					t.Errorf("try %d, after %s: %v", n, took[n], err)
+				}
+			}
+			if open := scrape(t); !strings.Contains(open, `aws_auth_guard_iam_breaker_open{account="own",calls="names"} 0`) {
+				t.Error("AWS is taken for out of order")
+			}
+			slices.Sort(took)
+			measured("iam-flood-"+name+"-edit-p50", took[len(took)/2])
+			measured("iam-flood-"+name+"-edit-slowest", took[len(took)-1])
+			if slowest := took[len(took)-1]; slowest > 3*time.Second {
+				t.Errorf("an edit took %v", slowest)
+			}
+		})
+	}
 }
