@@ -31,16 +31,27 @@ type clusterError struct {
 	err   error
 }
 
-func (e *clusterError) Error() string { return e.what }
-func (e *clusterError) Unwrap() error { return e.err }
+func (e *clusterError) Error() string    { return e.what }
+func (e *clusterError) Unwrap() error    { return e.err }
+func (e *clusterError) toType() []string { return e.fixes }
 
-// fixesOf are the lines that follow an error.
-func fixesOf(err error) []string {
-	var e *clusterError
-	if errors.As(err, &e) {
-		return e.fixes
+// orElse is an error with another way round it.
+type orElse struct {
+	error
+	fix string
+}
+
+func (e orElse) Unwrap() error    { return e.error }
+func (e orElse) toType() []string { return []string{e.fix} }
+
+// fixesOf are the lines that follow an error: those of its cause first.
+func fixesOf(err error) (fixes []string) {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if e, ok := err.(interface{ toType() []string }); ok {
+			fixes = slices.Concat(e.toType(), fixes)
+		}
 	}
-	return nil
+	return fixes
 }
 
 // explain makes a clusterError of what went wrong between here and an answer of the cluster. Other errors stay as they are.
@@ -128,8 +139,8 @@ const (
 // noPlugin is for an exec plugin that gives no credentials.
 func (k kubeconfigEntry) noPlugin(err error) *clusterError {
 	text := err.Error()
-	if _, version, ok := strings.Cut(text, oldPlugin); ok {
-		return &clusterError{what: fmt.Sprintf("user %q of the kubeconfig has an exec plugin of the version %s, which Kubernetes no longer knows", k.user, version),
+	if _, version, ok := strings.Cut(text, oldPlugin); ok && k.info.Exec != nil {
+		return &clusterError{what: fmt.Sprintf("no credentials: the exec plugin %q of user %q in the kubeconfig is of version %s, which Kubernetes no longer knows", k.info.Exec.Command, k.user, version),
 			fixes: []string{fmt.Sprintf("write the entry again with a current AWS CLI: `%s`", k.updateKubeconfig())}}
 	}
 	_, why, ok := strings.Cut(text, noCredentials)
@@ -139,7 +150,7 @@ func (k kubeconfigEntry) noPlugin(err error) *clusterError {
 	why = strings.TrimPrefix(why, "exec: ")
 	command := k.info.Exec.Command
 	if strings.HasPrefix(why, fmt.Sprintf(notFound, filepath.Clean(command))) || strings.Contains(why, syscall.ENOENT.Error()) {
-		e := &clusterError{what: fmt.Sprintf("%q is not found, which user %q of the kubeconfig authenticates with (%s)", command, k.user, k.plugin()),
+		e := &clusterError{what: fmt.Sprintf("no credentials: the exec plugin %q of user %q in the kubeconfig is not found", command, k.user),
 			fixes: []string{"install it, or put its directory into PATH"}}
 		if hint := strings.Join(strings.Fields(k.info.Exec.InstallHint), " "); hint != "" {
 			e.fixes = append(e.fixes, "the kubeconfig says: "+hint)
@@ -151,7 +162,7 @@ func (k kubeconfigEntry) noPlugin(err error) *clusterError {
 	} else {
 		why = "gives none: " + why
 	}
-	return &clusterError{what: fmt.Sprintf("no credentials: %s, which user %q of the kubeconfig authenticates with, %s", k.plugin(), k.user, why), fixes: k.pluginAlone()}
+	return &clusterError{what: fmt.Sprintf("no credentials: the exec plugin %q of user %q in the kubeconfig %s", command, k.user, why), fixes: k.pluginAlone()}
 }
 
 // refused is for an API server that answers, and not with the object.
@@ -298,7 +309,7 @@ func (k kubeconfigEntry) signIn() []string {
 
 // pluginAlone says how to get an exec plugin to give credentials at all.
 func (k kubeconfigEntry) pluginAlone() []string {
-	alone := fmt.Sprintf("run it by itself to see what it says: %s", k.plugin())
+	alone := fmt.Sprintf("run the exec plugin by itself to see what it says: %s", k.plugin())
 	if !k.forEKS() {
 		return []string{"sign in again with the tool that the exec plugin belongs to", alone}
 	}

@@ -116,7 +116,7 @@ func TestAdvice(t *testing.T) {
 		whose   = "= fix: see whether your AWS credentials work, and whose they are: `aws sts get-caller-identity --profile dev`"
 		sso     = "= fix: if that fails, sign in again: `aws sso login --profile dev`"
 		again   = "= fix: sign in again: `aws sso login --profile dev`"
-		alone   = "= fix: run it by itself to see what it says"
+		alone   = "= fix: run the exec plugin by itself to see what it says"
 		mapped  = "= fix: if it answers, that ARN needs an access entry or a mapping in aws-auth"
 		renew   = "`aws eks update-kubeconfig --name prod --region us-west-2 --profile dev`"
 		byARN   = "`aws eks update-kubeconfig --name demo --region us-west-2`"
@@ -145,16 +145,16 @@ func TestAdvice(t *testing.T) {
 		"the credentials of an exec plugin have expired": {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, token(time.Now().Add(-time.Hour)))),
 			[]string{`the API server does not accept the credentials of user "operator" (Unauthorized): they have expired, or the cluster does not know whose they are`, whose, sso, mapped, renew}},
 		"the cluster does not know them": {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, fresh)), []string{"(Unauthorized)", whose, sso, mapped, renew}},
-		"a plugin that is not for EKS":   {kubeconfigFile(t, served(t, unauthorized), strings.Replace(execPlugin(t, fresh), "eks, get-token", "'log in', x", 1)), []string{"(Unauthorized)", "sign in again with the tool that the exec plugin belongs to", "run it by itself to see what it says: `", "/aws --region us-west-2 'log in' x"}},
+		"a plugin that is not for EKS":   {kubeconfigFile(t, served(t, unauthorized), strings.Replace(execPlugin(t, fresh), "eks, get-token", "'log in', x", 1)), []string{"(Unauthorized)", "sign in again with the tool that the exec plugin belongs to", "run the exec plugin by itself to see what it says: `", "/aws --region us-west-2 'log in' x"}},
 		"an old token":                   {kubeconfigFile(t, served(t, unauthorized), bearer), []string{"(Unauthorized)", "= fix: put a new token into the kubeconfig", byARN}},
 		"no credentials":                 {kubeconfigFile(t, served(t, unauthorized), "{}"), []string{`the API server wants credentials, and user "operator" of the kubeconfig has none`, byARN}},
 		"an old client certificate":      {kubeconfigFile(t, served(t, unauthorized), fmt.Sprintf("{client-certificate: %q, client-key: %q}", expired, expiredKey)), []string{`the client certificate of user "operator" expired on `, "ask whoever issued it"}},
-		"the plugin fails":               {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, hostile)), []string{`\x1b]0;title\x07\x1b[8mToken has expired and refresh failed` + "\n", "no credentials: `", "eks get-token --cluster-name prod`, which user \"operator\" of the kubeconfig authenticates with, failed with exit code 255", again, alone, renew}},
-		"the plugin says no credentials": {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, "echo nothing")), []string{"authenticates with, gives none: decoding stdout", alone}},
-		"the plugin is not there":        {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, "")), []string{"/aws\" is not found, which user \"operator\" of the kubeconfig authenticates with (`", "= fix: install it"}},
+		"the plugin fails":               {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, hostile)), []string{`\x1b]0;title\x07\x1b[8mToken has expired and refresh failed` + "\n", "no credentials: the exec plugin \"/", "/aws\" of user \"operator\" in the kubeconfig failed with exit code 255", again, "eks get-token --cluster-name prod`", alone, renew}},
+		"the plugin says no credentials": {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, "echo nothing")), []string{"/aws\" of user \"operator\" in the kubeconfig gives none: decoding stdout", alone}},
+		"the plugin is not there":        {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, "")), []string{"no credentials: the exec plugin \"/", "/aws\" of user \"operator\" in the kubeconfig is not found", "= fix: install it"}},
 		"nor in PATH": {kubeconfigFile(t, served(t, unauthorized), "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: aws-of-nobody, installHint: \"it is at\\nexample.com\"}}"),
-			[]string{`"aws-of-nobody" is not found, which user "operator" of the kubeconfig authenticates with`, "= fix: install it, or put its directory into PATH", "= fix: the kubeconfig says: it is at example.com"}},
-		"the plugin is an old one":  {kubeconfigFile(t, served(t, unauthorized), strings.Replace(execPlugin(t, fresh), "v1beta1", "v1alpha1", 1)), []string{`exec plugin of the version "client.authentication.k8s.io/v1alpha1", which Kubernetes no longer knows`, renew}},
+			[]string{`no credentials: the exec plugin "aws-of-nobody" of user "operator" in the kubeconfig is not found`, "= fix: install it, or put its directory into PATH", "= fix: the kubeconfig says: it is at example.com"}},
+		"the plugin is an old one":  {kubeconfigFile(t, served(t, unauthorized), strings.Replace(execPlugin(t, fresh), "v1beta1", "v1alpha1", 1)), []string{`/aws" of user "operator" in the kubeconfig is of version "client.authentication.k8s.io/v1alpha1", which Kubernetes no longer knows`, renew}},
 		"forbidden":                 {kubeconfigFile(t, served(t, answers(http.StatusForbidden, metav1.StatusReasonForbidden, `x is forbidden: User "bob" cannot`)), bearer), []string{`x is forbidden: User "bob" cannot`, "= fix: ask a cluster admin for this right", "`kubectl auth whoami`"}},
 		"in trouble":                {kubeconfigFile(t, served(t, answers(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd")), bearer), []string{"the API server has trouble (500): etcd", "= fix: try again in a minute"}},
 		"no API server":             {kubeconfigFile(t, served(t, page), bearer), []string{"answers like no API server (404)", byARN}},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
@@ -26,6 +27,34 @@ func printable(s string) string { return report.Visible(s) }
 // note prints a line for the reader beside the answer.
 func note(cmd *cobra.Command, text string) {
 	fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", printable(text))
+}
+
+// table is rows below a header, in columns. Where a terminal is too narrow for that, each row is a paragraph. Cells are printable.
+func table(width int, header []string, rows [][]string) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, row := range append([][]string{header}, rows...) {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	_ = t.Flush() // into memory
+	fits := true
+	for line := range strings.Lines(b.String()) {
+		fits = fits && utf8.RuneCountInString(strings.TrimRight(line, " \n")) <= width
+	}
+	if width == 0 || fits {
+		return b.String()
+	}
+	b.Reset()
+	for _, row := range rows {
+		fmt.Fprintln(t, row[0])
+		for i, cell := range row[1:] {
+			if cell != "" {
+				fmt.Fprintf(t, "    %s\t%s\n", strings.ToLower(header[i+1]), cell)
+			}
+		}
+		_ = t.Flush()
+	}
+	return b.String()
 }
 
 // errorText is an error for the reader: on one line, or on one for each of several errors that were joined.

@@ -181,6 +181,17 @@ func TestJSONKeepsCharacters(t *testing.T) {
 	}
 }
 
+// TestTable holds that rows are columns where they fit, and paragraphs where a terminal is too narrow.
+func TestTable(t *testing.T) {
+	header, rows := []string{"ROLE", "KIND"}, [][]string{{"one", "東京"}, {"  a node", ""}}
+	const columns, paragraphs = "ROLE       KIND\none        東京\n  a node   \n", "one\n    kind   東京\n  a node\n"
+	for width, want := range map[int]string{0: columns, 15: columns, 14: paragraphs, 1: paragraphs} {
+		if got := table(width, header, rows); got != want {
+			t.Errorf("at %d columns:\n%q, want\n%q", width, got, want)
+		}
+	}
+}
+
 // TestScreen holds the last place before the terminal to itself, in pieces of every size.
 func TestScreen(t *testing.T) {
 	in := "plain\n\ttabs 東京 \x1b[1;31mred\x1b[0m \x1b[2J \x1b]0;t\a \u202e \u0085 \x7f \xff\xfe half \xe6\x9d"
