@@ -33,10 +33,12 @@ const (
 func call[T any](ctx context.Context, a *account, b *breaker, api string, do func(context.Context) (T, error)) (T, error) {
 	var none T
 	var last error
+	f := flightFrom(ctx)
 	for attempt := 1; ; attempt++ {
 		out, err := try(ctx, a, b, api, do)
 		switch {
 		case err == nil:
+			f.came(nil)
 			return out, nil
 		case errors.Is(err, errOwnPace), errors.Is(err, errNoTime): // not made
 			return none, cmp.Or(last, err)
@@ -44,9 +46,11 @@ func call[T any](ctx context.Context, a *account, b *breaker, api string, do fun
 			if last == nil {
 				last = b.leftAlone()
 			}
+			f.came(last)
 			return none, last
 		}
 		last = err
+		f.came(last)
 		if attempt == attempts || !retryable(err) {
 			return none, last
 		}
@@ -63,8 +67,7 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 	if b.State() == gobreaker.StateOpen {
 		return none, gobreaker.ErrOpenState
 	}
-	f := flightFrom(ctx)
-	if err := f.wait(a.pace, a.metrics); err != nil {
+	if err := flightFrom(ctx).wait(a.pace, a.metrics); err != nil {
 		return none, err
 	}
 	timeout := a.callTimeout()
@@ -79,7 +82,6 @@ func try[T any](ctx context.Context, a *account, b *breaker, api string, do func
 		a.metrics.call(api, err, started)
 		return out, b.remember(err)
 	})
-	f.came(err)
 	if err != nil {
 		return none, err
 	}

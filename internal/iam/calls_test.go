@@ -3,6 +3,8 @@ package iam_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -254,5 +256,51 @@ func TestThrottledOnce(t *testing.T) {
 	all(t, validate.Exists, w.lookup(own+"role/ci"))
 	if w.metric("aws_auth_guard_iam_throttled_total", nil) == 0 {
 		t.Error("not counted as throttled")
+	}
+}
+
+// A request's own deadline is no outage of AWS: what it cuts short is the waiting, not the call, and the next to ask has the answer.
+func TestOwnDeadline(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector is too slow for its time budgets")
+	}
+	t.Parallel()
+	w := newWorld(t, "guard", "iam: {timeouts: {call: 5s, total: 300ms}}", seed())
+	w.faults(fake.Faults{Latency: latency(time.Second)})
+	for _, name := range []string{"nodes", "ci", "deployer", "Mixed-Case"} {
+		got := w.lookup(own + "role/" + name)[0]
+		if got.Existence != validate.Unverified || got.Reason != validate.ReasonTimeout || !strings.Contains(got.Detail, "before the time for this request ended") {
+			t.Errorf("%+v, want a timeout that is the request's own", got)
+		}
+	}
+	unanswered := func(p validate.Principal) bool { return p.Existence != validate.Exists }
+	for end := time.Now().Add(10 * time.Second); slices.ContainsFunc(w.lookup(own+"role/nodes", own+"role/ci", own+"role/deployer", own+"role/Mixed-Case"), unanswered); {
+		if time.Now().After(end) {
+			t.Fatal("the calls were not let come to their end")
+		}
+	}
+	w.spent("", 4)
+	if n := w.metric("aws_auth_guard_iam_breaker_open", nil); n > 0 {
+		t.Error("taken for an outage of AWS")
+	}
+}
+
+// A list that takes longer than any request has is given up, and names are asked for one by one.
+func TestSlowList(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector is too slow for its time budgets")
+	}
+	t.Parallel()
+	s := seed()
+	arns := many(&s, 11, 5500)
+	w := newWorld(t, "guard", "iam: {timeouts: {call: 5s, total: 1200ms}}", s)
+	w.faults(fake.Faults{Latency: latency(300 * time.Millisecond)})
+	all(t, validate.Unverified, w.lookup(arns...))
+	for w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "lists"}) == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	all(t, validate.Exists, w.lookup(arns...))
+	if n := w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "names"}); n > 0 {
+		t.Error("slow lists keep names from being asked for")
 	}
 }

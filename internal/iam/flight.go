@@ -116,7 +116,11 @@ func (f *flight) leave(who flow) error {
 	case f.asked.IsZero():
 		return errNoTime
 	}
-	return failed(validate.ReasonTimeout, "AWS was asked %s before the time for this request ended, and had not answered yet", time.Since(f.asked).Round(time.Millisecond))
+	since := time.Since(f.asked)
+	if f.held > since { // the pace took more of the time than AWS has
+		return errOwnPace
+	}
+	return failed(validate.ReasonTimeout, "AWS was asked %s before the time for this request ended, and had not answered yet", since.Round(time.Millisecond))
 }
 
 // end makes room for a new flight of the same name. The caller holds flights.mu.

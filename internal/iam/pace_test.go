@@ -345,8 +345,19 @@ func TestFlightLeft(t *testing.T) {
 		if n := testutil.ToFloat64(s.m.throttled); n != 2 {
 			t.Errorf("%v calls counted as held back, want 2", n)
 		}
-		// In the air: the call comes to its end, the next to ask has its answer, and there is no second call for nobody.
+		// Begun too late: AWS had less of the time than the pace.
+		ctx, cancel = context.WithTimeout(t.Context(), 2400*time.Millisecond)
+		defer cancel()
+		for s.limiter.Allow() {
+		}
+		s.limiter.Reserve() // no turn for a second at least
+		if _, err := s.ask(ctx, alice, "late", 1, 2*time.Second); !errors.Is(err, errOwnPace) {
+			t.Errorf("%v, want the own pace", err)
+		}
+		s.limiter.SetLimit(callRate)
 		time.Sleep(time.Minute)
+		s.made()
+		// In the air: the call comes to its end, the next to ask has its answer, and there is no second call for nobody.
 		err := within(100*time.Millisecond, "slow", 2, 3*time.Second)
 		if err == nil || outageOfAWS(err) {
 			t.Errorf("%v, want no word of an outage", err)

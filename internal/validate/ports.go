@@ -28,7 +28,7 @@ type Reason string
 
 // The reasons. Each has its own remedy in the message of AA302.
 const (
-	ReasonThrottled   Reason = "throttled"   // IAM said slow down
+	ReasonThrottled   Reason = "throttled"   // IAM said slow down, or the guard kept to its own pace
 	ReasonDenied      Reason = "denied"      // the guard's identity lacks the permission
 	ReasonUnreachable Reason = "unreachable" // no connection, DNS, TLS, 5xx, or no credentials
 	ReasonTimeout     Reason = "timed out"   // the time budget was spent
