@@ -46,10 +46,13 @@ func (e orElse) toType() []string { return []string{e.fix} }
 
 // fixesOf are the lines that follow an error: those of its cause first.
 func fixesOf(err error) (fixes []string) {
-	for ; err != nil; err = errors.Unwrap(err) {
-		if e, ok := err.(interface{ toType() []string }); ok {
-			fixes = slices.Concat(e.toType(), fixes)
-		}
+	var e interface {
+		error
+		toType() []string
+	}
+	for errors.As(err, &e) {
+		fixes = slices.Concat(e.toType(), fixes)
+		err = errors.Unwrap(e)
 	}
 	return fixes
 }
