@@ -215,8 +215,9 @@ func TestIAMFlood(t *testing.T) {
 			slices.Sort(took)
 			measured("iam-flood-"+name+"-edit-p50", took[len(took)/2])
 			measured("iam-flood-"+name+"-edit-slowest", took[len(took)-1])
-			if slowest := took[len(took)-1]; slowest > 3*time.Second {
-				t.Errorf("an edit took %v", slowest)
+			// Alone it is 2.4 s at most, most of it for the second look. A busy machine adds to some; all come before Lookup gives up.
+			if slowest, most := took[len(took)-1], took[len(took)*9/10]; slowest > 4500*time.Millisecond || most > 3*time.Second {
+				t.Errorf("an edit took %v, nine of ten up to %v", slowest, most)
 			}
 		})
 	}
