@@ -26,7 +26,7 @@ import (
 // shortTimeout is the least that an API server takes for timeoutSeconds.
 const shortTimeout = 1
 
-// TestFloodAtShortTimeout: the API server waits for the guard no longer than a second, AWS takes a fifth of that for an answer, and
+// TestFloodAtShortTimeout: the API server waits for the guard no longer than a second, AWS takes a tenth of that for an answer, and
 // somebody sends dry runs with names that are not there, again and again. The guard answers every edit in time, the flood's
 // too: nobody meets the failurePolicy. The small edits of somebody else are answered rightly.
 func TestFloodAtShortTimeout(t *testing.T) {
@@ -48,7 +48,7 @@ func TestFloodAtShortTimeout(t *testing.T) {
 	if err := guarded.Poll(t.Context(), func(ctx context.Context) error { return add(ctx, operator, "first") }); err != nil {
 		t.Fatal(err)
 	}
-	if err := aws.SetFaults(fake.Faults{Latency: metav1.Duration{Duration: 200 * time.Millisecond}}); err != nil {
+	if err := aws.SetFaults(fake.Faults{Latency: metav1.Duration{Duration: 100 * time.Millisecond}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
