@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -225,15 +224,14 @@ func (w wayText) String() string {
 
 func (l *accessList) write(out io.Writer) error {
 	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "PRINCIPAL\tUSERNAME\tGROUPS\tPRIVILEGES\tLINE")
+	var rows [][]string
 	for _, e := range l.Principals {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(e.Principal), printable(e.Username), printable(cmp.Or(strings.Join(e.Groups, ","), "-")), e.mark(), printable(e.Place))
+		rows = append(rows, []string{printable(e.Principal), printable(e.Username), printable(cmp.Or(strings.Join(e.Groups, ","), "-")), e.mark(), printable(e.Place)})
 	}
 	for _, a := range l.Accounts {
-		fmt.Fprintf(t, "account %s\tits ARN\t-\t-\t%s\n", printable(a.Account), printable(a.Place))
+		rows = append(rows, []string{"account " + printable(a.Account), "its ARN", "-", "-", printable(a.Place)})
 	}
-	_ = t.Flush() // into memory
+	b.WriteString(table(textOptions(out).Width, []string{"PRINCIPAL", "USERNAME", "GROUPS", "PRIVILEGES", "LINE"}, rows))
 	if why := slices.DeleteFunc(slices.Clone(l.Principals), func(e accessEntry) bool { return len(e.Ways) == 0 }); len(why) > 0 {
 		b.WriteString("\nAs good as system:masters:\n")
 		for _, e := range why {

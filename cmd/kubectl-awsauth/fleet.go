@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,7 +112,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	}
 	nodes, err := fleet.Nodes(config)
 	if err != nil {
-		return nil, err
+		return nil, o.cluster.explain(err)
 	}
 	aws, err := iam.Config(ctx)
 	if err != nil {
@@ -122,7 +121,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	f := fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.name, Region: o.region, Who: func() string { return "your identity" }})
 	view, err := f.Sync(ctx)
 	if err != nil {
-		return nil, err
+		return nil, o.cluster.explain(err)
 	}
 	access := &awsauth.Access{}
 	if cm != nil {
@@ -203,8 +202,7 @@ func (l *fleetList) write(out io.Writer, form string) error {
 		return printable(s)
 	}
 	fmt.Fprintf(&b, "cluster %s in %s, authentication mode %s\n\n", known(l.Cluster), known(l.Region), known(string(l.Mode)))
-	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "ROLE\tKIND\tNODES\tSIGN IN\tBY")
+	var rows [][]string
 	for _, r := range l.Roles {
 		count := fmt.Sprint(len(r.Nodes))
 		var notes []string
@@ -220,14 +218,14 @@ func (l *fleetList) write(out io.Writer, form string) error {
 		if len(notes) > 0 {
 			count += " (" + strings.Join(notes, ", ") + ")"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", known(r.ARN), r.Kind, count, r.SignsIn, printable(r.By))
+		rows = append(rows, []string{known(r.ARN), string(r.Kind), count, r.SignsIn, printable(r.By)})
 		if form == "wide" {
 			for _, n := range r.Nodes {
-				fmt.Fprintf(t, "  %s\t\t\t\t\n", printable(n))
+				rows = append(rows, []string{"  " + printable(n), "", "", "", ""})
 			}
 		}
 	}
-	_ = t.Flush() // into memory
+	b.WriteString(table(textOptions(out).Width, []string{"ROLE", "KIND", "NODES", "SIGN IN", "BY"}, rows))
 	if len(l.Shadowed) > 0 {
 		b.WriteString("\nEntries of aws-auth that have no effect, since access entries decide:\n")
 		for _, s := range l.Shadowed {

@@ -30,7 +30,7 @@ func (o clusterOptions) config() (*rest.Config, error) {
 	rules.ExplicitPath = o.kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
 	if err != nil {
-		return nil, err
+		return nil, o.explain(err)
 	}
 	config.Timeout = liveTimeout
 	config.WarningHandler = rest.NoWarnings{} // the default one writes what the server says to stderr as it is
@@ -45,14 +45,14 @@ func (o clusterOptions) live(ctx context.Context) (*corev1.ConfigMap, error) {
 	}
 	client, err := corev1client.NewForConfig(config)
 	if err != nil {
-		return nil, err
+		return nil, o.explain(err)
 	}
 	cm, err := client.ConfigMaps("kube-system").Get(ctx, "aws-auth", metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse): // any server may say 404
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("cannot read configmap kube-system/aws-auth: %w", err)
+		return nil, fmt.Errorf("cannot read configmap kube-system/aws-auth: %w", o.explain(err))
 	}
 	return cm, nil
 }

@@ -6,15 +6,20 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 )
 
+// main leaves signals to the Go runtime, as kubectl does: the process ends at once, by the signal itself, so that a shell
+// reports 130 for Ctrl-C and ends its script. There is nothing to clean up: no command writes a file, and client-go would
+// wait for an exec plugin whatever a context says.
 func main() {
-	logTo(newScreen(os.Stderr))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	stderr := os.Stderr
+	logTo(&screen{Writer: stderr})
+	settle, err := screenPlugins(&screen{Writer: stderr})
+	if err != nil {
+		fmt.Fprintf(stderr, "error: cannot read what exec plugins say: %s\n", errorText(err))
+		os.Exit(exitFailed)
+	}
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, stderr, settle))
 }

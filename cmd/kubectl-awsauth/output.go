@@ -6,7 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"text/tabwriter"
+	"time"
 	"unicode/utf8"
 
 	"github.com/fatih/color"
@@ -24,6 +27,34 @@ func printable(s string) string { return report.Visible(s) }
 // note prints a line for the reader beside the answer.
 func note(cmd *cobra.Command, text string) {
 	fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", printable(text))
+}
+
+// table is rows below a header, in columns. Where a terminal is too narrow for that, each row is a paragraph. Cells are printable.
+func table(width int, header []string, rows [][]string) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, row := range append([][]string{header}, rows...) {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	_ = t.Flush() // into memory
+	fits := true
+	for line := range strings.Lines(b.String()) {
+		fits = fits && utf8.RuneCountInString(strings.TrimRight(line, " \n")) <= width
+	}
+	if width == 0 || fits {
+		return b.String()
+	}
+	b.Reset()
+	for _, row := range rows {
+		fmt.Fprintln(t, row[0])
+		for i, cell := range row[1:] {
+			if cell != "" {
+				fmt.Fprintf(t, "    %s\t%s\n", strings.ToLower(header[i+1]), cell)
+			}
+		}
+		_ = t.Flush()
+	}
+	return b.String()
 }
 
 // errorText is an error for the reader: on one line, or on one for each of several errors that were joined.
@@ -52,6 +83,33 @@ func logTo(w io.Writer) {
 		_ = flags.Set(name, value) // klog has these flags
 	}
 	klog.SetOutput(w)
+}
+
+// settleTime is how long a process that an exec plugin left behind may hold up the answer, by keeping stderr open.
+const settleTime = 200 * time.Millisecond
+
+// screenPlugins sends there what the exec plugins of kubeconfig files say. client-go gives them os.Stderr as it is when the
+// first client is made, and has no other hook (plugin/pkg/client/auth/exec). settle returns when all is written that they
+// said; nothing comes through after it.
+func screenPlugins(w *screen) (settle func(), err error) {
+	from, to, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	os.Stderr = to
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(w, from) // there is nobody to say it to
+		w.flush()
+	}()
+	return func() {
+		_ = to.Close()
+		select {
+		case <-done:
+		case <-time.After(settleTime):
+		}
+	}, nil
 }
 
 // screen is the last place before the terminal: whatever was not made printable where it was printed is written out here. Line

@@ -137,7 +137,7 @@ func TestNothingUnprintable(t *testing.T) {
 			color.NoColor = !colours
 			for _, args := range commands {
 				var stdout, stderr bytes.Buffer
-				code := run(context.Background(), args, strings.NewReader(""), &stdout, &stderr)
+				code := run(context.Background(), args, strings.NewReader(""), &stdout, &stderr, func() {})
 				both := stdout.String() + stderr.String()
 				if found := raw(both, chars); len(found) > 0 || !utf8.ValidString(both) {
 					t.Errorf("%q prints %q as they are (exit code %d):\n%q", args, found, code, both)
@@ -178,6 +178,17 @@ func TestJSONKeepsCharacters(t *testing.T) {
 	var got string
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil || got != want {
 		t.Errorf("%v: got %q, want %q", err, got, want)
+	}
+}
+
+// TestTable holds that rows are columns where they fit, and paragraphs where a terminal is too narrow.
+func TestTable(t *testing.T) {
+	header, rows := []string{"ROLE", "KIND"}, [][]string{{"one", "東京"}, {"  a node", ""}}
+	const columns, paragraphs = "ROLE       KIND\none        東京\n  a node   \n", "one\n    kind   東京\n  a node\n"
+	for width, want := range map[int]string{0: columns, 15: columns, 14: paragraphs, 1: paragraphs} {
+		if got := table(width, header, rows); got != want {
+			t.Errorf("at %d columns:\n%q, want\n%q", width, got, want)
+		}
 	}
 }
 

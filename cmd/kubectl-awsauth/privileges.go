@@ -39,6 +39,7 @@ func (o *rbacOptions) privileges(ctx context.Context, in *inputs, cluster cluste
 			return nil, "", fmt.Errorf("--rbac live: %w", err)
 		}
 		objects, err := watch.Read(ctx, config)
+		err = cluster.explain(err)
 		if err != nil && o.from == "" {
 			return nil, fmt.Sprintf("RBAC cannot be read, so only the groups that the policy names count as privileged: %s", err), nil
 		}

@@ -20,8 +20,8 @@ const (
 // errDenied ends a command whose answer is no. The answer is printed already.
 var errDenied = errors.New("would be denied")
 
-// run is the whole program but for the process around it.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// run is the whole program but for the process around it. settle returns when what exec plugins had to say is on stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, settle func()) int {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -31,6 +31,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(out)
 	root.SetErr(errs)
 	cmd, err := root.ExecuteContextC(ctx)
+	settle()
 	switch {
 	case err == nil:
 		return exitAdmitted
@@ -38,6 +39,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitDenied
 	}
 	fmt.Fprintf(errs, "error: %s\n", errorText(err))
+	for _, fix := range fixesOf(err) {
+		fmt.Fprintf(errs, "  = fix: %s\n", printable(fix))
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(errs, "see '%s --help'\n", cmd.CommandPath())

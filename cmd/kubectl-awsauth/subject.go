@@ -61,7 +61,7 @@ func (o *viewOptions) read(ctx context.Context, in *inputs, file string) (object
 			err = errors.New("it has none")
 		}
 		if err != nil {
-			err = fmt.Errorf("no aws-auth from the cluster: %w; a manifest can be given instead", err)
+			err = orElse{fmt.Errorf("no aws-auth from the cluster: %w", err), "or give a manifest instead of the cluster's object"}
 		}
 		return object, nil, err
 	}

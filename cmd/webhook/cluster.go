@@ -40,8 +40,12 @@ type certificate interface {
 
 // serveInCluster runs the webhook under a manager, until ctx ends and the requests that were on their way are answered.
 func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
-	mgr, cert, err := o.manager()
-	if err != nil {
+	var mgr manager.Manager
+	var cert certificate
+	if err := unlessStopped(ctx, func() (err error) {
+		mgr, cert, err = o.manager()
+		return err
+	}); err != nil {
 		return err
 	}
 	guard.events = newEvents(mgr.GetEventRecorder("aws-auth-guard"), o.namespace, guard.log)
@@ -89,6 +93,19 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		time.AfterFunc(o.shutdownDelay, stop)
 	})
 	return mgr.Start(run)
+}
+
+// unlessStopped does what takes no context, as controller-runtime's discovery of the cluster, and does not wait for it when ctx ends:
+// nothing is served before.
+func unlessStopped(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // addMetrics adds the server of the metrics, if there is to be one.

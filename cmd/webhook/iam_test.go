@@ -78,7 +78,7 @@ func startGuard(t *testing.T, env ...string) *guardProcess {
 	dir := t.TempDir()
 	servingCertificate(t, dir)
 	g := &guardProcess{t: t, policy: filepath.Join(dir, "policy.yaml"), webhook: freeAddress(t), health: freeAddress(t),
-		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}} //nolint:gosec // the certificate is the test's own
+		client: insecure()}
 	g.setPolicy("")
 	binary := filepath.Join(dir, "webhook")
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -103,7 +103,17 @@ func startGuard(t *testing.T, env ...string) *guardProcess {
 			t.Log(log.String())
 		}
 	})
-	eventually(t, "the guard is ready", func() bool {
+	g.waitReady()
+	return g
+}
+
+func insecure() *http.Client {
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the certificate is the test's own
+}
+
+func (g *guardProcess) waitReady() {
+	g.t.Helper()
+	eventually(g.t, "the guard is ready", func() bool {
 		resp, err := http.Get("http://" + g.health + "/readyz")
 		if err != nil {
 			return false
@@ -111,7 +121,6 @@ func startGuard(t *testing.T, env ...string) *guardProcess {
 		defer resp.Body.Close() //nolint:errcheck // read only
 		return resp.StatusCode == http.StatusOK
 	})
-	return g
 }
 
 func eventually(t *testing.T, what string, is func() bool) {
@@ -134,6 +143,16 @@ func (g *guardProcess) setPolicy(text string) {
 // adds asks for the verdict on an edit that maps more roles.
 func (g *guardProcess) adds(arns ...string) *admissionv1.AdmissionResponse {
 	g.t.Helper()
+	answer, err := g.review(arns...)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return answer
+}
+
+// review is adds for a webhook that may end before it answers.
+func (g *guardProcess) review(arns ...string) (*admissionv1.AdmissionResponse, error) {
+	g.t.Helper()
 	raw := func(mapRoles string) runtime.RawExtension {
 		data, err := json.Marshal(&corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth"}, Data: map[string]string{"mapRoles": mapRoles}})
@@ -146,24 +165,24 @@ func (g *guardProcess) adds(arns ...string) *admissionv1.AdmissionResponse {
 	for i, arn := range arns {
 		added += fmt.Sprintf("- rolearn: %s\n  username: ci%d\n  groups: [deployers]\n", arn, i)
 	}
-	review := &admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
+	asked := &admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
 		Request: &admissionv1.AdmissionRequest{UID: "1", Operation: admissionv1.Update, Namespace: "kube-system", Name: "aws-auth",
 			Kind: metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: metav1.GroupVersionResource{Version: "v1", Resource: "configmaps"},
 			OldObject: raw(nodes), Object: raw(nodes + added)}}
-	body, err := json.Marshal(review)
+	body, err := json.Marshal(asked)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	resp, err := g.client.Post("https://"+g.webhook+"/validate-aws-auth?timeout=10s", "application/json", bytes.NewReader(body))
 	if err != nil {
-		g.t.Fatal(err)
+		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	answer := &admissionv1.AdmissionReview{}
 	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
-		g.t.Fatal(err)
+		return nil, err
 	}
-	return answer.Response
+	return answer.Response, nil
 }
 
 // The guard starts whatever AWS does, asks it once it answers, and takes in a changed policy while it runs.

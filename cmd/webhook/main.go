@@ -4,11 +4,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a guard whose log nobody reads any more goes on guarding
 	keepBelowLimit()
 	paceCollector()
 	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {

@@ -69,7 +69,11 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctrl.SetLogger(zap.New(zap.UseFlagOptions(&zapOptions)))
-			return o.serve(cmd.Context(), ctrl.Log.WithName("aws-auth-guard"))
+			err := o.serve(cmd.Context(), ctrl.Log.WithName("aws-auth-guard"))
+			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+				return nil // it was told to stop while it started
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()

@@ -92,7 +92,9 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	if err := os.Mkdir(server.CertDir, 0o700); err != nil {
 		return c, err
 	}
-	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", c.AuditLog)
+	// Nodes are authorized as on every real cluster.
+	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", c.AuditLog).
+		Set("authorization-mode", "Node,RBAC").Append("enable-admission-plugins", "NodeRestriction")
 	env.ControlPlane.Etcd = &envtest.Etcd{Out: c.log, Err: c.log}
 	c.env = env
 	if c.Config, err = env.Start(); err != nil {

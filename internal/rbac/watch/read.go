@@ -2,8 +2,11 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	rbacv1client "k8s.io/client-go/kubernetes/typed/rbac/v1"
@@ -20,23 +23,30 @@ func Read(ctx context.Context, config *rest.Config) (*rbac.Objects, error) {
 		return nil, fmt.Errorf("RBAC: %w", err)
 	}
 	o := &rbac.Objects{}
-	errs := [4]error{
-		list(ctx, client.ClusterRoles().List, &o.ClusterRoles),
-		list(ctx, client.ClusterRoleBindings().List, &o.ClusterRoleBindings),
-		list(ctx, client.Roles(metav1.NamespaceAll).List, &o.Roles),
-		list(ctx, client.RoleBindings(metav1.NamespaceAll).List, &o.RoleBindings),
-	}
 	unreadable := map[string]error{}
-	for i, err := range errs {
-		if err != nil {
+	var first error
+	for i, read := range []func() error{
+		func() error { return list(ctx, client.ClusterRoles().List, &o.ClusterRoles) },
+		func() error { return list(ctx, client.ClusterRoleBindings().List, &o.ClusterRoleBindings) },
+		func() error { return list(ctx, client.Roles(metav1.NamespaceAll).List, &o.Roles) },
+		func() error { return list(ctx, client.RoleBindings(metav1.NamespaceAll).List, &o.RoleBindings) },
+	} {
+		if err := read(); err != nil {
+			// What is not an answer about this kind is the same for the next one, and may be a plugin that asks a person.
+			if answer, is := errors.AsType[*apierrors.StatusError](err); !is || answer.ErrStatus.Code == http.StatusUnauthorized {
+				return nil, err
+			}
 			unreadable[resources[i]] = err
+			if first == nil {
+				first = err
+			}
 		}
 	}
 	switch len(unreadable) {
 	case 0:
 		return o, nil
 	case len(resources):
-		return nil, errs[0]
+		return nil, first
 	}
 	o.Unreadable = unreadable
 	return o, nil
