@@ -39,6 +39,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{- /* Not empty if anything that is switched on calls AWS, and so needs credentials for it. */ -}}
+{{- define "aws-auth-guard.callsAWS" -}}
+{{- if or .Values.iam.enabled .Values.fleet.enabled }}true{{ end }}
+{{- end }}
+
 {{- /* The Secret with the certificate. In the modes self and certManager it is made in the cluster. */ -}}
 {{- define "aws-auth-guard.tlsSecret" -}}
 {{- if eq .Values.tls.mode "existingSecret" }}{{ required "tls.existingSecret is missing: name the Secret with tls.crt and tls.key" .Values.tls.existingSecret }}
