@@ -531,6 +531,9 @@ func (c *checker) expires(where []any, s string) time.Time {
 	return time.Time{}
 }
 
+// maxTimeout is the most that a webhook's timeoutSeconds can be: whoever waits longer waits for an answer to nobody.
+const maxTimeout = 30 * time.Second
+
 func (c *checker) duration(where []any, s string) time.Duration {
 	if s == "" {
 		return 0
@@ -538,6 +541,8 @@ func (c *checker) duration(where []any, s string) time.Duration {
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
 		c.fail(where, "%q is no duration, want for example 2s or 500ms", s)
+	} else if d > maxTimeout {
+		c.fail(where, "%q is longer than the API server waits for a webhook, want %s or less", s, maxTimeout)
 	}
 	return d
 }

@@ -60,7 +60,7 @@ iam:
   region: eu-west-1
   timeouts:
     call: 2s
-    total: 1m30s
+    total: 30s
 waivers:
 - rule: AA203
   subject: arn:aws:iam::111122223333:role/legacy
@@ -92,7 +92,7 @@ func TestEveryField(t *testing.T) {
 		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 35},
 			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 36}},
 		ExemptUsernames: []string{"eks:node-manager"}, BreakGlassGroups: []string{"aws-auth-break-glass"},
-		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 90 * time.Second},
+		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 30 * time.Second},
 		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Terms: policy.Terms{Reason: "goes with the migration",
 			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 50}}},
 		DenyPreexisting: true,
@@ -217,6 +217,7 @@ var badFiles = map[string]struct {
 	"onUnverified":              {"iam: {onUnverified: allow}", []string{`line 3: iam.onUnverified: "allow" is not known, want deny, warn`}},
 	"timeout without a unit":    {"iam:\n  timeouts:\n    call: 2", []string{`line 5: iam.timeouts.call: "2" is no duration, want for example 2s or 500ms`}},
 	"timeout of nothing":        {"iam:\n  timeouts:\n    total: 0s", []string{`line 5: iam.timeouts.total: "0s" is no duration`}},
+	"timeout beyond the API's":  {"iam: {timeouts: {total: 30001ms}}", []string{`iam.timeouts.total: "30001ms" is longer than the API server waits for a webhook, want 30s or less`}},
 	"timeout below nothing":     {"iam: {timeouts: {total: -1s}}", []string{`"-1s" is no duration`}},
 	"waiver without reason":     {"waivers:\n- rule: AA203\n  subject: x", []string{"line 4: waivers[0].reason: missing: a waiver needs rule, subject and reason"}},
 	"waiver without anything":   {"waivers:\n- {}", []string{"waivers[0].rule: missing", "waivers[0].subject: missing", "waivers[0].reason: missing"}},
