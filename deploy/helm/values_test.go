@@ -314,6 +314,12 @@ func works(t *testing.T, manifest string) {
 	if len(guard.ClientConfig.Service.Name+"."+guard.ClientConfig.Service.Namespace) > 253 {
 		t.Error("the Service's name is no host name")
 	}
+	for _, o := range strings.Split(manifest, "\n---\n") { // other tools than Helm refuse what is there twice
+		var any map[string]any
+		if err := yaml.UnmarshalStrict([]byte(o), &any); err != nil {
+			t.Errorf("%v in:\n%s", err, o)
+		}
+	}
 	pod := deployment.Spec.Template.Spec
 	flags, ports := map[string]string{}, map[int32]string{}
 	for _, p := range pod.Containers[0].Ports {
@@ -402,7 +408,7 @@ var together = map[string]map[string][]any{
 	"replicas":     {"replicaCount": {0, 1, 2}, "webhook.failurePolicy": {"Fail", "Ignore"}, "podDisruptionBudget.enabled": {true, false}},
 	"certificate":  {"tls.mode": {"self", "certManager", "existingSecret"}, "tls.existingSecret": {"", "mine"}, "tls.caBundle": {"", "garbage", authorityPEM, "# comment\n" + authorityPEM + authorityPEM, strings.ReplaceAll(authorityPEM, "\n", " "), strings.ReplaceAll(authorityPEM, "CERTIFICATE", "PRIVATE KEY")}},
 	"network":      {"hostNetwork": {true, false}, "dnsPolicy": {"", "ClusterFirst", "ClusterFirstWithHostNet", "Default"}},
-	"labels":       {"commonLabels": {map[string]any{"a": "b"}}, "podLabels": {map[string]any{"a": "b"}, map[string]any{"c": "d"}}, "metrics.dashboard.enabled": {true}, "metrics.dashboard.labels": {map[string]any{"a": "c"}, map[string]any{"d": "e"}}},
+	"labels":       {"commonLabels": {nil, map[string]any{"a": "b"}}, "podLabels": {map[string]any{"a": "b"}, map[string]any{"c": "d"}}, "metrics.dashboard.enabled": {true}, "metrics.dashboard.labels": {map[string]any{"a": "c"}, map[string]any{"d": "e"}}},
 	"renewal":      {"tls.mode": {"certManager"}, "tls.certManager.duration": {"1h", "59m", "2160h", "1h30m"}, "tls.certManager.renewBefore": {"4m59s", "5m", "90m", "720h"}},
 	"account":      {"serviceAccount.create": {true, false}, "serviceAccount.name": {"", "default", "a.b"}, "rbac.create": {true, false}},
 	"scraping":     {"metrics.enabled": {true, false}, "metrics.serviceMonitor.enabled": {true, false}, "metrics.prometheusRule.enabled": {true, false}, "metrics.dashboard.enabled": {true, false}},

@@ -25,8 +25,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "aws-auth-guard.labels" -}}
-{{ include "aws-auth-guard.ownLabels" . }}
-{{- with .Values.commonLabels }}
+{{ include "aws-auth-guard.labelsWith" (list . dict) }}
+{{- end }}
+
+{{- /* The labels of every object, and further ones, which win over commonLabels. */ -}}
+{{- define "aws-auth-guard.labelsWith" -}}
+{{ include "aws-auth-guard.ownLabels" (first .) }}
+{{- with merge dict (default dict (last .)) (default dict (first .).Values.commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
