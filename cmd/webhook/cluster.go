@@ -70,6 +70,11 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
 		metrics.Registry.MustRegister(policyMetric(store))
 	}
+	covered, err := o.addCoverage(ctx, mgr, guard)
+	if err != nil {
+		return err
+	}
+	ready = append(ready, covered)
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	health, err := healthServer(run, o.healthAddress, ready)

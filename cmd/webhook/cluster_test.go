@@ -110,6 +110,8 @@ func TestInCluster(t *testing.T) {
 
 	t.Run("a broken glass is told", c.testBreakGlass)
 
+	t.Run("a configuration that leaves edits out is reported", func(t *testing.T) { c.testCoverage(t, first) })
+
 	t.Run("figures", func(t *testing.T) {
 		t.Logf("ready %v after its start, resident %d MiB", first.readyAfter.Round(time.Millisecond), first.resident()>>20)
 		if first.readyAfter > 20*time.Second || first.resident() > 80<<20 {

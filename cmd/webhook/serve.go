@@ -226,6 +226,7 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 // guard holds what changes while the server runs.
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
+	policy    atomic.Pointer[policy.Policy]
 	directory *iam.Directory // nil: IAM is not asked
 	fleet     *fleet.Fleet   // nil: nobody looks at the nodes
 	// privileges knows what is as good as system:masters.
@@ -281,6 +282,7 @@ func (g *guard) apply(p *policy.Policy) error {
 		g.directory.Configure(p)
 	}
 	g.validator.Store(v)
+	g.policy.Store(p)
 	return nil
 }
 

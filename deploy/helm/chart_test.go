@@ -63,7 +63,7 @@ func helm(t *testing.T, values string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), helmBinary(t), append(args, "--values", "-")...)
 	home := t.TempDir()
-	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	cmd.Env = append(os.Environ(), "GOGC=off", "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	cmd.Stdin = strings.NewReader(values)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -159,6 +159,9 @@ policy:
   preexisting: deny
 `
 
+// open is as little guard as there can be.
+const open = "{replicaCount: 1, webhook: {failurePolicy: Ignore}, floor: {enabled: false}, fullnameOverride: guard}"
+
 // variants are the values that the static checks go through.
 var variants = map[string]string{
 	"defaults":               "{}",
@@ -166,7 +169,7 @@ var variants = map[string]string{
 	"one replica":            "replicaCount: 1",
 	"cert-manager":           "tls: {mode: certManager}",
 	"cert-manager's issuer":  "tls: {mode: certManager, certManager: {issuerRef: {name: corporate, kind: ClusterIssuer}}}",
-	"existing secret":        "tls: {mode: existingSecret, existingSecret: mine, caBundle: hello}",
+	"existing secret":        fmt.Sprintf("tls: {mode: existingSecret, existingSecret: mine, caBundle: %q}", authorityPEM),
 	"host network":           "{hostNetwork: true, webhook: {port: 10260}, healthPort: 10261, metrics: {port: 10262}}",
 	"nothing that is spared": "{rbac: {create: false}, serviceAccount: {create: false, name: mine}, floor: {enabled: false}, metrics: {enabled: false}, podDisruptionBudget: {enabled: false}, resources: {limits: null}, priorityClassName: ''}",
 	"other names":            "{fullnameOverride: guard-of-aws-auth, nameOverride: guard}",
@@ -210,7 +213,7 @@ func TestNotes(t *testing.T) {
 	for name, values := range map[string]string{
 		"defaults":   "{}",
 		"everything": everything,
-		"open":       "{replicaCount: 1, webhook: {failurePolicy: Ignore}, floor: {enabled: false}, fullnameOverride: guard}",
+		"open":       open,
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := helm(t, values, "install", chart, chart, "--namespace", "guard", "--dry-run=client")
@@ -497,6 +500,16 @@ func TestTimeouts(t *testing.T) {
 		if want, _ := time.ParseDuration(timeout); err != nil || p.IAM.CallTimeout != want {
 			t.Errorf("%s: %v", timeout, err)
 		}
+	}
+}
+
+// TestReusedValues: `helm upgrade --reuse-values` brings the values of the version before, and its defaults. What has been
+// added since is not among them.
+func TestReusedValues(t *testing.T) {
+	t.Parallel()
+	got := template(t, "{metrics: {authentication: null}, networkPolicy: {controlPlane: null, metricsFrom: null, egress: null}, policy: {nodes: null, iam: {suggestOtherAccounts: null}, privileged: {onUnreadable: null}}}")
+	if diff := cmp.Diff(template(t, "{}"), got); diff != "" {
+		t.Errorf("rendered otherwise than with the defaults:\n%s", diff)
 	}
 }
 

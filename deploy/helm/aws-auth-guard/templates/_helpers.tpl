@@ -13,16 +13,25 @@
 {{- end }}
 
 {{- define "aws-auth-guard.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "aws-auth-guard.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "aws-auth-guard.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- define "aws-auth-guard.labels" -}}
+{{- define "aws-auth-guard.ownLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "aws-auth-guard.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
+{{- end }}
+
+{{- define "aws-auth-guard.labels" -}}
+{{ include "aws-auth-guard.labelsWith" (list . dict) }}
+{{- end }}
+
+{{- /* The labels of every object, and further ones, which win over commonLabels. */ -}}
+{{- define "aws-auth-guard.labelsWith" -}}
+{{ include "aws-auth-guard.ownLabels" (first .) }}
+{{- with merge dict (default dict (last .)) (default dict (first .).Values.commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -37,6 +46,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
 {{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end }}
+{{- end }}
+
+{{- /* Not empty if anything that is switched on calls AWS, and so needs credentials for it. */ -}}
+{{- define "aws-auth-guard.callsAWS" -}}
+{{- if or .Values.iam.enabled .Values.fleet.enabled }}true{{ end }}
 {{- end }}
 
 {{- /* The Secret with the certificate. In the modes self and certManager it is made in the cluster. */ -}}
@@ -111,4 +125,51 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 apiVersion: aws-auth-guard.io/v1alpha1
 kind: Policy
 {{ toYaml $p }}
+{{- end }}
+
+{{- /* A duration in seconds: of Go's or of Prometheus' units. */ -}}
+{{- define "aws-auth-guard.seconds" -}}
+{{- $unit := dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0 "w" 604800.0 "y" 31536000.0 }}
+{{- $all := 0.0 }}
+{{- range regexFindAll "[0-9.]+[a-z]+" . -1 }}
+{{- $all = addf $all (mulf (regexFind "[0-9.]+" . | float64) (get $unit (regexFind "[a-z]+" .))) }}
+{{- end }}
+{{- $all }}
+{{- end }}
+
+{{- /* A quantity of Kubernetes as a number. */ -}}
+{{- define "aws-auth-guard.quantity" -}}
+{{- $suffix := dict "n" 1e-9 "u" 1e-6 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 }}
+{{- $text := toString . }}
+{{- $unit := regexFind "([numkMGTPE]|[KMGTPE]i)$" $text }}
+{{- mulf (trimSuffix $unit $text | float64) (default 1.0 (get $suffix $unit | default 1.0)) }}
+{{- end }}
+
+{{- /* Not empty if the address of a network (CIDR) has no bits beyond the prefix length. */ -}}
+{{- define "aws-auth-guard.isNetwork" -}}
+{{- $address := regexReplaceAll "/.*$" . "" }}
+{{- $length := regexFind "[0-9]+$" . | int }}
+{{- $width := 8 }}
+{{- $groups := list }}
+{{- if contains ":" $address }}
+{{- $width = 16 }}
+{{- $sides := splitList "::" $address }}
+{{- $left := without (splitList ":" (first $sides)) "" }}
+{{- $right := list }}
+{{- if gt (len $sides) 1 }}{{ $right = without (splitList ":" (last $sides)) "" }}{{ end }}
+{{- range $left }}{{ $groups = append $groups (printf "0x%s" . | int) }}{{ end }}
+{{- range untilStep 0 (int (sub 8 (add (len $left) (len $right)))) 1 }}{{ $groups = append $groups 0 }}{{ end }}
+{{- range $right }}{{ $groups = append $groups (printf "0x%s" . | int) }}{{ end }}
+{{- else }}
+{{- range splitList "." $address }}{{ $groups = append $groups (int .) }}{{ end }}
+{{- end }}
+{{- $clean := true }}
+{{- range $i, $group := $groups }}
+{{- /* The bits of this group that are not part of the network. */}}
+{{- $free := min $width (max 0 (sub (mul (add1 $i) $width) $length)) | int }}
+{{- $size := 1 }}
+{{- range until $free }}{{ $size = mul $size 2 }}{{ end }}
+{{- if ne (mod $group $size) 0 }}{{ $clean = false }}{{ end }}
+{{- end }}
+{{- if $clean }}true{{ end }}
 {{- end }}

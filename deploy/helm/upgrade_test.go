@@ -1,0 +1,430 @@
+package helm_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/coverage"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
+)
+
+// installer runs the real helm against an API server of its own, and does what the guard's pods and cert-manager do in a
+// cluster.
+type installer struct {
+	admin      client.Client
+	kubeconfig string
+	home       string
+	namespace  string
+	release    string
+	chart      string
+}
+
+func newInstaller(t *testing.T) *installer {
+	t.Helper()
+	helmBinary(t) // or the test is skipped
+	cluster := guarded.StartFor(t)
+	admin, err := client.New(cluster.Config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &installer{admin: admin, kubeconfig: cluster.Kubeconfig, home: t.TempDir(), namespace: "guard", release: chart, chart: chart}
+	if err := admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: i.namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	for kind, plural := range custom {
+		define(t, admin, kind, plural)
+	}
+	return i
+}
+
+// custom are the kinds of others that the chart makes objects of, with their plurals.
+var custom = map[schema.GroupVersionKind]string{
+	{Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor"}: "servicemonitors",
+	{Group: "monitoring.coreos.com", Version: "v1", Kind: "PrometheusRule"}: "prometheusrules",
+	{Group: "cert-manager.io", Version: "v1", Kind: "Certificate"}:          "certificates",
+	{Group: "cert-manager.io", Version: "v1", Kind: "Issuer"}:               "issuers",
+}
+
+// define makes the API server know a kind, with any fields.
+func define(t *testing.T, admin client.Client, kind schema.GroupVersionKind, plural string) {
+	t.Helper()
+	crd := &unstructured.Unstructured{Object: object(fmt.Sprintf(`
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %[1]s.%[2]s}
+spec:
+  group: %[2]s
+  names: {plural: %[1]s, kind: %[4]s}
+  scope: Namespaced
+  versions:
+  - {name: %[3]s, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+`, plural, kind.Group, kind.Version, kind.Kind))}
+	if err := admin.Create(t.Context(), crd); err != nil {
+		t.Fatal(err)
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	waitUntil(t, "the API server serves "+plural, func() bool { return admin.List(t.Context(), list) == nil })
+}
+
+// helm runs it with values; the error has all that it said.
+func (i *installer) helm(t *testing.T, values string, args ...string) error {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), helmBinary(t), append(args, "--namespace", i.namespace)...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+i.kubeconfig, "HELM_CACHE_HOME="+i.home, "HELM_CONFIG_HOME="+i.home, "HELM_DATA_HOME="+i.home)
+	if values != "" {
+		cmd.Args = append(cmd.Args, "--values", "-")
+		cmd.Stdin = strings.NewReader(values)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+func (i *installer) upgrade(t *testing.T, values string, flags ...string) error {
+	t.Helper()
+	return i.helm(t, values, append([]string{"upgrade", "--install", "--reset-values", i.release, i.chart}, flags...)...)
+}
+
+// kinds are those of all that can be left of a release.
+func kinds() []schema.GroupVersionKind {
+	all := []schema.GroupVersionKind{
+		{Version: "v1", Kind: "ConfigMap"}, {Version: "v1", Kind: "Secret"}, {Version: "v1", Kind: "Service"}, {Version: "v1", Kind: "ServiceAccount"},
+		{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"},
+		{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"}, {Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"},
+	}
+	for _, kind := range []string{"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"} {
+		all = append(all, schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: kind})
+	}
+	for _, kind := range []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
+		all = append(all, schema.GroupVersionKind{Group: "admissionregistration.k8s.io", Version: "v1", Kind: kind})
+	}
+	return slices.AppendSeq(all, maps.Keys(custom))
+}
+
+// there are all objects of the cluster, as "Kind namespace/name".
+func (i *installer) there(t *testing.T) (all []string) {
+	t.Helper()
+	for _, kind := range kinds() {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		if err := i.admin.List(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range list.Items {
+			all = append(all, fmt.Sprintf("%s %s/%s", kind.Kind, o.GetNamespace(), o.GetName()))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// rendered are the objects of values, named as by there.
+func (i *installer) rendered(t *testing.T, values string) (all []string) {
+	t.Helper()
+	out, err := helm(t, values, "template", i.release, i.chart, "--namespace", i.namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects(t, out) {
+		all = append(all, fmt.Sprintf("%s %s/%s", o.GetKind(), o.GetNamespace(), o.GetName()))
+	}
+	return all
+}
+
+// configurations are the release's.
+func (i *installer) configurations(t *testing.T) []admissionregistrationv1.ValidatingWebhookConfiguration {
+	t.Helper()
+	var list admissionregistrationv1.ValidatingWebhookConfigurationList
+	if err := i.admin.List(t.Context(), &list, client.MatchingLabels{"app.kubernetes.io/instance": i.release}); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+// written is what the guard or cert-manager write into caBundle.
+const written = "mine"
+
+// run does what comes after an installation: whoever looks after the certificate writes caBundle, and the guard its Secret,
+// which the configuration owns.
+func (i *installer) run(t *testing.T, values string) {
+	t.Helper()
+	mode := "self"
+	if tls, ok := object(values)["tls"].(map[string]any); ok {
+		mode = fmt.Sprint(tls["mode"])
+	}
+	if mode == "existingSecret" {
+		return
+	}
+	writer := client.FieldOwner(map[string]string{"self": "aws-auth-guard", "certManager": "cert-manager-cainjector"}[mode])
+	for _, c := range i.configurations(t) {
+		for n := range c.Webhooks {
+			patch := fmt.Appendf(nil, `[{"op":"add","path":"/webhooks/%d/clientConfig/caBundle","value":%q}]`, n, base64.StdEncoding.EncodeToString([]byte(written)))
+			if err := i.admin.Patch(t.Context(), c.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), writer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if mode == "self" {
+			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Name: c.Name + "-tls", OwnerReferences: []metav1.OwnerReference{
+				{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingWebhookConfiguration", Name: c.Name, UID: c.UID}}}}
+			if err := i.admin.Create(t.Context(), secret); err != nil && !apierrors.IsAlreadyExists(err) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// gaps are the differences between the release's one configuration and what a guard with this policy needs, without those
+// that the values ask for.
+func (i *installer) gaps(t *testing.T, values string) (all []string) {
+	t.Helper()
+	all = []string{}
+	list := i.configurations(t)
+	if len(list) != 1 {
+		return []string{fmt.Sprintf("%d configurations", len(list))}
+	}
+	p, err := policy.Parse([]byte(policyOf(t, values)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gaps, err := coverage.Gaps(&list[0], coverage.Need{Namespace: i.namespace, Name: list[0].Name, ExemptUsernames: p.ExemptUsernames, BreakGlassGroups: p.BreakGlassGroups})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range gaps {
+		if !strings.Contains(g.What, "not-the-installer") && !strings.Contains(values, "failurePolicy: Ignore") {
+			all = append(all, g.String())
+		}
+	}
+	return all
+}
+
+// walks are the values that an installation is upgraded through: those whose objects, names or owners of caBundle differ.
+func walks() map[string]string {
+	all := map[string]string{"open": open}
+	for _, name := range []string{"defaults", "everything", "cert-manager", "existing secret", "nothing that is spared"} {
+		all[name] = variants[name]
+	}
+	return all
+}
+
+// TestInstalled runs the real helm against an API server of its own, and what is there afterwards is looked at.
+func TestInstalled(t *testing.T) {
+	i := newInstaller(t)
+	t.Run("every upgrade", func(t *testing.T) { testEveryUpgrade(t, i) })
+	t.Run("a configuration is restored", func(t *testing.T) { testConfigurationIsRestored(t, i) })
+	t.Run("two releases", func(t *testing.T) { testTwoReleases(t, i) })
+	t.Run("nameOverride stays", func(t *testing.T) { testNameOverrideStays(t, i) })
+}
+
+// testEveryUpgrade goes from every one of the values to every other one: what is there afterwards is what a new installation has,
+// with nothing of the values before. The one upgrade that is refused is that which replaces a caBundle of somebody else's, and
+// the configuration of before stays in force; docs/operations.md says what to do.
+func testEveryUpgrade(t *testing.T, i *installer) {
+	before := i.there(t)
+	steps := walks()
+	names := slices.Sorted(maps.Keys(steps))
+	at, owned := "", false
+	to := func(name string) {
+		t.Helper()
+		values := steps[name]
+		err := i.upgrade(t, values)
+		if conflict := name == "existing secret" && owned; conflict != (err != nil && strings.Contains(err.Error(), "clientConfig.caBundle")) {
+			t.Errorf("from %q to %q: %v, want a conflict about caBundle: %v", at, name, err, conflict)
+		} else if conflict {
+			for _, c := range i.configurations(t) {
+				if string(c.Webhooks[0].ClientConfig.CABundle) != written {
+					t.Errorf("caBundle is %q after the conflict", c.Webhooks[0].ClientConfig.CABundle)
+				}
+			}
+			err = i.upgrade(t, values, "--force-conflicts")
+		}
+		if err != nil {
+			t.Errorf("from %q to %q: %v", at, name, err)
+		}
+		owned = name != "existing secret" && !strings.Contains(values, "fullnameOverride")
+		i.run(t, values)
+		for _, g := range i.gaps(t, values) {
+			t.Errorf("from %q to %q: %s", at, name, g)
+		}
+		want := slices.Concat(before, i.rendered(t, values))
+		var got []string
+		for _, o := range i.there(t) {
+			if !strings.HasPrefix(o, "Secret ") { // those are helm's own, and the guard's
+				got = append(got, o)
+			}
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("from %q to %q (-new installation +there):\n%s", at, name, diff)
+		}
+		at = name
+	}
+	for n, name := range names {
+		to(name)
+		for _, other := range names[n+1:] {
+			to(other)
+			to(name)
+		}
+	}
+	t.Run("uninstall", func(t *testing.T) {
+		if err := i.helm(t, "", "uninstall", i.release); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, o := range i.there(t) {
+			if !slices.Contains(before, o) {
+				got = append(got, o)
+			}
+		}
+		// No garbage collector runs here, which removes the Secrets with the configurations that own them.
+		if diff := cmp.Diff([]string{"Secret guard/aws-auth-guard-tls", "Secret guard/guard-tls"}, got); diff != "" {
+			t.Errorf("is left (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// testConfigurationIsRestored: what somebody changed in the configuration past Helm is another field manager's, and helm upgrade
+// refuses to change it or leaves it as it is. After a deletion it makes it as the chart has it.
+func testConfigurationIsRestored(t *testing.T, i *installer) {
+	if err := i.upgrade(t, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*admissionregistrationv1.ValidatingWebhookConfiguration){
+		"a condition more": func(c *admissionregistrationv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].MatchConditions = append(c.Webhooks[0].MatchConditions, admissionregistrationv1.MatchCondition{Name: "hide", Expression: "false"})
+		},
+		"another condition": func(c *admissionregistrationv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].MatchConditions[0].Expression = "false"
+		},
+		"failurePolicy": func(c *admissionregistrationv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].FailurePolicy = new(admissionregistrationv1.Ignore)
+		},
+		"rules": func(c *admissionregistrationv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].Rules[0].Operations = []admissionregistrationv1.OperationType{"CREATE"}
+		},
+		"a selector": func(c *admissionregistrationv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
+		},
+		"no webhook": func(c *admissionregistrationv1.ValidatingWebhookConfiguration) { c.Webhooks = c.Webhooks[1:] },
+	} {
+		i.run(t, "{}")
+		c := &i.configurations(t)[0]
+		change(c)
+		if err := i.admin.Update(t.Context(), c, client.FieldOwner("kubectl-edit")); err != nil {
+			t.Fatal(err)
+		}
+		if len(i.gaps(t, "{}")) == 0 {
+			t.Errorf("%s: the configuration is as before", name)
+		}
+		if err := i.admin.Delete(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if err := i.upgrade(t, "{}"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if gaps := i.gaps(t, "{}"); len(gaps) > 0 {
+			t.Errorf("%s: after the configuration was deleted and helm upgrade ran: %q", name, gaps)
+		}
+	}
+}
+
+// testTwoReleases: two in one cluster have nothing in common, in one namespace or in two, and either can go without the
+// other; unless they would have the same name, which is refused before anything changes.
+func testTwoReleases(t *testing.T, i *installer) {
+	if err := i.upgrade(t, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	alone := i.there(t)
+	other := &installer{admin: i.admin, kubeconfig: i.kubeconfig, home: i.home, chart: i.chart, namespace: "other", release: i.release}
+	if err := i.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other.namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, second := range map[string]*installer{
+		"the same name in another namespace":     other,
+		"another release with the same fullname": {admin: i.admin, kubeconfig: i.kubeconfig, home: i.home, chart: i.chart, namespace: i.namespace, release: "second"},
+	} {
+		err := second.upgrade(t, "fullnameOverride: "+chart)
+		if err == nil || !strings.Contains(err.Error(), "cannot be imported into the current release") {
+			t.Errorf("%s: %v, want a refusal", name, err)
+		}
+		var got []string
+		for _, o := range i.there(t) {
+			if !slices.Contains(alone, o) && !strings.HasPrefix(o, "Secret ") && !strings.HasPrefix(o, "ConfigMap other/kube-root") && !strings.HasPrefix(o, "ServiceAccount other/default") {
+				got = append(got, o)
+			}
+		}
+		if len(got) > 0 {
+			t.Errorf("%s: the refused one left %q", name, got)
+		}
+	}
+	for _, second := range []*installer{
+		{admin: i.admin, kubeconfig: i.kubeconfig, home: i.home, chart: i.chart, namespace: i.namespace, release: "second"},
+		{admin: i.admin, kubeconfig: i.kubeconfig, home: i.home, chart: i.chart, namespace: other.namespace, release: "third"},
+	} {
+		if err := second.upgrade(t, "{}"); err != nil {
+			t.Fatal(err)
+		}
+		for _, each := range []*installer{i, second} {
+			if n := len(each.configurations(t)); n != 1 {
+				t.Errorf("release %s has %d configurations", each.release, n)
+			}
+		}
+		if err := second.helm(t, "", "uninstall", second.release); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range i.rendered(t, "{}") {
+			if !slices.Contains(i.there(t), o) {
+				t.Errorf("%s went with the release %s", o, second.release)
+			}
+		}
+	}
+}
+
+// testNameOverrideStays: the selector of a Deployment cannot be changed, so a name that goes into it is refused before
+// anything else is.
+func testNameOverrideStays(t *testing.T, i *installer) {
+	if err := i.upgrade(t, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	resources := func() map[string]string {
+		versions := map[string]string{}
+		for _, kind := range kinds() {
+			list := &unstructured.UnstructuredList{}
+			list.SetGroupVersionKind(kind)
+			if err := i.admin.List(t.Context(), list, client.MatchingLabels{"app.kubernetes.io/instance": i.release}); err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range list.Items {
+				versions[kind.Kind+" "+o.GetNamespace()+"/"+o.GetName()] = o.GetResourceVersion()
+			}
+		}
+		return versions
+	}
+	before := resources()
+	err := i.upgrade(t, "{nameOverride: guard, replicaCount: 1}")
+	if err == nil || !strings.Contains(err.Error(), "nameOverride") {
+		t.Errorf("%v, want a refusal that names nameOverride", err)
+	}
+	if diff := cmp.Diff(before, resources()); diff != "" {
+		t.Errorf("changed by the refused upgrade:\n%s", diff)
+	}
+}
