@@ -77,6 +77,8 @@ type loss struct {
 	is    []awsauth.Identity // what the role is mapped to now
 	cut   []NodeSet          // live nodes that cannot sign in any more
 	maybe []NodeSet          // live nodes of which it is not known whether they have this role
+	doubt []NodeSet          // Node objects with this role, or that may have it, which may be no nodes
+	ready []NodeSet          // live nodes with this role that are ready and, as far as is known, could not be by its mapping
 	fatal bool               // the edit must not get in
 	// guessed are those of FleetView.Unplaced, by index, that had no other way in and are cut.
 	guessed []int
@@ -111,6 +113,8 @@ func (p *pass) losses() []loss {
 		l := loss{was: c.Before[0], is: c.After}
 		if p.fleet != nil {
 			l.cut = setsBy(p.fleet.Nodes[role], signedIn)
+			l.doubt = append(setsBy(p.fleet.Doubtful[role], signedIn), setsBy(p.fleet.Doubtful[""], func(s NodeSet) bool { return signedIn(s) && p.mayHave(s, role) })...)
+			l.ready = p.inSpite(role, c)
 			for i, s := range p.fleet.Unplaced {
 				if !signedIn(s) || !p.mayHave(s, role) {
 					continue
@@ -130,7 +134,7 @@ func (p *pass) losses() []loss {
 		}
 		kind := nodeKindOf(l.was)
 		structural := kind != notNode && !slices.ContainsFunc(l.is, func(id awsauth.Identity) bool { return serves(id, kind) })
-		if len(l.cut)+len(l.guessed)+len(l.maybe) > 0 || structural && !p.fleet.nodesKnown(p.now) {
+		if len(l.cut)+len(l.guessed)+len(l.maybe)+len(l.doubt)+len(l.ready) > 0 || structural && !p.fleet.nodesKnown(p.now) {
 			losses = append(losses, l)
 		}
 	}
@@ -142,6 +146,16 @@ func (p *pass) losses() []loss {
 		}
 	}
 	return losses
+}
+
+// inSpite are the nodes with a role that are ready although what is known of them says that they cannot sign in by its mapping, if the
+// role is mapped as a node's no longer. What is known of them must be wrong, so that the mapping may be what they need.
+func (p *pass) inSpite(role string, c awsauth.Change) []NodeSet {
+	ofNodes := func(id awsauth.Identity) bool { return nodeIdentityOf(id) != nodeIdentity{} }
+	if !slices.ContainsFunc(c.Before, ofNodes) || slices.ContainsFunc(c.After, ofNodes) {
+		return nil
+	}
+	return setsBy(p.fleet.Nodes[role], func(s NodeSet) bool { return s.ready() > 0 && s.Kind.mapped() && !serveAny(c.Before, s) })
 }
 
 // only is a table without principals other than some.
@@ -277,12 +291,32 @@ func (p *pass) nodeRoleGone(l loss, last string) {
 		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
 		f.Why = agree(l.maybe, "and nothing tells which role it has", "and nothing tells which role they have") + p.untraced()
 		f.Fix = "make sure that they do not use the role any more, or keep the entry"
+	case len(l.doubt) > 0 && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Message += ", and " + count(l.doubt) + " may use it: " + which(l.doubt)
+		f.Why = doubted(l.doubt)
+		f.Fix = agree(l.doubt, "make sure that it is no node", "make sure that they are no nodes") + ", or keep the entry"
+	case len(l.ready) > 0 && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Message += ", and " + count(l.ready) + " " + use(l.ready) + " it: " + which(l.ready)
+		f.Why = agree(l.ready, "and it is ready", "and they are ready") + fmt.Sprintf(", although a mapping for %s nodes has another username or other groups", l.ready[0].Kind)
+		f.Fix = agree(l.ready, "make sure that it authenticates", "make sure that they authenticate") + " by something else, or keep the entry"
 	default:
 		f.Severity = Warning
 		f.Why = strings.TrimPrefix(p.blind(), ", ") + ": those with this role turn NotReady within minutes"
 		f.Fix = "make sure that no node uses the role any more, or keep the entry"
 	}
 	p.report("AA503", f)
+}
+
+// doubted says why Node objects may be no nodes.
+func doubted(sets []NodeSet) string {
+	var reasons []string
+	for _, s := range sets {
+		reasons = append(reasons, s.Doubt)
+	}
+	slices.Sort(reasons)
+	return agree(sets, "and nothing but its Node object", "and nothing but their Node objects") + " shows that nodes of this cluster use it: " + list(slices.Compact(reasons))
 }
 
 // blind says that the live nodes are not known, and why.
@@ -346,7 +380,7 @@ func (p *pass) nodeBroken(l loss) {
 		return
 	}
 	kind, n := nodeKindOf(l.was), needs[nodeKindOf(l.was)]
-	if sets := append(slices.Clone(l.cut), l.maybe...); len(sets) > 0 {
+	if sets := slices.Concat(l.cut, l.maybe, l.doubt); len(sets) > 0 {
 		kind, n = sets[0].Kind, sets[0].needs()
 	}
 	e := is.Entry
@@ -362,6 +396,12 @@ func (p *pass) nodeBroken(l loss) {
 	case len(l.maybe) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
 		f.Severity = Warning
 		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)
+	case len(l.doubt) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Why = "and " + count(l.doubt) + " may use it: " + which(l.doubt) + ", " + doubted(l.doubt)
+	case len(l.ready) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Why = "and " + count(l.ready) + " with it " + agree(l.ready, "is", "are") + " ready: " + which(l.ready)
 	}
 	if i := barring(is.Groups); i >= 0 && !kind.onEC2() && (e.Username.Value == n.username || e.Username.Value == l.was.Username) {
 		f.Field, f.Value = e.Path(fmt.Sprintf("groups[%d]", i)), redact(is.Groups[i])
