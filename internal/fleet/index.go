@@ -166,7 +166,7 @@ func (f *Facts) View() *validate.FleetView {
 	}
 	fargate := f.fargateRoles()
 	claims := f.claims()
-	joined := make(map[string]bool, len(f.Nodes))
+	joined := make(map[string]bool, len(f.Nodes)) // by instance: whether its node is named for it
 	for name, n := range f.Nodes {
 		s, is := shape{kind: n.Kind(), doubt: f.doubt(n, claims)}, state{ready: n.Ready, unproven: true}
 		id := n.Instance()
@@ -181,30 +181,30 @@ func (f *Facts) View() *validate.FleetView {
 		default:
 			i, known := f.instance(id)
 			if i.Gone {
-				joined[id] = true
 				continue // the Node object will go as well
 			}
-			if s.doubt == "" {
-				joined[id] = true // else the instance may still be about to join
-			}
 			s.byID = name == id
+			if s.doubt == "" {
+				joined[id] = s.byID // else the instance may still be about to join
+			}
 			if known {
 				s.kind = validate.EC2Node
 				if i.Windows {
 					s.kind = validate.WindowsNode
 				}
 				is.unproven = !f.proven(n, i, claims[id])
-				is.joining = n.NeverReady && !is.unproven
+				is.joining = n.NeverReady && !is.unproven && s.doubt == ""
 			}
 			add(f.role(i), s, name, is)
 		}
 	}
-	for id, i := range f.Starting {
-		if joined[id] || i.Gone || i.Profile == "" {
-			continue
-		}
+	for id := range f.Starting {
+		i, _ := f.instance(id)
 		role := f.role(i)
 		s := shape{kind: validate.EC2Node, byID: x.namedByID(role)}
+		if byID, ok := joined[id]; ok && byID == s.byID || i.Gone || i.Profile == "" {
+			continue // where its Node is named unlike the others, that may be another's doing
+		}
 		if i.Windows {
 			s.kind = validate.WindowsNode
 		}

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ func checkNodesLost(p *pass) {
 		if len(p.new.doc.Entries()) > 0 && len(after) == 0 {
 			p.noNodeRole()
 		}
+		p.nodesUnmapped()
 		return
 	}
 	if p.new.doc.Unreadable[awsauth.MapRoles] && p.readLess() {
@@ -124,7 +126,7 @@ func (p *pass) losses() []loss {
 					other = p.otherWay(updated, s)
 					others[i] = other
 				}
-				if other {
+				if other || !traceable(s) && len(p.fleet.Doubtful[role]) > 0 { // it may be a role of nodes in AWS
 					l.maybe = append(l.maybe, s)
 				} else {
 					roles[i]++
@@ -231,6 +233,29 @@ func (p *pass) noNodeRole() {
 	n := needs[EC2Node]
 	p.report("AA502", Finding{Severity: Warning, Field: "data.mapRoles", DataKey: awsauth.MapRoles, subject: "no nodes", Message: "no mapping of a node role",
 		Why: "so nodes join only if an access entry covers their role", Fix: "add the node role with username: " + n.username + " and groups: [" + strings.Join(n.groups, ", ") + "]"})
+}
+
+// nodesUnmapped warns that an aws-auth which is created leaves out roles that live nodes use, as after a deletion that was to be a
+// replacement. The creation itself takes nothing from anybody.
+func (p *pass) nodesUnmapped() {
+	if p.fleet == nil || len(p.new.doc.Entries()) == 0 || p.new.doc.Unreadable[awsauth.MapRoles] {
+		return // another finding says it
+	}
+	updated := p.table(p.new)
+	for _, role := range slices.Sorted(maps.Keys(p.fleet.Nodes)) {
+		if _, shadowed := p.fleet.shadow(role, p.now); shadowed || len(updated.Principals[role]) > 0 {
+			continue
+		}
+		sets, arn := p.fleet.Nodes[role], role
+		if a, err := awsauth.ParseARN(p.fleet.RoleARNs[role]); err == nil {
+			arn = a.Canonical() // EKS matches no path
+		}
+		n := sets[0].needs()
+		p.report("AA503", Finding{Severity: Warning, Field: "data.mapRoles", DataKey: awsauth.MapRoles, Value: arn, entry: role, subject: "unmapped", Nodes: sets,
+			Message: fmt.Sprintf("the node role %s is not mapped, and %s %s it: %s", q(arn), count(sets), use(sets), which(sets)),
+			Why:     agree(sets, "so it is NotReady", "so they are NotReady") + " within minutes" + p.uncovered(role),
+			Fix:     "add this entry:" + entryText(awsauth.Identity{Canonical: arn, Username: n.username, Groups: n.groups})})
+	}
 }
 
 // emptied says in one finding that mapRoles went with everything in it, and reports whether no more need be said.
