@@ -216,7 +216,7 @@ var fleetTransitions = map[string]struct {
 	"a doubtful hybrid node, an EC2 role":     {view(doubtful("", validate.NodeSet{Kind: validate.HybridNode, Names: []string{"mi-1"}})), update(nodes+otherNodes, nodes, clean, "", "")},
 	"a doubtful node's mapping is broken":     {view(doubtful("windows", windowsSet)), update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), warn, "AA505", "never Ready")},
 	"a doubtful node's useless mapping":       {view(doubtful("other-nodes", windowsSet)), update(nodes, nodes+otherNodes, warn, "AA505", "2 live Windows nodes may use this role and cannot sign in by this mapping: w1, w2, and nothing but")},
-	"a doubtful node and an entry for people": {view(with("other-nodes"), doubtful("other-nodes", someNodes), accessEntry("other-nodes", "STANDARD")), update(nodes+otherNodes, nodes, clean, "", "")},
+	"a doubtful node and an entry for people": {view(with("other-nodes"), doubtful("other-nodes", someNodes), accessEntry("other-nodes", "STANDARD")), update(nodes+otherNodes, nodes, warn, "AA503", "1 live EC2 node may use it")},
 	"a doubtful node, covered":                {view(doubtful("other-nodes", someNodes), accessEntry("other-nodes", "EC2_LINUX")), update(nodes+otherNodes, nodes, clean, "", "")},
 
 	// Nodes that are ready although, for all that is known, they could not be: what is known is wrong.

@@ -108,11 +108,16 @@ func (p *pass) losses() []loss {
 		if role != awsauth.Key(c.Principal) {
 			continue // a blank before or behind the ARN: it matches nobody
 		}
-		if e, shadowed := p.fleet.shadow(role, p.now); shadowed && (e.ofNodes() || !p.fleet.starting()) {
-			continue // before the nodes are known, nothing can show that an entry for people does not decide about them
-		}
 		signedIn := func(s NodeSet) bool { return serveAny(c.Before, s) && !serveAny(c.After, s) }
 		l := loss{was: c.Before[0], is: c.After}
+		if e, shadowed := p.fleet.shadow(role, p.now); shadowed && (e.ofNodes() || !p.fleet.starting()) {
+			// Before the nodes are known, nothing can show that an entry for people does not decide about them.
+			l.doubt = setsBy(p.fleet.Doubtful[role], func(s NodeSet) bool { return signedIn(s) && s.ready() > 0 && e.excludes(s) })
+			if len(l.doubt) > 0 {
+				losses = append(losses, l)
+			}
+			continue
+		}
 		if p.fleet != nil {
 			l.cut = setsBy(p.fleet.Nodes[role], signedIn)
 			l.doubt = append(setsBy(p.fleet.Doubtful[role], signedIn), setsBy(p.fleet.Doubtful[""], func(s NodeSet) bool { return signedIn(s) && p.mayHave(s, role) })...)
@@ -157,7 +162,7 @@ func (p *pass) inSpite(role string, c awsauth.Change) []NodeSet {
 	if !slices.ContainsFunc(c.Before, ofNodes) || slices.ContainsFunc(c.After, ofNodes) {
 		return nil
 	}
-	return setsBy(p.fleet.Nodes[role], func(s NodeSet) bool { return s.ready() > 0 && s.Kind.mapped() && !serveAny(c.Before, s) })
+	return setsBy(slices.Concat(p.fleet.Nodes[role], p.fleet.Doubtful[role]), func(s NodeSet) bool { return s.ready() > 0 && s.Kind.mapped() && !serveAny(c.Before, s) })
 }
 
 // only is a table without principals other than some.

@@ -235,7 +235,7 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		f.Severity = Warning
 		f.Message = count(cut) + " may use this role and cannot sign in by this mapping: " + which(cut)
 		f.Why = doubted(cut)
-	case len(cut) < len(p.fleet.sets(e)):
+	case servesSome(p.fleet.sets(e), cut):
 		f.Severity = Warning
 		if n.username != e.Username.Value {
 			f.Why = "and other kinds of node use it too, while a role has one username template"
@@ -243,6 +243,16 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		}
 	}
 	p.report("AA505", f)
+}
+
+// servesSome reports that an entry serves some of the nodes with its role, if not those that are cut. How an instance will be named that
+// has not joined is a guess, which whoever may create nodes can have made: it excuses no entry that cuts off others.
+func servesSome(all, cut []NodeSet) bool {
+	guess := func(s NodeSet) bool { return len(s.Names) == s.Joining }
+	joined := slices.ContainsFunc(cut, func(s NodeSet) bool { return !guess(s) })
+	return slices.ContainsFunc(all, func(s NodeSet) bool {
+		return !slices.ContainsFunc(cut, s.same) && !(joined && s.ByInstanceID && guess(s))
+	})
 }
 
 // barring is the index of the first group that EKS can render only for EC2 instances, so that nobody else can authenticate; -1 if
