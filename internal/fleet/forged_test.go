@@ -138,7 +138,9 @@ func TestForgedWorlds(t *testing.T) {
 		noNode := !slices.ContainsFunc(slices.Concat(cut, cutThen), func(name string) bool { return !ofStarting(name) })
 		// What the role of a hybrid node is nothing tells, and who finds an instance with it can cast doubt on that it is one.
 		hybrid := !slices.ContainsFunc(cut, func(name string) bool { return !strings.HasPrefix(name, "mi-") })
-		goes := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool { return f.Rule != "AA505" && f.Severity == validate.Error && len(f.Nodes) > 0 })
+		goes := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool {
+			return f.Rule != "AA505" && f.Severity == validate.Error && len(f.Nodes) > 0
+		})
 		switch {
 		case denied && !before && !noNode && !(retagged && !goes): // one mapping for two kinds of node is of use to those in doubt, too
 			t.Errorf("world %d: denied because of forged nodes", seed)
@@ -148,7 +150,7 @@ func TestForgedWorlds(t *testing.T) {
 			t.Errorf("world %d: silent because of forged nodes", seed)
 		}
 		for _, line := range evidence(honestly) {
-			if !slices.ContainsFunc(evidence(report), func(l string) bool { return strings.Split(l, ": ")[0] == strings.Split(line, ": ")[0] }) {
+			if !denied && !slices.ContainsFunc(evidence(report), func(l string) bool { return strings.Split(l, ": ")[0] == strings.Split(line, ": ")[0] }) {
 				t.Errorf("world %d: forged nodes are taken for evidence: %s", seed, line)
 			}
 		}
