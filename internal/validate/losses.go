@@ -112,8 +112,8 @@ func (p *pass) losses() []loss {
 		l := loss{was: c.Before[0], is: c.After}
 		if e, shadowed := p.fleet.shadow(role, p.now); shadowed && (e.ofNodes() || !p.fleet.starting()) {
 			// Before the nodes are known, nothing can show that an entry for people does not decide about them.
-			l.doubt = setsBy(p.fleet.Doubtful[role], func(s NodeSet) bool { return signedIn(s) && s.ready() > 0 && e.excludes(s) })
-			if len(l.doubt) > 0 {
+			l.doubt = setsBy(p.fleet.Doubtful[role], func(s NodeSet) bool { return s.ready() > 0 && e.excludes(s) && !serveAny(c.After, s) })
+			if len(l.doubt) > 0 && slices.ContainsFunc(c.Before, nodeLike) {
 				losses = append(losses, l)
 			}
 			continue
@@ -158,12 +158,14 @@ func (p *pass) losses() []loss {
 // inSpite are the nodes with a role that are ready although what is known of them says that they cannot sign in by its mapping, if the
 // role is mapped as a node's no longer. What is known of them must be wrong, so that the mapping may be what they need.
 func (p *pass) inSpite(role string, c awsauth.Change) []NodeSet {
-	ofNodes := func(id awsauth.Identity) bool { return nodeIdentityOf(id) != nodeIdentity{} }
-	if !slices.ContainsFunc(c.Before, ofNodes) || slices.ContainsFunc(c.After, ofNodes) {
+	if !slices.ContainsFunc(c.Before, nodeLike) || slices.ContainsFunc(c.After, nodeLike) {
 		return nil
 	}
 	return setsBy(slices.Concat(p.fleet.Nodes[role], p.fleet.Doubtful[role]), func(s NodeSet) bool { return s.ready() > 0 && s.Kind.mapped() && !serveAny(c.Before, s) })
 }
+
+// nodeLike reports that something of an identity belongs to nodes.
+func nodeLike(id awsauth.Identity) bool { return nodeIdentityOf(id) != nodeIdentity{} }
 
 // only is a table without principals other than some.
 func only(a *awsauth.Access, some map[string]awsauth.Identity) *awsauth.Access {
