@@ -152,6 +152,9 @@ func place(id awsauth.Identity) string {
 func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
 	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady, Starting: w.Set.Joining, Maybe: w.Set.Maybe, SignsIn: "no", By: "nothing"}
 	switch {
+	case w.Set.Doubt != "":
+		r.SignsIn, r.By = "unknown", "not taken for a node of this cluster: "+w.Set.Doubt
+		return r
 	case w.Set.Kind == validate.HyperPodNode:
 		return hyperPod(r, w)
 	case w.Role == "":

@@ -64,10 +64,10 @@ func TestFleet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !ready {
-			return
-		}
 		made.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		if !ready { // it was
+			made.Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.NewTime(time.Now().Add(time.Hour))}
+		}
 		if _, err := client.CoreV1().Nodes().UpdateStatus(t.Context(), made, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,11 @@ func TestFleet(t *testing.T) {
 			launched = time.Now().Add(-time.Minute)
 		}
 		seed.InstanceProfiles = append(seed.InstanceProfiles, fake.InstanceProfile{ARN: profile, Role: "arn:aws:iam::111122223333:role/eks/" + role})
-		seed.Instances = append(seed.Instances, fake.Instance{ID: fmt.Sprintf("i-0000000%d", i), Profile: profile, Launched: launched,
+		platform := ""
+		if role == "windows" {
+			platform = role
+		}
+		seed.Instances = append(seed.Instances, fake.Instance{ID: fmt.Sprintf("i-0000000%d", i), Profile: profile, Launched: launched, Platform: platform,
 			Tags: map[string]string{"kubernetes.io/cluster/demo": "owned"}})
 	}
 	create("ip-10-0-0-1.us-west-2.compute.internal", "aws:///us-west-2a/i-00000000", "linux", "", true)

@@ -37,7 +37,11 @@ func fleetAWS(t *testing.T) *fake.Server {
 	for i, role := range []string{"nodes", "nodes", "windows", "covered", "renewed"} {
 		profile := "arn:aws:iam::111122223333:instance-profile/" + role
 		seed.InstanceProfiles = append(seed.InstanceProfiles, fake.InstanceProfile{ARN: profile, Role: "arn:aws:iam::111122223333:role/eks/" + role})
-		seed.Instances = append(seed.Instances, fake.Instance{ID: fmt.Sprintf("i-0000000%d", i), Profile: profile,
+		platform := ""
+		if role == "windows" {
+			platform = role
+		}
+		seed.Instances = append(seed.Instances, fake.Instance{ID: fmt.Sprintf("i-0000000%d", i), Profile: profile, Platform: platform,
 			Launched: time.Now().Add(-24 * time.Hour), Tags: map[string]string{"kubernetes.io/cluster/demo": "owned"}})
 	}
 	server, err := fake.New(seed)
@@ -56,10 +60,12 @@ func fleetAWS(t *testing.T) *fake.Server {
 	return server
 }
 
-// fleetNodes are nodes of every kind.
+// fleetNodes are nodes of every kind, that were ready.
 func fleetNodes() []*corev1.Node {
 	node := func(name, provider string, labels map[string]string) *corev1.Node {
-		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Spec: corev1.NodeSpec{ProviderID: provider}}
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Spec: corev1.NodeSpec{ProviderID: provider},
+			Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown",
+				LastTransitionTime: metav1.NewTime(time.Now().Add(time.Hour))}}}}
 	}
 	linux := map[string]string{"kubernetes.io/os": "linux", "topology.kubernetes.io/region": "us-west-2"}
 	return []*corev1.Node{

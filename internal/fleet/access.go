@@ -30,6 +30,8 @@ type access struct {
 
 	roles   map[string]role // roles and users with an access entry, by the principal's ARN, as far as they were asked for
 	fargate []string        // the pod execution roles
+	// noFargate says that there is no Fargate profile.
+	noFargate bool
 
 	groups        []group // managed node groups and Fargate profiles
 	groupsProblem string  // why they could not be read last
@@ -45,8 +47,8 @@ type group struct {
 
 // syncAccess brings up to date how EKS lets principals in without aws-auth, and which roles Fargate nodes have.
 func (f *Fleet) syncAccess(ctx context.Context) error {
-	nodes, where, _ := f.store.all()
-	err := f.locate(where)
+	nodes, _ := f.store.all()
+	err := f.locate(nodes)
 	cluster := f.cluster()
 	if err == nil && cluster == "" {
 		if err = f.nameless(); !f.tried() {
@@ -68,7 +70,7 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 	if hasFargate(nodes) {
 		roles, fargateErr := f.aws.fargateRoles(ctx, cluster, profiles)
 		if fargateErr == nil {
-			x.fargate = roles
+			x.fargate, x.noFargate = roles, len(roles) == 0
 		} else {
 			err = errors.Join(err, fargateErr)
 		}
@@ -76,7 +78,11 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 	if x.problem == "" { // before that, the cluster may be another
 		f.readGroups(ctx, &x, cluster, profiles, now)
 	}
-	f.update(func(s *sources) { s.access = x })
+	f.update(func(s *sources) {
+		if s.place.cluster == cluster || s.place.cluster == "" { // else it has turned out to be another since
+			s.access = x
+		}
+	})
 	return err
 }
 
@@ -124,6 +130,10 @@ func (f *Fleet) readGroups(ctx context.Context, x *access, cluster string, profi
 func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now time.Time) error {
 	c, err := f.aws.cluster(ctx, cluster)
 	if err != nil {
+		var p problem
+		if errors.As(err, &p) && p.absent {
+			f.notThere(cluster)
+		}
 		return err
 	}
 	if err := f.confirm(cluster, c); err != nil {

@@ -24,12 +24,15 @@ const (
 	maxPages = 200
 )
 
-// problem is a question to AWS without an answer, in one line for the operator.
-type problem struct{ text string }
+// problem is a question to AWS without an answer, in one line for the operator. absent: the answer is that there is no such thing.
+type problem struct {
+	text   string
+	absent bool
+}
 
 func (p problem) Error() string { return p.text }
 
-func problemf(format string, a ...any) error { return problem{fmt.Sprintf(format, a...)} }
+func problemf(format string, a ...any) error { return problem{text: fmt.Sprintf(format, a...)} }
 
 // why is the line of an error that ask returned.
 func why(err error) string {
@@ -86,7 +89,7 @@ func ask[T any](ctx context.Context, a *asker, service, api, on string, do func(
 		if errors.As(err, &p) {
 			return none, err
 		}
-		return none, problem{iam.Explain(err, a.who(), service+":"+api, on)}
+		return none, problem{text: iam.Explain(err, a.who(), service+":"+api, on)}
 	}
 	return out, nil
 }

@@ -2,53 +2,133 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/pem"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// clusterTag begins the tag by which an instance belongs to a cluster; its value is owned or shared. The others are put on
-// by EKS (Amazon EKS user guide, "Tag your resources").
-const clusterTag = "kubernetes.io/cluster/"
+// clusterTag begins the tag by which an instance belongs to a cluster; its value is owned or shared. The others are put on by EKS (Amazon
+// EKS user guide, "Tag your resources"). Nobody but AWS can write a tag that begins with aws: (AWS General Reference, "Tagging AWS
+// resources").
+const (
+	clusterTag    = "kubernetes.io/cluster/"
+	eksClusterTag = "eks:cluster-name"
+	awsClusterTag = "aws:eks:cluster-name"
+)
 
-var clusterNameTags = []string{"aws:eks:cluster-name", "eks:cluster-name"}
+// clusterName is the form of the names that EKS takes (Amazon EKS API reference, CreateCluster).
+var clusterName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$`)
 
-// clusterOf is the name of the cluster that an instance's tags tell; "" if they tell none, or several.
-func clusterOf(tags map[string]string) string {
-	for _, t := range clusterNameTags {
-		if name := tags[t]; name != "" {
-			return name
-		}
+// legalName is a name, or "" if it is that of no cluster: tags and labels hold any text.
+func legalName(name string) string {
+	if !clusterName.MatchString(name) {
+		return ""
 	}
-	var names []string
+	return name
+}
+
+// clustersOf are the clusters that an instance's tags name, and the one among them that it belongs to, "" if that is not clear. Where AWS
+// names one itself, no other counts.
+func clustersOf(tags map[string]string) (one string, all []string) {
+	if name := legalName(tags[awsClusterTag]); name != "" {
+		return name, []string{name}
+	}
 	for key := range tags {
-		if name, ok := strings.CutPrefix(key, clusterTag); ok && name != "" {
-			names = append(names, name)
+		if name, ok := strings.CutPrefix(key, clusterTag); ok && legalName(name) != "" {
+			all = append(all, name)
 		}
 	}
-	slices.Sort(names)
-	if names = slices.Compact(names); len(names) == 1 {
-		return names[0]
+	one = legalName(tags[eksClusterTag])
+	if one != "" {
+		all = append(all, one)
 	}
-	return ""
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) == 1 {
+		one = all[0]
+	}
+	return one, all
 }
 
 // hybridPlace takes the provider id of a hybrid node apart: eks-hybrid:///REGION/CLUSTER/NAME.
 func hybridPlace(providerID string) (region, cluster string) {
 	rest, ok := strings.CutPrefix(providerID, hybridProvider)
 	parts := strings.Split(strings.TrimPrefix(rest, "/"), "/")
-	if !ok || len(parts) != 3 {
+	if !ok || len(parts) != 3 || legalName(parts[1]) == "" {
 		return "", ""
 	}
 	return parts[0], parts[1]
 }
 
-// sameAuthority reports that two bundles of certificates have one in common, or that one of them has none to compare.
-func sameAuthority(a, b []byte) bool {
+// votes are how many nodes speak for something: those of which AWS says so, those that have been ready, and all.
+type votes struct{ told, ready, all int }
+
+func (v votes) compare(o votes) int {
+	return cmp.Or(v.told-o.told, v.ready-o.ready, v.all-o.all)
+}
+
+// tally counts what nodes speak for.
+type tally map[string]votes
+
+func (t tally) add(name string, told, ready bool) {
+	if name == "" {
+		return
+	}
+	v := t[name]
+	v.all++
+	if ready {
+		v.ready++
+	}
+	if told {
+		v.told++
+	}
+	t[name] = v
+}
+
+// winner is what most speak for; of equals, favourite or else the first by name.
+func (t tally) winner(favourite string) string {
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		if c := t[name].compare(t[best]); best == "" || c > 0 || c == 0 && name == favourite {
+			best = name
+		}
+	}
+	return best
+}
+
+// regionOf is the region that most nodes name.
+func regionOf(nodes map[string]Node) string {
+	t := tally{}
+	for _, n := range nodes {
+		t.add(n.place.region, false, !n.NeverReady)
+	}
+	return t.winner("")
+}
+
+// clusterNames are the clusters that nodes speak for: each for that of its instance by its tags, and for what it says itself.
+func clusterNames(nodes map[string]Node, instances map[string]Instance) tally {
+	t := tally{}
+	for _, n := range nodes {
+		i, known := instances[n.Instance()]
+		if known && !n.named(i) {
+			continue
+		}
+		t.add(i.Cluster, true, !n.NeverReady)
+		if n.place.cluster != i.Cluster {
+			t.add(n.place.cluster, false, !n.NeverReady)
+		}
+	}
+	return t
+}
+
+// sameAuthority compares two bundles of certificates: known is false if one of them has none.
+func sameAuthority(a, b []byte) (same, known bool) {
 	as, bs := certificates(a), certificates(b)
-	return len(as) == 0 || len(bs) == 0 || slices.ContainsFunc(as, func(c []byte) bool {
+	return slices.ContainsFunc(as, func(c []byte) bool {
 		return slices.ContainsFunc(bs, func(d []byte) bool { return bytes.Equal(c, d) })
-	})
+	}), len(as) > 0 && len(bs) > 0
 }
 
 // certificates are those of a PEM bundle, as DER.

@@ -6,7 +6,8 @@
 // is optional: what is not answered is told as not known, with the reason, and never guessed.
 //
 // A node on EC2 leads to its role by its provider id, the instance's profile and the role in that profile. A Fargate node
-// has the role of one of the cluster's Fargate profiles. Nothing leads from a hybrid node to its role. Instances that carry
+// has the role of one of the cluster's Fargate profiles. Nothing leads from a hybrid node to its role. What a Node object says of itself is
+// a hint: where EC2 or EKS say otherwise, the node is one of FleetView.Doubtful. Instances that carry
 // the cluster's tag and were launched a short while ago count as nodes before they join.
 //
 // Sources: the API references of EC2 (DescribeInstances), IAM (GetInstanceProfile) and EKS (DescribeCluster,

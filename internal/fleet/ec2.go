@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // ec2Version is the version of EC2's Query API (Amazon EC2 API reference, "Query requests").
@@ -46,6 +47,8 @@ type instanceAnswer struct {
 	ID       string `xml:"instanceId"`
 	Profile  string `xml:"iamInstanceProfile>arn"`
 	Platform string `xml:"platform"`
+	DNSName  string `xml:"privateDnsName"`
+	Launched string `xml:"launchTime"`
 	State    string `xml:"instanceState>name"`
 	Tags     []struct {
 		Key   string `xml:"key"`
@@ -86,6 +89,8 @@ func (i instanceAnswer) found() found {
 	for _, t := range i.Tags {
 		tags[t.Key] = t.Value
 	}
-	return found{id: i.ID, Instance: Instance{cluster: clusterOf(tags), Profile: i.Profile, Windows: i.Platform == "windows",
-		Gone: i.State == "terminated" || i.State == "shutting-down"}}
+	launched, _ := time.Parse(time.RFC3339, i.Launched) // the zero value, if EC2 names none: long ago
+	one, all := clustersOf(tags)
+	return found{id: i.ID, Instance: Instance{Cluster: one, Clusters: all, Profile: i.Profile, Windows: i.Platform == "windows",
+		Gone: i.State == "terminated" || i.State == "shutting-down", DNSName: i.DNSName, Launched: launched}}
 }

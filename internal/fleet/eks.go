@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -44,7 +45,7 @@ func (a *asker) get(ctx context.Context, out any, query url.Values, path ...stri
 func absent(err error, what, name string) error {
 	var answer smithy.APIError
 	if errors.As(err, &answer) && answer.ErrorCode() == "ResourceNotFoundException" {
-		return problemf("EKS knows no %s %s in this region", what, name)
+		return problem{fmt.Sprintf("EKS knows no %s %s in this region", what, name), true}
 	}
 	return err
 }

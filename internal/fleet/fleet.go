@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -76,8 +77,10 @@ type sources struct {
 	connected bool
 	instances instances
 	access    access
-	// strangers are names of clusters that nodes or instances gave, and that are not this cluster's.
-	strangers []string
+	// strangers are names of clusters that nodes or instances gave, and that are not this cluster's; absent are those that EKS did not
+	// know, confirmed is the one with this cluster's certificate authority.
+	strangers, absent []string
+	confirmed         string
 }
 
 // New makes a Fleet that knows nothing yet. Run or Sync fill it.
@@ -148,7 +151,7 @@ func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync
 	pause := every
 	for {
 		wait := every
-		if _, _, heard := f.store.all(); heard.IsZero() {
+		if _, heard := f.store.all(); heard.IsZero() {
 			wait = min(firstTry, every)
 		} else if err := sync(ctx); err != nil && ctx.Err() == nil {
 			if line := why(err); line != told { // the same again is no news
@@ -210,19 +213,21 @@ func (f *Fleet) assemble(ctx context.Context) {
 
 // rebuild puts the view together.
 func (f *Fleet) rebuild() {
-	nodes, _, heard := f.store.all()
+	nodes, heard := f.store.all()
 	f.mu.Lock()
 	s := f.sources
 	f.mu.Unlock()
-	facts := Facts{Nodes: nodes, Instances: s.instances.known, Starting: s.instances.starting, Profiles: make(map[string]string, len(s.instances.profiles)),
-		PrincipalCreated: created(s.instances.profiles, s.access.roles), FargateRoles: s.access.fargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
+	facts := Facts{Nodes: nodes, Cluster: s.place.cluster, Region: s.place.region, Now: f.now(), Instances: s.instances.known, Starting: s.instances.starting,
+		Absent: s.instances.absent, Profiles: make(map[string]string, len(s.instances.profiles)), PrincipalCreated: created(s.instances.profiles, s.access.roles),
+		FargateRoles: s.access.fargate, NoFargate: s.access.noFargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
 	for profile, r := range s.instances.profiles {
 		facts.Profiles[profile] = r.arn
 	}
 	if s.access.complete.IsZero() && s.access.problem == "" && hasFargate(nodes) && !f.late() { // the roles of Fargate nodes come from there
 		facts.NodesKnown.At = time.Time{}
 	}
-	if s.instances.elsewhere != "" { // the mode of another cluster says nothing of this one
+	if s.instances.elsewhere != "" { // the mode of another cluster says nothing of this one, and its name makes no node a stranger
+		facts.Cluster = ""
 		facts.NodesKnown, facts.AccessKnown = knowledge(time.Time{}, s.instances.elsewhere), knowledge(time.Time{}, s.instances.elsewhere)
 	} else {
 		facts.Mode, facts.AccessKnown = s.access.mode, knowledge(s.access.complete, s.access.problem)
@@ -329,25 +334,61 @@ func (f *Fleet) cluster() string {
 	return name
 }
 
-// foundCluster takes in the cluster's name, unless it is known already, or known to be another cluster's.
-func (f *Fleet) foundCluster(name string) {
+// elect is the cluster's name, and whether it is another than before: the one that the operator gave, or for which EKS has shown the
+// certificate authority of this cluster, or else the one that most nodes speak for. That may change while nodes come and go.
+func (f *Fleet) elect(names tally) (cluster string, changed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if name == "" || f.sources.place.cluster != "" || slices.Contains(f.sources.strangers, name) {
-		return
+	p := &f.sources.place
+	if f.options.Cluster != "" || p.cluster != "" && f.sources.confirmed == p.cluster {
+		return p.cluster, false
 	}
-	f.sources.place.cluster = name
-	f.options.Log.Info("the cluster's name is known", "cluster", name, "region", f.sources.place.region)
+	maps.DeleteFunc(names, func(name string, _ votes) bool { return slices.Contains(f.sources.strangers, name) })
+	known := maps.Clone(names)
+	maps.DeleteFunc(known, func(name string, _ votes) bool { return slices.Contains(f.sources.absent, name) })
+	if len(known) > 0 { // what EKS does not know comes last
+		names = known
+	}
+	name := names.winner(p.cluster)
+	if name == "" || name == p.cluster {
+		return p.cluster, false
+	}
+	changed = p.cluster != ""
+	p.cluster, f.sources.access = name, access{}
+	f.options.Log.Info("the cluster's name is known", "cluster", name, "region", p.region)
+	return name, changed
+}
+
+// notThere takes in that EKS knows no cluster of that name.
+func (f *Fleet) notThere(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.sources.absent, name) {
+		f.sources.absent = append(f.sources.absent, name)
+	}
+}
+
+// confirmed is the name of the cluster that EKS has shown to be this one, "" if it has not.
+func (f *Fleet) confirmed() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sources.confirmed
 }
 
 // confirm holds the name that nodes or instances told against what EKS says of the cluster: whoever may label a node could
 // name another cluster, whose mode and access entries say nothing of this one. The certificate authority tells two clusters
 // apart. A name that the operator gave is not questioned.
 func (f *Fleet) confirm(name string, c described) error {
-	if f.options.Cluster != "" || sameAuthority(f.options.Authority, c.authority) {
+	same, known := sameAuthority(f.options.Authority, c.authority)
+	f.mu.Lock()
+	f.sources.absent = slices.DeleteFunc(f.sources.absent, func(n string) bool { return n == name })
+	if same {
+		f.sources.confirmed = name
+	}
+	if f.options.Cluster != "" || same || !known {
+		f.mu.Unlock()
 		return nil
 	}
-	f.mu.Lock()
 	f.sources.strangers = append(f.sources.strangers, name)
 	f.sources.place.cluster = ""
 	f.mu.Unlock()
@@ -376,14 +417,13 @@ func (f *Fleet) tried() bool {
 }
 
 // locate makes sure that it is known where to ask, from the nodes if need be, and connects to AWS there.
-func (f *Fleet) locate(p place) error {
-	f.foundCluster(p.cluster)
+func (f *Fleet) locate(nodes map[string]Node) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sources.connected {
 		return nil
 	}
-	for _, region := range []string{f.sources.place.region, f.options.AWS.Region, p.region} {
+	for _, region := range []string{f.sources.place.region, f.options.AWS.Region, regionOf(nodes)} {
 		if region == "" {
 			continue
 		}

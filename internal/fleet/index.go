@@ -11,28 +11,39 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// Node is what is kept of a Node object.
+// Node is what is kept of a Node object. Whoever may create nodes can write any of it, a kubelet at least its own labels and status:
+// docs/fleet.md, "What a forged Node can do".
 type Node struct {
 	Name       string
 	ProviderID string // aws:///us-west-2a/i-0123456789abcdef0
-	Compute    string // the label eks.amazonaws.com/compute-type: fargate, hybrid, auto, ec2 or nothing
-	Windows    bool
+	Windows    bool   // by its label
 	Ready      bool
+	NeverReady bool  // as far as the object shows
+	place      place // of the cluster, by its labels and provider id
 }
 
 // Instance is what is kept of an EC2 instance.
 type Instance struct {
-	Profile string // the ARN of its instance profile; "" if it has none
-	Windows bool
-	Gone    bool   // it has been terminated
-	cluster string // the cluster that it belongs to by its tags
+	Profile  string // the ARN of its instance profile; "" if it has none
+	Windows  bool
+	Gone     bool      // it has been terminated
+	DNSName  string    // its private DNS name; "" if EC2 names none
+	Launched time.Time // when it was last started
+	// Cluster is the one cluster that it belongs to by its tags, "" if they name none or several; Clusters are all that they name.
+	Cluster  string
+	Clusters []string
 }
 
 // Facts are everything that has been found out. The zero value: nothing.
 type Facts struct {
 	Nodes map[string]Node // by name
+	// Cluster and Region are where the cluster is, Now is the time; zero: not known.
+	Cluster, Region string
+	Now             time.Time
 	// Instances are those that Nodes run on, by id; Starting those with the cluster's tag that were launched lately.
 	Instances, Starting map[string]Instance
+	// Absent are the instances that EC2 was asked for and does not know.
+	Absent map[string]bool
 	// Profiles leads from the ARN of an instance profile to that of its role; "" for a profile without one.
 	Profiles map[string]string
 	// PrincipalCreated is when the roles of nodes and the principals of access entries were created, by the awsauth.Subject of their ARN, as far as
@@ -40,6 +51,8 @@ type Facts struct {
 	PrincipalCreated map[string]time.Time
 	// FargateRoles are the pod execution roles of the cluster's Fargate profiles, as ARNs.
 	FargateRoles []string
+	// NoFargate says that EKS was asked for Fargate profiles and has none.
+	NoFargate bool
 	// Assigned are the roles of managed node groups and Fargate profiles, as ARNs, by the kind of node.
 	Assigned map[validate.NodeKind][]string
 
@@ -61,6 +74,8 @@ const (
 	// hyperPodPart is in the provider id of a node of SageMaker HyperPod: aws:///ZONE/sagemaker/cluster/hyperpod-ID-INSTANCE.
 	// The instance runs in an account of SageMaker's.
 	hyperPodPart = "/sagemaker/cluster/"
+	// fargatePrefix begins the last part of the provider id of a Fargate node: aws:///ZONE/ID/fargate-ip-10-0-0-1.REGION.compute.internal.
+	fargatePrefix = "fargate-"
 )
 
 // Instance is the id of the EC2 instance that the node runs on, or "".
@@ -72,12 +87,13 @@ func (n Node) Instance() string {
 	return id
 }
 
-// Kind is the kind of node. One that has no provider id yet is taken for EC2.
+// Kind is the kind of node by its provider id, which can be set once and never changed. One that has none yet is taken for EC2. The
+// label that names the operating system counts only as long as EC2 has not told it.
 func (n Node) Kind() validate.NodeKind {
 	switch last := n.ProviderID[strings.LastIndexByte(n.ProviderID, '/')+1:]; {
-	case n.Compute == "fargate" || strings.HasPrefix(last, "fargate-"):
+	case strings.HasPrefix(n.ProviderID, ec2Provider) && strings.HasPrefix(last, fargatePrefix):
 		return validate.FargateNode
-	case n.Compute == "hybrid" || strings.HasPrefix(n.ProviderID, hybridProvider):
+	case strings.HasPrefix(n.ProviderID, hybridProvider):
 		return validate.HybridNode
 	case strings.HasPrefix(n.ProviderID, ec2Provider) && strings.Contains(n.ProviderID, hyperPodPart):
 		return validate.HyperPodNode
@@ -94,26 +110,33 @@ type shape struct {
 	kind  validate.NodeKind
 	byID  bool
 	maybe bool
+	doubt string
 }
+
+// state is what a set counts of a node.
+type state struct{ ready, joining, unproven bool }
 
 // index collects nodes by role and shape; the role "" is not known.
 type index map[string]map[shape]*validate.NodeSet
 
-func (x index) add(role string, s shape, name string, ready, joining bool) {
+func (x index) add(role string, s shape, name string, is state) {
 	if x[role] == nil {
 		x[role] = map[shape]*validate.NodeSet{}
 	}
 	set := x[role][s]
 	if set == nil {
-		set = &validate.NodeSet{Kind: s.kind, ByInstanceID: s.byID, Maybe: s.maybe}
+		set = &validate.NodeSet{Kind: s.kind, ByInstanceID: s.byID, Maybe: s.maybe, Doubt: s.doubt}
 		x[role][s] = set
 	}
 	set.Names = append(set.Names, name)
 	switch {
-	case joining:
+	case is.joining:
 		set.Joining++
-	case !ready:
+	case !is.ready:
 		set.NotReady++
+	}
+	if is.unproven {
+		set.Unproven++
 	}
 }
 
@@ -126,48 +149,66 @@ func (x index) sets(role string) []validate.NodeSet {
 		sets = append(sets, *s)
 	}
 	slices.SortFunc(sets, func(a, b validate.NodeSet) int {
-		return strings.Compare(string(a.Kind)+a.Names[0], string(b.Kind)+b.Names[0])
+		return strings.Compare(string(a.Kind)+a.Names[0]+a.Doubt, string(b.Kind)+b.Names[0]+b.Doubt)
 	})
 	return sets
 }
 
 // View puts the facts together: nodes by role, without the role's path, and what is known about access entries.
 func (f *Facts) View() *validate.FleetView {
-	x := index{}
+	x, doubtful := index{}, index{} // the second holds the nodes that something speaks against
+	add := func(role string, s shape, name string, is state) {
+		if s.doubt != "" {
+			doubtful.add(role, s, name, is)
+		} else {
+			x.add(role, s, name, is)
+		}
+	}
 	fargate := f.fargateRoles()
-	joined := make(map[string]bool, len(f.Nodes))
+	claims := f.claims()
+	joined := make(map[string]bool, len(f.Nodes)) // by instance: whether its node is named for it
 	for name, n := range f.Nodes {
+		s, is := shape{kind: n.Kind(), doubt: f.doubt(n, claims)}, state{ready: n.Ready, unproven: true}
 		id := n.Instance()
-		kind := n.Kind()
 		switch {
-		case kind == validate.FargateNode && len(fargate) > 0:
+		case s.kind == validate.FargateNode && len(fargate) > 0:
+			s.maybe = len(fargate) > 1
 			for _, role := range fargate {
-				x.add(role, shape{kind: kind, maybe: len(fargate) > 1}, name, n.Ready, false)
+				add(role, s, name, is)
 			}
-		case id == "" || kind == validate.FargateNode || kind == validate.HybridNode:
-			x.add("", shape{kind: kind}, name, n.Ready, false)
+		case id == "":
+			add("", s, name, is)
 		default:
-			joined[id] = true
-			i, known := f.Instances[id]
-			if !known {
-				i = f.Starting[id]
-			}
+			i, known := f.instance(id)
 			if i.Gone {
 				continue // the Node object will go as well
 			}
-			x.add(f.role(i), shape{kind: kind, byID: name == id}, name, n.Ready, false)
+			s.byID = name == id
+			if s.doubt == "" {
+				joined[id] = s.byID // else the instance may still be about to join
+			}
+			if known {
+				s.kind = validate.EC2Node
+				if i.Windows {
+					s.kind = validate.WindowsNode
+				}
+				is.unproven = !f.proven(n, i, claims[id])
+				is.joining = n.NeverReady && !is.unproven && s.doubt == ""
+			}
+			add(f.role(i), s, name, is)
 		}
 	}
-	for id, i := range f.Starting {
-		if joined[id] || i.Gone || i.Profile == "" {
-			continue
-		}
+	for id := range f.Starting {
+		i, _ := f.instance(id)
 		role := f.role(i)
 		s := shape{kind: validate.EC2Node, byID: x.namedByID(role)}
+		if byID, ok := joined[id]; ok && byID == s.byID || i.Gone || i.Profile == "" {
+			continue // where its Node is named unlike the others, that may be another's doing
+		}
 		if i.Windows {
 			s.kind = validate.WindowsNode
 		}
-		x.add(role, s, id, false, true)
+		x.add(role, s, id, state{joining: true})
 	}
 	v := &validate.FleetView{Nodes: make(map[string][]validate.NodeSet, len(x)), RoleARNs: make(map[string]string, len(x)), Unplaced: x.sets(""), NodesKnown: f.NodesKnown,
 		Mode: f.Mode, Entries: make(map[string]validate.AccessEntry, len(f.Entries)), AccessKnown: f.AccessKnown}
@@ -185,8 +226,17 @@ func (f *Facts) View() *validate.FleetView {
 			v.Nodes[role] = x.sets(role)
 		}
 	}
+	for role := range doubtful {
+		if v.Doubtful == nil {
+			v.Doubtful = map[string][]validate.NodeSet{}
+		}
+		v.Doubtful[role] = doubtful.sets(role)
+	}
+	if v.NodesKnown.Problem == "" {
+		v.NodesKnown.Problem = strangers(v.Doubtful)
+	}
 	for _, arn := range slices.Concat(slices.Collect(maps.Values(f.Profiles)), f.FargateRoles) {
-		if role := awsauth.Subject(arn); v.Nodes[role] != nil {
+		if role := awsauth.Subject(arn); v.Nodes[role] != nil || v.Doubtful[role] != nil {
 			v.RoleARNs[role] = arn
 		}
 	}

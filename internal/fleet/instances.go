@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,8 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
-
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 const (
@@ -106,7 +105,8 @@ func (a *asker) profileRole(ctx context.Context, profileARN string) (role, error
 // instances is what the guard knows of EC2, and when it found out. Only syncInstances changes it.
 type instances struct {
 	known, starting map[string]Instance
-	read            time.Time // when known was last read from the beginning
+	absent          map[string]bool // those that EC2 was asked for and does not know
+	read            time.Time       // when known was last read from the beginning
 	profiles        map[string]role
 	profilesRead    map[string]time.Time
 	complete        time.Time // when all of this was last known
@@ -124,14 +124,32 @@ func (x *instances) take(all []found, on map[string]bool) {
 }
 
 // whose says why the instances are not those of a cluster, nor what AWS tells of that cluster about this one; "" if nothing
-// speaks for that.
-func (x *instances) whose(on map[string]bool, cluster string) string {
-	for _, i := range x.known {
-		if cluster != "" && i.cluster != "" && i.cluster != cluster {
-			return fmt.Sprintf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", i.cluster, cluster)
+// speaks for that. It takes most of the nodes: whoever may create nodes can make one that names a strange instance.
+func (x *instances) whose(nodes map[string]Node, cluster string) string {
+	unknown := false                          // a node that has been ready runs on an instance that EC2 does not know
+	for _, all := range []bool{false, true} { // those that have been ready count, or all if none has
+		here, there, names := 0, 0, tally{}
+		for _, n := range nodes {
+			i, known := x.known[n.Instance()]
+			switch {
+			case !known:
+				unknown = unknown || n.Instance() != "" && !n.NeverReady
+			case !n.named(i) || n.NeverReady && !all:
+			case i.foreign(cluster):
+				there++
+				names.add(cmp.Or(i.Cluster, i.Clusters[0]), true, true)
+			default:
+				here++
+			}
+		}
+		if there > here {
+			return fmt.Sprintf("the nodes' instances belong to the cluster %s, and fleet.clusterName is %s", names.winner(""), cluster)
+		}
+		if here+there > 0 {
+			break
 		}
 	}
-	if len(on) > 0 && len(x.known) == 0 {
+	if unknown && len(x.known) == 0 {
 		return "EC2 knows none of the nodes' instances in this account and region: is fleet.region the cluster's?"
 	}
 	return ""
@@ -150,8 +168,8 @@ func (x instances) clone() instances {
 // call: the instances launched lately, which are also those of the nodes that have just joined. What could be found out
 // is kept, whatever else failed.
 func (f *Fleet) syncInstances(ctx context.Context) error {
-	nodes, where, _ := f.store.all()
-	if err := f.locate(where); err != nil {
+	nodes, _ := f.store.all()
+	if err := f.locate(nodes); err != nil {
 		f.update(func(s *sources) { s.instances.problem = why(err) })
 		return err
 	}
@@ -159,31 +177,21 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 	x := f.instances()
 	on := make(map[string]bool, len(nodes))
 	for _, n := range nodes {
-		if id := n.Instance(); id != "" && (n.Kind() == validate.EC2Node || n.Kind() == validate.WindowsNode) {
+		if id := n.Instance(); id != "" {
 			on[id] = true
 		}
 	}
-	err := f.readInstances(ctx, &x, on, now)
+	err := f.readInstances(ctx, &x, nodes, on, now)
 	maps.DeleteFunc(x.known, func(id string, _ Instance) bool { return !on[id] })
 	if profileErr := f.readProfiles(ctx, &x, now); err == nil {
 		err = profileErr
 	}
-	x.problem = x.unheard(on)
+	x.problem = ""
 	if err != nil {
 		x.problem = why(err)
 	}
 	f.update(func(s *sources) { s.instances = x })
 	return err
-}
-
-// unheard says which instances that nodes run on EC2 does not know: they belong to another account or region, or are gone for
-// so long that EC2 has forgotten them and the Node object is what is left.
-func (x *instances) unheard(on map[string]bool) string {
-	ids := x.missing(on)
-	if len(ids) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("EC2 does not know %d of the nodes' instances in this account and region, %s among them", len(ids), ids[0])
 }
 
 // missing are the instances of which nothing is known, sorted.
@@ -199,22 +207,22 @@ func (x *instances) missing(on map[string]bool) []string {
 }
 
 // readInstances finds out about the instances that nodes run on, and about those that are about to become nodes.
-func (f *Fleet) readInstances(ctx context.Context, x *instances, on map[string]bool, now time.Time) error {
-	cluster := f.cluster()
-	if cluster == "" { // the tags of any node tell
+func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[string]Node, on map[string]bool, now time.Time) error {
+	if f.cluster() == "" { // the tags of any node tell
 		some := x.missing(on)
 		all, err := f.aws.byID(ctx, some[:min(len(some), filterValues)])
+		x.take(all, on)
 		if err != nil {
+			f.elect(clusterNames(nodes, x.known)) // by what the nodes say
 			return err
 		}
-		x.take(all, on)
-		for _, id := range slices.Sorted(maps.Keys(x.known)) {
-			f.foundCluster(x.known[id].cluster)
-		}
-		cluster = f.cluster()
+	}
+	cluster, again := f.elect(clusterNames(nodes, x.known))
+	if again { // what was found by the tags of another cluster is not this one's
+		x.starting, x.read, x.complete = nil, time.Time{}, time.Time{}
 	}
 	var heard []found
-	again := now.Sub(x.read) >= instancesFor && len(on) > 0
+	again = now.Sub(x.read) >= instancesFor && len(on) > 0
 	if cluster != "" {
 		if again {
 			all, err := f.aws.tagged(ctx, cluster)
@@ -253,12 +261,19 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, on map[string]b
 	if again {
 		x.read = now
 	}
-	x.elsewhere = x.whose(on, cluster)
+	x.absent = map[string]bool{}
+	for _, id := range x.missing(on) {
+		x.absent[id] = true
+	}
+	x.elsewhere = x.whose(nodes, cluster)
+	if cluster != "" && f.confirmed() == cluster { // EKS has shown whose it is
+		x.elsewhere = ""
+	}
 	switch {
 	case cluster == "":
 		return f.nameless()
 	case x.elsewhere != "":
-		return problem{x.elsewhere}
+		return problem{text: x.elsewhere}
 	}
 	x.complete = now
 	return nil

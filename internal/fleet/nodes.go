@@ -19,10 +19,9 @@ import (
 
 // The labels that nodes carry (Kubernetes, "Well-Known Labels"; Amazon EKS user guide; eksctl).
 const (
-	labelOS      = "kubernetes.io/os"
-	labelRegion  = "topology.kubernetes.io/region"
-	labelCompute = "eks.amazonaws.com/compute-type"
-	labelEksctl  = "alpha.eksctl.io/cluster-name"
+	labelOS     = "kubernetes.io/os"
+	labelRegion = "topology.kubernetes.io/region"
+	labelEksctl = "alpha.eksctl.io/cluster-name"
 )
 
 // place is where a cluster is: what nodes tell of it. Empty: not known.
@@ -36,7 +35,6 @@ type nodeStore struct {
 
 	mu     sync.Mutex
 	nodes  map[string]Node
-	place  place
 	synced bool
 	heard  time.Time // when the API server last said anything
 	failed error     // why the nodes could not be listed, as long as they never could
@@ -46,12 +44,17 @@ func newNodeStore(changed func(), now func() time.Time) *nodeStore {
 	return &nodeStore{changed: changed, now: now, nodes: map[string]Node{}}
 }
 
-// shrink is what is kept of a Node object.
+// registering is within how long of its creation a Node gets the condition with which its kubelet registers it.
+const registering = 10 * time.Second
+
+// shrink is what is kept of a Node object. One that has not been Ready has no such condition, the one that the node lifecycle
+// controller gives a Node without a kubelet, or the one that it was registered with.
 func shrink(o *corev1.Node) Node {
-	n := Node{Name: o.Name, ProviderID: o.Spec.ProviderID, Compute: o.Labels[labelCompute], Windows: o.Labels[labelOS] == "windows"}
+	n := Node{Name: o.Name, ProviderID: o.Spec.ProviderID, Windows: o.Labels[labelOS] == "windows", NeverReady: true, place: placeOf(o)}
 	for _, c := range o.Status.Conditions {
 		if c.Type == corev1.NodeReady {
 			n.Ready = c.Status == corev1.ConditionTrue
+			n.NeverReady = !n.Ready && (c.Reason == "NodeStatusNeverUpdated" || !c.LastTransitionTime.After(o.CreationTimestamp.Add(registering)))
 		}
 	}
 	return n
@@ -63,7 +66,6 @@ func (s *nodeStore) put(obj any) (changed bool, err error) {
 	if !ok {
 		return false, fmt.Errorf("%T is not a Node", obj)
 	}
-	s.place.learn(o)
 	n := shrink(o)
 	if s.nodes[n.Name] == n {
 		return false, nil
@@ -72,17 +74,12 @@ func (s *nodeStore) put(obj any) (changed bool, err error) {
 	return true, nil
 }
 
-// learn takes in what a node tells of where the cluster is.
-func (p *place) learn(o *corev1.Node) {
-	if name := o.Labels[labelEksctl]; p.cluster == "" {
-		p.cluster = name
-	}
+// placeOf is what a node tells of where the cluster is.
+func placeOf(o *corev1.Node) place {
 	if region, name := hybridPlace(o.Spec.ProviderID); name != "" {
-		*p = place{cluster: name, region: region}
+		return place{cluster: name, region: region}
 	}
-	if region := o.Labels[labelRegion]; p.region == "" {
-		p.region = region
-	}
+	return place{cluster: legalName(o.Labels[labelEksctl]), region: o.Labels[labelRegion]}
 }
 
 // Add implements cache.ReflectorStore.
@@ -149,8 +146,9 @@ func (s *nodeStore) Transformer() cache.TransformFunc {
 		if !ok {
 			return obj, nil
 		}
-		kept := &corev1.Node{TypeMeta: o.TypeMeta, ObjectMeta: metav1.ObjectMeta{Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion, Labels: map[string]string{}}}
-		for _, l := range []string{labelOS, labelRegion, labelCompute, labelEksctl} {
+		kept := &corev1.Node{TypeMeta: o.TypeMeta, ObjectMeta: metav1.ObjectMeta{Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion,
+			CreationTimestamp: o.CreationTimestamp, Labels: map[string]string{}}}
+		for _, l := range []string{labelOS, labelRegion, labelEksctl} {
 			if v, ok := o.Labels[l]; ok {
 				kept.Labels[l] = v
 			}
@@ -158,7 +156,7 @@ func (s *nodeStore) Transformer() cache.TransformFunc {
 		kept.Spec.ProviderID = o.Spec.ProviderID
 		for _, c := range o.Status.Conditions {
 			if c.Type == corev1.NodeReady {
-				kept.Status.Conditions = []corev1.NodeCondition{{Type: c.Type, Status: c.Status}}
+				kept.Status.Conditions = []corev1.NodeCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason, LastTransitionTime: c.LastTransitionTime}}
 			}
 		}
 		return kept, nil
@@ -166,13 +164,13 @@ func (s *nodeStore) Transformer() cache.TransformFunc {
 }
 
 // all are the nodes as they are now; heard is zero until the first list is complete.
-func (s *nodeStore) all() (nodes map[string]Node, p place, heard time.Time) {
+func (s *nodeStore) all() (nodes map[string]Node, heard time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.synced {
-		return map[string]Node{}, s.place, time.Time{}
+		return map[string]Node{}, time.Time{}
 	}
-	return maps.Clone(s.nodes), s.place, s.heard
+	return maps.Clone(s.nodes), s.heard
 }
 
 // fail takes in that the nodes cannot be listed.

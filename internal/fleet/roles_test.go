@@ -228,10 +228,11 @@ func TestKinds(t *testing.T) {
 		id   string
 	}{
 		{fleet.Node{ProviderID: "aws:///us-west-2a/i-0123456789abcdef0"}, validate.EC2Node, "i-0123456789abcdef0"},
-		{fleet.Node{ProviderID: "aws:///us-west-2a/i-01234567", Compute: "auto"}, validate.EC2Node, "i-01234567"},
+		{fleet.Node{ProviderID: "aws:///us-west-2a/i-01234567"}, validate.EC2Node, "i-01234567"},
 		{fleet.Node{ProviderID: "aws:///us-west-2a/i-01234567", Windows: true}, validate.WindowsNode, "i-01234567"},
 		{fleet.Node{ProviderID: ""}, validate.EC2Node, ""},
 		{fleet.Node{ProviderID: "", Windows: true}, validate.WindowsNode, ""},
+		{fleet.Node{ProviderID: "kwok://fargate-1"}, validate.OtherNode, ""},
 		{fleet.Node{ProviderID: "aws:///us-west-2a/0123456789-abcdef/fargate-ip-10-0-9-9.us-west-2.compute.internal"}, validate.FargateNode, ""},
 		{fleet.Node{ProviderID: "eks-hybrid:///us-west-2/demo/mi-0123456789abcdef0"}, validate.HybridNode, ""},
 		{fleet.Node{ProviderID: "aws:///usw2-az2/sagemaker/cluster/hyperpod-abcd1234-i-0123456789abcdef0"}, validate.HyperPodNode, ""},

@@ -167,7 +167,7 @@ func TestStrangers(t *testing.T) {
 		"the guard knows no authority":        {nodes: []corev1.Node{hybrid}, instance: untagged, cluster: "another", mode: validate.APIMode},
 		"a label that is right":               {nodes: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: theirs, cluster: "another", mode: validate.APIMode},
 		"the tag names a stranger, as well":   {nodes: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs, trouble: "name demo"},
-		"a stranger's label and stranger tag": {nodes: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: authority(t, "kubernetes"), trouble: "name another and demo"},
+		"a stranger's label and stranger tag": {nodes: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: authority(t, "kubernetes"), trouble: "name demo and another"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSetup(t, fake.Seed{Instances: []fake.Instance{tt.instance}, InstanceProfiles: []fake.InstanceProfile{{ARN: profileARN("nodes"), Role: roleARN("nodes")}},

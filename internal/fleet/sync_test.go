@@ -67,7 +67,7 @@ func profileARN(name string) string {
 }
 
 func instance(i int, profile string) fake.Instance {
-	return fake.Instance{ID: instanceID(i), Profile: profileARN(profile), Launched: noon.Add(-24 * time.Hour),
+	return fake.Instance{ID: instanceID(i), Profile: profileARN(profile), Launched: noon.Add(-24 * time.Hour), PrivateDNSName: onEC2(i).Name,
 		Tags: map[string]string{"kubernetes.io/cluster/demo": "owned", "Name": "worker"}}
 }
 
@@ -115,7 +115,7 @@ func everything() (fake.Seed, []corev1.Node) {
 	stopped := instance(7, "nodes")
 	stopped.Launched, stopped.State = noon.Add(-20*time.Minute), "stopped"
 	windows := instance(2, "windows")
-	windows.Platform = "windows"
+	windows.Platform, windows.PrivateDNSName = "windows", "win"
 	untagged := instance(4, "nodes")
 	untagged.Tags = nil
 	dead := instance(5, "nodes")
@@ -133,7 +133,8 @@ func everything() (fake.Seed, []corev1.Node) {
 	}
 	three := onEC2(3)
 	three.Name = instanceID(3)
-	three.Status.Conditions = nil
+	three.CreationTimestamp = metav1.NewTime(noon.Add(-20 * time.Hour))
+	three.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))}}
 	return seed, []corev1.Node{onEC2(1), node("win", "aws:///us-west-2b/"+instanceID(2), map[string]string{"kubernetes.io/os": "windows"}), three, onEC2(4), onEC2(5), onEC2(6),
 		node("fargate-ip-10-0-9-9.us-west-2.compute.internal", "aws:///us-west-2a/0123456789-abcdef/fargate-ip-10-0-9-9.us-west-2.compute.internal", map[string]string{"eks.amazonaws.com/compute-type": "fargate"}),
 		node("mi-0123456789abcdef0", "eks-hybrid:///us-west-2/demo/mi-0123456789abcdef0", map[string]string{"eks.amazonaws.com/compute-type": "hybrid"})}
@@ -148,10 +149,10 @@ func TestSync(t *testing.T) {
 	want := map[string][]validate.NodeSet{
 		key("nodes"): {
 			{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{instanceID(3)}, NotReady: 1},
-			{Kind: validate.EC2Node, Names: []string{instanceID(9), items[0].Name, items[3].Name}, Joining: 1},
+			{Kind: validate.EC2Node, Names: []string{instanceID(9), items[0].Name, items[3].Name}, Joining: 1, Unproven: 1}, // the one without a tag
 		},
 		key("windows"): {{Kind: validate.WindowsNode, Names: []string{"win"}}},
-		key("pods"):    {{Kind: validate.FargateNode, Names: []string{items[6].Name}}},
+		key("pods"):    {{Kind: validate.FargateNode, Names: []string{items[6].Name}, Unproven: 1}},
 	}
 	for role, sets := range got.Nodes {
 		slices.SortFunc(sets, func(a, b validate.NodeSet) int { return len(a.Names) - len(b.Names) })
@@ -160,9 +161,13 @@ func TestSync(t *testing.T) {
 	if d := cmp.Diff(want, got.Nodes); d != "" {
 		t.Errorf("nodes: want -, got +\n%s", d)
 	}
-	unplaced := []validate.NodeSet{{Kind: validate.EC2Node, Names: []string{items[5].Name}}, {Kind: validate.HybridNode, Names: []string{"mi-0123456789abcdef0"}}}
+	unplaced := []validate.NodeSet{{Kind: validate.HybridNode, Names: []string{"mi-0123456789abcdef0"}, Unproven: 1}}
 	if d := cmp.Diff(unplaced, got.Unplaced); d != "" {
 		t.Errorf("unplaced: want -, got +\n%s", d)
+	}
+	doubtful := map[string][]validate.NodeSet{"": {{Kind: validate.EC2Node, Names: []string{items[5].Name}, Unproven: 1, Doubt: "EC2 does not know the instance"}}}
+	if d := cmp.Diff(doubtful, got.Doubtful); d != "" {
+		t.Errorf("doubtful: want -, got +\n%s", d)
 	}
 	entries := map[string]validate.AccessEntry{
 		key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -2, 0)},
@@ -391,8 +396,8 @@ func TestChanges(t *testing.T) {
 	s.aws.Terminate(instanceID(9), instanceID(4))
 	s.now = s.now.Add(61 * time.Minute)
 	v = s.sync(t, f)
-	if unplaced := len(v.Unplaced); count(v, "other") != 1 || unplaced != 2 || !strings.Contains(v.NodesKnown.Problem, instanceID(4)) {
-		t.Errorf("instances that EC2 has forgotten: %v, unplaced %v, problem %q: want their nodes unplaced until the Node objects go", v.Nodes, v.Unplaced, v.NodesKnown.Problem)
+	if doubtful := v.Doubtful[""]; count(v, "other") != 1 || len(doubtful) != 1 || len(doubtful[0].Names) != 3 || !strings.Contains(v.NodesKnown.Problem, onEC2(4).Name) {
+		t.Errorf("instances that EC2 has forgotten: %v, doubtful %v, problem %q: want their nodes in doubt until the Node objects go", v.Nodes, v.Doubtful, v.NodesKnown.Problem)
 	}
 	s.aws.SetCluster(fake.Cluster{Name: "demo", Mode: "API"})
 	s.now = s.now.Add(3 * time.Minute)

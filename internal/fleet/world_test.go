@@ -78,7 +78,7 @@ func pick[T any](r *rand.Rand, all []T) T { return all[r.IntN(len(all))] }
 
 func newWorld(r *rand.Rand) *world {
 	w := &world{mode: pick(r, []validate.AuthenticationMode{validate.ConfigMapMode, validate.BothModes, validate.BothModes}), entries: map[string]accessEntry{}}
-	w.facts = fleet.Facts{Nodes: map[string]fleet.Node{}, Instances: map[string]fleet.Instance{}, Starting: map[string]fleet.Instance{},
+	w.facts = fleet.Facts{Cluster: "demo", Region: "us-west-2", Now: noon, Nodes: map[string]fleet.Node{}, Instances: map[string]fleet.Instance{}, Starting: map[string]fleet.Instance{},
 		Profiles: map[string]string{}, Mode: w.mode, NodesKnown: fresh(), AccessKnown: fresh()}
 	for _, name := range roleNames {
 		path := pick(r, []string{"", "team/", "a/b/"})
@@ -183,11 +183,15 @@ func (w *world) addMachine(r *rand.Rand, i int, fargate []string) {
 	id := fmt.Sprintf("i-%017x", i+1)
 	zone := "aws:///us-west-2a/"
 	role := pick(r, roleNames)
-	instance := fleet.Instance{Profile: "arn:aws:iam::" + account + ":instance-profile/" + role}
+	instance := fleet.Instance{Profile: "arn:aws:iam::" + account + ":instance-profile/" + role, Launched: noon.Add(-time.Duration(r.IntN(100)) * time.Hour)}
+	if r.IntN(5) != 0 { // some are not tagged
+		instance.Cluster, instance.Clusters = "demo", []string{"demo"}
+	}
 	ready := r.IntN(3) != 0
 	switch r.IntN(8) {
 	case 0, 1: // EC2
 		m := machine{name: fmt.Sprintf("ip-10-0-0-%d.us-west-2.compute.internal", i), session: id, kind: "linux", roles: []string{role}, onEC2: true, ready: ready}
+		instance.DNSName = m.name
 		if r.IntN(3) == 0 {
 			m.name = id
 		}
@@ -197,7 +201,7 @@ func (w *world) addMachine(r *rand.Rand, i int, fargate []string) {
 	case 2:
 		m := machine{name: fmt.Sprintf("ip-10-0-1-%d.us-west-2.compute.internal", i), session: id, kind: "windows", roles: []string{role}, onEC2: true, ready: ready}
 		w.facts.Nodes[m.name] = fleet.Node{Name: m.name, ProviderID: zone + id, Windows: true, Ready: ready}
-		instance.Windows = true
+		instance.Windows, instance.DNSName = true, m.name
 		w.facts.Instances[id] = instance
 		w.machines = append(w.machines, m)
 	case 3:
@@ -206,12 +210,12 @@ func (w *world) addMachine(r *rand.Rand, i int, fargate []string) {
 		}
 		m := machine{name: fmt.Sprintf("fargate-ip-10-0-2-%d.us-west-2.compute.internal", i), kind: "fargate", roles: fargate, ready: ready}
 		m.session = m.name
-		w.facts.Nodes[m.name] = fleet.Node{Name: m.name, ProviderID: zone + "1234567890-abcdef/" + m.name, Compute: "fargate", Ready: ready}
+		w.facts.Nodes[m.name] = fleet.Node{Name: m.name, ProviderID: zone + "1234567890-abcdef/" + m.name, Ready: ready}
 		w.machines = append(w.machines, m)
 	case 4:
 		m := machine{name: fmt.Sprintf("mi-%017x", i+1), kind: "hybrid"}
 		m.session = m.name
-		w.facts.Nodes[m.name] = fleet.Node{Name: m.name, ProviderID: "eks-hybrid:///us-west-2/demo/" + m.name, Compute: "hybrid", Ready: true}
+		w.facts.Nodes[m.name] = fleet.Node{Name: m.name, ProviderID: "eks-hybrid:///us-west-2/demo/" + m.name, Ready: true}
 		w.machines = append(w.machines, m)
 	case 6:
 		m := machine{name: "hyperpod-" + id, session: id, kind: "hyperpod"}

@@ -43,6 +43,10 @@ type NodeSet struct {
 	Names []string
 	// NotReady and Joining count those among them that are not ready, and that have not joined yet.
 	NotReady, Joining int
+	// Unproven counts those that nothing but their Node object shows to be nodes of this cluster: no evidence that nodes use the role.
+	Unproven int
+	// Doubt says what speaks against a set of FleetView.Doubtful.
+	Doubt string
 }
 
 // AuthenticationMode says what EKS looks at when a principal signs in. Modes change in the order of the constants, never
@@ -140,6 +144,9 @@ type FleetView struct {
 	// Unplaced are live nodes whose role is not known: hybrid and HyperPod nodes, those of other providers, and those that
 	// nothing was found out about yet.
 	Unplaced []NodeSet
+	// Doubtful are Node objects that something speaks against, by the role that they would sign in with; "" if that is not known. Whoever may
+	// create nodes can make them, so they deny nothing and prove nothing; but they may be nodes, so a loss is not silent.
+	Doubtful map[string][]NodeSet
 	// NodesKnown says whether there are no others.
 	NodesKnown Knowledge
 	// Assigned are the roles that EKS gives the nodes of managed node groups and Fargate profiles, by the awsauth.Subject of
@@ -189,7 +196,7 @@ func (v *FleetView) inert(subject string, e AccessEntry) bool {
 
 // despite are the nodes that are ready although the access entry of their role is none by which they could be.
 func (v *FleetView) despite(subject string, e AccessEntry) []NodeSet {
-	return setsBy(v.Nodes[subject], func(s NodeSet) bool { return len(s.Names) > s.NotReady+s.Joining && e.excludes(s) })
+	return setsBy(v.Nodes[subject], func(s NodeSet) bool { return s.ready() > 0 && e.excludes(s) })
 }
 
 // WhyInert says why an access entry decides about nobody; "" if nothing shows that.
@@ -297,6 +304,11 @@ func (v *FleetView) WaysIn(a *awsauth.Access, now time.Time) []WayIn {
 			ways = append(ways, w)
 		}
 	}
+	for _, role := range slices.Sorted(maps.Keys(v.Doubtful)) {
+		for _, s := range v.Doubtful[role] {
+			ways = append(ways, WayIn{Role: cmp.Or(v.RoleARNs[role], role), Set: s, Unsure: true})
+		}
+	}
 	for _, s := range v.Unplaced {
 		w := WayIn{Set: s}
 		if !s.Kind.mapped() { // whatever its role is, an access entry is the only way
@@ -347,6 +359,9 @@ func names(sets []NodeSet) []string {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
+
+// ready is how many nodes of a set are ready.
+func (s NodeSet) ready() int { return len(s.Names) - s.NotReady - s.Joining }
 
 // same reports that two sets of one view hold the same nodes.
 func (s NodeSet) same(o NodeSet) bool {

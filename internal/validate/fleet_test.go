@@ -57,6 +57,17 @@ func unplaced(kind validate.NodeKind, names ...string) func(*validate.FleetView)
 	}
 }
 
+// doubtful puts Node objects with a role there, none if it is not known, that may be no nodes.
+func doubtful(role string, s validate.NodeSet) func(*validate.FleetView) {
+	return func(v *validate.FleetView) {
+		if role != "" {
+			role = roleKey(role)
+		}
+		s.Doubt = "never Ready"
+		v.Doubtful = map[string][]validate.NodeSet{role: {s}}
+	}
+}
+
 // firstSync is a guard that has just started: of the nodes it may know some, of their roles nothing.
 func firstSync(v *validate.FleetView) {
 	v.NodesKnown = validate.Knowledge{}
@@ -196,6 +207,24 @@ var fleetTransitions = map[string]struct {
 	"another provider's node may use a session name":  {view(unplaced(validate.OtherNode, "kwok-1")), update(nodes+hybridNodes, nodes, warn, "AA503", "1 live other node may use it: kwok-1")},
 	"another provider's node, the only mapping":       {view(with("nodes"), unplaced(validate.OtherNode, "kwok-1")), update(hybridNodes+item(), item(), warn, "AA503", "1 live other node may use it: kwok-1")},
 
+	// Node objects that may be no nodes: they warn, and deny nothing.
+	"a doubtful node's role goes":             {view(doubtful("other-nodes", someNodes)), update(nodes+otherNodes, nodes, warn, "AA503", "and nothing but its Node object shows that nodes of this cluster use it: never Ready")},
+	"a doubtful node's role, the last":        {view(with("nodes"), doubtful("nodes", someNodes)), update(nodes+item(), item(), warn, "AA503", "1 live EC2 node may use it: a")},
+	"a doubtful node beside others":           {view(doubtful("nodes", someNodes)), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes use it: n1")},
+	"a doubtful node of any role":             {view(with("nodes"), doubtful("", windowsSet)), update(nodes+windowsNodes, nodes, warn, "AA503", "2 live Windows nodes may use it")},
+	"a doubtful hybrid node":                  {view(doubtful("", validate.NodeSet{Kind: validate.HybridNode, Names: []string{"mi-1"}})), update(nodes+hybridNodes, nodes, warn, "AA503", "mi-1")},
+	"a doubtful hybrid node, an EC2 role":     {view(doubtful("", validate.NodeSet{Kind: validate.HybridNode, Names: []string{"mi-1"}})), update(nodes+otherNodes, nodes, clean, "", "")},
+	"a doubtful node's mapping is broken":     {view(doubtful("windows", windowsSet)), update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), warn, "AA505", "never Ready")},
+	"a doubtful node's useless mapping":       {view(doubtful("other-nodes", windowsSet)), update(nodes, nodes+otherNodes, warn, "AA505", "2 live Windows nodes may use this role and cannot sign in by this mapping: w1, w2, and nothing but")},
+	"a doubtful node and an entry for people": {view(with("other-nodes"), doubtful("other-nodes", someNodes), accessEntry("other-nodes", "STANDARD")), update(nodes+otherNodes, nodes, warn, "AA503", "1 live EC2 node may use it")},
+	"a doubtful node, covered":                {view(doubtful("other-nodes", someNodes), accessEntry("other-nodes", "EC2_LINUX")), update(nodes+otherNodes, nodes, clean, "", "")},
+
+	// Nodes that are ready although, for all that is known, they could not be: what is known is wrong.
+	"ready by a mapping for another kind":     {view(with("other-nodes", windowsSet)), update(nodes+otherNodes, nodes, warn, "AA503", "2 live Windows nodes use it: w1, w2, and they are ready, although")},
+	"ready by a mapping that is changed":      {view(with("other-nodes", windowsSet)), update(nodes+otherNodes, nodes+item("- rolearn: arn:aws:iam::111122223333:role/other-nodes"), warn, "AA505", "")},
+	"not ready by a mapping for another kind": {view(with("other-nodes", validate.NodeSet{Kind: validate.WindowsNode, Names: []string{"w1"}, NotReady: 1})), update(nodes+otherNodes, nodes, clean, "", "")},
+	"ready by an access entry":                {view(with("other-nodes", windowsSet), accessEntry("other-nodes", "EC2_WINDOWS")), update(nodes+otherNodes, nodes, clean, "", "")},
+
 	// Mode API.
 	"mode API: any edit":            {view(mode(validate.APIMode)), update(nodes, nodes+item(), warn, "AA508", "authentication mode is API")},
 	"mode API: nodes go":            {view(mode(validate.APIMode)), update(nodes+item(), item(), warn, "AA508", "")},
@@ -262,6 +291,13 @@ var fleetTransitions = map[string]struct {
 	"created without nodes, which have entries":     {view(accessEntry("nodes", "EC2_LINUX")), transition{op: validate.Create, new: usersOnly, want: clean}},
 	"created without nodes, and no entries":         {view(), transition{op: validate.Create, new: usersOnly, want: warn, rule: "AA502"}},
 	"created with a mapping that is of no use":      {view(with("nodes", windowsSet)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: deny, rule: "AA505"}},
+	"created without a role of live nodes":          {view(with("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA503", says: "role/other-nodes\" is not mapped, and 1 live EC2 node uses it: a"}},
+	"created for users alone, live nodes":           {view(), transition{op: validate.Create, new: usersOnly, want: warn, rule: "AA503", says: "add this entry: {rolearn: arn:aws:iam::111122223333:role/nodes, username: \"system:node:{{EC2PrivateDNSName}}\", groups: [system:bootstrappers, system:nodes]}"}},
+	"created with the roles of all live nodes":      {view(with("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes + otherNodes}, want: clean}},
+	"created with the roles, but for a covered one": {view(with("other-nodes", someNodes), accessEntry("other-nodes", "EC2_LINUX")), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: clean}},
+	"created without the role of a doubtful node":   {view(doubtful("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: clean}},
+	"created in mode API without a role":            {view(mode(validate.APIMode), with("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
+	"created empty, live nodes":                     {view(), transition{op: validate.Create, new: nobody, want: deny, rule: "AA502"}},
 	"created with what an access entry decides":     {view(accessEntry("nodes", "EC2_LINUX")), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
 	"a broken value costs everybody: told once":     {view(), update(nodes, nodes+"\t- x\n", deny, "AA101", "")},
 	"the policy makes the loss of nodes a warning":  {view(), update(nodes+otherNodes, otherNodes, warn, "AA503", "").with("rules: {AA503: warn}")},

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ func checkNodesLost(p *pass) {
 		if len(p.new.doc.Entries()) > 0 && len(after) == 0 {
 			p.noNodeRole()
 		}
+		p.nodesUnmapped()
 		return
 	}
 	if p.new.doc.Unreadable[awsauth.MapRoles] && p.readLess() {
@@ -77,6 +79,8 @@ type loss struct {
 	is    []awsauth.Identity // what the role is mapped to now
 	cut   []NodeSet          // live nodes that cannot sign in any more
 	maybe []NodeSet          // live nodes of which it is not known whether they have this role
+	doubt []NodeSet          // Node objects with this role, or that may have it, which may be no nodes
+	ready []NodeSet          // live nodes with this role that are ready and, as far as is known, could not be by its mapping
 	fatal bool               // the edit must not get in
 	// guessed are those of FleetView.Unplaced, by index, that had no other way in and are cut.
 	guessed []int
@@ -104,13 +108,20 @@ func (p *pass) losses() []loss {
 		if role != awsauth.Key(c.Principal) {
 			continue // a blank before or behind the ARN: it matches nobody
 		}
-		if e, shadowed := p.fleet.shadow(role, p.now); shadowed && (e.ofNodes() || !p.fleet.starting()) {
-			continue // before the nodes are known, nothing can show that an entry for people does not decide about them
-		}
 		signedIn := func(s NodeSet) bool { return serveAny(c.Before, s) && !serveAny(c.After, s) }
 		l := loss{was: c.Before[0], is: c.After}
+		if e, shadowed := p.fleet.shadow(role, p.now); shadowed && (e.ofNodes() || !p.fleet.starting()) {
+			// Before the nodes are known, nothing can show that an entry for people does not decide about them.
+			l.doubt = setsBy(p.fleet.Doubtful[role], func(s NodeSet) bool { return s.ready() > 0 && e.excludes(s) && !serveAny(c.After, s) })
+			if len(l.doubt) > 0 && slices.ContainsFunc(c.Before, nodeLike) {
+				losses = append(losses, l)
+			}
+			continue
+		}
 		if p.fleet != nil {
 			l.cut = setsBy(p.fleet.Nodes[role], signedIn)
+			l.doubt = append(setsBy(p.fleet.Doubtful[role], signedIn), setsBy(p.fleet.Doubtful[""], func(s NodeSet) bool { return signedIn(s) && p.mayHave(s, role) })...)
+			l.ready = p.inSpite(role, c)
 			for i, s := range p.fleet.Unplaced {
 				if !signedIn(s) || !p.mayHave(s, role) {
 					continue
@@ -120,7 +131,7 @@ func (p *pass) losses() []loss {
 					other = p.otherWay(updated, s)
 					others[i] = other
 				}
-				if other {
+				if other || !traceable(s) && len(p.fleet.Doubtful[role]) > 0 { // it may be a role of nodes in AWS
 					l.maybe = append(l.maybe, s)
 				} else {
 					roles[i]++
@@ -130,7 +141,7 @@ func (p *pass) losses() []loss {
 		}
 		kind := nodeKindOf(l.was)
 		structural := kind != notNode && !slices.ContainsFunc(l.is, func(id awsauth.Identity) bool { return serves(id, kind) })
-		if len(l.cut)+len(l.guessed)+len(l.maybe) > 0 || structural && !p.fleet.nodesKnown(p.now) {
+		if len(l.cut)+len(l.guessed)+len(l.maybe)+len(l.doubt)+len(l.ready) > 0 || structural && !p.fleet.nodesKnown(p.now) {
 			losses = append(losses, l)
 		}
 	}
@@ -143,6 +154,18 @@ func (p *pass) losses() []loss {
 	}
 	return losses
 }
+
+// inSpite are the nodes with a role that are ready although what is known of them says that they cannot sign in by its mapping, if the
+// role is mapped as a node's no longer. What is known of them must be wrong, so that the mapping may be what they need.
+func (p *pass) inSpite(role string, c awsauth.Change) []NodeSet {
+	if !slices.ContainsFunc(c.Before, nodeLike) || slices.ContainsFunc(c.After, nodeLike) {
+		return nil
+	}
+	return setsBy(slices.Concat(p.fleet.Nodes[role], p.fleet.Doubtful[role]), func(s NodeSet) bool { return s.ready() > 0 && s.Kind.mapped() && !serveAny(c.Before, s) })
+}
+
+// nodeLike reports that something of an identity belongs to nodes.
+func nodeLike(id awsauth.Identity) bool { return nodeIdentityOf(id) != nodeIdentity{} }
 
 // only is a table without principals other than some.
 func only(a *awsauth.Access, some map[string]awsauth.Identity) *awsauth.Access {
@@ -219,6 +242,29 @@ func (p *pass) noNodeRole() {
 		Why: "so nodes join only if an access entry covers their role", Fix: "add the node role with username: " + n.username + " and groups: [" + strings.Join(n.groups, ", ") + "]"})
 }
 
+// nodesUnmapped warns that an aws-auth which is created leaves out roles that live nodes use, as after a deletion that was to be a
+// replacement. The creation itself takes nothing from anybody.
+func (p *pass) nodesUnmapped() {
+	if p.fleet == nil || len(p.new.doc.Entries()) == 0 || p.new.doc.Unreadable[awsauth.MapRoles] {
+		return // another finding says it
+	}
+	updated := p.table(p.new)
+	for _, role := range slices.Sorted(maps.Keys(p.fleet.Nodes)) {
+		if _, shadowed := p.fleet.shadow(role, p.now); shadowed || len(updated.Principals[role]) > 0 {
+			continue
+		}
+		sets, arn := p.fleet.Nodes[role], role
+		if a, err := awsauth.ParseARN(p.fleet.RoleARNs[role]); err == nil {
+			arn = a.Canonical() // EKS matches no path
+		}
+		n := sets[0].needs()
+		p.report("AA503", Finding{Severity: Warning, Field: "data.mapRoles", DataKey: awsauth.MapRoles, Value: arn, entry: role, subject: "unmapped", Nodes: sets,
+			Message: fmt.Sprintf("the node role %s is not mapped, and %s %s it: %s", q(arn), count(sets), use(sets), which(sets)),
+			Why:     agree(sets, "so it is NotReady", "so they are NotReady") + " within minutes" + p.uncovered(role),
+			Fix:     "add this entry:" + entryText(awsauth.Identity{Canonical: arn, Username: n.username, Groups: n.groups})})
+	}
+}
+
 // emptied says in one finding that mapRoles went with everything in it, and reports whether no more need be said.
 func (p *pass) emptied(gone []loss) bool {
 	doc := p.new.doc
@@ -277,12 +323,32 @@ func (p *pass) nodeRoleGone(l loss, last string) {
 		f.Message += ", and " + count(l.maybe) + " may use it: " + which(l.maybe)
 		f.Why = agree(l.maybe, "and nothing tells which role it has", "and nothing tells which role they have") + p.untraced()
 		f.Fix = "make sure that they do not use the role any more, or keep the entry"
+	case len(l.doubt) > 0 && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Message += ", and " + count(l.doubt) + " may use it: " + which(l.doubt)
+		f.Why = doubted(l.doubt)
+		f.Fix = agree(l.doubt, "make sure that it is no node", "make sure that they are no nodes") + ", or keep the entry"
+	case len(l.ready) > 0 && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Message += ", and " + count(l.ready) + " " + use(l.ready) + " it: " + which(l.ready)
+		f.Why = agree(l.ready, "and it is ready", "and they are ready") + fmt.Sprintf(", although a mapping for %s nodes has another username or other groups", l.ready[0].Kind)
+		f.Fix = agree(l.ready, "make sure that it authenticates", "make sure that they authenticate") + " by something else, or keep the entry"
 	default:
 		f.Severity = Warning
 		f.Why = strings.TrimPrefix(p.blind(), ", ") + ": those with this role turn NotReady within minutes"
 		f.Fix = "make sure that no node uses the role any more, or keep the entry"
 	}
 	p.report("AA503", f)
+}
+
+// doubted says why Node objects may be no nodes.
+func doubted(sets []NodeSet) string {
+	var reasons []string
+	for _, s := range sets {
+		reasons = append(reasons, s.Doubt)
+	}
+	slices.Sort(reasons)
+	return agree(sets, "and nothing but its Node object", "and nothing but their Node objects") + " shows that nodes of this cluster use it: " + list(slices.Compact(reasons))
 }
 
 // blind says that the live nodes are not known, and why.
@@ -346,7 +412,7 @@ func (p *pass) nodeBroken(l loss) {
 		return
 	}
 	kind, n := nodeKindOf(l.was), needs[nodeKindOf(l.was)]
-	if sets := append(slices.Clone(l.cut), l.maybe...); len(sets) > 0 {
+	if sets := slices.Concat(l.cut, l.maybe, l.doubt); len(sets) > 0 {
 		kind, n = sets[0].Kind, sets[0].needs()
 	}
 	e := is.Entry
@@ -362,6 +428,12 @@ func (p *pass) nodeBroken(l loss) {
 	case len(l.maybe) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
 		f.Severity = Warning
 		f.Why = "and " + count(l.maybe) + " may use it: " + which(l.maybe)
+	case len(l.doubt) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Why = "and " + count(l.doubt) + " may use it: " + which(l.doubt) + ", " + doubted(l.doubt)
+	case len(l.ready) > 0 && !l.fatal && p.fleet.nodesKnown(p.now):
+		f.Severity = Warning
+		f.Why = "and " + count(l.ready) + " with it " + agree(l.ready, "is", "are") + " ready: " + which(l.ready)
 	}
 	if i := barring(is.Groups); i >= 0 && !kind.onEC2() && (e.Username.Value == n.username || e.Username.Value == l.was.Username) {
 		f.Field, f.Value = e.Path(fmt.Sprintf("groups[%d]", i)), redact(is.Groups[i])

@@ -235,16 +235,16 @@ func (c *nodeClaim) unsure() bool {
 	return c.answer.Trust.Known == TrustUnreadable || c.answer.Existence == Unverified
 }
 
-// usedByNodes reports that running nodes sign in with the role and such a username, or by an access entry. An instance that has not
-// joined yet shows no more than that somebody may start one with the role and tag it: where IAM should have said who may assume the
-// role, and does not, that is not enough.
+// usedByNodes reports that running nodes sign in with the role and such a username, or by an access entry. A Node object alone shows
+// nothing: whoever may create nodes can make one for any instance of the account. An instance that has not joined yet shows no more than that somebody may start one with the role and tag it: where IAM should have said who may assume the
+// role, and does not, that is not enough; and that it will be named for its instance, nothing shows.
 func (v *FleetView) usedByNodes(c *nodeClaim, p *pass) bool {
 	if v == nil {
 		return false
 	}
 	role := c.key()
 	uses := func(s NodeSet) bool {
-		return s.needs().username == c.is.username && (len(s.Names) > s.Joining || !c.unsure())
+		return s.needs().username == c.is.username && (len(s.Names) > s.Joining+s.Unproven || s.Joining > 0 && !s.ByInstanceID && !c.unsure())
 	}
 	if slices.ContainsFunc(v.Nodes[role], uses) {
 		return true

@@ -19,7 +19,7 @@ var nodeFamily = family{
 			Why:  "blank, [] and null are no error to EKS: everybody is locked out without a word",
 			Bad:  "data:\n  mapRoles: \"[]\"\n", Good: goodNodes},
 		{ID: "AA503", Name: "cuts-live-nodes", Severity: Error,
-			What: "the loss of a role that live nodes sign in with, and no access entry covers; if the guard does not know the running nodes, an error if none of the node roles that were mapped stays and a warning if one does; if the guard has just started, always an error",
+			What: "the loss of a role that live nodes sign in with, and no access entry covers; a warning if it may be no node's, and if an aws-auth that is created lacks it; if the guard does not know the running nodes, an error if none of the node roles that were mapped stays and a warning if one does; if the guard has just started, always an error",
 			Why:  "within minutes every kubelet with that role is refused, the node turns NotReady, and its pods are evicted",
 			Bad: `data:
   mapRoles: |
@@ -103,7 +103,7 @@ func serves(id awsauth.Identity, kind NodeKind) bool {
 
 // checkLiveNodes judges the entries whose role live nodes use, and an object that maps nobody.
 func checkLiveNodes(p *pass) {
-	if p.fleet != nil && len(p.fleet.Nodes) > 0 {
+	if p.fleet != nil && len(p.fleet.Nodes)+len(p.fleet.Doubtful) > 0 {
 		for _, e := range p.at.doc.Entries() {
 			p.liveMapping(e)
 		}
@@ -127,7 +127,7 @@ func checkNodeMapping(p *pass, e *awsauth.Entry) {
 	if !ok {
 		return
 	}
-	if cut := p.unserved(e); len(cut) > 0 && nodeKindMeant(e.Identity()) == notNode { // else liveMapping says it
+	if cut := p.unserved(e, p.fleet.sets(e)); len(cut) > 0 && nodeKindMeant(e.Identity()) == notNode { // else liveMapping says it
 		f.Why = "and " + count(cut) + " cannot sign in with it: " + which(cut)
 		f.Nodes = cut
 	}
@@ -184,17 +184,21 @@ func nodeFault(e *awsauth.Entry) (f Finding, ok bool) {
 	return f, true
 }
 
-// unserved are the live nodes with the entry's role that cannot sign in by it. Where an access entry decides, aws-auth
+// sets are the live nodes with the entry's role. An ARN with a path finds nothing here: another rule says so.
+func (v *FleetView) sets(e *awsauth.Entry) []NodeSet {
+	if v == nil {
+		return nil
+	}
+	return v.Nodes[e.Key()]
+}
+
+// unserved are those of the nodes with the entry's role that cannot sign in by it. Where an access entry decides, aws-auth
 // keeps nobody out.
-func (p *pass) unserved(e *awsauth.Entry) []NodeSet {
-	if p.fleet == nil || p.fleet.ignored() {
+func (p *pass) unserved(e *awsauth.Entry, sets []NodeSet) []NodeSet {
+	if len(sets) == 0 || p.fleet.ignored() {
 		return nil
 	}
-	role := e.Key() // an ARN with a path finds nothing here: another rule says so
-	sets := p.fleet.Nodes[role]
-	if len(sets) == 0 {
-		return nil
-	}
+	role := e.Key()
 	if _, shadowed := p.fleet.shadow(role, p.now); shadowed {
 		return nil
 	}
@@ -205,7 +209,11 @@ func (p *pass) unserved(e *awsauth.Entry) []NodeSet {
 // liveMapping holds an entry against the nodes that really have its role. An entry that serves some of them is better
 // than none, and so let in: no entry can serve two kinds of node that need different usernames.
 func (p *pass) liveMapping(e *awsauth.Entry) {
-	cut := p.unserved(e)
+	cut := p.unserved(e, p.fleet.sets(e))
+	doubtful := len(cut) == 0
+	if doubtful {
+		cut = p.unserved(e, p.fleet.Doubtful[e.Key()])
+	}
 	if len(cut) == 0 {
 		return
 	}
@@ -222,7 +230,12 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		f.Why = fmt.Sprintf("since EKS can render the group %s only for EC2 instances, and no other caller can authenticate", q(e.Groups[i].Value))
 		f.Fix = "remove that group"
 	}
-	if len(cut) < len(p.fleet.Nodes[f.entry]) {
+	switch {
+	case doubtful:
+		f.Severity = Warning
+		f.Message = count(cut) + " may use this role and cannot sign in by this mapping: " + which(cut)
+		f.Why = doubted(cut)
+	case servesSome(p.fleet.sets(e), cut):
 		f.Severity = Warning
 		if n.username != e.Username.Value {
 			f.Why = "and other kinds of node use it too, while a role has one username template"
@@ -230,6 +243,16 @@ func (p *pass) liveMapping(e *awsauth.Entry) {
 		}
 	}
 	p.report("AA505", f)
+}
+
+// servesSome reports that an entry serves some of the nodes with its role, if not those that are cut. How an instance will be named that
+// has not joined is a guess, which whoever may create nodes can have made: it excuses no entry that cuts off others.
+func servesSome(all, cut []NodeSet) bool {
+	guess := func(s NodeSet) bool { return len(s.Names) == s.Joining }
+	joined := slices.ContainsFunc(cut, func(s NodeSet) bool { return !guess(s) })
+	return slices.ContainsFunc(all, func(s NodeSet) bool {
+		return !slices.ContainsFunc(cut, s.same) && !(joined && s.ByInstanceID && guess(s))
+	})
 }
 
 // barring is the index of the first group that EKS can render only for EC2 instances, so that nobody else can authenticate; -1 if

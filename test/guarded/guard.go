@@ -44,6 +44,8 @@ type Guard struct {
 	Log string
 	// Flags are added to its command line, from its next start on.
 	Flags []string
+	// Kubeconfig leads to the cluster that it looks at, from its next start on. Without it, the guard looks at none.
+	Kubeconfig string
 
 	dir     string
 	policy  string
@@ -81,7 +83,7 @@ func NewGuard(ctx context.Context, dir, policyFile string) (*Guard, error) {
 	return g, nil
 }
 
-// AskAWS makes the guard ask IAM at url, from its next start on. Without it, IAM is off.
+// AskAWS makes the guard ask AWS at url, from its next start on. Without it, IAM is off.
 func (g *Guard) AskAWS(url string) { g.aws = url }
 
 // Build compiles a command of this module.
@@ -113,11 +115,15 @@ func (g *Guard) Start(ctx context.Context) error {
 	if g.aws != "" {
 		iam = "aws"
 	}
-	g.process = exec.Command(filepath.Join(g.dir, "webhook"), append([]string{"--standalone", "--cert-dir", g.dir, "--policy", g.policy, "--iam", iam,
-		"--bind-address", g.address, "--health-address", g.health}, g.Flags...)...)
+	of := []string{"--standalone"}
+	if g.Kubeconfig != "" {
+		of = []string{"--kubeconfig", g.Kubeconfig, "--namespace", metav1.NamespacePublic, "--tls-mode", "existingSecret"}
+	}
+	g.process = exec.Command(filepath.Join(g.dir, "webhook"), append(append(of, "--cert-dir", g.dir, "--policy", g.policy, "--iam", iam,
+		"--bind-address", g.address, "--health-address", g.health), g.Flags...)...)
 	if g.aws != "" {
-		g.process.Env = append(os.Environ(), "AWS_ENDPOINT_URL_IAM="+g.aws, "AWS_ENDPOINT_URL_STS="+g.aws,
-			"AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=none", "AWS_REGION=eu-west-1", "AWS_PROFILE=", "AWS_SESSION_TOKEN=")
+		g.process.Env = append(os.Environ(), "AWS_ENDPOINT_URL_IAM="+g.aws, "AWS_ENDPOINT_URL_STS="+g.aws, "AWS_ENDPOINT_URL_EC2="+g.aws, "AWS_ENDPOINT_URL_EKS="+g.aws,
+			"AWS_EC2_METADATA_DISABLED=true", "AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=none", "AWS_REGION=eu-west-1", "AWS_PROFILE=", "AWS_SESSION_TOKEN=")
 	}
 	g.process.Stdout, g.process.Stderr = log, log
 	// A Ctrl-C in the terminal is for us; we end the guard last.
