@@ -97,6 +97,7 @@ var mayImport = map[string][]string{
 	"manifest":   {"awsauth", "validate"}, // what is a comment is asked once
 	"report":     {"validate"},
 	"listen":     {},
+	"version":    {},
 	"admission":  {"listen", "validate"}, // whose turn it is depends on the address
 	"iam":        {"awsauth", "policy", "validate"},
 	"fleet":      {"awsauth", "iam", "validate"}, // what AWS's errors mean is said once
