@@ -4,8 +4,10 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG TARGETOS TARGETARCH
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags '-s -w' -o /webhook ./cmd/webhook
+# .git is not in the build context: docker build --build-arg VERSION=... --build-arg COMMIT=...
+ARG TARGETOS TARGETARCH VERSION COMMIT
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
+    -ldflags "-s -w -X github.com/prometheus/common/version.Version=$VERSION -X github.com/prometheus/common/version.Revision=$COMMIT" -o /webhook ./cmd/webhook
 
 FROM scratch
 COPY --from=build /webhook /webhook

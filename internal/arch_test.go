@@ -98,6 +98,7 @@ var mayImport = map[string][]string{
 	"report":     {"validate"},
 	"listen":     {},
 	"coverage":   {"admission"},
+	"version":    {},
 	"admission":  {"listen", "validate"}, // whose turn it is depends on the address
 	"iam":        {"awsauth", "policy", "validate"},
 	"fleet":      {"awsauth", "iam", "validate"}, // what AWS's errors mean is said once

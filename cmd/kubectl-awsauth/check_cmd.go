@@ -17,6 +17,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
 
 // maxObject is how much data the API server takes in one ConfigMap (k8s.io/api/core/v1, MaxSecretSize's counterpart).
@@ -202,7 +203,7 @@ func (o *checkOptions) print(w io.Writer, rep validate.Report, sources []report.
 	case "json":
 		return report.JSON(w, rep, sources...)
 	case "sarif":
-		return report.SARIF(w, rep, sources, validate.Catalogue(), version())
+		return report.SARIF(w, rep, sources, validate.Catalogue(), version.Version())
 	}
 	return report.Text(w, rep, sources, textOptions(w))
 }

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
 
 const (
@@ -74,7 +75,7 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl awsauth"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version(),
+		Version:       version.Version(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy", args[0])
@@ -87,14 +88,6 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
 	return root
-}
-
-// version is the module's version as the Go toolchain recorded it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "unreleased"
 }
 
 // oneOf is a flag that takes one of a few words.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -33,6 +34,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
 
 // options are the flags. They begin with the same words as the chart's values.
@@ -67,6 +69,7 @@ func command() *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       fmt.Sprintf("%s (commit %s, %s)", version.Version(), version.Commit(), runtime.Version()),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctrl.SetLogger(zap.New(zap.UseFlagOptions(&zapOptions)))
 			err := o.serve(cmd.Context(), ctrl.Log.WithName("aws-auth-guard"))
@@ -76,6 +79,7 @@ func command() *cobra.Command {
 			return err
 		},
 	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
 	f := cmd.Flags()
 	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for benchmarks, tests and trying it out")
 	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")
@@ -104,6 +108,8 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	log.Info("starting", "version", version.Version(), "commit", version.Commit())
+	version.Register(metrics.Registry)
 	guard := &guard{log: log}
 	if o.iam == "aws" || o.fleet.enabled == "on" {
 		if err := trustBundledRoots(); err != nil {
