@@ -8,13 +8,15 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/tools/txtar"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 )
 
 // TestHeldOut is promises 1 and 4 on documents that were not written for it: every file below the directory that
-// AWS_AUTH_GUARD_DOCUMENTS names, and otherwise the golden cases. A file, and each document in it, is
-// a ConfigMap, or a text that is tried in all places of one.
+// AWS_AUTH_GUARD_DOCUMENTS names, and otherwise the golden cases. A file, and each document or section in it, is
+// a ConfigMap, or a text that is tried in all places of one; of a golden case also the two objects.
 // What is let in, as a new object or over a sound one, both readings of the authenticator read as we say; a re-apply
 // is let in, and so is what replaces the document by a sound one.
 func TestHeldOut(t *testing.T) {
@@ -39,12 +41,16 @@ func TestHeldOut(t *testing.T) {
 		}
 		files++
 		var tried []map[string]string
-		parts := strings.Split(string(content), "\n---\n")
-		if len(parts) > 1 {
-			parts = append(parts, string(content))
-		}
-		for _, part := range parts {
+		archive := txtar.Parse(content)
+		for _, part := range parts(content, archive) {
 			tried = append(tried, placed(part, sound)...)
+		}
+		if c, err := parseCase(name, archive); err == nil && len(archive.Files) > 0 {
+			for _, o := range []*caseObject{c.old, c.new} {
+				if o != nil {
+					tried = append(tried, o.Data)
+				}
+			}
 		}
 		for _, data := range tried {
 			documents++
@@ -75,6 +81,22 @@ func TestHeldOut(t *testing.T) {
 		t.Fatalf("%s holds no file", root)
 	}
 	t.Logf("%d documents made of %d files in %s: %d let in as a new object, %d over a sound one", documents, files, root, created, edited)
+}
+
+// parts are the sections of an archive, or the YAML documents of another file and the whole of it.
+func parts(content []byte, archive *txtar.Archive) []string {
+	var all []string
+	if len(archive.Files) > 0 {
+		for _, f := range archive.Files {
+			all = append(all, string(f.Data))
+		}
+		return all
+	}
+	all = strings.Split(string(content), "\n---\n")
+	if len(all) > 1 {
+		all = append(all, string(content))
+	}
+	return all
 }
 
 // placed are the documents that a file's text makes: its own values if it is a ConfigMap; or else the text as each of the
