@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/quick"
 	"unicode/utf8"
@@ -114,7 +115,7 @@ func isGoString(line string) bool {
 }
 
 // baseSections are the sections of testdata/base.txtar.
-func baseSections() (map[string]string, error) {
+var baseSections = sync.OnceValues(func() (map[string]string, error) {
 	a, err := txtar.ParseFile(filepath.Join("testdata", "base.txtar"))
 	if err != nil {
 		return nil, err
@@ -124,7 +125,7 @@ func baseSections() (map[string]string, error) {
 		base[f.Name] = string(f.Data)
 	}
 	return base, nil
-}
+})
 
 func readCase(t testing.TB, name string) goldenCase {
 	t.Helper()

@@ -205,7 +205,7 @@ func TestGolden(t *testing.T) {
 }
 
 // TestPlacesInAManifest: in a manifest that holds a case's values as blocks, the place of every finding is that line and column of the
-// value, behind the indentation.
+// value, behind the indentation; of one without a place, the key.
 func TestPlacesInAManifest(t *testing.T) {
 	const head, indent = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n", "    "
 	tried := 0
@@ -233,14 +233,20 @@ func TestPlacesInAManifest(t *testing.T) {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		for _, finding := range c.run(t).Findings {
-			lines, ok := before[finding.DataKey]
-			if !ok || finding.Line == 0 {
+			var line, column, wantLine, wantColumn int
+			var ok bool
+			if key, _, _ := strings.Cut(strings.TrimPrefix(finding.Field, "data."), "["); finding.Line == 0 && before[key] > 0 {
+				wantLine, wantColumn = before[key], 3 // the key itself
+				line, column, ok = f.Find(finding.Field)
+			} else if lines := before[finding.DataKey]; finding.Line > 0 && lines > 0 {
+				wantLine, wantColumn = lines+finding.Line, len(indent)+max(finding.Column, 1)
+				line, column, ok = f.Locate(finding.DataKey, finding.Line, max(finding.Column, 1))
+			} else {
 				continue
 			}
 			tried++
-			line, column, ok := f.Locate(finding.DataKey, finding.Line, max(finding.Column, 1))
-			if want := max(finding.Column, 1) + len(indent); !ok || line != lines+finding.Line || column != want {
-				t.Errorf("%s: %s: line %d, column %d, want %d and %d in\n%s", c.name, finding.Sentence(), line, column, lines+finding.Line, want, text)
+			if !ok || line != wantLine || column != wantColumn {
+				t.Errorf("%s: %s: line %d, column %d, want %d and %d in\n%s", c.name, finding.Sentence(), line, column, wantLine, wantColumn, text)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ func TestHeldOut(t *testing.T) {
 	const sound = "- rolearn: arn:aws:iam::111122223333:role/held-out\n  username: system:node:{{EC2PrivateDNSName}}\n  groups:\n  - system:bootstrappers\n  - system:nodes\n"
 	text, whole := textOnly(t), validator(t, "partition: aws\n")
 	var files, documents, created, edited int
+	seen := map[string]bool{} // many cases have the same old object
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -53,6 +55,11 @@ func TestHeldOut(t *testing.T) {
 			}
 		}
 		for _, data := range tried {
+			key := fmt.Sprintf("%q", data)
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
 			documents++
 			if checkReadings(t, text, data).Allowed {
 				created++
