@@ -115,7 +115,7 @@ func TestInCluster(t *testing.T) {
 	t.Run("figures", func(t *testing.T) {
 		t.Logf("ready %v after its start, resident %d MiB", first.readyAfter.Round(time.Millisecond), first.resident()>>20)
 		if first.readyAfter > 20*time.Second || first.resident() > 80<<20 {
-			t.Error("that is far from ready within 2 s and 40 MiB")
+			t.Error("want ready within 20 s, with 80 MiB at most")
 		}
 	})
 

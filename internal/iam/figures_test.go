@@ -9,40 +9,39 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
-// figure is a number that the guard promises, in front of an IAM that is 40 ms away and takes 20 calls a second.
+// figure is how long a decision may take and how many calls it may cost, in front of an IAM that is 40 ms away and takes 20 calls a
+// second. How long it takes on a machine that does nothing else, BenchmarkDecision says.
 type figure struct {
-	name    string
-	promise string
-	// generous is what a busy machine keeps too; beyond it the promise is broken, not just missed.
-	generous time.Duration
+	name   string
+	within time.Duration // what a busy machine keeps as well
 	// prepare makes a fresh world and returns what is measured, and how many calls it may cost.
 	prepare func(t testing.TB) (measured func(), w *world, maxCalls int)
 }
 
 var figures = []figure{
-	{"one new role", "40ms + 10ms, 1 call", 500 * time.Millisecond, func(t testing.TB) (func(), *world, int) {
+	{"one new role", 500 * time.Millisecond, func(t testing.TB) (func(), *world, int) {
 		w := newWorld(t, "guard", "", seed())
 		w.faults(workday)
 		return func() { w.judge("", nil, ciEntry) }, w, 1
 	}},
-	{"one new role again", "no call", 250 * time.Millisecond, func(t testing.TB) (func(), *world, int) {
+	{"one new role again", 250 * time.Millisecond, func(t testing.TB) (func(), *world, int) {
 		w := newWorld(t, "guard", "", seed())
 		w.faults(workday)
 		w.judge("", nil, ciEntry)
 		w.aws.Forget()
 		return func() { w.judge("", nil, ciEntry) }, w, 0
 	}},
-	{"500 new roles of 1,500", "under 1s, 4 calls at most", 3 * time.Second, func(t testing.TB) (func(), *world, int) {
+	{"500 new roles of 1,500", 3 * time.Second, func(t testing.TB) (func(), *world, int) {
 		w, entries := bulk(t)
 		return func() { w.judge("", nil, entries) }, w, 4
 	}},
-	{"500 new roles again", "no call", 2 * time.Second, func(t testing.TB) (func(), *world, int) {
+	{"500 new roles again", 2 * time.Second, func(t testing.TB) (func(), *world, int) {
 		w, entries := bulk(t)
 		w.judge("", nil, entries)
 		w.aws.Forget()
 		return func() { w.judge("", nil, entries) }, w, 0
 	}},
-	{"a new role while IAM hangs, after the breaker opened", "under 5ms, no call", 250 * time.Millisecond, func(t testing.TB) (func(), *world, int) {
+	{"a new role while IAM hangs, after the breaker opened", 250 * time.Millisecond, func(t testing.TB) (func(), *world, int) {
 		w := newWorld(t, "guard", "iam: {timeouts: {call: 100ms}}", seed())
 		w.faults(fake.Faults{Answer: fake.Hang})
 		for w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "names"}) == 0 {
@@ -77,9 +76,9 @@ func TestFigures(t *testing.T) {
 			started := time.Now()
 			measured()
 			took, calls := time.Since(started), w.aws.Count("")
-			t.Logf("%s: %s, %d calls (promised: %s)", f.name, took.Round(100*time.Microsecond), calls, f.promise)
-			if took > f.generous || calls > maxCalls {
-				t.Errorf("want %s at the very most, and %d calls", f.generous, maxCalls)
+			t.Logf("%s: %s, %d calls", f.name, took.Round(100*time.Microsecond), calls)
+			if took > f.within || calls > maxCalls {
+				t.Errorf("%s and %d calls, want %s and %d calls at most", took, calls, f.within, maxCalls)
 			}
 		})
 	}
@@ -96,7 +95,7 @@ func TestFigures(t *testing.T) {
 				t.Errorf("refused: %+v", r.Findings)
 			}
 		}
-		t.Logf("50 edits at once: %s, %d calls (promised: 1 call)", time.Since(started).Round(100*time.Microsecond), w.aws.Count(""))
+		t.Logf("50 edits at once: %s, %d calls", time.Since(started).Round(100*time.Microsecond), w.aws.Count(""))
 		w.spent("", 1)
 	})
 }

@@ -42,21 +42,21 @@ func withEntry(t *testing.T, value string) string {
 }
 
 // TestField holds that what the tools and services of the field write is let in: as a new object, again as it is, with one more entry,
-// and back. Beside each case stands the report on the new object and on the edit; -update writes it anew.
+// and back. The section want has the reports on the new object and on the two edits; -update writes it.
 func TestField(t *testing.T) {
-	names, err := filepath.Glob("testdata/field/*.yaml")
+	names, err := filepath.Glob("testdata/field/*.txtar")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
 	for _, name := range names {
-		id := strings.TrimSuffix(filepath.Base(name), ".yaml")
+		id := strings.TrimSuffix(filepath.Base(name), ".txtar")
 		t.Run(id, func(t *testing.T) {
 			c := readCase(t, name)
 			v, err := validate.New(c.policy, validate.WithClock(func() time.Time { return clock }), validate.WithPorts(c.ports(t)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			first := c.objects[0].ConfigMap
+			first := c.new.ConfigMap
 			more := first.DeepCopy()
 			more.Data[awsauth.MapRoles] = withEntry(t, first.Data[awsauth.MapRoles])
 			again := first.DeepCopy()
@@ -87,13 +87,13 @@ func TestField(t *testing.T) {
 					t.Errorf("%s: allowed is %v, findings of %v, want %v: %v", step.title, rep.Allowed, rules, want, told(rep))
 				}
 				if !step.silent {
-					reports = append(reports, "== "+step.title+"\n"+strings.Replace(c.text(t, rep), "CREATE", string(step.Operation), 1))
+					reports = append(reports, "== "+step.title+"\n"+c.text(t, step.Operation, rep))
 				}
 				if diff := agree(step.New.Data, strict) + agree(step.New.Data, lenient); diff != "" {
 					t.Errorf("%s: the authenticator reads it differently: %s", step.title, diff)
 				}
 			}
-			compareGolden(t, strings.TrimSuffix(name, ".yaml")+".txt", strings.Join(reports, "\n"))
+			c.compareSection(t, "want", strings.Join(reports, "\n"))
 		})
 	}
 }

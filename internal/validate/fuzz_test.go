@@ -61,8 +61,8 @@ func checkAdmitted(t *testing.T, data map[string]string) {
 
 // FuzzAgainstAuthenticator is promise 1 for any bytes.
 func FuzzAgainstAuthenticator(f *testing.F) {
-	for _, s := range keptTable {
-		f.Add(s.data[awsauth.MapRoles], s.data[awsauth.MapUsers], s.data[awsauth.MapAccounts])
+	for _, c := range readCases(f, "kept") {
+		f.Add(c.new.Data[awsauth.MapRoles], c.new.Data[awsauth.MapUsers], c.new.Data[awsauth.MapAccounts])
 	}
 	v := textOnly(f)
 	f.Fuzz(func(t *testing.T, roles, users, accounts string) {

@@ -6,22 +6,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	yaml "go.yaml.in/yaml/v4"
 	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -29,16 +24,7 @@ import (
 
 var updateGolden = flag.Bool("update", false, "write the golden files anew")
 
-// goldenCase is one file of testdata/<rule>; testdata/README.md describes the format.
-type goldenCase struct {
-	name    string // testdata/AA203/sso-role.yaml
-	head    caseHead
-	policy  *policy.Policy
-	objects []*manifest.File // the old and the new object, or the only one
-	rbac    string           // the documents of RBAC objects; without any, RBAC is not asked
-}
-
-// caseHead is the document of a case that is neither a policy nor a ConfigMap: who edits, and what the world answers.
+// caseHead is the section setting of a case: who edits, and what the world answers.
 type caseHead struct {
 	Operation validate.Operation `yaml:"operation"`
 	User      struct {
@@ -130,75 +116,6 @@ func (h caseHead) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN
 
 func (caseHead) Self() (validate.Self, bool) { return validate.Self{Account: "111122223333"}, true }
 
-func readCase(t *testing.T, name string) goldenCase {
-	t.Helper()
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := goldenCase{name: name, policy: policy.Default()}
-	for _, doc := range documents(string(data)) {
-		var kind struct {
-			Kind string `yaml:"kind"`
-		}
-		if err := yaml.Unmarshal([]byte(doc), &kind); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		switch kind.Kind {
-		case "Policy":
-			if c.policy, err = policy.Parse([]byte(doc)); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-		case "ConfigMap":
-			f, err := manifest.Read(filepath.Base(name), []byte(doc))
-			if err != nil || len(f.Findings) > 0 {
-				t.Fatalf("%s: the manifest itself is wrong: %v %v", name, err, f)
-			}
-			c.objects = append(c.objects, f)
-		case "":
-			d, err := yaml.NewLoader(strings.NewReader(doc), yaml.WithKnownFields())
-			if err == nil {
-				err = d.Load(&c.head)
-			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				t.Fatalf("%s: %v", name, err)
-			}
-			for arn, a := range c.head.IAM {
-				if _, ok := existences[a.Existence]; !ok {
-					t.Fatalf("%s: iam: %s: existence %q is not known", name, arn, a.Existence)
-				}
-			}
-		case "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding":
-			c.rbac += "---\n" + doc
-		default:
-			t.Fatalf("%s: kind %q, want ConfigMap, Policy or one of RBAC", name, kind.Kind)
-		}
-	}
-	if n := len(c.objects); n < 1 || n > 2 {
-		t.Fatalf("%s: %d ConfigMaps, want the new one, or the old and the new one", name, n)
-	}
-	return c
-}
-
-// documents cuts a stream at the lines "---". Blank lines stand for what goes before a document, so that places in it
-// are places in the file.
-func documents(stream string) []string {
-	var docs []string
-	var doc strings.Builder
-	lines := 0
-	for line := range strings.Lines(stream) {
-		lines++
-		if strings.TrimRight(line, " \r\n") == "---" {
-			docs = append(docs, doc.String())
-			doc.Reset()
-			doc.WriteString(strings.Repeat("\n", lines))
-			continue
-		}
-		doc.WriteString(line)
-	}
-	return append(docs, doc.String())
-}
-
 func (c goldenCase) ports(t *testing.T) (ports validate.Ports) {
 	t.Helper()
 	if c.head.IAM != nil {
@@ -236,80 +153,116 @@ func (c goldenCase) request() validate.Request {
 		}
 		req.User.Extra[key] = values
 	}
-	last := c.objects[len(c.objects)-1].ConfigMap
-	switch {
-	case req.Operation == validate.Delete:
-		req.Old = last
-	case len(c.objects) == 2:
-		req.Operation, req.Old, req.New = validate.Update, c.objects[0].ConfigMap, last
-	default:
-		req.Operation, req.New = validate.Create, last
+	if c.old != nil {
+		req.Old = c.old.ConfigMap
+	}
+	if c.new != nil {
+		req.New = c.new.ConfigMap
 	}
 	return req
 }
 
-// text is the report as `kubectl awsauth check` prints it, after the verdict.
-func (c goldenCase) text(t *testing.T, rep validate.Report) string {
+// judged is the object that the report is about: the new one, or the one that is deleted.
+func (c goldenCase) judged() *caseObject {
+	if c.new == nil {
+		return c.old
+	}
+	return c.new
+}
+
+// text is the report as `kubectl awsauth check` prints it, after the verdict. Places are lines and columns of the values, as in
+// the findings; where the case has the whole manifest, of that.
+func (c goldenCase) text(t *testing.T, op validate.Operation, rep validate.Report) string {
 	t.Helper()
 	verdict := "denied"
 	if rep.Allowed {
 		verdict = "admitted"
 	}
-	f := c.objects[len(c.objects)-1]
+	o := c.judged()
+	var sources []report.Source
+	if o.file != nil {
+		sources = append(sources, report.Source{Name: o.file.Name, Text: o.file.Text, Locate: o.file.Locate, Find: o.file.Find})
+	} else {
+		sources = append(sources, report.Source{Name: o.Name})
+		for _, key := range slices.Sorted(maps.Keys(o.Data)) {
+			sources = append(sources, report.Source{Name: key, Text: o.Data[key], Locate: func(of string, line, column int) (int, int, bool) { return line, column, of == key }})
+		}
+	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: %s\n\n", c.request().Operation, verdict)
-	if err := report.Text(&b, rep, []report.Source{{Name: f.Name, Text: f.Text, Locate: f.Locate, Find: f.Find}}, report.TextOptions{}); err != nil {
+	fmt.Fprintf(&b, "%s: %s\n\n", op, verdict)
+	if err := report.Text(&b, rep, sources, report.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
 }
 
-func goldenCases(t *testing.T) []goldenCase {
+// goldenCases are all cases that are an edit: those of the rules, those that no rule has a finding for, and those that show what EKS keeps.
+func goldenCases(t testing.TB) []goldenCase {
 	t.Helper()
-	var cases []goldenCase
-	names, err := fs.Glob(os.DirFS("."), "testdata/AA*/*.yaml")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no golden cases: %v", err)
-	}
-	for _, name := range names {
-		cases = append(cases, readCase(t, filepath.FromSlash(name)))
-	}
-	return cases
+	return slices.Concat(readCases(t, "AA*"), readCases(t, "allowed"), readCases(t, "kept"))
 }
 
-// compareGolden compares a report with the file that has it, or writes that file.
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if *updateGolden {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
-}
-
-// TestGolden compares every case's report with the text beside it. `go test ./internal/validate -update` writes the
-// texts anew.
+// TestGolden compares every case's report with its section want. `go test ./internal/validate -update` writes the sections.
 func TestGolden(t *testing.T) {
-	written := map[string]bool{}
 	for _, c := range goldenCases(t) {
-		text := strings.TrimSuffix(c.name, ".yaml") + ".txt"
-		written[text] = true
 		t.Run(strings.TrimPrefix(c.name, "testdata"+string(filepath.Separator)), func(t *testing.T) {
-			compareGolden(t, text, c.text(t, c.run(t)))
+			rep := c.run(t)
+			c.compareSection(t, "want", c.text(t, c.head.Operation, rep))
+			if filepath.Base(filepath.Dir(c.name)) == "allowed" && (!rep.Allowed || len(rep.Findings) > 0) {
+				t.Errorf("it belongs to another directory: allowed is %v, with %d findings", rep.Allowed, len(rep.Findings))
+			}
 		})
 	}
-	texts, _ := filepath.Glob("testdata/AA*/*.txt")
-	for _, text := range texts {
-		if !written[text] {
-			t.Errorf("%s belongs to no case", text)
+}
+
+// TestPlacesInAManifest: in a manifest that holds a case's values as blocks, the place of every finding is that line and column of the
+// value, behind the indentation; of one without a place, the key.
+func TestPlacesInAManifest(t *testing.T) {
+	const head, indent = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n", "    "
+	tried := 0
+	for _, c := range goldenCases(t) {
+		o := c.judged()
+		if o.file != nil {
+			continue
+		}
+		text, before := head, map[string]int{} // the lines before a value
+		for key, value := range o.Data {
+			if quote(value).quoted || strings.TrimSpace(value) == "" || strings.HasPrefix(value, " ") || strings.HasSuffix(value, "\n\n") {
+				continue // no block holds it as it is
+			}
+			text += "  " + key + ": |\n"
+			before[key] = strings.Count(text, "\n")
+			for line := range strings.Lines(value) {
+				text += indent + line
+			}
+		}
+		if len(before) == 0 {
+			continue
+		}
+		f, err := manifest.Read("manifest", []byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		for _, finding := range c.run(t).Findings {
+			var line, column, wantLine, wantColumn int
+			var ok bool
+			if key, _, _ := strings.Cut(strings.TrimPrefix(finding.Field, "data."), "["); finding.Line == 0 && before[key] > 0 {
+				wantLine, wantColumn = before[key], 3 // the key itself
+				line, column, ok = f.Find(finding.Field)
+			} else if lines := before[finding.DataKey]; finding.Line > 0 && lines > 0 {
+				wantLine, wantColumn = lines+finding.Line, len(indent)+max(finding.Column, 1)
+				line, column, ok = f.Locate(finding.DataKey, finding.Line, max(finding.Column, 1))
+			} else {
+				continue
+			}
+			tried++
+			if !ok || line != wantLine || column != wantColumn {
+				t.Errorf("%s: %s: line %d, column %d, want %d and %d in\n%s", c.name, finding.Sentence(), line, column, wantLine, wantColumn, text)
+			}
 		}
 	}
+	if tried < 700 {
+		t.Errorf("%d places, want 700 and more", tried)
+	}
+	t.Logf("%d places", tried)
 }

@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,13 +9,15 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/tools/txtar"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 )
 
 // TestHeldOut is promises 1 and 4 on documents that were not written for it: every file below the directory that
-// AWS_AUTH_GUARD_DOCUMENTS names, and otherwise the golden cases. A file, and each document in it, is
-// a ConfigMap, or a text that is tried in all places of one.
+// AWS_AUTH_GUARD_DOCUMENTS names, and otherwise the golden cases. A file, and each document or section in it, is
+// a ConfigMap, or a text that is tried in all places of one; of a golden case also the two objects.
 // What is let in, as a new object or over a sound one, both readings of the authenticator read as we say; a re-apply
 // is let in, and so is what replaces the document by a sound one.
 func TestHeldOut(t *testing.T) {
@@ -25,6 +28,7 @@ func TestHeldOut(t *testing.T) {
 	const sound = "- rolearn: arn:aws:iam::111122223333:role/held-out\n  username: system:node:{{EC2PrivateDNSName}}\n  groups:\n  - system:bootstrappers\n  - system:nodes\n"
 	text, whole := textOnly(t), validator(t, "partition: aws\n")
 	var files, documents, created, edited int
+	seen := map[string]bool{} // many cases have the same old object
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -39,14 +43,23 @@ func TestHeldOut(t *testing.T) {
 		}
 		files++
 		var tried []map[string]string
-		parts := strings.Split(string(content), "\n---\n")
-		if len(parts) > 1 {
-			parts = append(parts, string(content))
-		}
-		for _, part := range parts {
+		archive := txtar.Parse(content)
+		for _, part := range parts(content, archive) {
 			tried = append(tried, placed(part, sound)...)
 		}
+		if c, err := parseCase(name, archive); err == nil && len(archive.Files) > 0 {
+			for _, o := range []*caseObject{c.old, c.new} {
+				if o != nil {
+					tried = append(tried, o.Data)
+				}
+			}
+		}
 		for _, data := range tried {
+			key := fmt.Sprintf("%q", data)
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
 			documents++
 			if checkReadings(t, text, data).Allowed {
 				created++
@@ -75,6 +88,22 @@ func TestHeldOut(t *testing.T) {
 		t.Fatalf("%s holds no file", root)
 	}
 	t.Logf("%d documents made of %d files in %s: %d let in as a new object, %d over a sound one", documents, files, root, created, edited)
+}
+
+// parts are the sections of an archive, or the YAML documents of another file and the whole of it.
+func parts(content []byte, archive *txtar.Archive) []string {
+	var all []string
+	if len(archive.Files) > 0 {
+		for _, f := range archive.Files {
+			all = append(all, string(f.Data))
+		}
+		return all
+	}
+	all = strings.Split(string(content), "\n---\n")
+	if len(all) > 1 {
+		all = append(all, string(content))
+	}
+	return all
 }
 
 // placed are the documents that a file's text makes: its own values if it is a ConfigMap; or else the text as each of the

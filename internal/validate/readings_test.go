@@ -208,16 +208,16 @@ func TestMisreadUsers(t *testing.T) {
 	}
 }
 
-// TestLenientReading holds the second reading against the authenticator's structs, on the table of what it keeps.
+// TestLenientReading holds the second reading against the authenticator's structs, on the cases of what it keeps.
 func TestLenientReading(t *testing.T) {
-	for name, s := range keptTable {
-		doc, problems := awsauth.Parse(s.data)
-		roles, users, _, err := lenient(s.data)
+	for _, c := range readCases(t, "kept") {
+		doc, problems := awsauth.Parse(c.new.Data)
+		roles, users, _, err := lenient(c.new.Data)
 		differs := slices.ContainsFunc(problems, func(p awsauth.Problem) bool { return p.Code == awsauth.TwoReadings })
 		if same := slices.Equal(ours(doc.Roles), withARN(roles)) && slices.Equal(ours(doc.Users), withARN(users)); same || differs || err != nil {
 			continue
 		}
-		t.Errorf("%s: the lenient reading has %q and %q, we have %q and %q and say nothing of it: %v", name, roles, users, ours(doc.Roles), ours(doc.Users), problems)
+		t.Errorf("%s: the lenient reading has %q and %q, we have %q and %q and say nothing of it: %v", c.name, roles, users, ours(doc.Roles), ours(doc.Users), problems)
 	}
 }
 

@@ -75,12 +75,12 @@ func TestInstall(t *testing.T) {
 			}
 		})
 	}
-	// The figures to reach are 15 s and 2 s. They are for whoever reads what was measured: a busy machine must not fail.
+	// The bounds are what a busy machine keeps as well; how long it takes is in what was measured.
 	if fastest.refusal >= patience {
-		t.Errorf("from helm install to the first refusal: %v at best, far from 15 s", fastest.refusal)
+		t.Errorf("from helm install to the first refusal: %v at best, want less than %v", fastest.refusal, patience)
 	}
 	if onNode() && fastest.ready >= patience/3 {
-		t.Errorf("from the start of the process to ready: %v at best, far from 2 s", fastest.ready)
+		t.Errorf("from the start of the process to ready: %v at best, want less than %v", fastest.ready, patience/3)
 	}
 }
 
@@ -164,8 +164,8 @@ func TestFootprint(t *testing.T) {
 		eventually(t, "no pod is left", gone(t))
 		installed(t)
 		for _, p := range wantReplicas(t) {
-			if bytes := memory(t, p, "idle-rss-mib"); bytes >= 48<<20 { // 40 MiB is the figure to reach; how much of the program is mapped is the kernel's choice
-				t.Errorf("pod %s holds %d bytes of memory, far from 40 MiB", p.Name, bytes)
+			if bytes := memory(t, p, "idle-rss-mib"); bytes >= 48<<20 { // how much of the program is mapped is the kernel's choice
+				t.Errorf("pod %s holds %d bytes of memory, want less than 48 MiB", p.Name, bytes)
 			}
 		}
 	})

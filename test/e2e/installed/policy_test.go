@@ -29,7 +29,7 @@ func TestPolicyChange(t *testing.T) {
 				return nil
 			})
 		})
-		measured(name, time.Since(begun)) // 10 s is the figure to reach
+		measured(name, time.Since(begun))
 	}
 	inForce("policy-change-to-in-force", true)
 	kubectl(t, edit(bad, somebody...)...).wantIn(t, 0, "Warning: ", "AA203", "configmap/aws-auth patched\n")
