@@ -215,9 +215,14 @@ func TestIAMFlood(t *testing.T) {
 			slices.Sort(took)
 			measured("iam-flood-"+name+"-edit-p50", took[len(took)/2])
 			measured("iam-flood-"+name+"-edit-slowest", took[len(took)-1])
-			// Alone it is 2.4 s at most, most of it for the second look. A busy machine adds to some; all come before Lookup gives up.
-			if slowest, most := took[len(took)-1], took[len(took)*9/10]; slowest > 4500*time.Millisecond || most > 3*time.Second {
-				t.Errorf("an edit took %v, nine of ten up to %v", slowest, most)
+			// On a quiet machine it is 2.3 s at most, most of it for the second look. Where other work runs beside, as with a part of
+			// the repetitions, all come before Lookup gives up.
+			within := 3 * time.Second
+			if *percent < 100 {
+				within = 4500 * time.Millisecond
+			}
+			if slowest := took[len(took)-1]; slowest > within {
+				t.Errorf("an edit took %v, want %v at most", slowest, within)
 			}
 		})
 	}
