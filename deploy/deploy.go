@@ -3,10 +3,10 @@
 package deploy
 
 import (
-	"bytes"
 	_ "embed" // the match conditions
 	"fmt"
-	"text/template"
+	"strconv"
+	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"sigs.k8s.io/yaml"
@@ -24,19 +24,28 @@ type MatchConditions struct {
 }
 
 // Render fills in who is exempt (usernames, by exact match) and who breaks the glass (groups). Both may be empty.
+//
+// The file is a template, but text/template calls methods by their names, so that the linker keeps all there are: 25 MB of the guard's image and
+// 15 MiB of its memory. The one construct in it is replaced instead; a test compares with text/template.
 func Render(exemptUsernames, breakGlassGroups []string) (MatchConditions, error) {
 	var c MatchConditions
-	t, err := template.New("match-conditions.yaml").Parse(matchConditions)
-	if err != nil {
-		return c, err // names the file already
-	}
-	var text bytes.Buffer
-	in := map[string][]string{"exemptUsernames": exemptUsernames, "breakGlassGroups": breakGlassGroups}
-	if err := t.Execute(&text, in); err != nil {
-		return c, err
-	}
-	if err := yaml.UnmarshalStrict(text.Bytes(), &c); err != nil {
+	_, text, _ := strings.Cut(matchConditions, "-}}\n") // the comment in front
+	text = strings.NewReplacer(each("exemptUsernames"), quoted(exemptUsernames), each("breakGlassGroups"), quoted(breakGlassGroups)).Replace(text)
+	if err := yaml.UnmarshalStrict([]byte(text), &c); err != nil {
 		return c, fmt.Errorf("match-conditions.yaml: %w", err)
 	}
 	return c, nil
+}
+
+// each is how the template writes a list of strings.
+func each(list string) string {
+	return "{{ range $i, $name := ." + list + " }}{{ if $i }}, {{ end }}{{ printf \"%q\" $name }}{{ end }}"
+}
+
+func quoted(list []string) string {
+	all := make([]string, len(list))
+	for i, s := range list {
+		all[i] = strconv.Quote(s)
+	}
+	return strings.Join(all, ", ")
 }

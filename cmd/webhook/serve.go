@@ -69,7 +69,8 @@ func command() *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       fmt.Sprintf("%s (commit %s, %s)", version.Version(), version.Commit(), runtime.Version()),
+		// Printed as cobra does by itself: a template of our own would link text/template.
+		Version: fmt.Sprintf("%s (commit %s, %s)", version.Version(), version.Commit(), runtime.Version()),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctrl.SetLogger(zap.New(zap.UseFlagOptions(&zapOptions)))
 			err := o.serve(cmd.Context(), ctrl.Log.WithName("aws-auth-guard"))
@@ -79,7 +80,6 @@ func command() *cobra.Command {
 			return err
 		},
 	}
-	cmd.SetVersionTemplate("{{.Version}}\n")
 	f := cmd.Flags()
 	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for benchmarks, tests and trying it out")
 	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")

@@ -17,7 +17,7 @@ func TestVersion(t *testing.T) {
 	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !strings.HasPrefix(got, version.Version()+" (commit "+version.Commit()+", go1.") || strings.Count(got, "\n") != 1 {
+	if got := out.String(); !strings.HasPrefix(got, "webhook version "+version.Version()+" (commit "+version.Commit()+", go1.") || strings.Count(got, "\n") != 1 {
 		t.Errorf("--version says %q", got)
 	}
 }
