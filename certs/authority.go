@@ -89,7 +89,9 @@ func readAuthority(data map[string][]byte) authority {
 	}
 	// One alone: what comes with the leaf would be sent in each handshake.
 	if leaf, err := tls.X509KeyPair(data[tlsCert], data[tlsKey]); err == nil && len(leaf.Certificate) == 1 && lifetime(leaf.Leaf) <= backdate+leafLifetime {
-		a.leaf = &leaf
+		if _, ok := leaf.PrivateKey.(*ecdsa.PrivateKey); ok { // no other can be written back
+			a.leaf = &leaf
+		}
 	}
 	return a
 }
@@ -164,26 +166,14 @@ func encode(certs ...*x509.Certificate) []byte {
 func (a authority) renewed(now time.Time, host string, trusted []*x509.Certificate) (authority, string, error) {
 	switch {
 	case a.ca == nil || !now.Before(renewAt(a.ca)) || now.Before(a.ca.NotBefore):
-		next, err := newAuthority(now)
-		if err != nil {
-			return a, "", err
-		}
-		old := trusted
-		if a.ca != nil {
-			old = slices.Concat([]*x509.Certificate{a.ca}, a.retiring, trusted)
-		}
-		for _, c := range old {
-			known := slices.ContainsFunc(next.retiring, c.Equal)
-			if !known && isAuthority(c) && now.Before(c.NotAfter) && len(next.retiring) < maxRetiring {
-				next.retiring = append(next.retiring, c)
-			}
-		}
-		next.leaf, err = next.issue(now, host)
-		return next, "new authority", err
+		return a.replaced(now, host, trusted)
 	case a.leaf == nil || !now.Before(renewAt(a.leaf.Leaf)) || verify(a.leaf, encode(a.ca), host, now) != nil:
-		var err error
-		a.leaf, err = a.issue(now, host)
-		return a, "new certificate", err
+		leaf, err := a.issue(now, host)
+		if err != nil || verify(leaf, encode(a.ca), host, now) != nil { // as one that may sign for other hosts or uses only
+			return a.replaced(now, host, trusted)
+		}
+		a.leaf = leaf
+		return a, "new certificate", nil
 	case len(a.retiring) > 0 && !now.Before(a.leaf.Leaf.NotBefore.Add(backdate+retireAfter)):
 		a.retiring = nil
 		return a, "old authority retired", nil
@@ -192,6 +182,33 @@ func (a authority) renewed(now time.Time, host string, trusted []*x509.Certifica
 		return a, "foreign certificates taken out", nil
 	}
 	return a, "", nil
+}
+
+// replaced is a new authority that goes on trusting what a and the live configuration trust. What it makes for a host that no
+// certificate can be for is an error, and nothing to write.
+func (a authority) replaced(now time.Time, host string, trusted []*x509.Certificate) (authority, string, error) {
+	next, err := newAuthority(now)
+	if err != nil {
+		return a, "", err
+	}
+	old := trusted
+	if a.ca != nil {
+		old = slices.Concat([]*x509.Certificate{a.ca}, a.retiring, trusted)
+	}
+	for _, c := range old {
+		known := slices.ContainsFunc(next.retiring, c.Equal)
+		if !known && isAuthority(c) && now.Before(c.NotAfter) && len(next.retiring) < maxRetiring {
+			next.retiring = append(next.retiring, c)
+		}
+	}
+	next.leaf, err = next.issue(now, host)
+	if err == nil {
+		err = verify(next.leaf, encode(next.ca), host, now)
+	}
+	if err != nil {
+		return a, "", fmt.Errorf("no certificate can be made for the host %q of the ValidatingWebhookConfiguration: %w", host, err)
+	}
+	return next, "new authority", nil
 }
 
 // nextChange is when renewed has something to do again, if nobody interferes.

@@ -2,7 +2,16 @@ package certs
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	mathrand "math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,5 +128,151 @@ func TestNewAuthorityTakesOverAFew(t *testing.T) {
 	}
 	if n := len(made(t, start, many...).retiring); n != maxRetiring {
 		t.Errorf("%d authorities retire, want %d", n, maxRetiring)
+	}
+}
+
+// settled is what a Secret with data becomes: the guard writes what is due until nothing is. Two writes are enough: what is served,
+// then what is to go from the bundle.
+func settled(t *testing.T, data map[string][]byte, host string) {
+	t.Helper()
+	var log []string
+	for range 3 {
+		a, done, err := readAuthority(data).renewed(start, host, nil)
+		if err != nil {
+			t.Fatalf("after %q: %v", log, err)
+		}
+		if done == "" {
+			if err := a.usable(start, host); err != nil {
+				t.Errorf("nothing is due, and nobody can serve: %v", err)
+			}
+			if n := len(a.bundle()); n > (maxRetiring+1)*2*maxCertificate {
+				t.Errorf("the bundle has %d bytes", n)
+			}
+			return
+		}
+		log = append(log, done)
+		if data, err = a.data(); err != nil {
+			t.Fatalf("after %q: it cannot be written: %v", log, err)
+		}
+	}
+	t.Errorf("something is due again and again: %q", log)
+}
+
+// TestSecretOfTheSameKey: whoever has the authority's key, or writes a Secret of their own, can make what looks like the guard's and
+// is none that the guard can go on with.
+func TestSecretOfTheSameKey(t *testing.T) {
+	for name, change := range map[string]func(*x509.Certificate){
+		"for clients only": func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
+		"for other hosts": func(c *x509.Certificate) {
+			c.PermittedDNSDomains, c.PermittedDNSDomainsCritical = []string{"example.com"}, true
+		},
+		"not for this host": func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"svc"} },
+		"a critical extension": func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 3, 6, 1, 4, 1, 99999, 1}, Critical: true, Value: []byte{5, 0}}}
+		},
+		"no subject key":        func(c *x509.Certificate) { c.SubjectKeyId = nil },
+		"ends before it begins": func(c *x509.Certificate) { c.NotBefore, c.NotAfter = c.NotAfter, c.NotBefore },
+		"begins in a day":       func(c *x509.Certificate) { c.NotBefore = start.Add(24 * time.Hour) },
+		"valid for two minutes": func(c *x509.Certificate) { c.NotBefore, c.NotAfter = start.Add(-time.Minute), start.Add(time.Minute) },
+		"a long serial number":  func(c *x509.Certificate) { c.SerialNumber = new(big.Int).Lsh(big.NewInt(1), 150) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, err := newAuthority(start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			template := *key.ca
+			change(&template)
+			der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.caKey.Public(), key.caKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if key.ca, err = x509.ParseCertificate(der); err != nil {
+				t.Fatal(err)
+			}
+			if key.leaf, err = key.issue(start, host); err != nil {
+				t.Fatal(err)
+			}
+			settled(t, stored(t, key), host)
+		})
+	}
+	t.Run("a leaf with a key of another kind", func(t *testing.T) {
+		a := made(t, start, made(t, start).ca)
+		public, private, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.CreateCertificate(rand.Reader, a.leaf.Leaf, a.ca, public, a.caKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := stored(t, a)
+		data[tlsCert] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+		data[tlsKey] = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+		data[caCert] = append(data[caCert], "# so that something is due"...)
+		settled(t, data, host)
+	})
+}
+
+// TestNoCertificateForTheHost: a host that no certificate can be for is an error that names it, and nothing is written again and
+// again.
+func TestNoCertificateForTheHost(t *testing.T) {
+	for _, host := range []string{"exämple.com", "."} {
+		for name, data := range map[string]map[string][]byte{"no Secret": nil, "one for another host": stored(t, made(t, start))} {
+			want := fmt.Sprintf("no certificate can be made for the host %q of the ValidatingWebhookConfiguration: ", host)
+			if _, done, err := readAuthority(data).renewed(start, host, nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%s: renewed() = %q, %v, want %q...", name, done, err, want)
+			}
+		}
+	}
+}
+
+// TestDamagedSecret damages a Secret by chance, in its text and in what the text encodes.
+func TestDamagedSecret(t *testing.T) {
+	seed := mathrand.Uint64()
+	t.Logf("seed %d", seed)
+	dice := mathrand.New(mathrand.NewPCG(seed, 0))
+	sound := [2]map[string][]byte{stored(t, made(t, start, made(t, start).ca, made(t, start).ca)), stored(t, made(t, start))}
+	keys := []string{caCert, caKey, tlsCert, tlsKey}
+	damage := func(text []byte) []byte {
+		text = slices.Clone(text)
+		at := dice.IntN(len(text))
+		switch dice.IntN(4) {
+		case 0:
+			return text[:at]
+		case 1:
+			return slices.Concat(text[:at], text)
+		case 2:
+			text[at] ^= 1 << dice.IntN(8)
+			return text
+		}
+		block, rest := pem.Decode(text)
+		block.Bytes[dice.IntN(len(block.Bytes))] ^= 1 << dice.IntN(8)
+		return append(pem.EncodeToMemory(block), rest...)
+	}
+	for range 1000 {
+		data := map[string][]byte{}
+		for _, key := range keys {
+			data[key] = sound[0][key]
+		}
+		for range 1 + dice.IntN(2) {
+			switch key := keys[dice.IntN(4)]; dice.IntN(8) {
+			case 0:
+				data[key] = sound[1][key]
+			case 1:
+				data[key] = data[keys[dice.IntN(4)]]
+			case 2:
+				delete(data, key)
+			default:
+				data[key] = damage(sound[0][key])
+			}
+		}
+		if settled(t, data, host); t.Failed() {
+			t.Fatalf("the Secret: %q", data)
+		}
 	}
 }

@@ -409,7 +409,7 @@ func metricIs(c prometheus.Collector, name string, want float64) error {
 // TestMountedClock: who only serves files is not ready either by a clock that is wrong.
 func TestMountedClock(t *testing.T) {
 	skew, own, api := skewed(21*24*time.Hour + time.Minute)
-	m := &Mounted{Log: testr.New(t), Skew: skew, serving: newServing(skew, testr.New(t))}
+	m := &Mounted{Log: testr.New(t), Skew: skew, serving: newServing(skew, testr.New(t), nil, "")}
 	skew.answered(http.StatusOK, dateOf(api), 0)
 	if err := m.Check(); err == nil || !strings.Contains(err.Error(), "21 days ahead of") {
 		t.Errorf("Check() = %v, want that the clock is wrong", err)
@@ -418,6 +418,69 @@ func TestMountedClock(t *testing.T) {
 	if err := m.Check(); err == nil || strings.Contains(err.Error(), "clock") {
 		t.Errorf("Check() = %v, want that there is no configuration yet", err)
 	}
+}
+
+// TestSuspended: a node whose time went on while nothing ran looks like one whose clock was set. Its replica stays ready, writes
+// nothing, and asks; the answer says which of the two it was.
+func TestSuspended(t *testing.T) {
+	for name, c := range map[string]struct {
+		api   time.Duration
+		ready bool
+	}{
+		"suspended":         {8 * time.Hour, true},
+		"the clock was set": {0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1, 1)
+			k := w.keepers[0]
+			k.lag = 0
+			for end := w.passed.Now().Add(5 * time.Minute); w.passed.Now().Before(end); w.passed.Step(again) {
+				if !w.passed.Now().Before(k.due) {
+					k.look()
+				}
+			}
+			k.offset, w.api = 8*time.Hour, c.api
+			ask := make(chan struct{})
+			k.serving.live = reader{k.serving.live, ask}
+			if err := k.Check(); err != nil {
+				t.Errorf("before the API server was asked: Check() = %v", err)
+			}
+			if err := k.Renewal(); err == nil {
+				t.Error("before the API server was asked: Renewal() = nil, want that nothing is written")
+			}
+			for range 10 {
+				_ = k.Check() // does not ask twice at once
+			}
+			select {
+			case ask <- struct{}{}:
+			case <-time.After(10 * time.Second):
+				t.Fatal("the API server is not asked")
+			}
+			eventually(t, func() error {
+				if wrong, err := k.Skew.judge(); wrong == unsure {
+					return err
+				}
+				return nil
+			})
+			if err := k.Check(); (err == nil) != c.ready {
+				t.Errorf("Check() = %v, want ready: %v", err, c.ready)
+			}
+			if err := k.Renewal(); (err == nil) != c.ready {
+				t.Errorf("Renewal() = %v, want renewed: %v", err, c.ready)
+			}
+		})
+	}
+}
+
+// reader answers when it is told to.
+type reader struct {
+	client.Reader
+	answer chan struct{}
+}
+
+func (r reader) Get(ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
+	<-r.answer
+	return r.Reader.Get(ctx, key, into, options...)
 }
 
 // TestMountedFiles: what cannot be served is told by file and reason, at the start as an error and later beside the
@@ -451,7 +514,7 @@ func TestMountedFiles(t *testing.T) {
 			write(tlsKey, data[tlsKey])
 			want := strings.ReplaceAll(c.want, "DIR", dir)
 			write(c.file, c.text)
-			spoilt := &Mounted{Dir: dir, Log: testr.New(t), serving: newServing(&Skew{}, testr.New(t))}
+			spoilt := &Mounted{Dir: dir, Log: testr.New(t), serving: newServing(&Skew{}, testr.New(t), nil, "")}
 			if err := spoilt.read(); err == nil || err.Error() != want {
 				t.Errorf("at the start: %v, want %q", err, want)
 			}

@@ -53,8 +53,6 @@ type Keeper struct {
 
 	*serving
 	client client.Client
-	// live reads past the cache.
-	live   client.Reader
 	pace   *pace
 	writes *prometheus.CounterVec
 }
@@ -90,8 +88,8 @@ func (k *Keeper) use(c client.Client, live client.Reader) {
 	if k.LookEvery == 0 {
 		k.LookEvery = lookEvery
 	}
-	k.serving = newServing(k.Skew, k.Log)
-	k.client, k.live, k.pace = c, live, newPace(k.Skew.steady)
+	k.serving = newServing(k.Skew, k.Log, live, k.ConfigurationName)
+	k.client, k.pace = c, newPace(k.Skew.steady)
 	k.writes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_certificate_writes_total",
 		Help: "Writes of the authority's Secret and of caBundle, by whether somebody else keeps writing the same."}, []string{"object", "contested"})
 }
@@ -132,7 +130,7 @@ func watch(mgr manager.Manager, r reconcile.Reconciler, objects ...client.Object
 
 // Reconcile puts the authority, the trust in it and the leaf being served in order, in this order.
 func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	k.compareClocks(ctx, k.live, k.ConfigurationName, k.LookEvery)
+	k.compareClocks(ctx, k.LookEvery)
 	wait, held, err := k.putInOrder(ctx)
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		k.Log.V(1).Info("another replica was faster", "what", err.Error())
@@ -277,7 +275,7 @@ func (k *Keeper) hold(ctx context.Context, object string, o client.Object, field
 		}
 		return hold{left, errors.New(k.rival(object, manager))}
 	}
-	k.compareClocks(ctx, k.live, k.ConfigurationName, beforeWrite)
+	k.compareClocks(ctx, beforeWrite)
 	if wrong, err := k.Skew.judge(); wrong != nobodys {
 		return hold{askAgain, err}
 	}

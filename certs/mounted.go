@@ -37,7 +37,6 @@ type Mounted struct {
 
 	*serving
 	client client.Client
-	live   client.Reader
 }
 
 // SetUp adds it to a manager whose cache has CacheOptions without a Secret. The files have to be there.
@@ -45,8 +44,8 @@ func (m *Mounted) SetUp(mgr manager.Manager) error {
 	if m.LookEvery == 0 {
 		m.LookEvery = lookEvery
 	}
-	m.serving = newServing(m.Skew, m.Log)
-	m.client, m.live = mgr.GetClient(), mgr.GetAPIReader()
+	m.serving = newServing(m.Skew, m.Log, mgr.GetAPIReader(), m.ConfigurationName)
+	m.client = mgr.GetClient()
 	if err := m.read(); err != nil {
 		return err
 	}
@@ -101,7 +100,7 @@ func readBounded(name string) ([]byte, error) {
 
 // Reconcile takes in the live configuration, and looks at the files: the watcher says nothing of those that it cannot read.
 func (m *Mounted) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	m.compareClocks(ctx, m.live, m.ConfigurationName, m.LookEvery)
+	m.compareClocks(ctx, m.LookEvery)
 	m.configured(liveConfiguration(ctx, m.client, m.ConfigurationName, &admissionregistrationv1.ValidatingWebhookConfiguration{}))
 	m.renewal(m.read())
 	wait := m.LookEvery

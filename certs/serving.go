@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -22,6 +23,10 @@ const settle = 10 * time.Second
 type serving struct {
 	skew *Skew
 	log  logr.Logger
+	// live reads the configuration of that name past the cache.
+	live          client.Reader
+	configuration string
+	asking        atomic.Bool
 
 	mu      sync.RWMutex
 	leaf    *tls.Certificate
@@ -33,8 +38,8 @@ type serving struct {
 	trustedSince time.Time
 }
 
-func newServing(skew *Skew, log logr.Logger) *serving {
-	return &serving{skew: skew, log: log, problem: errors.New("the ValidatingWebhookConfiguration has not been read yet")}
+func newServing(skew *Skew, log logr.Logger, live client.Reader, configuration string) *serving {
+	return &serving{skew: skew, log: log, live: live, configuration: configuration, problem: errors.New("the ValidatingWebhookConfiguration has not been read yet")}
 }
 
 // GetCertificate is for tls.Config.
@@ -49,8 +54,16 @@ func (s *serving) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // Check is nil while what is served is what the API server is told to trust, and the clock by which that is judged is right.
 func (s *serving) Check() error {
-	if err := s.skew.Check(); err != nil {
+	switch wrong, err := s.skew.judge(); wrong {
+	case ours:
 		return err
+	case unsure: // all nodes may have been suspended together: that alone is no reason to be not ready
+		if s.asking.CompareAndSwap(false, true) {
+			go func() {
+				defer s.asking.Store(false)
+				s.compareClocks(context.Background(), 0)
+			}()
+		}
 	}
 	return s.trusted()
 }
@@ -94,15 +107,19 @@ func (s *serving) trusted() error {
 func (s *serving) trusts(leaf *tls.Certificate) error { return s.config.trusts(leaf, s.skew.Now()) }
 
 // compareClocks asks the API server for something, if it has not answered anything for so long: its answer tells its time.
-func (s *serving) compareClocks(ctx context.Context, live client.Reader, configuration string, every time.Duration) {
-	if wrong, _ := s.skew.judge(); wrong != nobodys {
+func (s *serving) compareClocks(ctx context.Context, every time.Duration) {
+	switch wrong, _ := s.skew.judge(); wrong {
+	case nobodys:
+	case unsure:
+		every = 0
+	default:
 		every = min(every, askAgain)
 	}
 	if s.skew.stale(every) {
 		ctx, cancel := context.WithTimeout(ctx, slowAnswer)
 		defer cancel()
 		// A refusal tells the time as well, and whether the object is there the watch says.
-		_ = live.Get(ctx, client.ObjectKey{Name: configuration}, &admissionregistrationv1.ValidatingWebhookConfiguration{})
+		_ = s.live.Get(ctx, client.ObjectKey{Name: s.configuration}, &admissionregistrationv1.ValidatingWebhookConfiguration{})
 	}
 }
 

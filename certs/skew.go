@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -26,15 +27,17 @@ const (
 // take a write by a clock that may be wrong.
 //
 // Between two answers the API server's time is the last answer's plus the time that has passed, which no setting of a
-// clock changes. So a clock that is set, to right or wrong, is noticed at once.
+// clock changes. So a clock that is set, to right or wrong, is noticed at once. But Linux does not count the time that a node is
+// suspended (clock_gettime(2), CLOCK_MONOTONIC), which then looks the same: only an answer tells which of the two it was.
 type Skew struct {
 	clock clock.PassiveClock
 	// steady measures how much time has passed. Its time of day means nothing.
 	steady clock.PassiveClock
 
 	mu sync.Mutex
-	// answer is the API server's time by the newest answer, agreed this node's when the two last agreed.
-	answer, agreed reading
+	// answer is the API server's time by the newest answer, compared this node's at that moment, and agreed this node's when the
+	// two last agreed.
+	answer, compared, agreed reading
 	// uncertain is how far the answer may be off: its resolution and how long it took.
 	uncertain time.Duration
 }
@@ -42,6 +45,11 @@ type Skew struct {
 // reading is what a clock showed at a moment of the steady one.
 type reading struct {
 	shown, at time.Time
+}
+
+// even is whether the clock has run evenly from r to now.
+func (r reading) even(now reading) bool {
+	return r.known() && (now.shown.Sub(r.shown)-now.at.Sub(r.at)).Abs() <= even
 }
 
 func (r reading) known() bool { return !r.at.IsZero() }
@@ -82,7 +90,8 @@ func (s *Skew) answered(status int, header http.Header, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.uncertain = (time.Second + took) / 2
-	s.answer = reading{shown: date.Add(s.uncertain), at: s.steady.Now()}
+	s.compared = s.own()
+	s.answer = reading{shown: date.Add(s.uncertain), at: s.compared.at}
 	_, _ = s.measure() // remembers that the two agree
 }
 
@@ -93,6 +102,7 @@ const (
 	nobodys whose = iota
 	ours
 	theirs
+	unsure // until the next answer
 )
 
 // measure compares the clocks; positive: this one is ahead. A clock that is far off but has run evenly since the two agreed is
@@ -101,17 +111,22 @@ func (s *Skew) measure() (offset time.Duration, wrong whose) {
 	if !s.answer.known() {
 		return 0, nobodys
 	}
-	now, at := s.clock.Now().Round(0), s.steady.Now() // without the monotonic reading, which would hide that it was set
-	offset = now.Sub(s.server(at))
+	now := s.own()
+	offset = now.shown.Sub(s.server(now.at))
 	switch {
 	case offset.Abs() <= tolerance+s.uncertain:
-		s.agreed = reading{shown: now, at: at}
+		s.agreed = now
 		return offset, nobodys
-	case s.agreed.known() && (now.Sub(s.agreed.shown)-at.Sub(s.agreed.at)).Abs() <= even:
+	case s.agreed.even(now):
 		return offset, theirs
+	case !s.compared.even(now):
+		return offset, unsure
 	}
 	return offset, ours
 }
+
+// own reads this node's clock, without the monotonic reading, which would hide that it was set.
+func (s *Skew) own() reading { return reading{shown: s.clock.Now().Round(0), at: s.steady.Now()} }
 
 func (s *Skew) server(at time.Time) time.Time { return s.answer.shown.Add(at.Sub(s.answer.at)) }
 
@@ -130,11 +145,11 @@ func (s *Skew) stale(after time.Duration) bool {
 	return !s.answer.known() || s.steady.Since(s.answer.at) >= after
 }
 
-// Now is by this node's clock, unless that is the one that is wrong.
+// Now is by this node's clock, unless that is the one that is wrong, or may be.
 func (s *Skew) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, wrong := s.measure(); wrong == ours {
+	if _, wrong := s.measure(); wrong == ours || wrong == unsure {
 		return s.server(s.steady.Now())
 	}
 	return s.clock.Now()
@@ -150,14 +165,6 @@ func (s *Skew) serverNow() time.Time {
 	return s.server(s.steady.Now())
 }
 
-// Check says that this node's clock is wrong.
-func (s *Skew) Check() error {
-	if wrong, err := s.judge(); wrong == ours {
-		return err
-	}
-	return nil
-}
-
 // judge says which of the two clocks is wrong, in words as well. While one is, nothing may be written by this one.
 func (s *Skew) judge() (whose, error) {
 	s.mu.Lock()
@@ -168,6 +175,8 @@ func (s *Skew) judge() (whose, error) {
 		return wrong, fmt.Errorf("this node's clock is %s the API server's: set it right (NTP)", apart(offset))
 	case theirs:
 		return wrong, fmt.Errorf("the API server's clock is %s this node's, which nobody has set since the two agreed: set the API server's right (NTP)", apart(-offset))
+	case unsure:
+		return wrong, errors.New("since the API server's last answer this node was suspended or its clock was set: its next answer says whether the clock is right")
 	}
 	return wrong, nil
 }

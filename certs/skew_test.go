@@ -25,6 +25,14 @@ func pass(s *Skew, d time.Duration, clocks ...*testclock.FakeClock) {
 	}
 }
 
+// blames is what makes a replica not ready.
+func blames(s *Skew) error {
+	if wrong, err := s.judge(); wrong == ours {
+		return err
+	}
+	return nil
+}
+
 func dateOf(api *testclock.FakeClock) http.Header {
 	return http.Header{"Date": {api.Now().UTC().Format(http.TimeFormat)}}
 }
@@ -42,13 +50,13 @@ func TestSkew(t *testing.T) {
 		250*365*24*time.Hour + time.Minute: "91250 days ahead of",
 	} {
 		s, _, api := skewed(offset)
-		if err := s.Check(); err != nil {
+		if err := blames(s); err != nil {
 			t.Errorf("%v, before any answer: %v", offset, err)
 		}
 		s.answered(http.StatusOK, dateOf(api), 100*time.Millisecond)
-		err := s.Check()
+		err := blames(s)
 		if want == "" && err != nil || want != "" && (err == nil || err.Error() != "this node's clock is "+want+" the API server's: set it right (NTP)") {
-			t.Errorf("%v: Check() = %v, want %q", offset, err, want)
+			t.Errorf("%v: blames() = %v, want %q", offset, err, want)
 		}
 		if wrong, _ := s.judge(); (wrong != nobodys) != (want != "") {
 			t.Errorf("%v: writes are held (%d), but ready is %v", offset, wrong, err)
@@ -89,8 +97,8 @@ func TestSkewIgnores(t *testing.T) {
 	s, own, api := skewed(0)
 	s.answered(http.StatusOK, dateOf(api), 0)
 	s.answered(http.StatusOK, stale, 0)
-	if wrong, _ := s.judge(); wrong != theirs || s.Check() != nil {
-		t.Errorf("an old Date: whose clock is wrong is %d, Check() = %v", wrong, s.Check())
+	if wrong, _ := s.judge(); wrong != theirs || blames(s) != nil {
+		t.Errorf("an old Date: whose clock is wrong is %d, blames() = %v", wrong, blames(s))
 	}
 	pass(s, time.Minute, own, api)
 	s.answered(http.StatusOK, dateOf(api), 0)
@@ -111,7 +119,7 @@ func TestSkewFollows(t *testing.T) {
 	for name, steps := range map[string][]step{
 		"the node's goes wrong and comes right": {
 			{"agree", 0, 0, true, nobodys},
-			{"set wrong", 21 * days, 0, false, ours},
+			{"set wrong", 21 * days, 0, false, unsure},
 			{"an answer", 0, 0, true, ours},
 			{"set right", -21 * days, 0, false, nobodys},
 			{"an answer", 0, 0, true, nobodys},
@@ -137,6 +145,44 @@ func TestSkewFollows(t *testing.T) {
 			{"ours back", -90 * days, 0, true, ours},
 			{"theirs back", 0, -90 * days, true, nobodys},
 		},
+		"the node was suspended, and its clock went on": {
+			{"agree", 0, 0, true, nobodys},
+			{"resumed", 8 * time.Hour, 8 * time.Hour, false, unsure},
+			{"an answer", 0, 0, true, nobodys},
+			{"resumed once more", 9 * time.Hour, 9 * time.Hour, false, unsure},
+			{"an answer", 0, 0, true, nobodys},
+		},
+		"the node was suspended, and its clock with it": {
+			{"agree", 0, 0, true, nobodys},
+			{"resumed", 0, 8 * time.Hour, false, nobodys},
+			{"an answer", 0, 0, true, theirs},
+			{"NTP steps it", 8 * time.Hour, 0, false, nobodys},
+		},
+		"the node was suspended, resumed and stepped before an answer": {
+			{"agree", 0, 0, true, nobodys},
+			{"resumed", 0, 45 * time.Minute, false, nobodys},
+			{"NTP steps it", 45 * time.Minute, 0, false, unsure},
+			{"an answer", 0, 0, true, nobodys},
+		},
+		"all the while NTP steps by minutes": {
+			{"agree", 0, 0, true, nobodys},
+			{"ahead", 20 * time.Minute, 0, false, nobodys},
+			{"an answer", 0, 0, true, nobodys},
+			{"back", -40 * time.Minute, 0, false, nobodys},
+			{"an answer", 0, 0, true, nobodys},
+		},
+		"one of three API servers is wrong": {
+			{"a good one", 0, 0, true, nobodys},
+			{"the wrong one", 0, 3 * time.Hour, true, theirs},
+			{"a good one", 0, -3 * time.Hour, true, nobodys},
+			{"the wrong one", 0, 3 * time.Hour, true, theirs},
+			{"the wrong one", 0, 0, true, theirs},
+		},
+		"API servers some minutes apart": {
+			{"one", 0, 0, true, nobodys},
+			{"another", 0, 12 * time.Minute, true, nobodys},
+			{"a third", 0, -24 * time.Minute, true, nobodys},
+		},
 		"the API server's goes wrong, then the node's too": {
 			{"agree", 0, 0, true, nobodys},
 			{"theirs", 0, 90 * days, true, theirs},
@@ -155,8 +201,8 @@ func TestSkewFollows(t *testing.T) {
 				if got, err := s.judge(); got != step.want {
 					t.Errorf("%s: whose clock is wrong is %d (%v), want %d", step.name, got, err, step.want)
 				}
-				if err := s.Check(); (err != nil) != (step.want == ours) {
-					t.Errorf("%s: Check() = %v", step.name, err)
+				if err := blames(s); (err != nil) != (step.want == ours) {
+					t.Errorf("%s: blames() = %v", step.name, err)
 				}
 			}
 		})
@@ -180,15 +226,15 @@ func TestSkewOfAnswers(t *testing.T) {
 		}
 		return resp.Body.Close()
 	}
-	if err := ask(); err == nil || s.Check() != nil {
-		t.Errorf("no answer: %v, Check() = %v", err, s.Check())
+	if err := ask(); err == nil || blames(s) != nil {
+		t.Errorf("no answer: %v, blames() = %v", err, blames(s))
 	}
 	fails = false
 	if err := ask(); err != nil {
 		t.Error(err)
 	}
-	if err := s.Check(); err == nil || !strings.Contains(err.Error(), "2 days behind") && !strings.Contains(err.Error(), "47 hours behind") {
-		t.Errorf("Check() = %v, want that the clock is 2 days behind", err)
+	if err := blames(s); err == nil || !strings.Contains(err.Error(), "2 days behind") && !strings.Contains(err.Error(), "47 hours behind") {
+		t.Errorf("blames() = %v, want that the clock is 2 days behind", err)
 	}
 }
 

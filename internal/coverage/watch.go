@@ -14,8 +14,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// logEvery is how often it looks for something to log. An upgrade changes the policy first and the configuration after it,
-// and what lies between the two is nobody's mistake.
+// logEvery is how often it looks for something to log. What differs in one look only is not logged: an upgrade changes the
+// policy first and the configuration seconds after it, and what lies between the two is nobody's mistake.
 const logEvery = 10 * time.Second
 
 // Watch knows the configuration in force.
@@ -82,26 +82,35 @@ func (w *Watch) Run(ctx context.Context, synced cache.InformerSynced) error {
 	w.mu.Lock()
 	w.known = true
 	w.mu.Unlock()
-	var logged []string
+	var log gapLog
 	for {
 		gaps, err := w.gaps()
 		if err != nil {
 			w.Log.Error(err, "cannot tell whether every edit of aws-auth is judged")
 		}
-		now := lines(gaps)
-		if !slices.Equal(now, logged) {
-			if len(now) > 0 {
-				w.Log.Info("not every edit of aws-auth is judged", "gaps", now)
-			} else if logged != nil {
-				w.Log.Info("every edit of aws-auth is judged again")
-			}
-			logged = now
-		}
+		log.look(w.Log, lines(gaps))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(logEvery):
 		}
+	}
+}
+
+// gapLog is what was seen and what was logged.
+type gapLog struct{ seen, logged []string }
+
+// look logs what is the same as at the last look, if that is news.
+func (l *gapLog) look(log logr.Logger, now []string) {
+	lasts := slices.Equal(now, l.seen)
+	l.seen = now
+	if !lasts || slices.Equal(now, l.logged) {
+		return
+	}
+	if l.logged = now; len(now) > 0 {
+		log.Info("not every edit of aws-auth is judged", "gaps", now)
+	} else {
+		log.Info("every edit of aws-auth is judged again")
 	}
 }
 
