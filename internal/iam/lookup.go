@@ -97,7 +97,7 @@ func (d *Directory) route(s *setup, q question) *account {
 	}
 	own := !identified || self.Account == q.arn.Account
 	switch {
-	case !strings.EqualFold(q.arn.Partition, partition):
+	case q.key.partition != strings.ToLower(partition): // EqualFold takes other characters for an s
 		unverified(q, failed(validate.ReasonForeign, "principals of the partition %s cannot be looked up from %s", q.arn.Partition, partition))
 	case q.arn.Kind != awsauth.KindRole && q.arn.Kind != awsauth.KindUser:
 		if !own && !known {
