@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -77,26 +78,71 @@ type bounds struct {
 	complaints   *queue // bodies that are no reviews
 	small, large *queue // marks of what is judged
 	dryRuns      *queue // of small dry runs
+	held         holdings
 }
 
+// holdings are what callers hold of the large bodies and of what is decoded of them until they are answered, which may take as long as IAM
+// is asked.
+type holdings struct {
+	mu sync.Mutex
+	of map[sender]holding
+}
+
+// sender is a user at an address: whoever reaches the port may give himself any name, but not at the API server's address.
+type sender struct{ host, user string }
+
+type holding struct{ body, decoded int64 }
+
 func newBounds() *bounds {
-	return &bounds{bodies: newQueue(mostLarge), decoded: newQueue(mostDecoded), complaints: newQueue(mostComplaints), small: newQueue(mostSmall), large: newQueue(mostLarger), dryRuns: newQueue(mostDryRuns)}
+	return &bounds{bodies: newQueue(mostLarge), decoded: newQueue(mostDecoded), complaints: newQueue(mostComplaints), small: newQueue(mostSmall), large: newQueue(mostLarger), dryRuns: newQueue(mostDryRuns),
+		held: holdings{of: map[sender]holding{}}}
 }
 
 // decode waits until there is room to decode a body. done is called when the request is answered.
-func (b *bounds) decode(r *http.Request, body []byte) (done func(), err error) {
+func (b *bounds) decode(r *http.Request, body []byte) (took holding, done func(), err error) {
 	if b == nil || len(body) <= smallBody {
-		return func() {}, nil
+		return holding{}, func() {}, nil
 	}
 	quotes := bytes.Count(body, []byte{'"'}) - bytes.Count(body, []byte(`\"`))
 	if quotes > maxQuotes {
-		return nil, errTooMuch
+		return holding{}, nil, errTooMuch
 	}
-	release, err := b.decoded.take(r.Context(), listen.Host(r), int64(len(body)+perQuote*quotes))
+	took = holding{body: r.ContentLength, decoded: int64(len(body) + perQuote*quotes)}
+	if took.body < 0 { // as long as the longest, for all that was known
+		took.body = maxBody
+	}
+	release, err := b.decoded.take(r.Context(), listen.Host(r), "", took.decoded)
 	if err != nil {
+		return holding{}, nil, errBusy
+	}
+	return took, release, nil
+}
+
+// hold lets one user have half of the room for large bodies at most, or one body, so that others' always find some. done is called
+// when the request is answered.
+func (b *bounds) hold(r *http.Request, user string, more holding) (done func(), err error) {
+	if b == nil || more == (holding{}) {
+		return func() {}, nil
+	}
+	h, who := &b.held, sender{listen.Host(r), user}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	has, some := h.of[who]
+	sum := holding{has.body + more.body, has.decoded + more.decoded}
+	if some && (sum.body > mostLarge/2 || sum.decoded > mostDecoded/2) {
 		return nil, errBusy
 	}
-	return release, nil
+	h.of[who] = sum
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		has := h.of[who]
+		if has = (holding{has.body - more.body, has.decoded - more.decoded}); has == (holding{}) {
+			delete(h.of, who)
+			return
+		}
+		h.of[who] = has
+	}, nil
 }
 
 // complaint reports that it costs little to find out what is wrong with a body that is no review.
@@ -109,7 +155,7 @@ func (b *bounds) complain(r *http.Request) (done func(), err error) {
 	if b == nil {
 		return func() {}, nil
 	}
-	return b.complaints.take(r.Context(), listen.Host(r), 1)
+	return b.complaints.take(r.Context(), listen.Host(r), "", 1)
 }
 
 // judge waits until there is room to judge an edit. done is called when there is a verdict.
@@ -125,7 +171,7 @@ func (b *bounds) judge(ctx context.Context, from string, edit validate.Request) 
 			line = b.dryRuns
 		}
 	}
-	release, err := line.take(ctx, from, share)
+	release, err := line.take(ctx, from, edit.User.Username, share)
 	if err != nil {
 		return nil, errBusy
 	}
@@ -189,7 +235,7 @@ func (b reading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = io.NopCloser(io.MultiReader(&head, r.Body))
 	}
 	if size > smallBody {
-		release, err := b.bounds.bodies.take(ctx, listen.Host(r), size)
+		release, err := b.bounds.bodies.take(ctx, listen.Host(r), "", size)
 		if err != nil {
 			refuse(w, http.StatusServiceUnavailable, errBusy)
 			return

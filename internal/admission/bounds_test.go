@@ -86,7 +86,7 @@ func TestQueueTakesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(10)
 		ctx, cancel := context.WithCancel(t.Context())
-		release, err := q.take(ctx, "a", 99) // counts as all
+		release, err := q.take(ctx, "a", "", 99) // counts as all
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestQueueTakesTurns(t *testing.T) {
 		}
 		wait := func(from string, share int64) {
 			go func() {
-				release, err := q.take(ctx, from, share)
+				release, err := q.take(ctx, from, "", share)
 				if err != nil {
 					say(from + " gone")
 					return
@@ -128,7 +128,7 @@ func TestQueueTakesTurns(t *testing.T) {
 		}
 
 		// Those who leave are in nobody's way, and take nothing with them.
-		release, err = q.take(t.Context(), "a", 10)
+		release, err = q.take(t.Context(), "a", "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}

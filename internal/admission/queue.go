@@ -7,7 +7,8 @@ import (
 )
 
 // queue gives out shares of something that there is only so much of. Those who wait come from addresses, and the addresses
-// take turns: whoever asks a hundred times waits behind himself, and not the API servers behind him.
+// take turns: whoever asks a hundred times waits behind himself, and not the API servers behind him. All users come from the API
+// servers' addresses: at one address its users take turns, and before a user is known whoever asks for least goes first.
 // golang.org/x/sync/semaphore has one line for all.
 type queue struct {
 	most int64
@@ -20,6 +21,7 @@ type queue struct {
 }
 
 type waiter struct {
+	user  string // "" if not known yet
 	share int64
 	ready chan struct{} // closed when the share is his
 }
@@ -29,7 +31,7 @@ func newQueue(most int64) *queue {
 }
 
 // take waits for a share until ctx ends, and then says why. More than there is counts as all. release is called once.
-func (q *queue) take(ctx context.Context, from string, share int64) (release func(), err error) {
+func (q *queue) take(ctx context.Context, from, user string, share int64) (release func(), err error) {
 	share = min(share, q.most)
 	release = func() {
 		q.mu.Lock()
@@ -43,11 +45,11 @@ func (q *queue) take(ctx context.Context, from string, share int64) (release fun
 		q.mu.Unlock()
 		return release, nil
 	}
-	w := &waiter{share, make(chan struct{})}
+	w := &waiter{user, share, make(chan struct{})}
 	if len(q.waiting[from]) == 0 {
 		q.turns = append(q.turns, from)
 	}
-	q.waiting[from] = append(q.waiting[from], w)
+	q.waiting[from] = slices.Insert(q.waiting[from], place(q.waiting[from], w), w)
 	q.mu.Unlock()
 	select {
 	case <-w.ready:
@@ -64,6 +66,32 @@ func (q *queue) take(ctx context.Context, from string, share int64) (release fun
 	}
 	q.serve()
 	return nil, ctx.Err()
+}
+
+// place is where w waits in a line: behind as many of each other user as of its own; if the user is not known, behind those who ask
+// for no more.
+func place(line []*waiter, w *waiter) int {
+	if w.user == "" {
+		at := slices.IndexFunc(line, func(other *waiter) bool { return other.share > w.share })
+		if at < 0 {
+			return len(line)
+		}
+		return at
+	}
+	before := map[string]int{}
+	own := 0
+	for _, other := range line {
+		if other.user == w.user {
+			own++
+		}
+	}
+	for at, other := range line {
+		if before[other.user] > own {
+			return at
+		}
+		before[other.user]++
+	}
+	return len(line)
 }
 
 // serve gives to those whose turn it is, as far as there is something. The caller holds q.mu.

@@ -70,7 +70,7 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, errNoReview)
 		return
 	}
-	done, err := s.bounds.decode(r, body.Bytes())
+	took, done, err := s.bounds.decode(r, body.Bytes())
 	if err != nil {
 		code := int32(http.StatusServiceUnavailable)
 		if errors.Is(err, errTooMuch) {
@@ -102,14 +102,14 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		default:
 			request := unusual.Request.AdmissionRequest
 			request.UserInfo = unusual.Request.UserInfo.decoded()
-			s.answer(w, r, unusual.TypeMeta, request)
+			s.answer(w, r, took, unusual.TypeMeta, request)
 		}
 		return
 	}
 	request := in.Request.AdmissionRequest
 	request.UserInfo = in.Request.UserInfo.decoded()
 	request.Object, request.OldObject = in.Request.Object.decoded(), in.Request.OldObject.decoded()
-	s.answer(w, r, in.TypeMeta, request)
+	s.answer(w, r, took, in.TypeMeta, request)
 }
 
 // complain lets controller-runtime read the request, of which body has been read.
@@ -118,7 +118,14 @@ func (s server) complain(w http.ResponseWriter, r *http.Request, body []byte) {
 	s.Webhook.ServeHTTP(w, r)
 }
 
-func (s server) answer(w http.ResponseWriter, r *http.Request, of metav1.TypeMeta, request admissionv1.AdmissionRequest) {
+// answer judges a review whose body took that much.
+func (s server) answer(w http.ResponseWriter, r *http.Request, took holding, of metav1.TypeMeta, request admissionv1.AdmissionRequest) {
+	done, err := s.bounds.hold(r, request.UserInfo.Username, took)
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	defer done()
 	response := s.Handle(s.WithContextFunc(r.Context(), r), admission.Request{AdmissionRequest: request})
 	answerBy(w)
 	_ = stdjson.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: of, Response: &response.AdmissionResponse}) // fails only where the connection is gone

@@ -16,6 +16,9 @@ const (
 	// missingFor is how long one that was not found is not asked for again: long enough for the several requests that one
 	// kubectl command can make, too short for somebody who creates the role and tries again.
 	missingFor = time.Second
+	// unlistedFor is how long a list is not asked for again where the permission is lacking: names are asked for without it, and whoever
+	// grants it need not wait for longer than IAM itself may need.
+	unlistedFor = 15 * time.Second
 	// maxNames and maxLists bound the memory, whatever is written into aws-auth: some 2 MB, and two lists for each of a
 	// good many accounts.
 	maxNames, maxLists = 10_000, 64
@@ -34,18 +37,26 @@ type entity struct {
 	trust validate.Trust // of a role
 }
 
+// listing is a list as one identity sees it.
+type listing struct {
+	account *account
+	kind    awsauth.Kind
+}
+
 // caches remember answers. What was found holds whoever asked, so that a changed policy loses nothing.
 type caches struct {
-	found   *expirable.LRU[key, entity]
-	missing *expirable.LRU[key, validate.Principal] // looked for twice
-	lists   *expirable.LRU[key, map[string]entity]  // by partition, account and kind: by lower-case name
+	found    *expirable.LRU[key, entity]
+	missing  *expirable.LRU[key, validate.Principal] // looked for twice
+	lists    *expirable.LRU[key, map[string]entity]  // by partition, account and kind: by lower-case name
+	unlisted *expirable.LRU[listing, error]          // which permission is lacking
 }
 
 func newCaches() caches {
 	return caches{
-		found:   expirable.NewLRU[key, entity](maxNames, nil, foundFor),
-		missing: expirable.NewLRU[key, validate.Principal](maxNames, nil, missingFor),
-		lists:   expirable.NewLRU[key, map[string]entity](maxLists, nil, foundFor),
+		found:    expirable.NewLRU[key, entity](maxNames, nil, foundFor),
+		missing:  expirable.NewLRU[key, validate.Principal](maxNames, nil, missingFor),
+		lists:    expirable.NewLRU[key, map[string]entity](maxLists, nil, foundFor),
+		unlisted: expirable.NewLRU[listing, error](maxLists, nil, unlistedFor),
 	}
 }
 

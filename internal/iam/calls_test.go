@@ -304,3 +304,79 @@ func TestSlowList(t *testing.T) {
 		t.Error("slow lists keep names from being asked for")
 	}
 }
+
+// Where a list is not permitted, that is found out once, and not with every name that is not found. It is asked for again when the time
+// is over, when the policy names another role, and when only the credentials were no good.
+func TestUnlisted(t *testing.T) {
+	t.Parallel()
+	t.Run("own", func(t *testing.T) {
+		t.Parallel()
+		s := seed()
+		arns := many(&s, 11, 11)
+		w := newWorld(t, "no-lists", "", s)
+		for n := range 3 {
+			all(t, validate.Missing, w.lookup(fmt.Sprintf("%srole/none-%d", own, n), fmt.Sprintf("%suser/none-%d", own, n)))
+		}
+		all(t, validate.Exists, w.lookup(arns...))
+		w.spent("ListRoles", 1)
+		w.spent("ListUsers", 1)
+		w.directory.ForgetUnlisted()
+		all(t, validate.Missing, w.lookup(own+"role/none"))
+		w.spent("ListRoles", 2)
+	})
+	t.Run("another role", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", reading, seed())
+		denied := fake.Faults{Answer: fake.AccessDenied, Actions: []string{"ListRoles"}}
+		w.faults(denied)
+		all(t, validate.Missing, w.lookup(other+"role/auditr"))
+		w.faults(fake.Faults{})
+		if got := w.lookup(other + "role/auditer")[0]; len(got.Suggestions) > 0 {
+			t.Errorf("%+v, want the list not to be asked for", got)
+		}
+		w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\n"))
+		if got := w.lookup(other + "role/auditorr")[0]; !slices.Equal(got.Suggestions, []string{other + "role/auditor"}) {
+			t.Errorf("%+v, want the list to be asked for", got)
+		}
+	})
+	t.Run("credentials", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, "guard", "", seed())
+		w.faults(fake.Faults{Answer: fake.ExpiredToken, Actions: []string{"ListRoles"}})
+		all(t, validate.Missing, w.lookup(own+"role/deplyoer"))
+		w.faults(fake.Faults{})
+		if got := w.lookup(own + "role/deplyer")[0]; !slices.Equal(got.Suggestions, []string{own + "role/deployer"}) {
+			t.Errorf("%+v, want the list to be asked for", got)
+		}
+	})
+}
+
+// Whoever asks after the policy has named another way to read an account does not wait for an answer to the one before, whatever is asked.
+func TestConfigureWhileCallsRun(t *testing.T) {
+	t.Parallel()
+	s := seed()
+	var roles []string
+	for n := range 11 {
+		roles = append(roles, fmt.Sprintf("%srole/app-%d", other, n))
+		s.Roles = append(s.Roles, fake.Role{ARN: roles[n]})
+	}
+	for name, arns := range map[string][]string{"a role": {other + "role/auditor"}, "a user": {other + "user/bob"}, "a list": roles} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const patient = "iam: {timeouts: {call: 20s, total: 8s}}"
+			w := newWorld(t, "guard", reading+patient, s)
+			w.faults(fake.Faults{Answer: fake.Hang, Actions: []string{"GetRole", "GetUser", "ListRoles"}})
+			ctx, cancel := context.WithCancel(t.Context())
+			var before sync.WaitGroup
+			before.Go(func() { w.lookupWithin(ctx, arns...) })
+			defer before.Wait()
+			defer cancel()
+			for w.aws.Count("GetRole")+w.aws.Count("GetUser")+w.aws.Count("ListRoles") == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			w.faults(fake.Faults{})
+			w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\n"+patient))
+			all(t, validate.Exists, w.lookup(arns...))
+		})
+	}
+}

@@ -40,6 +40,9 @@ func (d *Directory) Hold() (restore func()) {
 	}
 }
 
+// ForgetUnlisted is what the time does.
+func (d *Directory) ForgetUnlisted() { d.caches.unlisted.Purge() }
+
 const MissingFor = missingFor
 
 // Nearest is nearest for a list of ARNs by name.

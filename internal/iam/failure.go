@@ -26,12 +26,14 @@ func isMissing(err error) bool { return errors.Is(err, errMissing) }
 type failure struct {
 	reason validate.Reason
 	detail string // one line for the operator
+	// permission says that it was a permission that the caller lacks, not its credentials.
+	permission bool
 }
 
 func (f *failure) Error() string { return string(f.reason) + ": " + f.detail }
 
 func failed(reason validate.Reason, format string, a ...any) *failure {
-	return &failure{reason, fmt.Sprintf(format, a...)}
+	return &failure{reason: reason, detail: fmt.Sprintf(format, a...)}
 }
 
 // asFailure is err as a failure: every error that leaves an account is one, or errMissing.
@@ -127,7 +129,9 @@ func classify(err error, who, api, on string) error {
 func refused(code, who, api, on string) error {
 	switch {
 	case strings.HasPrefix(code, "AccessDenied") || code == "UnauthorizedOperation":
-		return failed(validate.ReasonDenied, "%s lacks %s on %s", who, api, on)
+		f := failed(validate.ReasonDenied, "%s lacks %s on %s", who, api, on)
+		f.permission = true
+		return f
 	case refusedCredentials[code]:
 		return failed(validate.ReasonDenied, "AWS does not accept the credentials of %s (%s)", who, oneLine(code))
 	}

@@ -97,7 +97,7 @@ func (d *Directory) route(s *setup, q question) *account {
 	}
 	own := !identified || self.Account == q.arn.Account
 	switch {
-	case !strings.EqualFold(q.arn.Partition, partition):
+	case q.key.partition != strings.ToLower(partition): // EqualFold takes other characters for an s
 		unverified(q, failed(validate.ReasonForeign, "principals of the partition %s cannot be looked up from %s", q.arn.Partition, partition))
 	case q.arn.Kind != awsauth.KindRole && q.arn.Kind != awsauth.KindUser:
 		if !own && !known {
@@ -269,9 +269,10 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 	return absent
 }
 
-// get asks for one principal, together with all who ask for it at the same time.
+// get asks for one principal, together with all who ask for it at the same time, of the same identity: what went wrong for one that the
+// policy no longer names says nothing of the one that it names now.
 func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (entity, error) {
-	return share(ctx, d, fmt.Sprint("get ", k, again), func(ctx context.Context) (entity, error) {
+	return share(ctx, d, fmt.Sprintf("get %p %v %t", a, k, again), func(ctx context.Context) (entity, error) {
 		if e, ok := d.known(a, k); ok { // found by whoever asked just before
 			return e, nil
 		}
@@ -300,8 +301,15 @@ func (d *Directory) get(ctx context.Context, a *account, k key, name string, aga
 // guard's own, they may be another account's than k's.
 func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (map[string]entity, error) {
 	k.name = ""
-	return share(ctx, d, fmt.Sprint("list ", k, again), func(ctx context.Context) (map[string]entity, error) {
+	l := listing{a, k.kind}
+	if err, lacking := d.caches.unlisted.Get(l); lacking {
+		return nil, err
+	}
+	return share(ctx, d, fmt.Sprintf("list %p %v %t", a, k, again), func(ctx context.Context) (map[string]entity, error) {
 		list, whose, err := a.list(ctx, k.kind, func(got key) error { return d.belongs(a, k, got) })
+		if err != nil && asFailure(err).permission {
+			d.caches.unlisted.Add(l, err)
+		}
 		if err != nil {
 			return nil, err
 		}

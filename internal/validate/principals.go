@@ -39,20 +39,24 @@ func checkPrincipals(p *pass) {
 	if p.ports.Principals == nil || p.new == nil {
 		return
 	}
-	known := map[string]bool{}
+	type principal struct {
+		sso bool // a block is no role of the name that its roles begin with
+		key string
+	}
+	of := func(e *awsauth.Entry) principal { return principal{e.SSO != nil, awsauth.Key(principalOf(e))} }
+	known := map[principal]bool{}
 	if p.old != nil {
 		for _, e := range p.old.doc.Entries() {
-			known[awsauth.Key(principalOf(e))] = true
+			known[of(e)] = true
 		}
 	}
 	var inquiries []inquiry
 	for _, e := range p.new.doc.Entries() {
-		s := principalOf(e)
-		a, err := awsauth.ParseARN(s)
-		if err != nil || known[awsauth.Key(s)] || !askable(a) {
+		a, err := awsauth.ParseARN(principalOf(e))
+		if err != nil || known[of(e)] || !askable(a) {
 			continue
 		}
-		known[awsauth.Key(s)] = true
+		known[of(e)] = true
 		if e.SSO != nil {
 			inquiries = append(inquiries, inquiry{a, func(answer Principal) { p.nameSSORole(e, answer) }})
 			continue

@@ -2,6 +2,7 @@ package validate_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,42 @@ func (o oneAnswer) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.AR
 
 func (oneAnswer) Self() (validate.Self, bool) {
 	return validate.Self{Account: "111122223333", Partition: "aws"}, true
+}
+
+// missing is a port that knows nobody.
+type missing struct{ oneAnswer }
+
+func (missing) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
+	answers := make([]validate.Principal, len(arns))
+	for i := range arns {
+		answers[i].Existence = validate.Missing
+	}
+	return answers
+}
+
+// An sso block does not vouch for a role: IAM is asked about the role, whether the block was there before or comes with it.
+func TestRoleLikeSSOBlock(t *testing.T) {
+	t.Parallel()
+	const nodes = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	const block = "- sso: {permissionSetName: Admin, accountID: '111122223333'}\n  username: admin\n  groups: [viewers]\n"
+	const role = "- rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_\n  username: ci\n  groups: [deployers]\n"
+	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Principals: missing{}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string][2]string{
+		"existing block": {nodes + block, nodes + block + role},
+		"block in place": {nodes + block, nodes + role},
+		"both new":       {nodes, nodes + block + role},
+		"role alone":     {nodes, nodes + role},
+	} {
+		report := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: aconfigmap(map[string]string{"mapRoles": edit[0]}),
+			New: aconfigmap(map[string]string{"mapRoles": edit[1]}), User: authenticationv1.UserInfo{Username: "operator"}})
+		asked := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool { return f.Rule == "AA301" && f.Severity == validate.Error })
+		if report.Allowed || !asked {
+			t.Errorf("%s: allowed %t, want it denied by AA301: %+v", name, report.Allowed, report.Findings)
+		}
+	}
 }
 
 // Whatever the port says: only what differs in letter case, or in the path of a role, is the same principal.
