@@ -294,7 +294,7 @@ func TestNoKindReadable(t *testing.T) {
 	if known, err := w.Equivalents(); known != nil || !apierrors.IsForbidden(err) {
 		t.Errorf("got %v, %v", known, err)
 	}
-	if err := w.Err(); err == nil || !strings.Contains(err.Error(), "cannot read clusterroles, clusterrolebindings, roles and rolebindings: any group") {
+	if err := w.Err(); err == nil || !strings.Contains(err.Error(), "cannot read clusterroles, clusterrolebindings, roles and rolebindings: the guard cannot tell whether a group or username") {
 		t.Errorf("the readiness line: %v", err)
 	}
 	server.set("", rbac.ClusterRoleBindings)
