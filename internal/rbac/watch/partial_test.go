@@ -232,7 +232,7 @@ func TestKindsUnreadable(t *testing.T) {
 				}
 				eventually(t, is(kind))
 				eventually(t, func() error { return w.Check(nil) })
-				if err := w.Err(); err == nil || !strings.HasPrefix(err.Error(), "cannot read "+kind+": a") {
+				if err := w.Err(); err == nil || !strings.HasPrefix(err.Error(), "cannot read "+kind+": the guard cannot tell ") {
 					t.Errorf("the readiness line: %v", err)
 				}
 				eventually(t, gauges(0, 0))
