@@ -196,13 +196,13 @@ func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.V
 		return authority{}, "", hold{}, err
 	}
 	now := k.Skew.Now()
-	stored := readAuthority(secret.Data)
+	stored, sealed := readAuthority(secret.Data), k.sealed(secret)
 	a, done, err := stored.renewed(now, config.host, config.trusted())
 	if err != nil || done == "" {
-		return a, secret.ResourceVersion, k.sealed(secret), err
+		return a, secret.ResourceVersion, hold{why: sealed}, err
 	}
-	if ptr.Deref(secret.Immutable, false) {
-		return stored, secret.ResourceVersion, hold{k.LookEvery, k.sealed(secret).why}, nil
+	if sealed != nil {
+		return stored, secret.ResourceVersion, hold{k.LookEvery, sealed}, nil
 	}
 	if h := k.hold(ctx, theSecret, secret, "", stored.usable(now, config.host) == nil); h.wait > 0 {
 		return stored, secret.ResourceVersion, h, nil
@@ -316,11 +316,11 @@ func (k *Keeper) name(object string) string {
 	return "Secret " + k.secretKey().String()
 }
 
-// sealed tells of a Secret that cannot be changed. The guard may not delete it, and whoever made it immutable meant it.
-func (k *Keeper) sealed(secret *corev1.Secret) hold {
+// sealed says that a Secret cannot be changed. The guard may not delete it, and whoever made it immutable meant it.
+func (k *Keeper) sealed(secret *corev1.Secret) error {
 	if !ptr.Deref(secret.Immutable, false) {
-		return hold{}
+		return nil
 	}
-	return hold{why: fmt.Errorf("%s is immutable, so that nothing in it can be renewed: kubectl -n %s delete secret %s, and the guard makes another",
-		k.name(theSecret), k.Namespace, k.SecretName)}
+	return fmt.Errorf("%s is immutable, so nothing in it can be renewed: delete it (kubectl -n %s delete secret %s), and the guard makes another one",
+		k.name(theSecret), k.Namespace, k.SecretName)
 }

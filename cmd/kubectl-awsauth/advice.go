@@ -143,7 +143,7 @@ const (
 func (k kubeconfigEntry) noPlugin(err error) *clusterError {
 	text := err.Error()
 	if _, version, ok := strings.Cut(text, oldPlugin); ok && k.info.Exec != nil {
-		return &clusterError{what: fmt.Sprintf("no credentials: the exec plugin %q of user %q in the kubeconfig is of version %s, which Kubernetes no longer knows", k.info.Exec.Command, k.user, version),
+		return &clusterError{what: fmt.Sprintf("no credentials: the exec plugin %q of user %q in the kubeconfig has apiVersion %s, which is no longer supported", k.info.Exec.Command, k.user, version),
 			fixes: []string{fmt.Sprintf("write the entry again with a current AWS CLI: `%s`", k.updateKubeconfig())}}
 	}
 	_, why, ok := strings.Cut(text, noCredentials)
@@ -204,7 +204,7 @@ func (k kubeconfigEntry) untrusted(err error) *clusterError {
 	var record tls.RecordHeaderError
 	var alert *net.OpError
 	again := fmt.Sprintf("fetch the cluster's address and authority again: `%s`", k.updateKubeconfig())
-	const proxy = "if that does not help, a proxy on the way may open TLS: ask whoever runs your network"
+	const proxy = "if that does not help, a proxy may intercept TLS: ask whoever runs your network"
 	switch {
 	case errors.As(err, &authority):
 		return &clusterError{what: fmt.Sprintf("%s shows a certificate of an authority that the kubeconfig does not trust: %s", k.at(err), authority), fixes: []string{again, proxy}}
@@ -233,8 +233,8 @@ func (k kubeconfigEntry) unreachable(err error) *clusterError {
 	e := &clusterError{what: fmt.Sprintf("%s does not answer: %s", k.at(err), detail)}
 	var lookup *net.DNSError
 	var dial *net.OpError
-	there := fmt.Sprintf("look whether the cluster is there: `aws eks describe-cluster --name %s%s --query 'cluster.[status,endpoint]'`", k.clusterName(), k.where())
-	again := fmt.Sprintf("if its endpoint is another one: `%s`", k.updateKubeconfig())
+	there := fmt.Sprintf("check that the cluster exists: `aws eks describe-cluster --name %s%s --query 'cluster.[status,endpoint]'`", k.clusterName(), k.where())
+	again := fmt.Sprintf("if the kubeconfig has another endpoint: `%s`", k.updateKubeconfig())
 	const private = "a cluster with a private endpoint is reached from its VPC: connect your VPN"
 	switch {
 	case errors.As(err, &dial) && dial.Op == "proxyconnect":
@@ -246,7 +246,7 @@ func (k kubeconfigEntry) unreachable(err error) *clusterError {
 	default:
 		e.fixes = []string{private, there, again}
 		if k.info.Exec != nil && timedOut(err) {
-			e.fixes = append([]string{fmt.Sprintf("if you had to sign in first, try again: that counts against the %s", liveTimeout)}, e.fixes...)
+			e.fixes = append([]string{fmt.Sprintf("if you had to sign in first, try again: signing in counts toward the time limit of %s", liveTimeout)}, e.fixes...)
 		}
 	}
 	return e
@@ -266,9 +266,9 @@ func (k kubeconfigEntry) notKubernetes(err error) *clusterError {
 	code := status.Status().Code
 	switch {
 	case code >= 500 || code == 429:
-		return &clusterError{what: fmt.Sprintf("the API server has trouble (%d): %s", code, message(err)), fixes: []string{"try again in a minute"}}
+		return &clusterError{what: fmt.Sprintf("the API server answers with an error (%d): %s", code, message(err)), fixes: []string{"try again in a minute"}}
 	case apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
-		return &clusterError{what: fmt.Sprintf("%s answers like no API server (%d): %s", k.at(err), code, message(err)),
+		return &clusterError{what: fmt.Sprintf("%s does not answer like an API server (%d): %s", k.at(err), code, message(err)),
 			fixes: []string{fmt.Sprintf("fetch the cluster's address again: `%s`", k.updateKubeconfig())}}
 	}
 	return nil
@@ -303,7 +303,7 @@ func (k kubeconfigEntry) signIn() []string {
 		return k.pluginAlone()
 	}
 	return []string{
-		fmt.Sprintf("see whether your AWS credentials work, and whose they are: `aws sts get-caller-identity%s`", k.withProfile()),
+		fmt.Sprintf("check that your AWS credentials work, and whose they are: `aws sts get-caller-identity%s`", k.withProfile()),
 		fmt.Sprintf("if that fails, sign in again: `aws sso login%s`, or renew them where they come from", k.withProfile()),
 		"if it answers, that ARN needs an access entry or a mapping in aws-auth",
 		fmt.Sprintf("if the kubeconfig is old: `%s`", k.updateKubeconfig()),

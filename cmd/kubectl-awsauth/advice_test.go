@@ -113,7 +113,7 @@ func served(t *testing.T, handler http.Handler) string {
 // what it is and what to type, and lets nothing of what a plugin or a server says reach the terminal as it is.
 func TestAdvice(t *testing.T) {
 	const (
-		whose   = "= fix: see whether your AWS credentials work, and whose they are: `aws sts get-caller-identity --profile dev`"
+		whose   = "= fix: check that your AWS credentials work, and whose they are: `aws sts get-caller-identity --profile dev`"
 		sso     = "= fix: if that fails, sign in again: `aws sso login --profile dev`"
 		again   = "= fix: sign in again: `aws sso login --profile dev`"
 		alone   = "= fix: run the exec plugin by itself to see what it says"
@@ -154,12 +154,12 @@ func TestAdvice(t *testing.T) {
 		"the plugin is not there":        {kubeconfigFile(t, served(t, unauthorized), execPlugin(t, "")), []string{"no credentials: the exec plugin \"/", "/aws\" of user \"operator\" in the kubeconfig is not found", "= fix: install it"}},
 		"nor in PATH": {kubeconfigFile(t, served(t, unauthorized), "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: aws-of-nobody, installHint: \"it is at\\nexample.com\"}}"),
 			[]string{`no credentials: the exec plugin "aws-of-nobody" of user "operator" in the kubeconfig is not found`, "= fix: install it, or put its directory into PATH", "= fix: the kubeconfig says: it is at example.com"}},
-		"the plugin is an old one":  {kubeconfigFile(t, served(t, unauthorized), strings.Replace(execPlugin(t, fresh), "v1beta1", "v1alpha1", 1)), []string{`/aws" of user "operator" in the kubeconfig is of version "client.authentication.k8s.io/v1alpha1", which Kubernetes no longer knows`, renew}},
+		"the plugin is an old one":  {kubeconfigFile(t, served(t, unauthorized), strings.Replace(execPlugin(t, fresh), "v1beta1", "v1alpha1", 1)), []string{`/aws" of user "operator" in the kubeconfig has apiVersion "client.authentication.k8s.io/v1alpha1", which is no longer supported`, renew}},
 		"forbidden":                 {kubeconfigFile(t, served(t, answers(http.StatusForbidden, metav1.StatusReasonForbidden, `x is forbidden: User "bob" cannot`)), bearer), []string{`x is forbidden: User "bob" cannot`, "= fix: ask a cluster admin for this right", "`kubectl auth whoami`"}},
-		"in trouble":                {kubeconfigFile(t, served(t, answers(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd")), bearer), []string{"the API server has trouble (500): etcd", "= fix: try again in a minute"}},
-		"no API server":             {kubeconfigFile(t, served(t, page), bearer), []string{"answers like no API server (404)", byARN}},
+		"in trouble":                {kubeconfigFile(t, served(t, answers(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd")), bearer), []string{"the API server answers with an error (500): etcd", "= fix: try again in a minute"}},
+		"no API server":             {kubeconfigFile(t, served(t, page), bearer), []string{"does not answer like an API server (404)", byARN}},
 		"no TLS":                    {kubeconfigFile(t, fmt.Sprintf("{server: %q}", strings.Replace(plainHTTP.URL, "http:", "https:", 1)), bearer), []string{"does not speak TLS, so it is not the API server", byARN}},
-		"another authority":         {kubeconfigFile(t, fmt.Sprintf("{server: %q, certificate-authority: %q}", elsewhere.URL, strangers), bearer), []string{elsewhere.URL + " shows a certificate of an authority that the kubeconfig does not trust: x509: certificate signed by unknown authority", byARN, "a proxy on the way may open TLS"}},
+		"another authority":         {kubeconfigFile(t, fmt.Sprintf("{server: %q, certificate-authority: %q}", elsewhere.URL, strangers), bearer), []string{elsewhere.URL + " shows a certificate of an authority that the kubeconfig does not trust: x509: certificate signed by unknown authority", byARN, "a proxy may intercept TLS"}},
 		"another name":              {kubeconfigFile(t, strings.Replace(served(t, page), "certificate-authority", "tls-server-name: other.example.org, certificate-authority", 1), bearer), []string{"shows a certificate for another name: x509: certificate is valid for", byARN}},
 		"a handshake that it ends":  {kubeconfigFile(t, fmt.Sprintf("{server: %q, insecure-skip-tls-verify: true}", wantsCertificate.URL), bearer), []string{"ends the TLS handshake: tls: certificate required", byARN}},
 		"nobody listens":            {kubeconfigFile(t, fmt.Sprintf("{server: %q}", closed.URL), bearer), []string{closed.URL + " does not answer: dial tcp 127.0.0.1:", "connection refused", private, there, byARN}},

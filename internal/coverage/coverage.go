@@ -69,27 +69,28 @@ func Gaps(c *admissionregistrationv1.ValidatingWebhookConfiguration, need Need) 
 	for _, w := range []struct {
 		name       string
 		policy     admissionregistrationv1.FailurePolicyType
-		otherwise  string
+		missing    string // what follows if the configuration does not have it
+		otherwise  string // what follows from the other failure policy
 		conditions []admissionregistrationv1.MatchCondition
 	}{
-		{Guard, admissionregistrationv1.Fail, "edits are allowed unseen while no replica answers", conditions.Guard},
-		{Witness, admissionregistrationv1.Ignore, "EKS's writers and break-glass groups are denied while no replica answers", conditions.Witness},
+		{Guard, admissionregistrationv1.Fail, "no edit is judged", "edits are allowed unseen while no replica answers", conditions.Guard},
+		{Witness, admissionregistrationv1.Ignore, "no edit by EKS's writers and break-glass groups is reported", "EKS's writers and break-glass groups are denied while no replica answers", conditions.Witness},
 	} {
 		add := func(kind Kind, format string, args ...any) {
 			all = append(all, Gap{w.name, kind, fmt.Sprintf(format, args...)})
 		}
 		if c == nil {
-			add(Missing, "the ValidatingWebhookConfiguration %q does not exist, so no edit is judged; helm upgrade brings it back", need.Name)
+			add(Missing, "the ValidatingWebhookConfiguration %q does not exist, so %s; helm upgrade creates it again", need.Name, w.missing)
 			continue
 		}
 		i := slices.IndexFunc(c.Webhooks, func(h admissionregistrationv1.ValidatingWebhook) bool { return h.Name == w.name })
 		if i < 0 {
-			add(Missing, "it is not in the ValidatingWebhookConfiguration %q, so no edit is judged; helm upgrade brings it back", need.Name)
+			add(Missing, "it is not in the ValidatingWebhookConfiguration %q, so %s; helm upgrade creates it again", need.Name, w.missing)
 			continue
 		}
 		h := &c.Webhooks[i]
 		if why := misdirected(h.ClientConfig, need); why != "" {
-			add(Target, "clientConfig calls %s, want the Service %s/%s and the path %s: another one answers for this guard", why, need.Namespace, need.Name, admission.Path)
+			add(Target, "clientConfig calls %s, want the Service %s/%s and the path %s: something else answers instead of this guard", why, need.Namespace, need.Name, admission.Path)
 		}
 		if left := leftOut(h.Rules); len(left) > 0 {
 			add(Rules, "rules leave out %s of v1 configmaps, so those edits are not judged", strings.Join(left, ", "))
@@ -194,7 +195,7 @@ func differences(got, want []admissionregistrationv1.MatchCondition) (all []stri
 	}
 	for _, c := range want {
 		if _, ok := expression(got, c.Name); !ok {
-			all = append(all, fmt.Sprintf("has no %q, so others are judged than the policy says", c.Name))
+			all = append(all, fmt.Sprintf("has no %q, so the guard is asked about other edits than the policy says", c.Name))
 		}
 	}
 	return all

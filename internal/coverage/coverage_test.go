@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -352,8 +353,12 @@ func TestWatch(t *testing.T) {
 	}
 	check := func(want ...coverage.Kind) {
 		t.Helper()
-		if err := w.Check(); (err != nil) != (len(want) > 0) {
+		err := w.Check()
+		if (err != nil) != (len(want) > 0) {
 			t.Errorf("Check() = %v, want %q", err, want)
+		}
+		if exists := !slices.Contains(want, coverage.Missing); err != nil && strings.Contains(err.Error(), "delete the") != exists {
+			t.Errorf("Check() = %v, and there is a configuration to delete: %t", err, exists)
 		}
 		values := map[string]float64{"missing": 0, "target": 0, "rules": 0, "selectors": 0, "match-conditions": 0, "failure-policy": 0}
 		for _, kind := range want {
@@ -375,6 +380,9 @@ func TestWatch(t *testing.T) {
 		t.Error(err)
 	}
 	check(coverage.Missing)
+	if err := w.Check(); !strings.Contains(err.Error(), `does not exist, so no edit by EKS's writers and break-glass groups is reported`) {
+		t.Errorf("Check() = %v, want what the witness is missing for", err)
+	}
 	w.Handler().OnAdd(rendered(t), true)
 	check()
 	other := rendered(t)

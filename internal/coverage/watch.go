@@ -2,7 +2,7 @@ package coverage
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -62,7 +62,11 @@ func (w *Watch) Check() error {
 	if err != nil || len(gaps) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s; unless the chart's values say so, delete the ValidatingWebhookConfiguration and run helm upgrade, which makes it anew", strings.Join(lines(gaps), "; "))
+	text := strings.Join(lines(gaps), "; ")
+	if slices.ContainsFunc(gaps, func(g Gap) bool { return g.Kind != Missing }) {
+		text += "; unless the chart's values say so, delete the ValidatingWebhookConfiguration and run helm upgrade, which creates it again"
+	}
+	return errors.New(text)
 }
 
 func lines(gaps []Gap) []string {

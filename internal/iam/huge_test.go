@@ -2,7 +2,6 @@ package iam_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"net/http"
 	"path/filepath"
@@ -110,17 +109,10 @@ func TestHugeAnswers(t *testing.T) {
 func TestHugeCredentials(t *testing.T) {
 	filler := bytes.Repeat([]byte("A"), 1<<20)
 	huge := func(zip bool, begin string) http.HandlerFunc {
-		pack := func(part []byte) []byte {
-			if !zip {
-				return part
-			}
-			var b bytes.Buffer
-			z := gzip.NewWriter(&b)
-			_, _ = z.Write(part) // a buffer does not fail
-			_ = z.Close()
-			return b.Bytes()
+		start, rest := []byte(begin), filler
+		if zip {
+			start, rest = fake.Gzip(start), fake.Gzip(rest)
 		}
-		start, rest := pack([]byte(begin)), pack(filler)
 		return func(w http.ResponseWriter, _ *http.Request) {
 			if zip {
 				w.Header().Set("Content-Encoding", "gzip")

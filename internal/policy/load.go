@@ -358,7 +358,7 @@ func (c *checker) policy(f *file) *Policy {
 	}
 	c.callerUsernames(at("privileged", "approvers", "usernames"), f.Privileged.Approvers.Usernames)
 	c.callerGroups(at("privileged", "approvers", "groups"), f.Privileged.Approvers.Groups)
-	p.Privileged.Approvers = Approvers(f.Privileged.Approvers)
+	p.Privileged.Approvers = Callers(f.Privileged.Approvers)
 	p.Privileged.SubjectAccessReview = f.Privileged.SubjectAccessReview
 	listed := make(map[string]bool, len(f.Accounts))
 	for i, a := range f.Accounts {

@@ -89,7 +89,7 @@ func TestEveryField(t *testing.T) {
 				ApprovedBy: "security review", Terms: policy.Terms{Reason: "the platform team", Expires: time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), Line: 15}},
 			{ARN: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", Groups: []string{"system:masters"},
 				Terms: policy.Terms{Expires: time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC), Line: 21}},
-		}, DenyUnreadable: true, Approvers: policy.Approvers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
+		}, DenyUnreadable: true, Approvers: policy.Callers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
 		Accounts: []policy.Account{{ID: "444455556666", RoleARN: "arn:aws:iam::444455556666:role/aws-auth-guard", ExternalID: "demo/1@example.com"},
 			{ID: "111122223333", Unchecked: true, MapAccounts: true}},
 		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 37},

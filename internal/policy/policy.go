@@ -78,30 +78,22 @@ type Privileged struct {
 	DenyUnreadable bool
 	Approvals      []Approval
 	// Approvers are the callers who may add what is approved. Empty: whoever may edit aws-auth.
-	Approvers Approvers
+	Approvers Callers
 	// SubjectAccessReview asks the cluster's authorizer as well whether the caller may.
 	SubjectAccessReview bool
 }
 
-// Approvers are callers, by username or by one of their groups.
-type Approvers struct {
+// Callers are named by username or by one of their groups.
+type Callers struct {
 	Usernames, Groups []string
 }
 
-// Any says that nobody in particular has to make the edit.
-func (a Approvers) Any() bool { return len(a.Usernames) == 0 && len(a.Groups) == 0 }
-
-// Has says whether a caller is among them.
-func (a Approvers) Has(username string, groups []string) bool {
-	return slices.Contains(a.Usernames, username) || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(a.Groups, g) })
-}
-
-// Callers are like Approvers, of something else.
-type Callers Approvers
+// Empty says that nobody is named.
+func (c Callers) Empty() bool { return len(c.Usernames) == 0 && len(c.Groups) == 0 }
 
 // Has says whether a caller is among them.
 func (c Callers) Has(username string, groups []string) bool {
-	return Approvers(c).Has(username, groups)
+	return slices.Contains(c.Usernames, username) || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(c.Groups, g) })
 }
 
 // Terms are what an approval and a waiver have in common.

@@ -93,7 +93,7 @@ func Enumerate(kinds []string) string {
 // Consequence says what follows if those kinds are not known.
 func Consequence(kinds []string) string {
 	if slices.Contains(kinds, ClusterRoleBindings) || slices.Contains(kinds, RoleBindings) {
-		return "any group or username may be equivalent to cluster-admin without being seen, unless the other kinds prove it"
+		return "the guard cannot tell whether a group or username is equivalent to cluster-admin, unless the other kinds prove it"
 	}
-	return "a group or username that is bound to one of these roles may be equivalent to cluster-admin without being seen"
+	return "the guard cannot tell whether a group or username that is bound to one of these roles is equivalent to cluster-admin"
 }

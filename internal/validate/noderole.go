@@ -235,9 +235,10 @@ func (c *nodeClaim) unsure() bool {
 	return c.answer.Trust.Known == TrustUnreadable || c.answer.Existence == Unverified
 }
 
-// usedByNodes reports that running nodes sign in with the role and such a username, or by an access entry. A Node object alone shows
-// nothing: whoever may create nodes can make one for any instance of the account. An instance that has not joined yet shows no more than that somebody may start one with the role and tag it: where IAM should have said who may assume the
-// role, and does not, that is not enough; and that it will be named for its instance, nothing shows.
+// usedByNodes reports that running nodes sign in with the role and such a username, or by an access entry. A Node object alone
+// shows nothing: whoever may create nodes can make one for any instance of the account. An instance that has not joined yet shows
+// no more than that somebody may start one with the role and tag it: where IAM should have said who may assume the role, and does
+// not, that is not enough; and nothing shows that it will be named for its instance.
 func (v *FleetView) usedByNodes(c *nodeClaim, p *pass) bool {
 	if v == nil {
 		return false

@@ -73,9 +73,9 @@ func (p *pass) unread(u unsure) (f Finding, ok bool) {
 	case w.Becomes != "":
 		what = fmt.Sprintf("%s, which can become %s,", what, bare(clip(w.Becomes)))
 	}
-	f.Severity, f.Why = Warning, "so it may be equivalent to cluster-admin without being seen"
+	f.Severity, f.Why = Warning, "so the guard cannot tell whether it is equivalent to cluster-admin"
 	if u.whole {
-		f.Why = "so one of them may be equivalent to cluster-admin without being seen"
+		f.Why = "so the guard cannot tell whether one of them is equivalent to cluster-admin"
 	}
 	readable := "let the guard read RBAC (docs/privileges.md)"
 	if partial := p.oracle.partial; partial != nil {

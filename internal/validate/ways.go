@@ -251,7 +251,7 @@ func (p *pass) conditions(w Way) (against, remedies []string) {
 		return against, remedies // on the command line nobody knows who will make the edit
 	}
 	approvers := p.policy.Privileged.Approvers
-	if !approvers.Any() && !approvers.Has(p.user.Username, p.user.Groups) {
+	if !approvers.Empty() && !approvers.Has(p.user.Username, p.user.Groups) {
 		against = append(against, fmt.Sprintf("%s is none of the policy's approvers", q(p.user.Username)))
 		remedies = append(remedies, "leave the edit to "+list(slices.Concat(approvers.Usernames, approvers.Groups)))
 	}

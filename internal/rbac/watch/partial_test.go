@@ -232,7 +232,7 @@ func TestKindsUnreadable(t *testing.T) {
 				}
 				eventually(t, is(kind))
 				eventually(t, func() error { return w.Check(nil) })
-				if err := w.Err(); err == nil || !strings.HasPrefix(err.Error(), "cannot read "+kind+": a") {
+				if err := w.Err(); err == nil || !strings.HasPrefix(err.Error(), "cannot read "+kind+": the guard cannot tell ") {
 					t.Errorf("the readiness line: %v", err)
 				}
 				eventually(t, gauges(0, 0))
@@ -294,7 +294,7 @@ func TestNoKindReadable(t *testing.T) {
 	if known, err := w.Equivalents(); known != nil || !apierrors.IsForbidden(err) {
 		t.Errorf("got %v, %v", known, err)
 	}
-	if err := w.Err(); err == nil || !strings.Contains(err.Error(), "cannot read clusterroles, clusterrolebindings, roles and rolebindings: any group") {
+	if err := w.Err(); err == nil || !strings.Contains(err.Error(), "cannot read clusterroles, clusterrolebindings, roles and rolebindings: the guard cannot tell whether a group or username") {
 		t.Errorf("the readiness line: %v", err)
 	}
 	server.set("", rbac.ClusterRoleBindings)

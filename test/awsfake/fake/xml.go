@@ -54,11 +54,16 @@ func (a answer) send(w http.ResponseWriter) {
 // fillerSize is how much filler is sent at once.
 const fillerSize = 1 << 20
 
-// packed is a part of a body as it goes over the wire: a member of a gzip file, of which there may be many (RFC 1952, 2.2).
+// packed is a part of a body as it goes over the wire.
 func (a answer) packed(part []byte) []byte {
 	if !a.gzip {
 		return part
 	}
+	return Gzip(part)
+}
+
+// Gzip is a member of a gzip file, of which there may be many (RFC 1952, 2.2).
+func Gzip(part []byte) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, _ = z.Write(part) // a buffer does not fail
