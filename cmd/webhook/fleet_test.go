@@ -27,8 +27,8 @@ const (
 	allEntries   = nodesEntry + windowsEntry + fargateEntry + hybridEntry + coveredEntry + retiredEntry + renewedEntry
 )
 
-// fleetAWS is an AWS account with an instance for every node on EC2.
-func fleetAWS(t *testing.T) *fake.Server {
+// fleetAWS is an AWS account with an instance for every node on EC2, and the environment that leads to it.
+func fleetAWS(t *testing.T) (*fake.Server, []string) {
 	t.Helper()
 	seed := fake.Seed{Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP",
 		AccessEntries: []fake.AccessEntry{{Principal: "arn:aws:iam::111122223333:role/covered", Type: "EC2_LINUX"}, {Principal: "arn:aws:iam::111122223333:role/hyperpod", Type: "HYPERPOD_LINUX"},
@@ -50,14 +50,11 @@ func fleetAWS(t *testing.T) *fake.Server {
 	}
 	h := httptest.NewServer(server)
 	t.Cleanup(h.Close)
+	env := []string{"AWS_ACCESS_KEY_ID=guard", "AWS_SECRET_ACCESS_KEY=secret", "AWS_REGION=", "AWS_EC2_METADATA_DISABLED=true"}
 	for _, service := range []string{"IAM", "STS", "EC2", "EKS"} {
-		t.Setenv("AWS_ENDPOINT_URL_"+service, h.URL)
+		env = append(env, "AWS_ENDPOINT_URL_"+service+"="+h.URL)
 	}
-	t.Setenv("AWS_ACCESS_KEY_ID", "guard")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	return server
+	return server, env
 }
 
 // fleetNodes are nodes of every kind, that were ready.
@@ -83,11 +80,13 @@ func fleetNodes() []*corev1.Node {
 
 // TestFleetInCluster runs the built webhook with --fleet on in front of a real API server that has nodes of every kind.
 func TestFleetInCluster(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
 	}
-	aws := fleetAWS(t)
+	aws, env := fleetAWS(t)
 	c := newCluster(t)
+	c.env = env
 	c.mayReadNodes(t)
 	nodes := fleetNodes()
 	for _, n := range nodes {
@@ -182,14 +181,16 @@ func TestFleetInCluster(t *testing.T) {
 // TestFleetStarts has AWS not answer while a guard starts: it is not ready and lets no node role go until it knows that there is
 // no answer. Then it is ready, says so, and goes by the mappings alone.
 func TestFleetStarts(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
 	}
-	aws := fleetAWS(t)
+	aws, env := fleetAWS(t)
 	if err := aws.SetFaults(fake.Faults{Answer: fake.Hang}); err != nil {
 		t.Fatal(err)
 	}
 	c := newCluster(t)
+	c.env = env
 	c.mayReadNodes(t)
 	for _, n := range fleetNodes() {
 		if err := c.admin.Create(t.Context(), n); err != nil {

@@ -80,11 +80,7 @@ func startGuard(t *testing.T, env ...string) *guardProcess {
 	g := &guardProcess{t: t, policy: filepath.Join(dir, "policy.yaml"), webhook: freeAddress(t), health: freeAddress(t),
 		client: insecure()}
 	g.setPolicy("")
-	binary := filepath.Join(dir, "webhook")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.Command(binary, "--standalone", "--cert-dir", dir, "--policy", g.policy, "--iam", "aws", "--bind-address", g.webhook, "--health-address", g.health)
+	cmd := exec.Command(Built(t), "--standalone", "--cert-dir", dir, "--policy", g.policy, "--iam", "aws", "--bind-address", g.webhook, "--health-address", g.health)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "AWS_") {
 			cmd.Env = append(cmd.Env, v)
@@ -187,6 +183,7 @@ func (g *guardProcess) review(arns ...string) (*admissionv1.AdmissionResponse, e
 
 // The guard starts whatever AWS does, asks it once it answers, and takes in a changed policy while it runs.
 func TestIAM(t *testing.T) {
+	t.Parallel()
 	seed, err := fake.Load("../../test/awsfake/seed.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -226,6 +223,7 @@ func TestIAM(t *testing.T) {
 // The first edit after a start, while STS does not answer, maps roles of two accounts that have the same names, more of them than are asked for
 // one by one.
 func TestMixedAccounts(t *testing.T) {
+	t.Parallel()
 	const own, foreign = "arn:aws:iam::111122223333:role/", "arn:aws:iam::777788889999:role/"
 	seed := fake.Seed{Credentials: []fake.Credential{{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"}},
 		Roles:  []fake.Role{{ARN: own + "nodes"}},

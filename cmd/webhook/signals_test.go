@@ -18,10 +18,7 @@ import (
 func TestSignals(t *testing.T) {
 	dir := t.TempDir()
 	servingCertificate(t, dir)
-	binary := filepath.Join(dir, "webhook")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := Built(t)
 	t.Run("while it waits", func(t *testing.T) { testSignalWhileWaiting(t, binary, dir) })
 	t.Run("while it answers", func(t *testing.T) { testSignalWhileAnswering(t, binary, dir) })
 	t.Run("nobody reads the log", func(t *testing.T) { testNobodyReadsTheLog(t, binary, dir) })

@@ -119,6 +119,7 @@ const starting = "i-0000000000000abcd"
 // may into Node objects, labels and tags. He can add warnings. He cannot have an edit denied, nor one allowed that costs a node its way
 // in, nor make a role a node's.
 func TestForgedWorlds(t *testing.T) {
+	t.Parallel()
 	kinds := map[string]int{}
 	for seed := range uint64(worlds()) {
 		r := rand.New(rand.NewPCG(seed, 9))
@@ -195,6 +196,7 @@ var (
 // TestForgedNodes writes one object or tag in each way, in a cluster whose nodes are known, and holds the verdicts on the loss of each
 // role. All stays known, whatever is written.
 func TestForgedNodes(t *testing.T) {
+	t.Parallel()
 	all := []line{nodeLine("nodes"), nodeLine("retired"), nodeLine("other"), hybridLine, windowsLine, viewerLine}
 	for name, tt := range map[string]struct {
 		forge func(s *setup)
@@ -274,6 +276,7 @@ func TestForgedNodes(t *testing.T) {
 	} {
 		for _, flag := range []string{"demo", ""} {
 			t.Run(name+" "+flag, func(t *testing.T) {
+				t.Parallel()
 				seed, items := forgedCluster()
 				s := newSetup(t, seed, items...)
 				s.options.Cluster = flag
@@ -320,6 +323,7 @@ func judgeAt(t testing.TB, now time.Time, view *validate.FleetView, old, updated
 // TestForgedAlone has a forged Node be the only one on EC2, in a cluster that EKS shows to be this one. And where most nodes run on another
 // cluster's instances, it is the flag that is wrong.
 func TestForgedAlone(t *testing.T) {
+	t.Parallel()
 	ours := authority(t, "kubernetes")
 	seed, _ := forgedCluster()
 	seed.Clusters[0].CertificateAuthority = ours
@@ -351,6 +355,7 @@ func TestForgedAlone(t *testing.T) {
 
 // TestElection finds the cluster's name from nodes some of which lie, and finds it again when the first answer was wrong.
 func TestElection(t *testing.T) {
+	t.Parallel()
 	labelled := func(i int, name string) corev1.Node {
 		n := onEC2(i)
 		n.Labels["alpha.eksctl.io/cluster-name"] = name
@@ -380,6 +385,7 @@ func TestElection(t *testing.T) {
 		"the liar alone, and nothing to compare it": {first: []corev1.Node{liar}, found: "another"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			seed, _ := forgedCluster()
 			if tt.seed != nil {
 				tt.seed(&seed)

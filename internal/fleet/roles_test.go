@@ -67,6 +67,7 @@ func TestRecreatedRoles(t *testing.T) {
 
 // TestRolesInTime follows a role that is deleted and created again while the guard runs.
 func TestRolesInTime(t *testing.T) {
+	t.Parallel()
 	seed := fake.Seed{Roles: []fake.Role{{ARN: roleARN("hybrid"), Created: noon.AddDate(-1, 0, 0)}}, Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP",
 		AccessEntries: []fake.AccessEntry{{Principal: roleARN("hybrid"), Type: "HYBRID_LINUX", Created: entriesAt}}}}}
 	s := newSetup(t, seed)
@@ -113,6 +114,7 @@ func TestRolesOfOthers(t *testing.T) {
 
 // TestManyRoles: some rounds see to the roles of many entries, those of nodes first.
 func TestManyRoles(t *testing.T) {
+	t.Parallel()
 	cluster := fake.Cluster{Name: "demo", Mode: "API_AND_CONFIG_MAP"}
 	var seed fake.Seed
 	for i := range fleet.MaxPrincipals + 10 {
@@ -147,6 +149,7 @@ func TestManyRoles(t *testing.T) {
 
 // TestFailingRoles: what could not be asked for does not keep the others waiting.
 func TestFailingRoles(t *testing.T) {
+	t.Parallel()
 	cluster := fake.Cluster{Name: "demo", Mode: "API_AND_CONFIG_MAP"}
 	var seed fake.Seed
 	for i := range fleet.MaxPrincipals + 3 {
@@ -178,6 +181,7 @@ func TestFailingRoles(t *testing.T) {
 
 // TestMayNotReadRoles: without iam:GetRole everything else is known, and a thousand refusals are not asked for.
 func TestMayNotReadRoles(t *testing.T) {
+	t.Parallel()
 	seed, items := everything()
 	for i := range 20 {
 		seed.Clusters[0].AccessEntries = append(seed.Clusters[0].AccessEntries, fake.AccessEntry{Principal: roleARN(fmt.Sprintf("people-%03d", i)), Created: entriesAt})

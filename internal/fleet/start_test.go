@@ -46,6 +46,7 @@ func oneOfTwo(t *testing.T, v *validate.FleetView) validate.Report {
 // TestFirstLook follows a guard from its start to the end of its first look at the fleet, well or not, or to the moment when it is
 // no longer waited for. Until then it is not ready, and no node role may go.
 func TestFirstLook(t *testing.T) {
+	t.Parallel()
 	seed, items := everything()
 	check := func(t *testing.T, f *fleet.Fleet, ready, allowed bool, trouble string) {
 		t.Helper()
@@ -141,6 +142,7 @@ func authority(t *testing.T, name string) string {
 // TestStrangers has a Node object name another cluster of the account, whose mode would make the guard blind to every loss. Its
 // certificate authority gives it away.
 func TestStrangers(t *testing.T) {
+	t.Parallel()
 	ours, theirs := authority(t, "kubernetes"), authority(t, "kubernetes")
 	labelled := func(n corev1.Node) corev1.Node {
 		n.Labels = map[string]string{"alpha.eksctl.io/cluster-name": "another", "topology.kubernetes.io/region": "us-west-2"}
@@ -170,6 +172,7 @@ func TestStrangers(t *testing.T) {
 		"a stranger's label and stranger tag": {nodes: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: authority(t, "kubernetes"), trouble: "name demo and another"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSetup(t, fake.Seed{Instances: []fake.Instance{tt.instance}, InstanceProfiles: []fake.InstanceProfile{{ARN: profileARN("nodes"), Role: roleARN("nodes")}},
 				Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", CertificateAuthority: ours}, {Name: "another", Mode: "API", CertificateAuthority: theirs}}}, tt.nodes...)
 			s.options.Authority, s.options.Cluster = []byte(tt.authority), tt.flag

@@ -2,9 +2,12 @@ package fleet_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +74,15 @@ func instance(i int, profile string) fake.Instance {
 		Tags: map[string]string{"kubernetes.io/cluster/demo": "owned", "Name": "worker"}}
 }
 
+// TestMain lets many tests wait at the same time: most of them wait for the pace at which the guard asks AWS.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if set := flag.Lookup("test.parallel"); set.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", "8") // a sound number
+	}
+	os.Exit(m.Run())
+}
+
 // setup is a fleet with a fake AWS behind it.
 type setup struct {
 	aws     *fake.Server
@@ -90,7 +102,7 @@ func newSetup(t testing.TB, seed fake.Seed, items ...corev1.Node) *setup {
 	t.Cleanup(h.Close)
 	s.options = fleet.Options{Nodes: s.nodes, Now: func() time.Time { return s.now }, Who: func() string { return "role guard" },
 		AWS: aws.Config{Credentials: credentials.NewStaticCredentialsProvider("guard", "secret", ""), BaseEndpoint: &h.URL,
-			RetryMaxAttempts: 1, HTTPClient: &http.Client{Timeout: 2 * time.Second}}}
+			RetryMaxAttempts: 1, HTTPClient: &http.Client{Timeout: time.Minute}}}
 	return s
 }
 
@@ -143,6 +155,7 @@ func everything() (fake.Seed, []corev1.Node) {
 func key(name string) string { return strings.ToLower(roleARN(name)) }
 
 func TestSync(t *testing.T) {
+	t.Parallel()
 	seed, items := everything()
 	s := newSetup(t, seed, items...)
 	got := s.sync(t, fleet.New(s.options))
@@ -188,6 +201,7 @@ func TestSync(t *testing.T) {
 
 // TestDiscovery finds the cluster's name and region where the flags do not give them.
 func TestDiscovery(t *testing.T) {
+	t.Parallel()
 	tagged := func(tags map[string]string) fake.Seed {
 		i := instance(1, "nodes")
 		i.Tags = tags
@@ -306,6 +320,7 @@ func TestFaults(t *testing.T) {
 // TestRecovery breaks AWS after all was known: what was known is relied on until it is too old, and all is well again once
 // AWS answers.
 func TestRecovery(t *testing.T) {
+	t.Parallel()
 	seed, items := everything()
 	s := newSetup(t, seed, items...)
 	registry := prometheus.NewPedanticRegistry()
@@ -362,6 +377,7 @@ func TestRecovery(t *testing.T) {
 
 // TestChanges follows a fleet that changes: nodes that come and go, another role in a profile, an instance's other profile.
 func TestChanges(t *testing.T) {
+	t.Parallel()
 	seed, items := everything()
 	s := newSetup(t, seed, items...)
 	f := fleet.New(s.options)

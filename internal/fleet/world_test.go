@@ -431,6 +431,7 @@ func describe(t *testing.T, w *world, r validate.Report) {
 // TestWorlds holds the verdict against brute force: an edit is refused if, and only if, it costs a machine its way in (or
 // maps a role in a way that is of no use to any machine with it), and all of those machines are named.
 func TestWorlds(t *testing.T) {
+	t.Parallel()
 	refused, let := 0, 0
 	for seed := range uint64(worlds()) {
 		w := newWorld(rand.New(rand.NewPCG(seed, 6)))
@@ -467,6 +468,7 @@ func TestWorlds(t *testing.T) {
 // TestWorldsHalfKnown takes knowledge away: a verdict may then be milder than with it, but never milder than that of a
 // guard which knows nothing of nodes where the last node mapping goes.
 func TestWorldsHalfKnown(t *testing.T) {
+	t.Parallel()
 	none := func(*fleet.Facts) {}
 	takeAway := map[string]func(*fleet.Facts){
 		"nothing yet":          func(f *fleet.Facts) { *f = fleet.Facts{} },

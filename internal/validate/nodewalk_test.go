@@ -322,7 +322,7 @@ var byIDJoining = validate.NodeSet{Kind: validate.EC2Node, ByInstanceID: true, N
 func TestWalksToNodeIdentity(t *testing.T) {
 	walks := 1500
 	if testing.Short() {
-		walks = 200
+		walks = 100
 	}
 	allowed, grew, denied := 0, 0, 0
 	for seed := range walks {

@@ -262,8 +262,10 @@ func TestStyles(t *testing.T) {
 	for name, m := range inStyles {
 		t.Run(name, func(t *testing.T) {
 			access := (*awsauth.Access)(nil)
+			written := map[string]map[string]string{}
 			for _, style := range names {
 				data := m.in(styles[style])
+				written[style] = data
 				doc, _ := awsauth.Parse(data)
 				if access == nil {
 					access = doc.Access()
@@ -277,13 +279,15 @@ func TestStyles(t *testing.T) {
 					t.Fatal("nothing is wrong with it")
 				}
 			}
-			for _, before := range names {
-				old := m.in(styles[before])
-				for _, after := range names {
-					rep := judge(old, m.in(styles[after]))
+			for i, before := range names {
+				for k, after := range names {
+					if testing.Short() && k != (i+1)%len(names) { // every style is both once
+						continue
+					}
+					rep := judge(written[before], written[after])
 					fresh := slices.DeleteFunc(slices.Clone(rep.Findings), func(f validate.Finding) bool { return f.Preexisting })
 					if !rep.Allowed || len(fresh) > 0 {
-						t.Errorf("%s over %s: allowed is %v, %v\n%s", after, before, rep.Allowed, told(rep), m.in(styles[after])[awsauth.MapRoles])
+						t.Errorf("%s over %s: allowed is %v, %v\n%s", after, before, rep.Allowed, told(rep), written[after][awsauth.MapRoles])
 					}
 				}
 			}
