@@ -507,7 +507,7 @@ func TestTimeouts(t *testing.T) {
 // added since is not among them.
 func TestReusedValues(t *testing.T) {
 	t.Parallel()
-	got := template(t, "{metrics: {authentication: null}, networkPolicy: {controlPlane: null, metricsFrom: null, egress: null}, policy: {nodes: null, iam: {suggestOtherAccounts: null}, privileged: {onUnreadable: null}}}")
+	got := template(t, "{enabled: null, metrics: {authentication: null}, networkPolicy: {controlPlane: null, metricsFrom: null, egress: null}, policy: {nodes: null, iam: {suggestOtherAccounts: null}, privileged: {onUnreadable: null}}}")
 	if diff := cmp.Diff(template(t, "{}"), got); diff != "" {
 		t.Errorf("rendered otherwise than with the defaults:\n%s", diff)
 	}
@@ -518,6 +518,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, values := range map[string]string{
 		"unknown value":         "replicas: 3",
+		"switched off":          "enabled: false",
 		"unknown nested value":  "webhook: {failurePolcy: Ignore}",
 		"failure policy":        "webhook: {failurePolicy: Open}",
 		"tls mode":              "tls: {mode: magic}",
