@@ -3,7 +3,6 @@ package validate
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -133,14 +132,16 @@ func (p *pass) unsure() (all []unsure) {
 	if p.anyUnsure() {
 		return all
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.oracle.partial.Usernames)) {
+	entries := len(all)
+	for name, evidence := range p.oracle.partial.Usernames {
 		account, ok := accountOf(p.new.restored, name)
 		if _, before := accountOf(old, name); ok && !before {
 			u := accountUnsure(account, name)
-			u.evidence = p.oracle.partial.Usernames[name]
+			u.evidence = evidence
 			all = append(all, u)
 		}
 	}
+	slices.SortFunc(all[entries:], func(a, b unsure) int { return strings.Compare(a.grant.name, b.grant.name) })
 	return all
 }
 
@@ -218,12 +219,26 @@ func (o oracle) unknown(arn, written string, username bool) (found []Way) {
 	}
 	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	t := awsauth.ParseTemplate(written, of)
-	for _, target := range slices.Sorted(maps.Keys(maybe)) {
-		if _, can := t.CanBe(target); can {
-			w := w
-			w.Becomes, w.Evidence = target, maybe[target]
-			found = append(found, w)
+	// The first that is not approved, or else all that are: a cluster may have 100,000 names, and an edit as many templates as fit.
+	var first *Way
+	for target, evidence := range maybe {
+		if first != nil && target >= first.Becomes {
+			continue
 		}
+		if _, can := t.CanBe(target); !can {
+			continue
+		}
+		w := w
+		w.Becomes, w.Evidence = target, evidence
+		if _, standing := o.approved(arn, w); standing == policy.Valid {
+			found = append(found, w)
+			continue
+		}
+		first = &w
 	}
+	if first != nil {
+		return []Way{*first}
+	}
+	slices.SortFunc(found, func(a, b Way) int { return strings.Compare(a.Becomes, b.Becomes) })
 	return found
 }
