@@ -88,7 +88,7 @@ spec:
 func (i *installer) helm(t *testing.T, values string, args ...string) error {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), helmBinary(t), append(args, "--namespace", i.namespace)...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+i.kubeconfig, "HELM_CACHE_HOME="+i.home, "HELM_CONFIG_HOME="+i.home, "HELM_DATA_HOME="+i.home)
+	cmd.Env = append(os.Environ(), "GOGC=off", "KUBECONFIG="+i.kubeconfig, "HELM_CACHE_HOME="+i.home, "HELM_CONFIG_HOME="+i.home, "HELM_DATA_HOME="+i.home)
 	if values != "" {
 		cmd.Args = append(cmd.Args, "--values", "-")
 		cmd.Stdin = strings.NewReader(values)
