@@ -52,6 +52,9 @@ func (p *pass) unread(u unsure) (f Finding, ok bool) {
 		remedies = []string{"leave account " + u.account + " out"}
 	} else if w.Standing == policy.Valid {
 		var against []string
+		if _, literal := literally(u.grant.name, u.ARN.Value); !literal {
+			w.Rule = "AA403" // one question to the authorizer covers all that the template can become
+		}
 		if against, remedies = p.conditions(w); len(against) == 0 {
 			return f, false
 		}
@@ -219,8 +222,9 @@ func (o oracle) unknown(arn, written string, username bool) (found []Way) {
 	}
 	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	t := awsauth.ParseTemplate(written, of)
-	// The first that is not approved, or else all that are: a cluster may have 100,000 names, and an edit as many templates as fit.
-	var first *Way
+	// The first that is not approved, or else those that are approved by name, and one of those that an approval of system:masters
+	// covers: a cluster may have 100,000 names, and an edit as many templates as fit.
+	var first, covered *Way
 	for target, evidence := range maybe {
 		if first != nil && target >= first.Becomes {
 			continue
@@ -230,14 +234,20 @@ func (o oracle) unknown(arn, written string, username bool) (found []Way) {
 		}
 		w := w
 		w.Becomes, w.Evidence = target, evidence
-		if _, standing := o.approved(arn, w); standing == policy.Valid {
+		switch approval, standing := o.approved(arn, w); {
+		case standing != policy.Valid:
+			first = &w
+		case slices.Contains(slices.Concat(approval.Groups, approval.Usernames), target):
 			found = append(found, w)
-			continue
+		case covered == nil || target < covered.Becomes:
+			covered = &w
 		}
-		first = &w
 	}
 	if first != nil {
 		return []Way{*first}
+	}
+	if covered != nil {
+		found = append(found, *covered)
 	}
 	slices.SortFunc(found, func(a, b Way) int { return strings.Compare(a.Becomes, b.Becomes) })
 	return found

@@ -1,11 +1,15 @@
 package validate_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -55,5 +59,46 @@ func TestTemplatesAmongManyUnknownNames(t *testing.T) {
 	t.Logf("%d kB among 10 names, %d kB among 5,000", few>>10, many>>10)
 	if many > 3*few {
 		t.Errorf("%d bytes among 5,000 names, %d among 10", many, few)
+	}
+}
+
+// grantsAsked notes what the cluster's authorizer is asked, and allows it all but one name.
+type grantsAsked struct {
+	denied string
+	asked  []string
+}
+
+func (g *grantsAsked) MayGrant(_ context.Context, _ authenticationv1.UserInfo, resource, name string) (bool, string, error) {
+	g.asked = append(g.asked, resource+"/"+name)
+	return name != g.denied, "", nil
+}
+
+// An approval of system:masters covers all that a template can become, known or not: the authorizer is asked for that once, and not
+// for each of the names. What is approved by name is asked for by name.
+func TestAuthorizerIsAskedOnceForATemplate(t *testing.T) {
+	p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nprivileged:\n  onUnreadable: deny\n  subjectAccessReview: true\n" +
+		"  approvals: [{arn: 'arn:aws:iam::111122223333:role/ops', groups: ['system:masters', group-00007], reason: on call}]\nrules: {AA403: 'off'}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	partial := &validate.Partial{Kinds: []string{"clusterroles"}, Why: errors.New("cannot read clusterroles: forbidden"), Groups: map[string]string{}}
+	for i := range 500 {
+		partial.Groups[fmt.Sprintf("group-%05d", i)] = "evidence"
+	}
+	entry := "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: ['group-{{SessionName}}']\n"
+	for denied, allowed := range map[string]bool{"": true, "system:masters": false} {
+		grants := &grantsAsked{denied: denied}
+		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges{known: &validate.Equivalents{Partial: partial}}, Grants: grants}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(nodes)), New: aconfigmap(roles0(nodes + entry)),
+			User: authenticationv1.UserInfo{Username: "alice"}})
+		if r.Allowed != allowed {
+			t.Errorf("the authorizer denies %q: allowed %v, want %v: %v", denied, r.Allowed, allowed, r.Findings)
+		}
+		if len(grants.asked) > 2 || !slices.Contains(grants.asked, "privilegedgroups/system:masters") {
+			t.Errorf("the authorizer is asked %d times, want for system:masters and for what is approved by name: %.200v", len(grants.asked), grants.asked)
+		}
 	}
 }
