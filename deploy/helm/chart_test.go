@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,8 +59,33 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// helm runs helm on the chart, with values as YAML.
+// answers are what helm said of arguments and values, each asked once: many tests look at the same objects.
+var answers sync.Map
+
+// helm runs helm on the chart, with values as YAML, without a cluster.
 func helm(t *testing.T, values string, args ...string) (string, error) {
+	t.Helper()
+	type answer struct {
+		out string
+		err error
+	}
+	helmBinary(t)                      // or the test is skipped
+	if !slices.Contains(args, chart) { // a chart that is made for one test
+		return runHelm(t, values, args...)
+	}
+	ask := sync.OnceValue(func() answer {
+		out, err := runHelm(t, values, args...)
+		return answer{out, err}
+	})
+	key := strings.Join(args, "\x00") + "\x00\x00" + values
+	if known, ok := answers.LoadOrStore(key, ask); ok {
+		ask = known.(func() answer)
+	}
+	a := ask()
+	return a.out, a.err
+}
+
+func runHelm(t *testing.T, values string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), helmBinary(t), append(args, "--values", "-")...)
 	home := t.TempDir()
@@ -507,7 +533,7 @@ func TestTimeouts(t *testing.T) {
 // added since is not among them.
 func TestReusedValues(t *testing.T) {
 	t.Parallel()
-	got := template(t, "{metrics: {authentication: null}, networkPolicy: {controlPlane: null, metricsFrom: null, egress: null}, policy: {nodes: null, iam: {suggestOtherAccounts: null}, privileged: {onUnreadable: null}}}")
+	got := template(t, "{enabled: null, metrics: {authentication: null}, networkPolicy: {controlPlane: null, metricsFrom: null, egress: null}, policy: {nodes: null, iam: {suggestOtherAccounts: null}, privileged: {onUnreadable: null}}}")
 	if diff := cmp.Diff(template(t, "{}"), got); diff != "" {
 		t.Errorf("rendered otherwise than with the defaults:\n%s", diff)
 	}
@@ -518,6 +544,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, values := range map[string]string{
 		"unknown value":         "replicas: 3",
+		"switched off":          "enabled: false",
 		"unknown nested value":  "webhook: {failurePolcy: Ignore}",
 		"failure policy":        "webhook: {failurePolicy: Open}",
 		"tls mode":              "tls: {mode: magic}",

@@ -88,7 +88,7 @@ spec:
 func (i *installer) helm(t *testing.T, values string, args ...string) error {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), helmBinary(t), append(args, "--namespace", i.namespace)...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+i.kubeconfig, "HELM_CACHE_HOME="+i.home, "HELM_CONFIG_HOME="+i.home, "HELM_DATA_HOME="+i.home)
+	cmd.Env = append(os.Environ(), "GOGC=off", "KUBECONFIG="+i.kubeconfig, "HELM_CACHE_HOME="+i.home, "HELM_CONFIG_HOME="+i.home, "HELM_DATA_HOME="+i.home)
 	if values != "" {
 		cmd.Args = append(cmd.Args, "--values", "-")
 		cmd.Stdin = strings.NewReader(values)
@@ -228,6 +228,7 @@ func walks() map[string]string {
 
 // TestInstalled runs the real helm against an API server of its own, and what is there afterwards is looked at.
 func TestInstalled(t *testing.T) {
+	t.Parallel()
 	i := newInstaller(t)
 	t.Run("every upgrade", func(t *testing.T) { testEveryUpgrade(t, i) })
 	t.Run("a configuration is restored", func(t *testing.T) { testConfigurationIsRestored(t, i) })
@@ -243,6 +244,7 @@ func testEveryUpgrade(t *testing.T, i *installer) {
 	steps := walks()
 	names := slices.Sorted(maps.Keys(steps))
 	at, owned := "", false
+	made := map[string]int{}
 	to := func(name string) {
 		t.Helper()
 		values := steps[name]
@@ -276,13 +278,27 @@ func testEveryUpgrade(t *testing.T, i *installer) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("from %q to %q (-new installation +there):\n%s", at, name, diff)
 		}
+		made[at+" to "+name]++
 		at = name
 	}
-	for n, name := range names {
-		to(name)
-		for _, other := range names[n+1:] {
+	// Each step is made once: from a name there and back to all that come after the next one, then on to the next one; and at the
+	// end from each to the one before.
+	to(names[0])
+	for n, name := range names[:len(names)-1] {
+		for _, other := range names[n+2:] {
 			to(other)
 			to(name)
+		}
+		to(names[n+1])
+	}
+	for n := len(names) - 2; n >= 0; n-- {
+		to(names[n])
+	}
+	for _, from := range names {
+		for _, other := range names {
+			if from != other && made[from+" to "+other] != 1 {
+				t.Errorf("from %q to %q: %d times, want once", from, other, made[from+" to "+other])
+			}
 		}
 	}
 	t.Run("uninstall", func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -57,20 +58,24 @@ var freeForm = map[string][]any{
 	"/topologySpreadConstraints": lists(object(`{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}`), object(`{maxSkew: 0, topologyKey: a, whenUnsatisfiable: DoNotSchedule}`),
 		object(`{maxSkew: 1, topologyKey: "", whenUnsatisfiable: DoNotSchedule}`), object(`{maxSkew: 1, topologyKey: a, whenUnsatisfiable: Never}`), object(`{topologyKey: a}`),
 		object(`{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {a: b}}, minDomains: 2}`),
-		object(`{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: [pod-template-hash], minDomains: 0}`)),
+		object(`{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: [pod-template-hash], minDomains: 0}`),
+		object(`{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {a: null}}}`)),
 	"/tolerations": lists(object(`{}`), object(`{operator: Exists}`), object(`{key: a, operator: Exists, value: b}`), object(`{key: a, value: b, effect: NoSchedule}`), object(`{value: b}`),
 		object(`{key: a, operator: In}`), object(`{key: a, effect: Never}`), object(`{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 5}`),
-		object(`{key: a, operator: Exists, effect: NoSchedule, tolerationSeconds: 5}`), object(`{key: "a b", operator: Exists}`), object(`{key: a, value: "b c"}`), object(`{key: a, operators: Exists}`)),
-	"/affinity": {nil, object(`{}`), object(`{nodeAffinity: {}}`), object(`{nodeAffinity: a}`), object(`{podAntiAffinity: []}`), object(`{nodeAffinities: {}}`)},
+		object(`{key: a, operator: Exists, effect: NoSchedule, tolerationSeconds: 5}`), object(`{key: "a b", operator: Exists}`), object(`{key: a, value: "b c"}`), object(`{key: a, operators: Exists}`),
+		object(`{key: "", operator: Exists}`), object(`{key: "", operator: Equal}`), object(`{key: "", value: a}`), object(`{key: a, operator: "", value: b}`), object(`{operator: ""}`)),
+	"/affinity": {nil, object(`{}`), object(`{nodeAffinity: {}}`), object(`{nodeAffinity: a}`), object(`{podAntiAffinity: []}`), object(`{nodeAffinities: {}}`), object(`{podAffinity: null}`),
+		object(`{podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: null, preferredDuringSchedulingIgnoredDuringExecution: null}}`)},
 	"/resources": {nil, object(`{}`), object(`{requests: {memory: 512Mi}}`), object(`{requests: {memory: 256Mi}}`), object(`{limits: {memory: 32Mi}}`), object(`{limits: {memory: 64Mi}}`), object(`{limits: {cpu: 5m}}`),
 		object(`{limits: {cpu: 1}}`), object(`{limits: {cpu: 0.5}}`), object(`{limits: {cpu: "1.5"}}`), object(`{limits: {memory: much}}`), object(`{limits: {memory: -1}}`), object(`{limits: {memory: 1e9}}`), object(`{limits: {memory: 300M}}`),
-		object(`{limits: {memory: null}}`), object(`{limits: null}`), object(`{requests: null}`), object(`{limits: {a b: 1}}`), object(`{limits: {memory: 512 Mi}}`), object(`{request: {cpu: 1}}`), object(`{requests: {memory: 0.3Gi}}`),
+		object(`{limits: {memory: null}}`), object(`{limits: {cpu: null}}`), object(`{limits: {cpu: .5, memory: "+.5Gi"}}`), object(`{limits: {cpu: "1.", memory: 1e+9}}`), object(`{limits: {cpu: "."}}`), object(`{limits: {cpu: "5.m"}}`), object(`{limits: {cpu: null}, requests: {cpu: 2}}`),
+		object(`{limits: null}`), object(`{requests: null}`), object(`{limits: {a b: 1}}`), object(`{limits: {memory: 512 Mi}}`), object(`{request: {cpu: 1}}`), object(`{requests: {memory: 0.3Gi}}`),
 		object(`{requests: {ephemeral-storage: 10Mi}, limits: {ephemeral-storage: 5Mi}}`), object(`{requests: {ephemeral-storage: 1Mi}, limits: {ephemeral-storage: 5Mi}}`)},
 	"/securityContext": {nil, object(`{}`), object(`{runAsUser: 0}`), object(`{runAsUser: -1}`), object(`{runAsUser: 1001, fsGroup: 1001}`), object(`{runAsUser: root}`), object(`{runAsNonRoot: no}`), object(`{runAsNonRoot: false, runAsUser: 0}`),
 		object(`{seccompProfile: {type: Confined}}`), object(`{seccompProfile: {type: Localhost}}`), object(`{seccompProfile: {type: Unconfined}}`), object(`{runAsUsers: 1}`), object(`{supplementalGroups: [1]}`), object(`{supplementalGroups: 1}`)},
 	"/containerSecurityContext": {nil, object(`{}`), object(`{privileged: true}`), object(`{privileged: true, allowPrivilegeEscalation: true}`), object(`{capabilities: {add: [SYS_ADMIN]}}`), object(`{capabilities: {add: [NET_BIND_SERVICE]}}`),
 		object(`{capabilities: {drop: ALL}}`), object(`{readOnlyRootFilesystem: 1}`), object(`{runAsUser: 0}`), object(`{readOnlyRootFileSystem: true}`)},
-	"/extraEnv": lists(object(`{name: A, value: b}`), object(`{name: "", value: b}`), object(`{name: A}`), object(`{name: "A=B", value: c}`), object(`{name: A, value: 1}`), object(`{name: A, value: true}`), object(`{name: 1A, value: b}`),
+	"/extraEnv": lists(object(`{name: A, value: b}`), object(`{name: "", value: b}`), object(`{name: A}`), object(`{name: "A=B", value: c}`), object(`{name: A, value: 1}`), object(`{name: A, value: null}`), object(`{name: A, value: true}`), object(`{name: 1A, value: b}`),
 		object(`{name: A, valueFrom: {secretKeyRef: {name: a, key: b}}}`), object(`{name: A, value: b, valueFrom: {secretKeyRef: {name: a, key: b}}}`), object(`{name: A, valueFrom: {}}`), object(`{name: A, valueFrom: {fieldRef: {fieldPath: status.podIP}}}`),
 		object(`{name: A, values: b}`), object(`{name: POD_NAMESPACE, value: b}`), object(`{name: POD_NAME, value: b}`), object(`{name: GOMEMLIMIT, value: b}`)),
 	"/extraArgs": lists("--zap-devel", "--rbac=off", "a: b", "a", "", "--standalone", "--policy=/x", "--iam", "-iam=off", "--fleet=on", "--bind-address=:1", "--zap-log-level=debug"),
@@ -81,7 +86,7 @@ var freeForm = map[string][]any{
 	"/networkPolicy/metricsFrom": lists(object(`{podSelector: {}}`), object(`{namespaceSelector: {matchLabels: {a: b}}}`), object(`{ipBlock: {cidr: 10.0.0.0/8}}`), object(`{ipBlock: {cidr: 10.0.0.0}}`), object(`{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}`),
 		object(`{podSelectors: {}}`), object(`{namespaceSelector: {matchLabels: {"a b": c}}}`), object(`{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}`)),
 	"/networkPolicy/egress": lists(object(`{ports: [{port: 3128, protocol: TCP}]}`), object(`{ports: [{port: 3128}], to: [{ipBlock: {cidr: 10.0.0.0/8}}]}`), object(`{ports: [{port: 0}]}`), object(`{ports: [{port: 65536}]}`), object(`{ports: [{port: 1, protocol: HTTP}]}`),
-		object(`{ports: [{port: 5, endPort: 7}]}`), object(`{ports: [{port: 7, endPort: 5}]}`), object(`{from: []}`), object(`{to: [{ipBlock: {cidr: a}}]}`)),
+		object(`{ports: [{port: 5, endPort: 7}]}`), object(`{ports: [{port: 7, endPort: 5}]}`), object(`{ports: [{endPort: 5}]}`), object(`{ports: [{port: https}]}`), object(`{ports: [{port: "8"}]}`), object(`{ports: [{port: a--b}]}`), object(`{ports: [{port: 1a-b2}]}`), object(`{ports: [{port: https, endPort: 5}]}`), object(`{ports: [{port: Https}]}`), object(`{ports: [{port: abcdefghijklmnop}]}`), object(`{from: []}`), object(`{to: [{ipBlock: {cidr: a}}]}`)),
 }
 
 // value is one value at one of its edges.
@@ -383,10 +388,20 @@ func TestLegitimateValuesAreAccepted(t *testing.T) {
 			resources: {requests: {cpu: 0.1, memory: 1e8, ephemeral-storage: 1Mi}, limits: {cpu: "1.5", memory: 512Mi, ephemeral-storage: 2Mi, example.com/device: 1}},
 			securityContext: {runAsUser: 1001, fsGroup: 1001, fsGroupChangePolicy: OnRootMismatch, supplementalGroups: [5], seLinuxOptions: {level: "s0:c1,c2"}, seccompProfile: {type: Localhost, localhostProfile: a.json}, sysctls: [{name: net.ipv4.tcp_keepalive_time, value: "60"}]},
 			containerSecurityContext: {capabilities: {add: [NET_BIND_SERVICE]}, procMount: Default, runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}}`,
-		"image":   "{image: {repository: 'registry.example.com:5000/Team/guard_x', tag: v1.0.0_rc.1}}",
-		"network": `{networkPolicy: {enabled: true, controlPlane: [10.0.1.0/28, 0.0.0.0/0, "fd00:1::/64", "2001:db8::1/128", "::/0"], metricsFrom: [{podSelector: {}, namespaceSelector: {matchLabels: {a: b}}}, {ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}], egress: [{to: [{ipBlock: {cidr: 10.0.0.9/32}}], ports: [{port: 3128, protocol: TCP}]}, {}]}}`,
-		"times":   "{shutdownDelay: 1m, terminationGracePeriodSeconds: 61, metrics: {serviceMonitor: {enabled: true, interval: 1m30s, scrapeTimeout: 90s}}, tls: {mode: certManager, certManager: {duration: 1.5h, renewBefore: 5m, issuerRef: {name: a, kind: AWSPCAClusterIssuer, group: awspca.cert-manager.io}}}}",
-		"none":    "{replicaCount: 0, webhook: {failurePolicy: Ignore}, commonLabels: null, podLabels: null, resources: null, affinity: null, tolerations: null, priorityClassName: null}",
+		"labels of the pods":        `{podLabels: {app.kubernetes.io/version: "1.0", app.kubernetes.io/component: webhook, app.kubernetes.io/part-of: platform, app.kubernetes.io/managed-by: platform, sidecar.istio.io/inject: "false", tags.datadoghq.com/env: prod}}`,
+		"taken out":                 `{commonLabels: {a: null, b: c}, podLabels: {b: null}, podAnnotations: {a: null}, serviceAccount: {annotations: {eks.amazonaws.com/role-arn: null}}, nodeSelector: {kubernetes.io/os: null, a: null}, affinity: {podAntiAffinity: null}, resources: {limits: {cpu: null, memory: null}}, image: {tag: null, digest: null}, metrics: {dashboard: {enabled: true, labels: {a: null}, annotations: {a: null}}}}`,
+		"tolerate all":              `{tolerations: [{key: "", operator: Exists}, {key: a, operator: "", value: b}]}`,
+		"spread":                    `{topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: ScheduleAnyway}, {maxSkew: 2, topologyKey: a, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: [pod-template-hash]}]}`,
+		"tag and digest":            "{image: {tag: 'v1.0.0@sha256:" + strings.Repeat("0a", 32) + "'}}",
+		"quantities":                `{resources: {requests: {cpu: ".5", memory: 1.5Gi}, limits: {cpu: "+1", memory: 2e+9}}}`,
+		"a condition":               "{enabled: true, global: {any: {thing: [1]}}}",
+		"Prometheus' default times": `{metrics: {serviceMonitor: {enabled: true, interval: "", scrapeTimeout: ""}}}`,
+		"ports of a range":          `{networkPolicy: {enabled: true, egress: [{ports: [{port: 3128, endPort: 3130, protocol: TCP}, {port: https}, {protocol: UDP}]}]}}`,
+		"a reason in lines":         `policy: {waivers: [{rule: AA203, subject: x, reason: "one line\nand another\n"}]}`,
+		"image":                     "{image: {repository: 'registry.example.com:5000/Team/guard_x', tag: v1.0.0_rc.1}}",
+		"network":                   `{networkPolicy: {enabled: true, controlPlane: [10.0.1.0/28, 0.0.0.0/0, "fd00:1::/64", "2001:db8::1/128", "::/0"], metricsFrom: [{podSelector: {}, namespaceSelector: {matchLabels: {a: b}}}, {ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}], egress: [{to: [{ipBlock: {cidr: 10.0.0.9/32}}], ports: [{port: 3128, protocol: TCP}]}, {}]}}`,
+		"times":                     "{shutdownDelay: 1m, terminationGracePeriodSeconds: 61, metrics: {serviceMonitor: {enabled: true, interval: 1m30s, scrapeTimeout: 90s}}, tls: {mode: certManager, certManager: {duration: 1.5h, renewBefore: 5m, issuerRef: {name: a, kind: AWSPCAClusterIssuer, group: awspca.cert-manager.io}}}}",
+		"none":                      "{replicaCount: 0, webhook: {failurePolicy: Ignore}, commonLabels: null, podLabels: null, resources: null, affinity: null, tolerations: null, priorityClassName: null}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -399,6 +414,57 @@ func TestLegitimateValuesAreAccepted(t *testing.T) {
 			}
 			works(t, out)
 		})
+	}
+}
+
+// TestWhatIsNotSetIsFilledIn: what the API server takes for nothing at all, or for zero, is not what was meant.
+func TestWhatIsNotSetIsFilledIn(t *testing.T) {
+	t.Parallel()
+	d := as[appsv1.Deployment](t, objects(t, template(t, `{podLabels: {a: null, b: c}, resources: {limits: {cpu: null}, requests: {cpu: null}},
+		topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}, {maxSkew: 1, topologyKey: b, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {c: d}}}]}`))["Deployment aws-auth-guard"])
+	spread := d.Spec.Template.Spec.TopologySpreadConstraints
+	if diff := cmp.Diff(d.Spec.Selector, spread[0].LabelSelector); diff != "" {
+		t.Errorf("a constraint without labelSelector counts other pods than the chart's (-chart +constraint):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"c": "d"}, spread[1].LabelSelector.MatchLabels); diff != "" {
+		t.Errorf("labelSelector (-set +rendered):\n%s", diff)
+	}
+	resources := d.Spec.Template.Spec.Containers[0].Resources
+	if _, ok := resources.Limits["cpu"]; ok {
+		t.Errorf("a limit that was taken out is %v", resources.Limits.Cpu())
+	}
+	if _, ok := resources.Requests["cpu"]; ok || resources.Requests.Memory().IsZero() {
+		t.Errorf("requests are %v, want memory alone", resources.Requests)
+	}
+	if to, ok := d.Spec.Template.Labels["a"]; ok || d.Spec.Template.Labels["b"] != "c" {
+		t.Errorf("a label that was taken out is %q, and the other is %q", to, d.Spec.Template.Labels["b"])
+	}
+}
+
+// TestDependency: a chart that has this one as a dependency hands its global values down, and may have a condition for it.
+func TestDependency(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	if err := os.CopyFS(filepath.Join(parent, "charts", chart), os.DirFS(chart)); err != nil {
+		t.Fatal(err)
+	}
+	about := "apiVersion: v2\nname: platform\nversion: 1.0.0\ndependencies:\n- {name: aws-auth-guard, version: '>=0.0.0-0', alias: guard, condition: guard.enabled}\n"
+	if err := os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(about), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for values, want := range map[string]string{
+		"{global: {imageRegistry: a}, guard: {enabled: true, replicaCount: 3}}": "Deployment platform-guard",
+		"{guard: {enabled: false, replicaCount: 3}}":                            "",
+	} {
+		out, err := helm(t, values, "template", "platform", parent)
+		if err != nil {
+			t.Errorf("%s: %v", values, err)
+			continue
+		}
+		all := objects(t, out)
+		if want == "" && len(all) > 0 || want != "" && all[want] == nil {
+			t.Errorf("%s: rendered %q, want %q among them", values, slices.Sorted(maps.Keys(all)), want)
+		}
 	}
 }
 

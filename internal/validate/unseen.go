@@ -3,7 +3,6 @@ package validate
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -53,6 +52,9 @@ func (p *pass) unread(u unsure) (f Finding, ok bool) {
 		remedies = []string{"leave account " + u.account + " out"}
 	} else if w.Standing == policy.Valid {
 		var against []string
+		if _, literal := literally(u.grant.name, u.ARN.Value); !literal {
+			w.Rule = "AA403" // one question to the authorizer covers all that the template can become
+		}
 		if against, remedies = p.conditions(w); len(against) == 0 {
 			return f, false
 		}
@@ -133,14 +135,16 @@ func (p *pass) unsure() (all []unsure) {
 	if p.anyUnsure() {
 		return all
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.oracle.partial.Usernames)) {
+	entries := len(all)
+	for name, evidence := range p.oracle.partial.Usernames {
 		account, ok := accountOf(p.new.restored, name)
 		if _, before := accountOf(old, name); ok && !before {
 			u := accountUnsure(account, name)
-			u.evidence = p.oracle.partial.Usernames[name]
+			u.evidence = evidence
 			all = append(all, u)
 		}
 	}
+	slices.SortFunc(all[entries:], func(a, b unsure) int { return strings.Compare(a.grant.name, b.grant.name) })
 	return all
 }
 
@@ -218,12 +222,33 @@ func (o oracle) unknown(arn, written string, username bool) (found []Way) {
 	}
 	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	t := awsauth.ParseTemplate(written, of)
-	for _, target := range slices.Sorted(maps.Keys(maybe)) {
-		if _, can := t.CanBe(target); can {
-			w := w
-			w.Becomes, w.Evidence = target, maybe[target]
+	// The first that is not approved, or else those that are approved by name, and one of those that an approval of system:masters
+	// covers: a cluster may have 100,000 names, and an edit as many templates as fit.
+	var first, covered *Way
+	for target, evidence := range maybe {
+		if first != nil && target >= first.Becomes {
+			continue
+		}
+		if _, can := t.CanBe(target); !can {
+			continue
+		}
+		w := w
+		w.Becomes, w.Evidence = target, evidence
+		switch approval, standing := o.approved(arn, w); {
+		case standing != policy.Valid:
+			first = &w
+		case slices.Contains(slices.Concat(approval.Groups, approval.Usernames), target):
 			found = append(found, w)
+		case covered == nil || target < covered.Becomes:
+			covered = &w
 		}
 	}
+	if first != nil {
+		return []Way{*first}
+	}
+	if covered != nil {
+		found = append(found, *covered)
+	}
+	slices.SortFunc(found, func(a, b Way) int { return strings.Compare(a.Becomes, b.Becomes) })
 	return found
 }

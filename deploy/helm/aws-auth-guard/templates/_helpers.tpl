@@ -24,6 +24,17 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{- /* What is set in a map of values: a null takes out what another values file sets, and is not for the API server. */ -}}
+{{- define "aws-auth-guard.set" -}}
+{{- $set := dict }}
+{{- range $key, $value := . }}
+{{- if kindIs "map" $value }}{{ $_ := set $set $key (include "aws-auth-guard.set" $value | fromYaml) }}
+{{- else if not (kindIs "invalid" $value) }}{{ $_ := set $set $key $value }}
+{{- end }}
+{{- end }}
+{{- toYaml $set }}
+{{- end }}
+
 {{- define "aws-auth-guard.labels" -}}
 {{ include "aws-auth-guard.labelsWith" (list . dict) }}
 {{- end }}
@@ -31,7 +42,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- /* The labels of every object, and further ones, which win over commonLabels. */ -}}
 {{- define "aws-auth-guard.labelsWith" -}}
 {{ include "aws-auth-guard.ownLabels" (first .) }}
-{{- with merge dict (default dict (last .)) (default dict (first .).Values.commonLabels) }}
+{{- with include "aws-auth-guard.set" (merge dict (default dict (last .)) (default dict (first .).Values.commonLabels)) | fromYaml }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
