@@ -74,6 +74,8 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 		} else {
 			err = errors.Join(err, fargateErr)
 		}
+	} else { // before the first one comes, a profile may have been made
+		x.noFargate = false
 	}
 	if x.problem == "" { // before that, the cluster may be another
 		f.readGroups(ctx, &x, cluster, profiles, now)

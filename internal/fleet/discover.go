@@ -30,6 +30,18 @@ func legalName(name string) string {
 	return name
 }
 
+// regionName is the form of the names of AWS's regions (AWS General Reference, "AWS regions"): the guard signs its requests for hosts
+// that are named by it.
+var regionName = regexp.MustCompile(`^[a-z]{2,8}(-[a-z]{1,16}){1,3}-[0-9]{1,2}$`)
+
+// legalRegion is a name, or "" if it is that of no region.
+func legalRegion(name string) string {
+	if !regionName.MatchString(name) {
+		return ""
+	}
+	return name
+}
+
 // clustersOf are the clusters that an instance's tags name, and the one among them that it belongs to, "" if that is not clear. Where AWS
 // names one itself, no other counts.
 func clustersOf(tags map[string]string) (one string, all []string) {
@@ -59,7 +71,7 @@ func hybridPlace(providerID string) (region, cluster string) {
 	if !ok || len(parts) != 3 || legalName(parts[1]) == "" {
 		return "", ""
 	}
-	return parts[0], parts[1]
+	return legalRegion(parts[0]), parts[1]
 }
 
 // votes are how many nodes speak for something: those of which AWS says so, those that have been ready, and all.
@@ -107,18 +119,26 @@ func regionOf(nodes map[string]Node) string {
 	return t.winner("")
 }
 
-// clusterNames are the clusters that nodes speak for: each for that of its instance by its tags, and for what it says itself.
+// clusterNames are the clusters that nodes speak for: each for that of its instance by its tags, and for what it says itself. An instance
+// that is gone has no DNS name any more, so that any Node could name it.
 func clusterNames(nodes map[string]Node, instances map[string]Instance) tally {
 	t := tally{}
+	ready := map[string]bool{} // by instance: it has one vote, however many Nodes name it
 	for _, n := range nodes {
-		i, known := instances[n.Instance()]
-		if known && !n.named(i) {
+		id := n.Instance()
+		i, known := instances[id]
+		if known && (!n.named(i) || i.Gone) {
 			continue
 		}
-		t.add(i.Cluster, true, !n.NeverReady)
+		if i.Cluster != "" {
+			ready[id] = ready[id] || !n.NeverReady
+		}
 		if n.place.cluster != i.Cluster {
 			t.add(n.place.cluster, false, !n.NeverReady)
 		}
+	}
+	for id, r := range ready {
+		t.add(instances[id].Cluster, true, r)
 	}
 	return t
 }

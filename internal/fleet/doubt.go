@@ -19,11 +19,12 @@ const (
 	otherName    = "the name is not that of the instance"
 	claimedTwice = "another Node names the same instance"
 	otherPlace   = "the provider id is for another node, cluster or region"
+	terminated   = "EC2 has terminated the instance"
 	noProfile    = "the cluster has no Fargate profile"
 )
 
 // passing are the reasons that time alone resolves, so that they are no trouble to report.
-var passing = []string{neverReady, notAskedYet}
+var passing = []string{neverReady, notAskedYet, terminated}
 
 // claim is what the Nodes that name one instance amount to: how many they are, and that one which may be its own has been ready.
 type claim struct {
@@ -72,6 +73,8 @@ func (f *Facts) doubt(n Node, claims map[string]claim) string {
 	i, known := f.instance(id)
 	last := n.ProviderID[strings.LastIndexByte(n.ProviderID, '/')+1:]
 	switch kind := n.Kind(); {
+	case known && i.Gone:
+		return terminated
 	case known && i.foreign(f.Cluster):
 		return foreign
 	case known && !n.named(i):
@@ -80,7 +83,7 @@ func (f *Facts) doubt(n Node, claims map[string]claim) string {
 		return claimedTwice
 	case known && n.NeverReady && f.young(i):
 		return ""
-	case !known && f.Absent[id]:
+	case !known && !f.Absent[id].IsZero():
 		return unknown
 	case kind == validate.FargateNode && f.NoFargate:
 		return noProfile

@@ -217,7 +217,7 @@ func (f *Fleet) rebuild() {
 	f.mu.Lock()
 	s := f.sources
 	f.mu.Unlock()
-	facts := Facts{Nodes: nodes, Cluster: s.place.cluster, Region: s.place.region, Now: f.now(), Instances: s.instances.known, Starting: s.instances.starting,
+	facts := Facts{Nodes: nodes, Cluster: s.place.cluster, Region: s.place.region, Now: f.now(), Instances: s.instances.known, Starting: s.instances.starting, Named: s.instances.named,
 		Absent: s.instances.absent, Profiles: make(map[string]string, len(s.instances.profiles)), PrincipalCreated: created(s.instances.profiles, s.access.roles),
 		FargateRoles: s.access.fargate, NoFargate: s.access.noFargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
 	for profile, r := range s.instances.profiles {
@@ -394,7 +394,7 @@ func (f *Fleet) confirm(name string, c described) error {
 	f.mu.Unlock()
 	err := f.nameless()
 	f.update(func(s *sources) { // what was found by its tags is not this cluster's either
-		s.instances.starting, s.instances.complete, s.instances.problem = nil, time.Time{}, why(err)
+		s.instances.starting, s.instances.named, s.instances.complete, s.instances.problem = nil, map[string]Instance{}, time.Time{}, why(err)
 	})
 	return err
 }

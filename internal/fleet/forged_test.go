@@ -1,9 +1,11 @@
 package fleet_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -21,7 +25,7 @@ import (
 // forge has somebody who owns no node write Node objects, labels and tags. It says what was done, and whether an instance without a tag was
 // given another cluster's: then nothing shows any more whose it is.
 func forge(r *rand.Rand, f *fleet.Facts) (done []string, retagged bool) {
-	f.Nodes, f.Instances, f.Starting, f.Absent = maps.Clone(f.Nodes), maps.Clone(f.Instances), maps.Clone(f.Starting), map[string]bool{}
+	f.Nodes, f.Instances, f.Starting, f.Absent = maps.Clone(f.Nodes), maps.Clone(f.Instances), maps.Clone(f.Starting), map[string]time.Time{}
 	var real []string // instances with a node
 	for _, name := range slices.Sorted(maps.Keys(f.Nodes)) {
 		if id := f.Nodes[name].Instance(); id != "" && !f.Instances[id].Gone {
@@ -45,7 +49,7 @@ func forge(r *rand.Rand, f *fleet.Facts) (done []string, retagged bool) {
 		switch r.IntN(12) {
 		case 0: // no such instance; the status says anything
 			n.ProviderID, n.Ready, n.NeverReady = "aws:///us-west-2a/"+id, r.IntN(2) == 0, false
-			f.Absent[id] = true
+			f.Absent[id] = noon
 		case 1: // EC2 has not been asked yet
 			n.ProviderID, n.Ready, n.NeverReady = "aws:///us-west-2a/"+id, r.IntN(2) == 0, false
 		case 2: // another cluster's instance, by its right name or not
@@ -328,6 +332,11 @@ func TestForgedAlone(t *testing.T) {
 	seed, _ := forgedCluster()
 	seed.Clusters[0].CertificateAuthority = ours
 	hybrid := node("mi-1", "eks-hybrid:///us-west-2/demo/mi-1", nil)
+	for i, state := range []string{"stopped", "terminated"} {
+		strange := instance(8+i, "other")
+		strange.Tags, strange.PrivateDNSName, strange.State = map[string]string{"kubernetes.io/cluster/another": "owned"}, "", state
+		seed.Instances = append(seed.Instances, strange)
+	}
 	for name, tt := range map[string]struct {
 		forged    []corev1.Node
 		authority string
@@ -339,6 +348,8 @@ func TestForgedAlone(t *testing.T) {
 		"no such instance, never ready":         {forged: []corev1.Node{written("evil", "aws:///us-west-2a/"+instanceID(99), nil)}, known: true},
 		"another cluster's, nothing to compare": {forged: []corev1.Node{onEC2(7)}},
 		"no such instance, nothing to compare":  {forged: []corev1.Node{onEC2(99)}},
+		"one without a DNS name, many times":    {forged: []corev1.Node{onEC2(1), node("a", onEC2(8).Spec.ProviderID, nil), node("b", onEC2(8).Spec.ProviderID, nil)}, known: true},
+		"one that is gone":                      {forged: []corev1.Node{onEC2(9)}, known: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSetup(t, seed, append(tt.forged, hybrid)...)
@@ -351,6 +362,13 @@ func TestForgedAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nameless has the strange instance have no DNS name, so that any Node may be its own.
+func nameless(seed *fake.Seed) { seed.Instances[2].PrivateDNSName = "" }
+
+func hybridNode(cluster string) corev1.Node {
+	return node("mi-9", "eks-hybrid:///us-west-2/"+cluster+"/mi-9", nil)
 }
 
 // TestElection finds the cluster's name from nodes some of which lie, and finds it again when the first answer was wrong.
@@ -373,14 +391,17 @@ func TestElection(t *testing.T) {
 		then  []corev1.Node
 		found string
 	}{
-		"the liar is one of three":                  {first: []corev1.Node{liar, onEC2(1), onEC2(2)}, found: "demo"},
-		"the liar was there first":                  {first: []corev1.Node{liar}, then: []corev1.Node{liar, onEC2(1), onEC2(2)}, found: "demo"},
-		"instances tell more than labels":           {first: []corev1.Node{labelled(1, "another"), onEC2(2)}, found: "demo"},
-		"labels alone: most of them":                {seed: untagged, first: []corev1.Node{labelled(1, "demo"), labelled(2, "demo"), liar}, found: "demo"},
-		"labels alone: the liar was first":          {seed: untagged, first: []corev1.Node{liar}, then: []corev1.Node{labelled(1, "demo"), labelled(2, "demo"), liar}, found: "demo"},
-		"a Node that was never ready":               {seed: untagged, first: []corev1.Node{written("mi-2", "eks-hybrid:///us-west-2/another/mi-2", nil), labelled(1, "demo")}, found: "demo"},
-		"EKS does not know the first":               {seed: untagged, first: []corev1.Node{labelled(1, "aaa"), labelled(2, "demo")}, found: "demo"},
-		"a strange instance under a name not its":   {first: []corev1.Node{onEC2(1), node("a", onEC2(7).Spec.ProviderID, nil), node("b", onEC2(7).Spec.ProviderID, nil)}, found: "demo"},
+		"the liar is one of three":                {first: []corev1.Node{liar, onEC2(1), onEC2(2)}, found: "demo"},
+		"the liar was there first":                {first: []corev1.Node{liar}, then: []corev1.Node{liar, onEC2(1), onEC2(2)}, found: "demo"},
+		"instances tell more than labels":         {first: []corev1.Node{labelled(1, "another"), onEC2(2)}, found: "demo"},
+		"labels alone: most of them":              {seed: untagged, first: []corev1.Node{labelled(1, "demo"), labelled(2, "demo"), liar}, found: "demo"},
+		"labels alone: the liar was first":        {seed: untagged, first: []corev1.Node{liar}, then: []corev1.Node{labelled(1, "demo"), labelled(2, "demo"), liar}, found: "demo"},
+		"a Node that was never ready":             {seed: untagged, first: []corev1.Node{written("mi-2", "eks-hybrid:///us-west-2/another/mi-2", nil), labelled(1, "demo")}, found: "demo"},
+		"EKS does not know the first":             {seed: untagged, first: []corev1.Node{labelled(1, "aaa"), labelled(2, "demo")}, found: "demo"},
+		"a strange instance under a name not its": {first: []corev1.Node{onEC2(1), node("a", onEC2(7).Spec.ProviderID, nil), node("b", onEC2(7).Spec.ProviderID, nil)}, found: "demo"},
+		"many Nodes of one strange instance": {seed: nameless, first: []corev1.Node{onEC2(1), onEC2(2), node("a", onEC2(7).Spec.ProviderID, nil), node("b", onEC2(7).Spec.ProviderID, nil),
+			node("c", onEC2(7).Spec.ProviderID, nil)}, found: "demo"},
+		"a strange instance that is gone":           {seed: func(s *fake.Seed) { nameless(s); s.Instances[2].State = "terminated" }, first: []corev1.Node{onEC2(7), hybridNode("demo")}, found: "demo"},
 		"a name that is none":                       {seed: untagged, first: []corev1.Node{labelled(1, "no name"), labelled(2, "no name"), labelled(3, "demo")}, found: "demo"},
 		"the liar alone, and nothing to compare it": {first: []corev1.Node{liar}, found: "another"},
 	} {
@@ -460,4 +481,214 @@ func oneOfTwoRoles(t *testing.T, v *validate.FleetView) validate.Report {
 	t.Helper()
 	all := []line{nodeLine("other"), nodeLine("nodes"), viewerLine}
 	return judge(t, v, all, all[1:])
+}
+
+// TestForgedRegion has most Nodes name something as their region that would lead the guard's signed requests to another host.
+func TestForgedRegion(t *testing.T) {
+	for _, region := range []string{"evil.example.com#", "evil.example.com?", "evil.example.com:443", "a@evil.example.com", "evil.example.com", "us-west-2.evil", "us-west-2\nx", "US-WEST-2", "us west 2", "-1", "us--1",
+		strings.Repeat("us-", 30) + "west-2"} {
+		t.Run(region, func(t *testing.T) {
+			seed, items := forgedCluster()
+			for i := range 5 {
+				name := fmt.Sprintf("mi-%d", i)
+				items = append(items, node(name, "eks-hybrid:///"+region+"/demo/"+name, nil), node("label-"+name, "", map[string]string{"topology.kubernetes.io/region": region}))
+			}
+			s := newSetup(t, seed, items...)
+			f := fleet.New(s.options)
+			s.sync(t, f)
+			if _, got := f.Where(); got != "us-west-2" {
+				t.Errorf("region %q", got)
+			}
+		})
+	}
+}
+
+// TestForgedStatus has somebody who may write the status of Nodes make those that run look as if they had never been Ready.
+func TestForgedStatus(t *testing.T) {
+	born := metav1.NewTime(noon.Add(-20 * time.Hour))
+	for name, conditions := range map[string][]corev1.NodeCondition{
+		"no condition": nil,
+		"no kubelet":   {{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusNeverUpdated", LastTransitionTime: metav1.NewTime(noon)}},
+		"registered":   {{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "KubeletNotReady", LastTransitionTime: born}},
+	} {
+		for _, another := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, another Node %v", name, another), func(t *testing.T) {
+				seed, items := forgedCluster()
+				for i := range items {
+					items[i].UID, items[i].CreationTimestamp = types.UID(fmt.Sprint(i)), born
+				}
+				s := newSetup(t, seed, items...)
+				f := fleet.New(s.options)
+				s.sync(t, f)
+				for i := range items {
+					items[i].Status.Conditions = conditions
+					if another {
+						items[i].UID += "x"
+					}
+				}
+				s.sync(t, f)
+				v := s.sync(t, f)
+				all := []line{nodeLine("nodes"), nodeLine("other"), viewerLine}
+				if denied, _, warned := ofNodes(judge(t, v, all, all[1:])); denied == another || warned != another {
+					t.Errorf("denied %v, warned %v", denied, warned)
+				}
+			})
+		}
+	}
+}
+
+// TestForgedCrowd has thousands of Nodes name instances that there are not: they cost one call a round, and one of them that EC2 knows
+// after all is found.
+func TestForgedCrowd(t *testing.T) {
+	const crowd = 2000
+	for _, cluster := range []string{"demo", ""} {
+		t.Run(cluster, func(t *testing.T) {
+			seed, items := forgedCluster()
+			for i := range seed.Instances {
+				seed.Instances[i].Tags = nil
+			}
+			for i := range crowd {
+				items = append(items, onEC2(1000+i))
+			}
+			s := newSetup(t, seed, items...)
+			s.options.Cluster = cluster
+			f := fleet.New(s.options)
+			s.sync(t, f)
+			late := instance(1000, "other")
+			late.Tags = nil
+			s.aws.Launch(late)
+			found := false
+			for range crowd/200 + 1 {
+				s.aws.Forget()
+				s.now = s.now.Add(30 * time.Second)
+				found = found || len(s.sync(t, f).Nodes[roleARN("other")]) > 0
+				if n := s.aws.Count("DescribeInstances"); n > 2 {
+					t.Fatalf("%d calls to EC2 in one round, want one more than without the crowd", n)
+				}
+				s.aws.Forget()
+				if s.sync(t, f); s.aws.Count("DescribeInstances") > 2 {
+					t.Fatalf("%d calls to EC2 in the same second", s.aws.Count("DescribeInstances"))
+				}
+			}
+			if !found {
+				t.Error("the instance that EC2 knows by now is not found")
+			}
+		})
+	}
+}
+
+// longNodes lists Nodes that are made anew each time, so that nobody but who lists them keeps them.
+type longNodes struct{ nodes }
+
+func (n *longNodes) Nodes() corev1client.NodeInterface { return n }
+
+func (n *longNodes) List(context.Context, metav1.ListOptions) (*corev1.NodeList, error) {
+	list := &corev1.NodeList{}
+	for i := range 50 {
+		long := strings.Repeat("x", 1<<20)
+		list.Items = append(list.Items, written(fmt.Sprintf("evil-%d", i), []string{"aws:///", "kwok://", "eks-hybrid:///"}[i%3]+long, nil))
+	}
+	return list, nil
+}
+
+// TestForgedLength has Nodes with provider ids of a megabyte.
+func TestForgedLength(t *testing.T) {
+	s := newSetup(t, fake.Seed{})
+	s.options.Nodes, s.options.Cluster, s.options.Region = &longNodes{}, "demo", "us-west-2"
+	f := fleet.New(s.options)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	s.sync(t, f)
+	if kept := int64(heap()) - int64(before); kept > 5<<20 {
+		t.Errorf("%d bytes kept of 50 Nodes, want 5 MiB at most", kept)
+	}
+	runtime.KeepAlive(f)
+}
+
+// TestProviderIDOfAnother has a running node whose Node names something else than its instance: another instance had the name before, or
+// somebody wrote the Node before the node joined. It authenticates by its name all the same.
+func TestProviderIDOfAnother(t *testing.T) {
+	for what, id := range map[string]string{
+		"none":                             "",
+		"another provider's":               "kwok://x",
+		"one that is too long":             "aws:///us-west-2a/" + strings.Repeat("x", 2000),
+		"an instance that EC2 forgot":      "aws:///us-west-2a/" + instanceID(99),
+		"an instance that is terminated":   "aws:///us-west-2a/" + instanceID(5),
+		"another node's instance":          "aws:///us-west-2a/" + instanceID(1),
+		"another cluster's instance":       "aws:///us-west-2a/" + instanceID(7),
+		"a hybrid node's":                  "eks-hybrid:///us-west-2/demo/" + onEC2(3).Name,
+		"a Fargate node's":                 "aws:///us-west-2a/0123456789-abcdef/fargate-x",
+		"HyperPod's":                       "aws:///usw2-az2/sagemaker/cluster/hyperpod-x-" + instanceID(99),
+		"the right one, as a counterproof": "aws:///us-west-2a/" + instanceID(3),
+	} {
+		for age, launched := range map[string]time.Duration{"young": time.Hour, "old": 5 * time.Hour} {
+			for naming, name := range map[string]string{"DNS name": onEC2(3).Name, "id": instanceID(3)} {
+				t.Run(what+", "+age+", "+naming, func(t *testing.T) {
+					seed, items := forgedCluster()
+					real, dead := instance(3, "other"), instance(5, "nodes")
+					real.Launched, real.PrivateDNSName = noon.Add(-launched), strings.ToUpper(real.PrivateDNSName)
+					dead.State, dead.PrivateDNSName = "terminated", ""
+					seed.Instances = append(seed.Instances, real, dead)
+					s := newSetup(t, seed, append(items, node(name, id, nil))...)
+					f := fleet.New(s.options)
+					lost := nodeLine("other")
+					if naming == "id" {
+						lost.username = "system:node:{{SessionName}}"
+					}
+					all := []line{lost, nodeLine("nodes"), viewerLine}
+					for _, after := range []time.Duration{0, 3 * time.Hour} { // the guard's own pace is what takes time
+						s.now = s.now.Add(after)
+						r := judgeAt(t, s.now, s.sync(t, f), all, all[1:])
+						if denied, _, _ := ofNodes(r); !denied || !strings.Contains(r.Findings[0].Message, "1 live EC2 node uses it: "+name) {
+							t.Fatalf("after %v: denied %v: %v", after, denied, r.Findings)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestTerminated has a Node be Ready whose instance is terminated, which carries no tag: the name may be another's by now.
+func TestTerminated(t *testing.T) {
+	for _, ready := range []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse} {
+		seed, items := forgedCluster()
+		dead := instance(5, "other")
+		dead.State, dead.PrivateDNSName, dead.Tags = "terminated", "", nil
+		seed.Instances = append(seed.Instances, dead)
+		n := onEC2(5)
+		n.Status.Conditions[0].Status = ready
+		s := newSetup(t, seed, append(items, n)...)
+		r := oneOfTwoRoles(t, s.sync(t, fleet.New(s.options)))
+		if denied, _, warned := ofNodes(r); denied || warned != (ready == corev1.ConditionTrue) {
+			t.Errorf("ready %s: denied %v, warned %v: %v", ready, denied, warned, r.Findings)
+		}
+	}
+}
+
+// TestFargateAgain has a forged Fargate node show that there is no profile, and a real one come after a profile was made: it is no
+// stranger because of what EKS said long ago.
+func TestFargateAgain(t *testing.T) {
+	seed, items := forgedCluster()
+	fargate := func(name string) corev1.Node { return node(name, "aws:///us-west-2a/0123456789-abcdef/"+name, nil) }
+	s := newSetup(t, seed, append(items, fargate("fargate-evil"))...)
+	f := fleet.New(s.options)
+	if v := s.sync(t, f); len(v.Doubtful[""]) != 1 {
+		t.Fatalf("doubtful %v, want the Fargate node", v.Doubtful)
+	}
+	s.nodes.items = items
+	s.sync(t, f)
+	s.nodes.items = append(items, fargate("fargate-ip-10-0-9-9"))
+	if err := s.aws.SetFaults(fake.Faults{Answer: fake.Throttling, Actions: []string{"ListFargateProfiles"}}); err != nil { // EKS does not answer this time
+		t.Fatal(err)
+	}
+	if v := s.sync(t, f); len(v.Doubtful) != 0 {
+		t.Errorf("doubtful %v, want none", v.Doubtful)
+	}
 }

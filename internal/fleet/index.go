@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -20,6 +22,7 @@ type Node struct {
 	Ready      bool
 	NeverReady bool  // as far as the object shows
 	place      place // of the cluster, by its labels and provider id
+	uid        types.UID
 }
 
 // Instance is what is kept of an EC2 instance.
@@ -42,8 +45,10 @@ type Facts struct {
 	Now             time.Time
 	// Instances are those that Nodes run on, by id; Starting those with the cluster's tag that were launched lately.
 	Instances, Starting map[string]Instance
-	// Absent are the instances that EC2 was asked for and does not know.
-	Absent map[string]bool
+	// Named are those with the cluster's tag that no Node's provider id names, but that have a Node's name.
+	Named map[string]Instance
+	// Absent are the instances that EC2 does not know, and when it was asked for them last.
+	Absent map[string]time.Time
 	// Profiles leads from the ARN of an instance profile to that of its role; "" for a profile without one.
 	Profiles map[string]string
 	// PrincipalCreated is when the roles of nodes and the principals of access entries were created, by the awsauth.Subject of their ARN, as far as
@@ -166,7 +171,12 @@ func (f *Facts) View() *validate.FleetView {
 	}
 	fargate := f.fargateRoles()
 	claims := f.claims()
-	joined := make(map[string]bool, len(f.Nodes)) // by instance: whether its node is named for it
+	type naming struct {
+		instance string
+		byID     bool // it is the instance's id
+	}
+	joined := make(map[naming]bool, len(f.Nodes))
+	placed := make(map[string]string, len(f.Nodes)) // by name: the role of the node's instance
 	for name, n := range f.Nodes {
 		s, is := shape{kind: n.Kind(), doubt: f.doubt(n, claims)}, state{ready: n.Ready, unproven: true}
 		id := n.Instance()
@@ -180,12 +190,13 @@ func (f *Facts) View() *validate.FleetView {
 			add("", s, name, is)
 		default:
 			i, known := f.instance(id)
-			if i.Gone {
+			if i.Gone && !n.Ready {
 				continue // the Node object will go as well
 			}
 			s.byID = name == id
-			if s.doubt == "" {
-				joined[id] = s.byID // else the instance may still be about to join
+			if s.doubt == "" { // else the instance may still be about to join
+				joined[naming{id, s.byID}] = true
+				placed[name] = f.role(i)
 			}
 			if known {
 				s.kind = validate.EC2Node
@@ -198,11 +209,30 @@ func (f *Facts) View() *validate.FleetView {
 			add(f.role(i), s, name, is)
 		}
 	}
+	// A node authenticates as the instance that it is named for, whatever its provider id says: that stays when another instance comes
+	// by the name before the Node object has gone, and whoever may create nodes can have written it before the node joined.
+	for _, instances := range []map[string]Instance{f.Named, f.Starting} {
+		for id, i := range instances {
+			for _, name := range []string{id, strings.ToLower(i.DNSName)} {
+				n, ok := f.Nodes[name]
+				role := f.role(i)
+				if !ok || n.NeverReady || n.Instance() == id || placed[name] == role || f.Cluster == "" || i.Cluster != f.Cluster {
+					continue
+				}
+				s := shape{kind: validate.EC2Node, byID: name == id}
+				if i.Windows {
+					s.kind = validate.WindowsNode
+				}
+				x.add(role, s, name, state{ready: n.Ready, unproven: true})
+				joined[naming{id, s.byID}], placed[name] = true, role
+			}
+		}
+	}
 	for id := range f.Starting {
 		i, _ := f.instance(id)
 		role := f.role(i)
 		s := shape{kind: validate.EC2Node, byID: x.namedByID(role)}
-		if byID, ok := joined[id]; ok && byID == s.byID || i.Gone || i.Profile == "" {
+		if joined[naming{id, s.byID}] || i.Gone || i.Profile == "" {
 			continue // where its Node is named unlike the others, that may be another's doing
 		}
 		if i.Windows {

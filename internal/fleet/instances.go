@@ -21,6 +21,10 @@ const (
 	startingFor = 2 * time.Hour
 	// instancesFor is how long what is known of an instance is believed: its profile may be exchanged while it runs.
 	instancesFor = time.Hour
+	// absentAgain is how long EC2 is not asked again for an instance that it did not know; asked for are so many in one round. Whoever may
+	// create nodes can name thousands. An instance that has just been launched may not be known for some seconds (Amazon EC2 API
+	// reference, "Eventual consistency").
+	absentAgain, absentAtOnce = 20 * time.Second, filterValues
 	// profilesFor is how long the role in an instance profile is believed.
 	profilesFor = 10 * time.Minute
 )
@@ -105,8 +109,9 @@ func (a *asker) profileRole(ctx context.Context, profileARN string) (role, error
 // instances is what the guard knows of EC2, and when it found out. Only syncInstances changes it.
 type instances struct {
 	known, starting map[string]Instance
-	absent          map[string]bool // those that EC2 was asked for and does not know
-	read            time.Time       // when known was last read from the beginning
+	named           map[string]Instance  // those with the cluster's tag that no node's provider id names, but that have a node's name
+	absent          map[string]time.Time // those that EC2 does not know, and when it was asked for them last
+	read            time.Time            // when known was last read from the beginning
 	profiles        map[string]role
 	profilesRead    map[string]time.Time
 	complete        time.Time // when all of this was last known
@@ -119,8 +124,22 @@ func (x *instances) take(all []found, on map[string]bool) {
 	for _, i := range all {
 		if on[i.id] {
 			x.known[i.id] = i.Instance
+			delete(x.absent, i.id)
 		}
 	}
+}
+
+// takeNamed takes in those of the instances with the cluster's tag that have a node's name, but are not those that nodes run on by
+// their provider ids.
+func (x *instances) takeNamed(all []found, nodes map[string]Node, on map[string]bool) {
+	for _, i := range all {
+		x.named[i.id] = i.Instance
+	}
+	maps.DeleteFunc(x.named, func(id string, i Instance) bool {
+		_, byID := nodes[id]
+		_, byDNS := nodes[strings.ToLower(i.DNSName)]
+		return on[id] || !byID && !byDNS
+	})
 }
 
 // whose says why the instances are not those of a cluster, nor what AWS tells of that cluster about this one; "" if nothing
@@ -129,16 +148,20 @@ func (x *instances) whose(nodes map[string]Node, cluster string) string {
 	unknown := false                          // a node that has been ready runs on an instance that EC2 does not know
 	for _, all := range []bool{false, true} { // those that have been ready count, or all if none has
 		here, there, names := 0, 0, tally{}
+		counted := map[string]bool{} // instances, however many Nodes name them
 		for _, n := range nodes {
-			i, known := x.known[n.Instance()]
+			id := n.Instance()
+			i, known := x.known[id]
 			switch {
 			case !known:
-				unknown = unknown || n.Instance() != "" && !n.NeverReady
-			case !n.named(i) || n.NeverReady && !all:
+				unknown = unknown || id != "" && !n.NeverReady
+			case counted[id] || !n.named(i) || i.Gone || n.NeverReady && !all:
 			case i.foreign(cluster):
+				counted[id] = true
 				there++
 				names.add(cmp.Or(i.Cluster, i.Clusters[0]), true, true)
 			default:
+				counted[id] = true
 				here++
 			}
 		}
@@ -157,9 +180,11 @@ func (x *instances) whose(nodes map[string]Node, cluster string) string {
 
 // clone makes a copy to work on, while the original is read elsewhere.
 func (x instances) clone() instances {
-	x.known, x.profiles, x.profilesRead = maps.Clone(x.known), maps.Clone(x.profiles), maps.Clone(x.profilesRead)
+	x.known, x.named, x.absent = maps.Clone(x.known), maps.Clone(x.named), maps.Clone(x.absent)
+	x.profiles, x.profilesRead = maps.Clone(x.profiles), maps.Clone(x.profilesRead)
 	if x.known == nil {
-		x.known, x.profiles, x.profilesRead = map[string]Instance{}, map[string]role{}, map[string]time.Time{}
+		x.known, x.named, x.absent = map[string]Instance{}, map[string]Instance{}, map[string]time.Time{}
+		x.profiles, x.profilesRead = map[string]role{}, map[string]time.Time{}
 	}
 	return x
 }
@@ -183,6 +208,7 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 	}
 	err := f.readInstances(ctx, &x, nodes, on, now)
 	maps.DeleteFunc(x.known, func(id string, _ Instance) bool { return !on[id] })
+	maps.DeleteFunc(x.absent, func(id string, _ time.Time) bool { return !on[id] })
 	if profileErr := f.readProfiles(ctx, &x, now); err == nil {
 		err = profileErr
 	}
@@ -194,32 +220,51 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 	return err
 }
 
-// missing are the instances of which nothing is known, sorted.
-func (x *instances) missing(on map[string]bool) []string {
-	var ids []string
+// missing are the instances of which nothing is known and which EC2 is to be asked for now: those for which it never was, and some of
+// those that it did not know, first those for which it was asked longest ago.
+func (x *instances) missing(on map[string]bool, now time.Time) []string {
+	var ids, again []string
 	for id := range on {
-		if _, ok := x.known[id]; !ok {
+		_, known := x.known[id]
+		asked, absent := x.absent[id]
+		switch {
+		case known:
+		case !absent:
 			ids = append(ids, id)
+		case now.Sub(asked) >= absentAgain:
+			again = append(again, id)
 		}
 	}
 	slices.Sort(ids)
-	return ids
+	slices.SortFunc(again, func(a, b string) int { return cmp.Or(x.absent[a].Compare(x.absent[b]), strings.Compare(a, b)) })
+	return append(ids, again[:min(len(again), absentAtOnce)]...)
+}
+
+// ask describes instances by their ids, and takes in which of them EC2 does not know.
+func (f *Fleet) ask(ctx context.Context, x *instances, ids []string, on map[string]bool, now time.Time) error {
+	all, err := f.aws.byID(ctx, ids)
+	if err == nil {
+		for _, id := range ids {
+			delete(x.known, id)
+			x.absent[id] = now
+		}
+	}
+	x.take(all, on)
+	return err
 }
 
 // readInstances finds out about the instances that nodes run on, and about those that are about to become nodes.
 func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[string]Node, on map[string]bool, now time.Time) error {
 	if f.cluster() == "" { // the tags of any node tell
-		some := x.missing(on)
-		all, err := f.aws.byID(ctx, some[:min(len(some), filterValues)])
-		x.take(all, on)
-		if err != nil {
+		some := x.missing(on, now)
+		if err := f.ask(ctx, x, some[:min(len(some), filterValues)], on, now); err != nil {
 			f.elect(clusterNames(nodes, x.known)) // by what the nodes say
 			return err
 		}
 	}
 	cluster, again := f.elect(clusterNames(nodes, x.known))
 	if again { // what was found by the tags of another cluster is not this one's
-		x.starting, x.read, x.complete = nil, time.Time{}, time.Time{}
+		x.starting, x.named, x.read, x.complete = nil, map[string]Instance{}, time.Time{}, time.Time{}
 	}
 	var heard []found
 	again = now.Sub(x.read) >= instancesFor && len(on) > 0
@@ -241,8 +286,12 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[strin
 			x.starting[i.id] = i.Instance
 		}
 	}
+	if again {
+		clear(x.named)
+	}
 	x.take(heard, on)
-	ids := x.missing(on)
+	x.takeNamed(heard, nodes, on)
+	ids := x.missing(on, now)
 	if again { // those without the tag, too; what is known of them stays until EC2 has answered
 		untold := maps.Clone(on)
 		for _, i := range heard {
@@ -250,20 +299,11 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[strin
 		}
 		ids = slices.Sorted(maps.Keys(untold))
 	}
-	all, err := f.aws.byID(ctx, ids)
-	if err != nil {
+	if err := f.ask(ctx, x, ids, on, now); err != nil {
 		return err
 	}
-	for _, id := range ids {
-		delete(x.known, id)
-	}
-	x.take(all, on)
 	if again {
 		x.read = now
-	}
-	x.absent = map[string]bool{}
-	for _, id := range x.missing(on) {
-		x.absent[id] = true
 	}
 	x.elsewhere = x.whose(nodes, cluster)
 	if cluster != "" && f.confirmed() == cluster { // EKS has shown whose it is
@@ -282,7 +322,7 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[strin
 // readProfiles finds the roles in the instance profiles that are in use.
 func (f *Fleet) readProfiles(ctx context.Context, x *instances, now time.Time) error {
 	used := map[string]bool{}
-	for _, m := range []map[string]Instance{x.known, x.starting} {
+	for _, m := range []map[string]Instance{x.known, x.starting, x.named} {
 		for _, i := range m {
 			if i.Profile != "" {
 				used[i.Profile] = true

@@ -50,7 +50,7 @@ const registering = 10 * time.Second
 // shrink is what is kept of a Node object. One that has not been Ready has no such condition, the one that the node lifecycle
 // controller gives a Node without a kubelet, or the one that it was registered with.
 func shrink(o *corev1.Node) Node {
-	n := Node{Name: o.Name, ProviderID: o.Spec.ProviderID, Windows: o.Labels[labelOS] == "windows", NeverReady: true, place: placeOf(o)}
+	n := Node{Name: o.Name, uid: o.UID, ProviderID: providerID(o), Windows: o.Labels[labelOS] == "windows", NeverReady: true, place: placeOf(o)}
 	for _, c := range o.Status.Conditions {
 		if c.Type == corev1.NodeReady {
 			n.Ready = c.Status == corev1.ConditionTrue
@@ -60,18 +60,31 @@ func shrink(o *corev1.Node) Node {
 	return n
 }
 
-// put takes in one object. The caller holds s.mu.
-func (s *nodeStore) put(obj any) (changed bool, err error) {
+// longest is the length up to which a provider id is kept: those of AWS have less than half of it, and the API server takes any.
+const longest = 1024
+
+// providerID is an object's provider id, which is that of no node of EKS if it is too long.
+func providerID(o *corev1.Node) string {
+	if id := o.Spec.ProviderID; len(id) > longest {
+		return "too-long"
+	}
+	return o.Spec.ProviderID
+}
+
+// put takes in one object. What has been Ready stays so: whoever may write the status can make a node that runs look as if it never had
+// been, until its kubelet reports again. The caller holds s.mu.
+func (s *nodeStore) put(obj any, before map[string]Node) (changed bool, err error) {
 	o, ok := obj.(*corev1.Node)
 	if !ok {
 		return false, fmt.Errorf("%T is not a Node", obj)
 	}
 	n := shrink(o)
-	if s.nodes[n.Name] == n {
-		return false, nil
+	was, known := before[n.Name]
+	if known && was.uid == n.uid && !was.NeverReady {
+		n.NeverReady = false
 	}
 	s.nodes[n.Name] = n
-	return true, nil
+	return !known || was != n, nil
 }
 
 // placeOf is what a node tells of where the cluster is.
@@ -79,7 +92,7 @@ func placeOf(o *corev1.Node) place {
 	if region, name := hybridPlace(o.Spec.ProviderID); name != "" {
 		return place{cluster: name, region: region}
 	}
-	return place{cluster: legalName(o.Labels[labelEksctl]), region: o.Labels[labelRegion]}
+	return place{cluster: legalName(o.Labels[labelEksctl]), region: legalRegion(o.Labels[labelRegion])}
 }
 
 // Add implements cache.ReflectorStore.
@@ -89,7 +102,7 @@ func (s *nodeStore) Add(obj any) error { return s.Update(obj) }
 func (s *nodeStore) Update(obj any) error {
 	s.mu.Lock()
 	s.heard = s.now()
-	changed, err := s.put(obj)
+	changed, err := s.put(obj, s.nodes)
 	s.mu.Unlock()
 	if changed {
 		s.changed()
@@ -114,10 +127,11 @@ func (s *nodeStore) Delete(obj any) error {
 // Replace implements cache.ReflectorStore.
 func (s *nodeStore) Replace(objects []any, _ string) error {
 	s.mu.Lock()
+	before := s.nodes
 	s.nodes = make(map[string]Node, len(objects))
 	var errs []error
 	for _, o := range objects {
-		_, err := s.put(o)
+		_, err := s.put(o, before)
 		errs = append(errs, err)
 	}
 	s.synced, s.heard, s.failed = true, s.now(), nil
@@ -153,7 +167,7 @@ func (s *nodeStore) Transformer() cache.TransformFunc {
 				kept.Labels[l] = v
 			}
 		}
-		kept.Spec.ProviderID = o.Spec.ProviderID
+		kept.Spec.ProviderID = providerID(o)
 		for _, c := range o.Status.Conditions {
 			if c.Type == corev1.NodeReady {
 				kept.Status.Conditions = []corev1.NodeCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason, LastTransitionTime: c.LastTransitionTime}}

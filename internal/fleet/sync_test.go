@@ -178,7 +178,8 @@ func TestSync(t *testing.T) {
 	if d := cmp.Diff(unplaced, got.Unplaced); d != "" {
 		t.Errorf("unplaced: want -, got +\n%s", d)
 	}
-	doubtful := map[string][]validate.NodeSet{"": {{Kind: validate.EC2Node, Names: []string{items[5].Name}, Unproven: 1, Doubt: "EC2 does not know the instance"}}}
+	doubtful := map[string][]validate.NodeSet{"": {{Kind: validate.EC2Node, Names: []string{items[5].Name}, Unproven: 1, Doubt: "EC2 does not know the instance"}},
+		key("nodes"): {{Kind: validate.EC2Node, Names: []string{items[4].Name}, Doubt: "EC2 has terminated the instance"}}}
 	if d := cmp.Diff(doubtful, got.Doubtful); d != "" {
 		t.Errorf("doubtful: want -, got +\n%s", d)
 	}

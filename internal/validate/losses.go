@@ -260,7 +260,7 @@ func (p *pass) nodesUnmapped() {
 		n := sets[0].needs()
 		p.report("AA503", Finding{Severity: Warning, Field: "data.mapRoles", DataKey: awsauth.MapRoles, Value: arn, entry: role, subject: "unmapped", Nodes: sets,
 			Message: fmt.Sprintf("the node role %s is not mapped, and %s %s it: %s", q(arn), count(sets), use(sets), which(sets)),
-			Why:     agree(sets, "so it is NotReady", "so they are NotReady") + " within minutes" + p.uncovered(role),
+			Why:     agree(sets, "so it turns NotReady", "so they turn NotReady") + " within minutes" + p.uncovered(role),
 			Fix:     "add this entry:" + entryText(awsauth.Identity{Canonical: arn, Username: n.username, Groups: n.groups})})
 	}
 }
