@@ -196,13 +196,13 @@ func (k *Keeper) authority(ctx context.Context, owner *admissionregistrationv1.V
 		return authority{}, "", hold{}, err
 	}
 	now := k.Skew.Now()
-	stored, sealed := readAuthority(secret.Data), k.sealed(secret)
+	stored, immutable := readAuthority(secret.Data), k.immutable(secret)
 	a, done, err := stored.renewed(now, config.host, config.trusted())
 	if err != nil || done == "" {
-		return a, secret.ResourceVersion, hold{why: sealed}, err
+		return a, secret.ResourceVersion, hold{why: immutable}, err
 	}
-	if sealed != nil {
-		return stored, secret.ResourceVersion, hold{k.LookEvery, sealed}, nil
+	if immutable != nil {
+		return stored, secret.ResourceVersion, hold{k.LookEvery, immutable}, nil //nolint:nilerr // it is why the authority is held as it is
 	}
 	if h := k.hold(ctx, theSecret, secret, "", stored.usable(now, config.host) == nil); h.wait > 0 {
 		return stored, secret.ResourceVersion, h, nil
@@ -316,8 +316,8 @@ func (k *Keeper) name(object string) string {
 	return "Secret " + k.secretKey().String()
 }
 
-// sealed says that a Secret cannot be changed. The guard may not delete it, and whoever made it immutable meant it.
-func (k *Keeper) sealed(secret *corev1.Secret) error {
+// immutable says that a Secret cannot be changed. The guard may not delete it, and whoever made it immutable meant it.
+func (k *Keeper) immutable(secret *corev1.Secret) error {
 	if !ptr.Deref(secret.Immutable, false) {
 		return nil
 	}

@@ -87,7 +87,9 @@ func TestRBACTakenAway(t *testing.T) {
 			}
 
 			restart(t)
-			eventually(t, func() error { return readiness("[!] rbac access: cannot read "+list+": the guard cannot tell whether ", "is forbidden") })
+			eventually(t, func() error {
+				return readiness("[!] rbac access: cannot read "+list+": the guard cannot tell whether ", "is forbidden")
+			})
 			eventually(t, func() error { return verdicts(t.Context(), missing...) })
 			if resident := resident(t); resident > 200 {
 				t.Errorf("the guard takes %d MiB", resident)
