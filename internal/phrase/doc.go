@@ -1,0 +1,3 @@
+// Package phrase puts values, lists and numbers into messages: quoted, shortened, and without the secrets that people paste
+// into the wrong window.
+package phrase
