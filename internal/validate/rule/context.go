@@ -1,0 +1,124 @@
+package rule
+
+import (
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+)
+
+// Operation is what is done to the object.
+type Operation string
+
+// The operations, as admission spells them.
+const (
+	Create Operation = "CREATE"
+	Update Operation = "UPDATE"
+	Delete Operation = "DELETE"
+)
+
+// Version is one version of the object.
+type Version struct {
+	*awsauth.Version
+	Object *corev1.ConfigMap
+	// Counted is the access that a loss is measured by, see Access.
+	Counted *awsauth.Access
+}
+
+// Access is the access that a loss is measured by; without an object it is empty. Of the old version it is what EKS really
+// gives, for nothing can be lost that was not there. Of the new one it is what the text means, so that one syntax error is not
+// also told as the loss of everybody; but what EKS could not read before either makes up for no loss.
+func (v *Version) Access() *awsauth.Access {
+	if v == nil {
+		return &awsauth.Access{}
+	}
+	return v.Counted
+}
+
+// World is what is known around the two versions of the object. It is gathered once, before any rule runs.
+type World struct {
+	Policy *policy.Policy
+	Now    time.Time
+	// Partition is the cluster's own; "" if nothing tells.
+	Partition string
+	// Privileges knows what is equivalent to cluster-admin.
+	Privileges *privilege.Resolver
+	// Fleet is what is known of the running nodes and of the access entries; nil if nothing is.
+	Fleet *nodes.View
+	// IAM is what IAM answered about the principals that the edit brings.
+	IAM *principal.Answers
+}
+
+// EntryContext is what a rule sees that judges one entry.
+type EntryContext struct {
+	Entry      *awsauth.Entry
+	Policy     *policy.Policy
+	Partition  string
+	Privileges *privilege.Resolver
+	IAM        *principal.Answers
+	// Before is who could authenticate before the edit; nil while the old version is judged, and where there is none.
+	Before *awsauth.Access
+
+	report
+}
+
+// ObjectContext is what a rule sees that judges one version of the object.
+type ObjectContext struct {
+	*Version
+	Policy *policy.Policy
+	Fleet  *nodes.View
+	Now    time.Time
+	// Before is the access that losses are measured from, whichever version is judged.
+	Before *awsauth.Access
+
+	report
+}
+
+// EditContext is what a rule sees that compares the two versions.
+type EditContext struct {
+	Operation Operation
+	// User makes the edit; on the command line it is empty, since nobody knows who will.
+	User authenticationv1.UserInfo
+	// Finalized says that the deletion is the update that removes the last finalizer.
+	Finalized bool
+	// Old is nil if the object is created, New if it is deleted.
+	Old, New *Version
+	World
+	// Claims are the node identities that the edit gives.
+	Claims []nodes.Claim
+	// MayGrant asks the cluster's authorizer.
+	MayGrant func(privilege.Question) privilege.Reply
+	// Own is what the rule itself found in New.
+	Own []Finding
+
+	report
+}
+
+// ReadsLess reports that EKS could read a value before the edit of which it reads nothing after it.
+func (c *EditContext) ReadsLess() bool { return ReadsLess(c.Old, c.New) }
+
+// ReadsLess reports that EKS could read a value of the old version of which it reads nothing in the new one.
+func ReadsLess(old, updated *Version) bool {
+	for key := range updated.Unreadable {
+		if !old.Unreadable[key] || updated.Unread[key] && !old.Unread[key] {
+			return true
+		}
+	}
+	return false
+}
+
+// report takes the findings of one rule.
+type report struct {
+	rule  *Rule
+	found *[]Finding
+}
+
+// Report adds a finding at a position, which fills in its field, place, value and principal.
+func (r report) Report(at Position, f Finding) { *r.found = append(*r.found, at.finding(r.rule, f)) }
+

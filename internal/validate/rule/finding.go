@@ -1,0 +1,92 @@
+package rule
+
+import (
+	"fmt"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+)
+
+// Finding is one thing wrong with the object, where it is, and what to type instead. The JSON form is fixed:
+// scripts read it.
+type Finding struct {
+	Rule     string   `json:"rule"`     // AA203
+	Name     string   `json:"name"`     // role-arn-path
+	Severity Severity `json:"severity"` // as it counts after the policy and after comparing with the old object
+	Field    string   `json:"field"`    // data.mapRoles[2].rolearn
+	// Line and Column are inside the value of the data key that Field names, from 1; columns count
+	// characters, not bytes. 0 if the finding has no place in the text.
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Value   string `json:"value"`   // the offending text as written
+	Message string `json:"message"` // what is wrong
+	Why     string `json:"why"`     // why EKS would not do what was meant
+	Fix     string `json:"fix"`     // what to type instead
+	// Preexisting says that the old object had this too, so that it does not count against the edit.
+	Preexisting bool `json:"preexisting"`
+
+	// DataKey is the data key that Line and Column are inside: mapRoles, mapUsers, mapAccounts.
+	DataKey string `json:"-"`
+	// Nodes are the running nodes that can no longer authenticate for that reason.
+	Nodes []nodes.Set `json:"-"`
+
+	// Principal and Subject say what the finding is about, so that the same thing is known again in another version of the
+	// object: a canonical ARN, and a name in words that stay the same when lines move.
+	Principal string `json:"-"`
+	Subject   string `json:"-"`
+	// Entry is the path of the entry that it is about, "" if it is about none: data.mapRoles[2].
+	Entry string `json:"-"`
+	// Category is that of the rule.
+	Category Category `json:"-"`
+
+	// AlwaysNew says that the finding counts against every edit whose new object has it: nobody can know whether the old one had it.
+	AlwaysNew bool `json:"-"`
+	// Reading is set for a difference between EKS's two readings of an entry, and is the lenient one.
+	Reading *awsauth.Reading `json:"-"`
+	// Gives says what the entry gives somebody by what the finding is about.
+	Gives Gives `json:"-"`
+	// Yields says which other findings make this one unnecessary.
+	Yields Yield `json:"-"`
+}
+
+// Gives says what an entry gives. What is given anew is new, although the same text was there before.
+type Gives int
+
+// What an entry may give.
+const (
+	GivesNothing Gives = iota
+	GivesName
+	GivesNodeIdentity
+)
+
+// Yield says which findings make another one unnecessary.
+type Yield int
+
+// Most findings are said whatever else is.
+const (
+	YieldsNever  Yield = iota
+	YieldsToRule       // to the errors of the rules that silence its own, see Rule.SilencedBy
+	YieldsToAny        // to every error of another rule about the same principal
+)
+
+// Key is what a finding is known again by in another version of the object.
+func (f Finding) Key() string { return f.Rule + "\x00" + f.Principal + "\x00" + f.Subject }
+
+// WaivableBy are the values by which a waiver may name what the finding is about. A field is none: data.mapRoles[1] is
+// another entry as soon as one before it is gone.
+func (f Finding) WaivableBy() []string { return []string{f.Principal, f.Value, f.Subject} }
+
+// Sentence is the finding in one line without its field: rule id and name, message, why, fix, place.
+func (f Finding) Sentence() string {
+	s := f.Rule + " " + f.Name + ": " + f.Message
+	if f.Why != "" {
+		s += ", " + f.Why
+	}
+	if f.Fix != "" {
+		s += "; " + f.Fix
+	}
+	if f.Line > 0 {
+		s += fmt.Sprintf(" (%s line %d, column %d)", f.DataKey, f.Line, f.Column)
+	}
+	return s
+}
