@@ -121,4 +121,3 @@ type report struct {
 
 // Report adds a finding at a position, which fills in its field, place, value and principal.
 func (r report) Report(at Position, f Finding) { *r.found = append(*r.found, at.finding(r.rule, f)) }
-
