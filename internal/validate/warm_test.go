@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -65,7 +66,7 @@ func TestJudgedAmongOthers(t *testing.T) {
 
 // What RBAC makes of a name counts from the next edit on, also for entries that were judged before.
 func TestRBACChanges(t *testing.T) {
-	rbac := &privileges{known: &validate.Equivalents{}}
+	rbac := &privileges{known: &privilege.Equivalents{}}
 	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Privileges: rbac}))
 	if err != nil {
 		t.Fatal(err)
@@ -75,16 +76,16 @@ func TestRBACChanges(t *testing.T) {
 	remove := validate.Request{Operation: validate.Update, Old: add.New, New: add.Old}
 	for _, step := range []struct {
 		name    string
-		known   *validate.Equivalents
+		known   *privilege.Equivalents
 		req     validate.Request
 		allowed bool
 		rule    string
 	}{
-		{"nothing is known of it", &validate.Equivalents{}, add, true, ""},
-		{"it is an admin now", &validate.Equivalents{Groups: map[string]string{"ops": "group ops -> all"}}, add, false, "AA402"},
-		{"it was the last one", &validate.Equivalents{Groups: map[string]string{"ops": "group ops -> all"}}, remove, true, "AA507"},
-		{"it is none any more", &validate.Equivalents{}, remove, true, ""},
-		{"nor is it when it comes", &validate.Equivalents{}, add, true, ""},
+		{"nothing is known of it", &privilege.Equivalents{}, add, true, ""},
+		{"it is an admin now", &privilege.Equivalents{Groups: map[string]string{"ops": "group ops -> all"}}, add, false, "AA402"},
+		{"it was the last one", &privilege.Equivalents{Groups: map[string]string{"ops": "group ops -> all"}}, remove, true, "AA507"},
+		{"it is none any more", &privilege.Equivalents{}, remove, true, ""},
+		{"nor is it when it comes", &privilege.Equivalents{}, add, true, ""},
 	} {
 		rbac.known = step.known
 		rep := v.Validate(t.Context(), step.req)
