@@ -9,7 +9,8 @@ import (
 
 // Claim is a node identity that a principal did not have before the edit.
 type Claim struct {
-	Of awsauth.Identity
+	awsauth.Identity
+	// Is is what of it belongs to nodes.
 	Is Identity
 	// Had are the node identities of its principal before the edit, none of which covers this one.
 	Had []Identity
@@ -27,7 +28,7 @@ func Claims(old, updated *awsauth.Version, ignored bool) []Claim {
 	}
 	var claims []Claim
 	for _, id := range given(updated) {
-		c := Claim{Of: id, Is: IdentityOf(id), Had: had[id.Entry.Key()]}
+		c := Claim{Identity: id, Is: IdentityOf(id), Had: had[id.Entry.Key()]}
 		if c.Is != (Identity{}) && !slices.ContainsFunc(c.Had, func(h Identity) bool { return h.Covers(c.Is) }) {
 			claims = append(claims, c)
 		}
@@ -63,7 +64,7 @@ func (v *View) UsedByNodes(c Claim, unsure bool, now time.Time) bool {
 	if v == nil {
 		return false
 	}
-	role := c.Of.Entry.Key()
+	role := c.Entry.Key()
 	uses := func(s Set) bool {
 		proven := len(s.Names) > s.Joining+s.Unproven
 		return s.Needs().Username == c.Is.Username && (proven || s.Joining > 0 && !s.ByInstanceID && !unsure)

@@ -27,8 +27,8 @@ func (s Set) Same(o Set) bool {
 	return s.Kind == o.Kind && s.ByInstanceID == o.ByInstanceID && slices.Equal(s.Names, o.Names)
 }
 
-// Names are the nodes of several sets, sorted. Findings do without: there may be thousands, each about all nodes.
-func Names(sets []Set) []string {
+// names are the nodes of several sets, sorted. Findings do without: there may be thousands, each about all nodes.
+func names(sets []Set) []string {
 	var all []string
 	for _, s := range sets {
 		all = append(all, s.Names...)
