@@ -71,9 +71,10 @@ type EntryContext struct {
 // ObjectContext is what a rule sees that judges one version of the object.
 type ObjectContext struct {
 	*Version
-	Policy *policy.Policy
-	Fleet  *nodes.View
-	Now    time.Time
+	Policy    *policy.Policy
+	Partition string
+	Fleet     *nodes.View
+	Now       time.Time
 	// Before is the access that losses are measured from, whichever version is judged.
 	Before *awsauth.Access
 
@@ -98,6 +99,14 @@ type EditContext struct {
 	Own []Finding
 
 	report
+}
+
+// OldText is what was read of the old version, nil if there is none.
+func (c *EditContext) OldText() *awsauth.Version {
+	if c.Old == nil {
+		return nil
+	}
+	return c.Old.Version
 }
 
 // ReadsLess reports that EKS could read a value before the edit of which it reads nothing after it.

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -61,4 +62,13 @@ func (p Position) finding(r *Rule, f Finding) Finding {
 	f.Field, f.DataKey, f.Line, f.Column = p.Field, p.DataKey, p.Line, p.Column
 	f.Value, f.Principal, f.Entry = phrase.Redact(p.Value), p.principal, p.entry
 	return f
+}
+
+// AtProblem is where the reader found a problem.
+func AtProblem(p awsauth.Problem) Position {
+	at := Position{Field: p.Field, DataKey: p.DataKey, Place: p.Place, Value: p.Value, principal: p.Entry}
+	if end := strings.IndexByte(p.Field, ']'); end >= 0 {
+		at.entry = p.Field[:end+1]
+	}
+	return at
 }

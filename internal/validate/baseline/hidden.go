@@ -1,0 +1,60 @@
+package baseline
+
+import (
+	"cmp"
+	"maps"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+// markHidden marks what is wrong with lines that stood in a value of which EKS read nothing, or not all: a syntax error
+// hides what else is wrong, and a --- what is behind it, and whoever fixes it must not be denied for that. It never holds for
+// what an entry is given.
+func markHidden(found []rule.Finding, before, after *rule.Version) {
+	broken := cutShort(before.Problems)
+	maps.Copy(broken, before.Unreadable)
+	old := map[string]*lineIndex{}
+	lines := map[string][]string{}
+	left := map[[3]string]int{} // how often the same may still be said of a line
+	for i := range found {
+		f := &found[i]
+		// What is mapped twice may have its other half in the broken value.
+		hidden := broken[f.DataKey] || f.Category == rule.Repeat && len(broken) > 0
+		if f.Preexisting || f.AlwaysNew || f.Reading != nil || !treatments[f.Category].hidden || !hidden {
+			continue
+		}
+		if old[f.DataKey] == nil {
+			lines[f.DataKey] = strings.Split(after.Object.Data[f.DataKey], "\n")
+			old[f.DataKey] = newLineIndex(before.Object.Data[f.DataKey])
+		}
+		words := f.Value // where a place is not known; it may have stood there on several lines
+		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
+			line := lines[f.DataKey][f.Line-1]
+			words = cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
+		}
+		key := [3]string{f.DataKey, f.Key(), words}
+		n, counted := left[key]
+		switch {
+		case counted:
+		case f.Line > 0:
+			n = old[f.DataKey].lines(words)
+		default:
+			n = old[f.DataKey].all(strings.Fields(words))
+		}
+		f.Preexisting = n > 0
+		left[key] = n - 1
+	}
+}
+
+// cutShort are the data keys of which EKS may not read all: there is something that is no YAML, or a second document.
+func cutShort(problems []awsauth.Problem) map[string]bool {
+	keys := map[string]bool{}
+	for _, p := range problems {
+		if p.Code == awsauth.Syntax || p.Code == awsauth.ExtraDocument || p.Code == awsauth.NotUTF8 && p.Want != "" {
+			keys[p.DataKey] = true
+		}
+	}
+	return keys
+}

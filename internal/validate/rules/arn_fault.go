@@ -1,0 +1,72 @@
+package rules
+
+import (
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+// written is the ARN of an entry as the rules about ARNs look at it.
+type written struct {
+	entry *awsauth.Entry
+	// text is what is written, arn what it is parsed to and err why it cannot be.
+	text string
+	arn  awsauth.ARN
+	err  error
+	// partition is the cluster's own; "" if nothing tells.
+	partition string
+}
+
+// arnChecks are what may be wrong with an ARN, in the order in which it is looked for. The first thing is the one that is
+// reported: what comes after would follow from it.
+var arnChecks []arnCheck
+
+type arnCheck struct {
+	rule *rule.Rule
+	find func(written) (rule.Finding, bool)
+}
+
+// In init, since the rules themselves go through the list.
+func init() {
+	arnChecks = []arnCheck{
+		{arnMalformed, malformedText},
+		{arnWrongKind, wrongKind},
+		{arnMalformed, malformedParts},
+		{roleARNPath, pathOfRole},
+		{arnMalformed, malformedName},
+		{wrongPartition, partitionDiffers},
+		{arnWrongKind, unintendedKind},
+	}
+}
+
+// firstFault is the first thing that is wrong with an entry's ARN; ok is false if nothing is.
+func firstFault(e *awsauth.Entry, partition string) (by *rule.Rule, f rule.Finding, ok bool) {
+	if e.SSO != nil || e.ARN.Value == "" {
+		return nil, rule.Finding{}, false
+	}
+	w := written{entry: e, text: e.ARN.Value, partition: partition}
+	w.arn, w.err = e.Principal()
+	for _, c := range arnChecks {
+		if f, ok := c.find(w); ok {
+			return c.rule, f, true
+		}
+	}
+	return nil, rule.Finding{}, false
+}
+
+// arnFaultsOf reports those first faults that are a rule's own.
+func arnFaultsOf(id string) func(*rule.EntryContext) {
+	return func(c *rule.EntryContext) {
+		if by, f, ok := firstFault(c.Entry, c.Partition); ok && by.ID == id {
+			c.Report(rule.AtARN(c.Entry), f)
+		}
+	}
+}
+
+// matchesNobody reports that nobody can authenticate by an entry, since its ARN is not how EKS names a principal.
+func matchesNobody(e *awsauth.Entry, partition string) bool {
+	if e.SSO != nil || e.ARN.Value == "" {
+		return false
+	}
+	_, f, ok := firstFault(e, partition)
+	return ok && f.Severity != rule.Warning
+}

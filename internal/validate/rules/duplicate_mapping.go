@@ -1,0 +1,136 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var duplicateMapping = &rule.Rule{
+	ID: "AA108", Name: "duplicate-mapping", Severity: rule.Error, Category: rule.Repeat,
+	What: "one principal mapped twice, also in another letter case or under both mapRoles and mapUsers; a warning where the entry that EKS uses has the username and all groups of the other",
+	Why:  "EKS keeps one of the two and says nothing: the last of mapRoles, mapRoles before mapUsers, and any one in mapUsers if the letter case differs, or where an ARN has a long s (U+017F); what only the other one gives is lost",
+	Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/CI
+      username: ci
+      groups: [viewers]
+`, Good: goodNodesAndCI,
+	Object: checkDuplicates,
+}
+
+func checkDuplicates(c *rule.ObjectContext) {
+	for _, r := range repeats(c.Document, len(c.Restored.Principals)) {
+		c.Report(rule.AtARN(r.entry), r.finding())
+	}
+}
+
+// repeated is a pair of entries for one principal; before stands before entry.
+type repeated struct {
+	before, entry *awsauth.Entry
+	// used is the one of the two that EKS uses; nil if it takes either.
+	used *awsauth.Entry
+	// idle says that the other one has nothing that is not in used, so that it costs nobody anything.
+	idle bool
+}
+
+// repeats pairs the entries of every principal that has several. different is how many principals the table has.
+func repeats(d *awsauth.Document, different int) (all []repeated) {
+	entries := d.Entries()
+	named := 0
+	for _, e := range entries {
+		if e.ARN.Value != "" {
+			named++
+		}
+	}
+	if named == different {
+		return nil // each has a key of its own
+	}
+	of := make(map[string][]*awsauth.Entry, len(entries))
+	for _, e := range entries {
+		if e.ARN.Value != "" {
+			of[e.Key()] = append(of[e.Key()], e)
+		}
+	}
+	for _, e := range entries {
+		if same := of[e.Key()]; len(same) > 1 && same[0] == e {
+			all = append(all, pairs(same)...)
+		}
+	}
+	return all
+}
+
+// pairs says of each entry of one principal but the one that EKS uses what it costs. EKS keeps entries of mapRoles under the
+// lower-case ARN and those of mapUsers under the ARN as written, the last one each, and looks through mapRoles first
+// (aws-iam-authenticator pkg/mapper/configmap, saveMap and Map): of several that it keeps in one map, it takes either.
+func pairs(same []*awsauth.Entry) (all []repeated) {
+	kept := map[string]*awsauth.Entry{}
+	first := same[0].DataKey // mapRoles, if any is there
+	var used *awsauth.Entry
+	for _, e := range same {
+		if e.DataKey != first {
+			break
+		}
+		under := e.ARN.Value
+		if first == awsauth.MapRoles {
+			under = strings.ToLower(under)
+		}
+		kept[under], used = e, e
+	}
+	groups := groupSet(used)
+	alike := true // whichever EKS takes
+	for _, e := range kept {
+		alike = alike && e.Username.Value == used.Username.Value && within(e, groups) && len(groupSet(e)) == len(groups)
+	}
+	for _, e := range same {
+		if e == used {
+			continue
+		}
+		r := repeated{before: e, entry: used, used: used, idle: alike && e.Username.Value == used.Username.Value && within(e, groups) && used.Identity().Sessions() <= e.Identity().Sessions()}
+		if e.DataKey != first {
+			r.before, r.entry = used, e
+		}
+		if len(kept) > 1 {
+			r.used = nil
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func groupSet(e *awsauth.Entry) map[string]bool {
+	groups := make(map[string]bool, len(e.Groups))
+	for _, g := range e.GroupNames() {
+		groups[g] = true
+	}
+	return groups
+}
+
+// within reports that an entry has none but these groups.
+func within(e *awsauth.Entry, groups map[string]bool) bool {
+	return !slices.ContainsFunc(e.GroupNames(), func(g string) bool { return !groups[g] })
+}
+
+func (r repeated) finding() rule.Finding {
+	before, e := r.before, r.entry
+	f := rule.Finding{Subject: "duplicate",
+		Message: fmt.Sprintf("%s is mapped already, by %s (%s line %d)", phrase.Quote(e.ARN.Value), before.Path(""), before.DataKey, before.ARN.Line),
+		Why:     "and EKS takes the last of the two", Fix: "keep one of them, with the groups of both"}
+	switch {
+	case r.used == nil:
+		f.Why = "and EKS takes either of the two, at random"
+	case before.DataKey != e.DataKey:
+		f.Why = "and EKS looks through mapRoles first, so this entry has no effect"
+	}
+	if r.idle { // another subject: the order may change, and then it is no longer harmless
+		f.Severity, f.Subject = rule.Warning, "idle duplicate"
+		f.Why, f.Fix = "and the two are the same to EKS", "keep one of them"
+		if r.used != nil {
+			f.Why = fmt.Sprintf("and EKS uses %s, which has the username and all groups of the other", r.used.Path(""))
+			f.Fix = fmt.Sprintf("keep %s and remove the other", r.used.Path(""))
+		}
+	}
+	return f
+}

@@ -1,0 +1,20 @@
+package rules
+
+import (
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var frozen = &rule.Rule{
+	ID: "AA109", Name: "frozen", Severity: rule.Error, Category: rule.Object,
+	What: "immutable: true",
+	Why:  "no edit of aws-auth is possible ever after: only deleting it, which locks everybody out, undoes it",
+	Bad:  "immutable: true\n" + goodNodes, Good: goodNodes,
+	Object: checkFrozen,
+}
+
+func checkFrozen(c *rule.ObjectContext) {
+	if c.Object.Immutable != nil && *c.Object.Immutable {
+		c.Report(rule.AtField("immutable", "true"), rule.Finding{Subject: "immutable", Message: "immutable: true freezes aws-auth for good",
+			Why: "and only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
+	}
+}

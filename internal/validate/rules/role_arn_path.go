@@ -1,0 +1,38 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var roleARNPath = &rule.Rule{
+	ID: "AA203", Name: "role-arn-path", Severity: rule.Error, Category: rule.ARN,
+	What: "a role ARN with a path, as IAM shows it, above all for roles of IAM Identity Center (AWSReservedSSO_...)",
+	Why:  "the session of a role does not carry the role's path, so EKS compares without it, and the entry matches nobody",
+	Bad:  strings.Replace(goodNodesAndCI, "role/ci", "role/team/ci", 1), Good: goodNodesAndCI,
+	Entry: arnFaultsOf("AA203"),
+}
+
+func pathOfRole(w written) (rule.Finding, bool) {
+	a := w.arn
+	if a.Kind != awsauth.KindRole || a.Path == "/" {
+		return rule.Finding{}, false
+	}
+	f := rule.Finding{Message: phrase.Quote(w.text) + " has a path", Why: "and EKS drops the path before it compares, so this entry matches nobody",
+		Fix: "write " + phrase.Bare(a.Canonical())}
+	switch {
+	case strings.HasPrefix(a.Path, awsauth.SSOPath):
+		f.Message = phrase.Quote(w.text) + " is an IAM Identity Center (SSO) role with its path"
+	case strings.HasPrefix(a.Path, "/aws-service-role/"):
+		f.Message = phrase.Quote(w.text) + " is a service-linked role with its path"
+		f.Fix += " if the service calls the cluster, as EMR and AWS Batch do, or remove the entry"
+	}
+	if !principal.IsName(a.Name) {
+		f.Fix = "write the role's ARN without the path"
+	}
+	return f, true
+}

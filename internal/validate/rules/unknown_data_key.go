@@ -1,0 +1,56 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var unknownDataKey = &rule.Rule{
+	ID: "AA103", Name: "unknown-data-key", Severity: rule.Error, Category: rule.Text,
+	What: "a data key close to mapRoles, mapUsers or mapAccounts, and binaryData; any other extra key is a warning",
+	Why:  "the keys are case-sensitive, and EKS ignores every other one: maproles is the same as no mapRoles",
+	Bad:  goodNodes + "  mapusers: |\n" + goodUser, Good: goodNodes + "  mapUsers: |\n" + goodUser,
+	Object: checkDataKeys,
+}
+
+func checkDataKeys(c *rule.ObjectContext) {
+	for _, key := range slices.Sorted(maps.Keys(c.Object.Data)) {
+		if slices.Contains(awsauth.Keys, key) {
+			continue
+		}
+		f := rule.Finding{Subject: key, Severity: rule.Warning, Message: phrase.Quote(key) + " is not a key that EKS reads",
+			Fix: "remove it, or keep it in another ConfigMap; EKS reads " + phrase.List(awsauth.Keys)}
+		if meant := meantKey(key); meant != "" {
+			f.Severity = rule.Error
+			f.Why, f.Fix = "and all that stands in it is ignored without an error", "write "+meant
+		}
+		c.Report(rule.AtKey(key, key), f)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Object.BinaryData)) {
+		at := rule.AtKey(key, key)
+		at.Field = "binaryData." + key
+		c.Report(at, rule.Finding{Subject: "binary " + key, Message: "EKS does not read binaryData",
+			Why: "and all that stands in it is ignored without an error", Fix: "write it as text under data"})
+	}
+}
+
+// unjoined takes out what the words of a key are joined by.
+var unjoined = strings.NewReplacer("-", "", "_", "", ".", "", " ", "")
+
+// meantKey is the data key that was probably meant, or "".
+func meantKey(key string) string {
+	folded := strings.ToLower(unjoined.Replace(key))
+	for _, k := range awsauth.Keys {
+		if levenshtein.Distance(folded, strings.ToLower(k), nil) <= 2 {
+			return k
+		}
+	}
+	return ""
+}

@@ -1,0 +1,25 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var wrongPartition = &rule.Rule{
+	ID: "AA204", Name: "wrong-partition", Severity: rule.Error, Category: rule.ARN,
+	What: "a principal of another AWS partition than the cluster's",
+	Why:  "principals of one partition cannot call clusters of another, so the entry matches nobody",
+	Bad:  strings.Replace(goodNodesAndCI, "arn:aws:iam::111122223333:role/ci", "arn:aws-cn:iam::111122223333:role/ci", 1), Good: goodNodesAndCI,
+	Entry: arnFaultsOf("AA204"),
+}
+
+func partitionDiffers(w written) (rule.Finding, bool) {
+	if w.partition == "" || strings.EqualFold(w.arn.Partition, w.partition) {
+		return rule.Finding{}, false
+	}
+	return rule.Finding{Message: fmt.Sprintf("%s is in the partition %s, and this cluster is in %s", phrase.Quote(w.text), phrase.Bare(w.arn.Partition), w.partition),
+		Why: "so it matches nobody who can call this cluster", Fix: "write the ARN of a principal in " + w.partition}, true
+}

@@ -1,0 +1,50 @@
+package rules
+
+import (
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var yamlSyntax = &rule.Rule{
+	ID: "AA101", Name: "yaml-syntax", Severity: rule.Error, Category: rule.Text,
+	What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step; a byte that is not valid UTF-8, and the character U+FFFD anywhere, also in a comment, since the API server shows such a byte as U+FFFD",
+	Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the error is only in a log of the control plane",
+	Bad: `data:
+  mapRoles: |
+    - rolearn: arn:aws:iam::111122223333:role/nodes
+    	username: system:node:{{EC2PrivateDNSName}}
+      groups: [system:bootstrappers, system:nodes]
+`, Good: goodNodes,
+	Object: problems(sayUnreadable),
+}
+
+func sayUnreadable(p awsauth.Problem) (f rule.Finding, mine bool) {
+	switch p.Code {
+	case awsauth.Syntax:
+		f.Message, f.Fix = complaint(p.Got, p.Value)
+		f.Why = "and EKS reads nothing of a " + p.DataKey + " that is not YAML: everybody in it would be locked out"
+		return f, true
+	case awsauth.NotUTF8:
+		return sayNotUTF8(p), true
+	case awsauth.TooMany:
+		return rule.Finding{Message: "more than 10,000 problems in one value",
+			Fix: "begin again from `kubectl get configmap aws-auth -n kube-system -o yaml`"}, true
+	}
+	return f, false
+}
+
+// sayNotUTF8 speaks of bytes that are not valid UTF-8. The API server shows each of them as U+FFFD.
+func sayNotUTF8(p awsauth.Problem) rule.Finding {
+	f := rule.Finding{Message: phrase.Quote(p.Value) + " is not valid UTF-8", AlwaysNew: true,
+		Why: "and EKS reads nothing of a " + p.DataKey + " with such a byte: everybody in it would be locked out",
+		Fix: "delete the byte, or type the text again"}
+	if p.Want == "" {
+		f.Message = phrase.Quote(p.Value) + " has the character U+FFFD in it, which may stand for a byte that is not valid UTF-8"
+		f.Fix = "delete the character, or type it again"
+	}
+	if p.Got != "1" {
+		f.Fix = "delete all " + p.Got + " of them, or type them again"
+	}
+	return f
+}
