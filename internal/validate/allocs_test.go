@@ -29,7 +29,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		"parse": {30_000, func() { awsauth.Parse(roles0(text)) }},
 		"validate, one changed": {50_000, func() {
-			n++ // another text each time, or it would be in the cache
+			n++ // another text each time
 			updated := fmt.Sprintf("%s# %d\n", strings.Replace(text, "username: team-50\n", "username: team-fifty\n", 1), n)
 			req := validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(text)), New: aconfigmap(roles0(updated))}
 			if rep := v.Validate(context.Background(), req); !rep.Allowed {

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -79,13 +80,13 @@ var examplesNeed = map[string]struct {
 	policy string
 	user   authenticationv1.UserInfo
 	iam    map[string]answer
-	fleet  *validate.FleetView
+	fleet  *nodes.View
 	rbac   string
 	// before is the old object, where the good one does not do.
 	before string
 }{
 	"AA301": {iam: map[string]answer{"arn:aws:iam::111122223333:role/cii": {Existence: "missing"}}},
-	"AA302": {iam: map[string]answer{"arn:aws:iam::111122223333:role/unverified": {Existence: "unverified", Reason: validate.ReasonThrottled}}},
+	"AA302": {iam: map[string]answer{"arn:aws:iam::111122223333:role/unverified": {Existence: "unverified", Reason: principal.ReasonThrottled}}},
 	"AA303": {iam: map[string]answer{"arn:aws:iam::444455556666:role/ci": {Existence: "foreign"}}},
 	"AA402": {rbac: `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -103,7 +104,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: ops}]
 		policy: "privileged: {approvals: [{arn: arn:aws:iam::111122223333:role/ci, groups: [system:masters], expires: 2026-11-01}]}",
 		before: masters("ci")},
 	"AA408": {iam: map[string]answer{"arn:aws:iam::111122223333:role/deploy": {Existence: "exists", ARN: "arn:aws:iam::111122223333:role/deploy",
-		Trust: &validate.Trust{Known: validate.TrustKnown, Other: "arn:aws:iam::111122223333:root"}}}},
+		Trust: &principal.Trust{Known: principal.TrustKnown, Other: "arn:aws:iam::111122223333:root"}}}},
 	"AA504": {policy: "required: [arn:aws:iam::111122223333:role/ci]"},
 	"AA506": {user: caller("ci", "build", "ci", "deployers"), iam: map[string]answer{}},
 	"AA508": {fleet: view(accessEntry("ci", "STANDARD", "deployers"))},

@@ -16,10 +16,10 @@ import (
 )
 
 // view is what a fleet might know: 7 EC2 nodes with the role nodes, and all is fresh.
-func view(changes ...func(*validate.FleetView)) *validate.FleetView {
-	fresh := validate.Knowledge{At: clock.Add(-time.Minute), Expires: clock.Add(time.Minute)}
-	v := &validate.FleetView{NodesKnown: fresh, AccessKnown: fresh, Mode: validate.ConfigMapMode, Entries: map[string]validate.AccessEntry{},
-		Nodes: map[string][]validate.NodeSet{roleKey("nodes"): {{Kind: validate.EC2Node, Names: []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7"}}}}}
+func view(changes ...func(*nodes.View)) *nodes.View {
+	fresh := nodes.Knowledge{At: clock.Add(-time.Minute), Expires: clock.Add(time.Minute)}
+	v := &nodes.View{NodesKnown: fresh, AccessKnown: fresh, Mode: nodes.ConfigMapMode, Entries: map[string]nodes.AccessEntry{},
+		Nodes: map[string][]nodes.Set{roleKey("nodes"): {{Kind: nodes.EC2, Names: []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7"}}}}}
 	for _, change := range changes {
 		change(v)
 	}
@@ -29,21 +29,21 @@ func view(changes ...func(*validate.FleetView)) *validate.FleetView {
 func roleKey(name string) string { return "arn:aws:iam::111122223333:role/" + name }
 
 // with puts nodes with a role there, or takes them away.
-func with(role string, sets ...validate.NodeSet) func(*validate.FleetView) {
-	return func(v *validate.FleetView) { v.Nodes[roleKey(role)] = sets }
+func with(role string, sets ...nodes.Set) func(*nodes.View) {
+	return func(v *nodes.View) { v.Nodes[roleKey(role)] = sets }
 }
 
 // accessEntry gives a principal an access entry, which takes a mode that has any.
-func accessEntry(role, kind string, groups ...string) func(*validate.FleetView) {
-	return func(v *validate.FleetView) {
-		v.Mode = validate.BothModes
-		v.Entries[roleKey(role)] = validate.AccessEntry{ARN: roleKey(role), Type: kind, Groups: groups}
+func accessEntry(role, kind string, groups ...string) func(*nodes.View) {
+	return func(v *nodes.View) {
+		v.Mode = nodes.BothModes
+		v.Entries[roleKey(role)] = nodes.AccessEntry{ARN: roleKey(role), Type: kind, Groups: groups}
 	}
 }
 
 // recreated makes the role of an access entry younger than the entry, or as young.
-func recreated(role string, after time.Duration) func(*validate.FleetView) {
-	return func(v *validate.FleetView) {
+func recreated(role string, after time.Duration) func(*nodes.View) {
+	return func(v *nodes.View) {
 		e := v.Entries[roleKey(role)]
 		e.Created = clock.Add(-24 * time.Hour)
 		e.PrincipalCreated = e.Created.Add(after).Truncate(time.Second) // IAM tells no fractions
@@ -51,75 +51,75 @@ func recreated(role string, after time.Duration) func(*validate.FleetView) {
 	}
 }
 
-func unplaced(kind validate.NodeKind, names ...string) func(*validate.FleetView) {
-	return func(v *validate.FleetView) {
-		v.Unplaced = append(v.Unplaced, validate.NodeSet{Kind: kind, Names: names})
+func unplaced(kind nodes.Kind, names ...string) func(*nodes.View) {
+	return func(v *nodes.View) {
+		v.Unplaced = append(v.Unplaced, nodes.Set{Kind: kind, Names: names})
 	}
 }
 
 // doubtful puts Node objects with a role there, none if it is not known, that may be no nodes.
-func doubtful(role string, s validate.NodeSet) func(*validate.FleetView) {
-	return func(v *validate.FleetView) {
+func doubtful(role string, s nodes.Set) func(*nodes.View) {
+	return func(v *nodes.View) {
 		if role != "" {
 			role = roleKey(role)
 		}
 		s.Doubt = "never Ready"
-		v.Doubtful = map[string][]validate.NodeSet{role: {s}}
+		v.Doubtful = map[string][]nodes.Set{role: {s}}
 	}
 }
 
 // firstSync is a guard that has just started: of the nodes it may know some, of their roles nothing.
-func firstSync(v *validate.FleetView) {
-	v.NodesKnown = validate.Knowledge{}
+func firstSync(v *nodes.View) {
+	v.NodesKnown = nodes.Knowledge{}
 	for role, sets := range v.Nodes {
 		v.Unplaced = append(v.Unplaced, sets...)
 		delete(v.Nodes, role)
 	}
 }
 
-func noAccessYet(v *validate.FleetView) {
-	v.AccessKnown, v.Mode, v.Entries = validate.Knowledge{}, "", nil
+func noAccessYet(v *nodes.View) {
+	v.AccessKnown, v.Mode, v.Entries = nodes.Knowledge{}, "", nil
 }
 
-func clusterAdmin(role string) func(*validate.FleetView) {
-	return func(v *validate.FleetView) {
-		v.Mode = validate.BothModes
-		v.Entries[roleKey(role)] = validate.AccessEntry{ARN: roleKey(role), Type: "STANDARD", ClusterAdmin: true}
+func clusterAdmin(role string) func(*nodes.View) {
+	return func(v *nodes.View) {
+		v.Mode = nodes.BothModes
+		v.Entries[roleKey(role)] = nodes.AccessEntry{ARN: roleKey(role), Type: "STANDARD", ClusterAdmin: true}
 	}
 }
 
-func mode(m validate.AuthenticationMode) func(*validate.FleetView) {
-	return func(v *validate.FleetView) { v.Mode = m }
+func mode(m nodes.Mode) func(*nodes.View) {
+	return func(v *nodes.View) { v.Mode = m }
 }
 
-func staleNodes(v *validate.FleetView) {
-	v.NodesKnown = validate.Knowledge{At: clock.Add(-time.Hour), Expires: clock.Add(-time.Minute), Problem: "AWS answered ec2:DescribeInstances with Throttling"}
+func staleNodes(v *nodes.View) {
+	v.NodesKnown = nodes.Knowledge{At: clock.Add(-time.Hour), Expires: clock.Add(-time.Minute), Problem: "AWS answered ec2:DescribeInstances with Throttling"}
 }
 
-func accessUnknown(v *validate.FleetView) {
-	v.AccessKnown, v.Mode = validate.Knowledge{Problem: "the guard lacks eks:DescribeCluster"}, ""
+func accessUnknown(v *nodes.View) {
+	v.AccessKnown, v.Mode = nodes.Knowledge{Problem: "the guard lacks eks:DescribeCluster"}, ""
 }
 
-func hybridNode(v *validate.FleetView) {
-	v.Unplaced = []validate.NodeSet{{Kind: validate.HybridNode, Names: []string{"mi-1"}}}
+func hybridNode(v *nodes.View) {
+	v.Unplaced = []nodes.Set{{Kind: nodes.Hybrid, Names: []string{"mi-1"}}}
 }
 
 var (
-	someNodes    = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"a"}}
-	windowsSet   = validate.NodeSet{Kind: validate.WindowsNode, Names: []string{"w1", "w2"}}
-	fargateSet   = validate.NodeSet{Kind: validate.FargateNode, Names: []string{"fargate-1"}}
-	maybeFargate = validate.NodeSet{Kind: validate.FargateNode, Names: []string{"fargate-1"}, Maybe: true}
-	startingSet  = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"i-1", "i-2"}, Joining: 2}
-	downSet      = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"d1", "d2"}, NotReady: 1}
-	lostSet      = validate.NodeSet{Kind: validate.EC2Node, Names: []string{"n1", "n2"}, NotReady: 2}
-	byIDSet      = validate.NodeSet{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{"i-1"}}
+	someNodes    = nodes.Set{Kind: nodes.EC2, Names: []string{"a"}}
+	windowsSet   = nodes.Set{Kind: nodes.Windows, Names: []string{"w1", "w2"}}
+	fargateSet   = nodes.Set{Kind: nodes.Fargate, Names: []string{"fargate-1"}}
+	maybeFargate = nodes.Set{Kind: nodes.Fargate, Names: []string{"fargate-1"}, Maybe: true}
+	startingSet  = nodes.Set{Kind: nodes.EC2, Names: []string{"i-1", "i-2"}, Joining: 2}
+	downSet      = nodes.Set{Kind: nodes.EC2, Names: []string{"d1", "d2"}, NotReady: 1}
+	lostSet      = nodes.Set{Kind: nodes.EC2, Names: []string{"n1", "n2"}, NotReady: 2}
+	byIDSet      = nodes.Set{Kind: nodes.EC2, ByInstanceID: true, Names: []string{"i-1"}}
 )
 
 var nodesByID = strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1)
 
 // fleetTransitions are edits in a cluster whose nodes are known, or half known.
 var fleetTransitions = map[string]struct {
-	fleet *validate.FleetView
+	fleet *nodes.View
 	transition
 }{
 	// AA503, AA502: what live nodes need must stay.
@@ -167,7 +167,7 @@ var fleetTransitions = map[string]struct {
 	"the role was created again after its entry":      {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), update(nodes+otherNodes, otherNodes, deny, "AA503", "the role's access entry does not cover them: it is older than the role")},
 	"the fix is to create the entry again, too":       {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Hour)), update(nodes+otherNodes, otherNodes, deny, "AA503", "or delete the access entry and create it again first")},
 	"the role was created one second after its entry": {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", time.Second)), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
-	"the entry was created in the second of its role": {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", 0), func(v *validate.FleetView) {
+	"the entry was created in the second of its role": {view(accessEntry("nodes", "EC2_LINUX"), recreated("nodes", 0), func(v *nodes.View) {
 		e := v.Entries[roleKey("nodes")]
 		e.Created = e.Created.Add(7 * time.Millisecond)
 		v.Entries[roleKey("nodes")] = e
@@ -195,25 +195,25 @@ var fleetTransitions = map[string]struct {
 	"an entry of a type that is not known, no mapping left": {view(with("nodes"), accessEntry("new", "MARS_LINUX")), update(nodes+item(), item(), warn, "AA502", "no mapping of a node role")},
 
 	// HyperPod nodes and those of other providers. No mapping serves the first; of the others nothing is known.
-	"HyperPod nodes, a retired role goes":             {view(unplaced(validate.HyperPodNode, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+otherNodes, nodes, clean, "", "")},
-	"HyperPod nodes alone, the last role goes":        {view(with("nodes"), unplaced(validate.HyperPodNode, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+item(), item(), clean, "", "")},
-	"HyperPod nodes, a mapping of every kind goes":    {view(with("nodes"), unplaced(validate.HyperPodNode, "hyperpod-i-1")), update(nodes+otherNodes+windowsNodes+fargatePE+hybridNodes+nodesByID, nodes, clean, "", "")},
-	"HyperPod nodes, a mapping without a username":    {view(unplaced(validate.HyperPodNode, "hyperpod-i-1")), update(nodes+"- rolearn: arn:aws:iam::111122223333:role/hyperpod\n  groups: [system:bootstrappers, system:nodes]\n", nodes, clean, "", "")},
-	"HyperPod nodes and EC2 nodes that lose theirs":   {view(unplaced(validate.HyperPodNode, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
+	"HyperPod nodes, a retired role goes":             {view(unplaced(nodes.HyperPod, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+otherNodes, nodes, clean, "", "")},
+	"HyperPod nodes alone, the last role goes":        {view(with("nodes"), unplaced(nodes.HyperPod, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+item(), item(), clean, "", "")},
+	"HyperPod nodes, a mapping of every kind goes":    {view(with("nodes"), unplaced(nodes.HyperPod, "hyperpod-i-1")), update(nodes+otherNodes+windowsNodes+fargatePE+hybridNodes+nodesByID, nodes, clean, "", "")},
+	"HyperPod nodes, a mapping without a username":    {view(unplaced(nodes.HyperPod, "hyperpod-i-1")), update(nodes+"- rolearn: arn:aws:iam::111122223333:role/hyperpod\n  groups: [system:bootstrappers, system:nodes]\n", nodes, clean, "", "")},
+	"HyperPod nodes and EC2 nodes that lose theirs":   {view(unplaced(nodes.HyperPod, "hyperpod-i-1"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
 	"HyperPod's entry covers no hybrid node":          {view(hybridNode, accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+hybridNodes, nodes, deny, "AA503", "1 live hybrid node uses it")},
-	"HyperPod's entry covers no EC2 node":             {view(unplaced(validate.EC2Node, "a"), with("nodes"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+item(), item(), deny, "AA503", "1 live EC2 node uses it: a")},
-	"another provider's node, an EC2 role goes":       {view(unplaced(validate.OtherNode, "kwok-1")), update(nodes+otherNodes, nodes, clean, "", "")},
-	"another provider's node, the last EC2 role goes": {view(with("nodes"), unplaced(validate.OtherNode, "kwok-1")), update(nodes+item(), item(), warn, "AA502", "no mapping of a node role")},
-	"another provider's node may use a session name":  {view(unplaced(validate.OtherNode, "kwok-1")), update(nodes+hybridNodes, nodes, warn, "AA503", "1 live other node may use it: kwok-1")},
-	"another provider's node, the only mapping":       {view(with("nodes"), unplaced(validate.OtherNode, "kwok-1")), update(hybridNodes+item(), item(), warn, "AA503", "1 live other node may use it: kwok-1")},
+	"HyperPod's entry covers no EC2 node":             {view(unplaced(nodes.EC2, "a"), with("nodes"), accessEntry("hyperpod", "HYPERPOD_LINUX")), update(nodes+item(), item(), deny, "AA503", "1 live EC2 node uses it: a")},
+	"another provider's node, an EC2 role goes":       {view(unplaced(nodes.Other, "kwok-1")), update(nodes+otherNodes, nodes, clean, "", "")},
+	"another provider's node, the last EC2 role goes": {view(with("nodes"), unplaced(nodes.Other, "kwok-1")), update(nodes+item(), item(), warn, "AA502", "no mapping of a node role")},
+	"another provider's node may use a session name":  {view(unplaced(nodes.Other, "kwok-1")), update(nodes+hybridNodes, nodes, warn, "AA503", "1 live other node may use it: kwok-1")},
+	"another provider's node, the only mapping":       {view(with("nodes"), unplaced(nodes.Other, "kwok-1")), update(hybridNodes+item(), item(), warn, "AA503", "1 live other node may use it: kwok-1")},
 
 	// Node objects that may be no nodes: they warn, and deny nothing.
 	"a doubtful node's role goes":             {view(doubtful("other-nodes", someNodes)), update(nodes+otherNodes, nodes, warn, "AA503", "and nothing but its Node object shows that nodes of this cluster use it: never Ready")},
 	"a doubtful node's role, the last":        {view(with("nodes"), doubtful("nodes", someNodes)), update(nodes+item(), item(), warn, "AA503", "1 live EC2 node may use it: a")},
 	"a doubtful node beside others":           {view(doubtful("nodes", someNodes)), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes use it: n1")},
 	"a doubtful node of any role":             {view(with("nodes"), doubtful("", windowsSet)), update(nodes+windowsNodes, nodes, warn, "AA503", "2 live Windows nodes may use it")},
-	"a doubtful hybrid node":                  {view(doubtful("", validate.NodeSet{Kind: validate.HybridNode, Names: []string{"mi-1"}})), update(nodes+hybridNodes, nodes, warn, "AA503", "mi-1")},
-	"a doubtful hybrid node, an EC2 role":     {view(doubtful("", validate.NodeSet{Kind: validate.HybridNode, Names: []string{"mi-1"}})), update(nodes+otherNodes, nodes, clean, "", "")},
+	"a doubtful hybrid node":                  {view(doubtful("", nodes.Set{Kind: nodes.Hybrid, Names: []string{"mi-1"}})), update(nodes+hybridNodes, nodes, warn, "AA503", "mi-1")},
+	"a doubtful hybrid node, an EC2 role":     {view(doubtful("", nodes.Set{Kind: nodes.Hybrid, Names: []string{"mi-1"}})), update(nodes+otherNodes, nodes, clean, "", "")},
 	"a doubtful node's mapping is broken":     {view(doubtful("windows", windowsSet)), update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), warn, "AA505", "never Ready")},
 	"a doubtful node's useless mapping":       {view(doubtful("other-nodes", windowsSet)), update(nodes, nodes+otherNodes, warn, "AA505", "2 live Windows nodes may use this role and cannot sign in by this mapping: w1, w2, and nothing but")},
 	"a doubtful node and an entry for people": {view(with("other-nodes"), doubtful("other-nodes", someNodes), accessEntry("other-nodes", "STANDARD")), update(nodes+otherNodes, nodes, warn, "AA503", "1 live EC2 node may use it")},
@@ -222,18 +222,18 @@ var fleetTransitions = map[string]struct {
 	// Nodes that are ready although, for all that is known, they could not be: what is known is wrong.
 	"ready by a mapping for another kind":     {view(with("other-nodes", windowsSet)), update(nodes+otherNodes, nodes, warn, "AA503", "2 live Windows nodes use it: w1, w2, and they are ready, although")},
 	"ready by a mapping that is changed":      {view(with("other-nodes", windowsSet)), update(nodes+otherNodes, nodes+item("- rolearn: arn:aws:iam::111122223333:role/other-nodes"), warn, "AA505", "")},
-	"not ready by a mapping for another kind": {view(with("other-nodes", validate.NodeSet{Kind: validate.WindowsNode, Names: []string{"w1"}, NotReady: 1})), update(nodes+otherNodes, nodes, clean, "", "")},
+	"not ready by a mapping for another kind": {view(with("other-nodes", nodes.Set{Kind: nodes.Windows, Names: []string{"w1"}, NotReady: 1})), update(nodes+otherNodes, nodes, clean, "", "")},
 	"ready by an access entry":                {view(with("other-nodes", windowsSet), accessEntry("other-nodes", "EC2_WINDOWS")), update(nodes+otherNodes, nodes, clean, "", "")},
 
 	// Mode API.
-	"mode API: any edit":            {view(mode(validate.APIMode)), update(nodes, nodes+item(), warn, "AA508", "authentication mode is API")},
-	"mode API: nodes go":            {view(mode(validate.APIMode)), update(nodes+item(), item(), warn, "AA508", "")},
-	"mode API: emptied":             {view(mode(validate.APIMode)), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: warn, rule: "AA508"}},
-	"mode API: deleted":             {view(mode(validate.APIMode)), transition{op: validate.Delete, old: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
-	"mode API, heard long ago":      {view(mode(validate.APIMode), func(v *validate.FleetView) { v.AccessKnown.Expires = clock.Add(-time.Hour) }), update(nodes+item(), item(), warn, "AA508", "")},
-	"mode API: nothing changed":     {view(mode(validate.APIMode)), update(nodes, nodes, clean, "", "")},
-	"mode API: a grant stays one":   {view(mode(validate.APIMode)), update(nodes, nodes+admin, deny, "AA401", "")},
-	"mode API: I remove myself":     {view(mode(validate.APIMode)), update(nodes+admin, nodes, warn, "AA508", "").by(caller("admin", "alice", "admin", "system:masters"))},
+	"mode API: any edit":            {view(mode(nodes.APIMode)), update(nodes, nodes+item(), warn, "AA508", "authentication mode is API")},
+	"mode API: nodes go":            {view(mode(nodes.APIMode)), update(nodes+item(), item(), warn, "AA508", "")},
+	"mode API: emptied":             {view(mode(nodes.APIMode)), transition{old: map[string]string{"mapRoles": nodes}, new: nobody, want: warn, rule: "AA508"}},
+	"mode API: deleted":             {view(mode(nodes.APIMode)), transition{op: validate.Delete, old: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
+	"mode API, heard long ago":      {view(mode(nodes.APIMode), func(v *nodes.View) { v.AccessKnown.Expires = clock.Add(-time.Hour) }), update(nodes+item(), item(), warn, "AA508", "")},
+	"mode API: nothing changed":     {view(mode(nodes.APIMode)), update(nodes, nodes, clean, "", "")},
+	"mode API: a grant stays one":   {view(mode(nodes.APIMode)), update(nodes, nodes+admin, deny, "AA401", "")},
+	"mode API: I remove myself":     {view(mode(nodes.APIMode)), update(nodes+admin, nodes, warn, "AA508", "").by(caller("admin", "alice", "admin", "system:masters"))},
 	"both modes: I have an entry":   {view(clusterAdmin("admin")), update(nodes+admin, nodes, clean, "", "").by(caller("admin", "alice", "admin", "system:masters"))},
 	"config map mode: I have none":  {view(), update(nodes+admin, nodes, deny, "AA506", "").by(caller("admin", "alice", "admin", "system:masters"))},
 	"both modes: another has entry": {view(clusterAdmin("boss")), update(nodes+admin, nodes, deny, "AA506", "").by(caller("admin", "alice", "admin", "system:masters"))},
@@ -266,20 +266,20 @@ var fleetTransitions = map[string]struct {
 	"hybrid nodes and another's mapping": {view(hybridNode), update(nodes+hybridNodes+otherNodes, nodes+hybridNodes, clean, "", "")},
 
 	// Degrees of knowing.
-	"nothing is known yet: one of two goes":   {&validate.FleetView{}, update(nodes+otherNodes, nodes, deny, "AA503", "the guard has just started and does not know the running nodes yet")},
-	"nothing is known yet: the last goes":     {&validate.FleetView{}, update(nodes+item(), item(), deny, "AA503", "try again in a few seconds")},
-	"nothing is known yet: a kind is broken":  {&validate.FleetView{}, update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), deny, "AA505", "try again in a few seconds")},
-	"nothing is known yet: an edit of others": {&validate.FleetView{}, update(nodes, nodes+item(), clean, "", "")},
-	"nothing is known yet: a node role comes": {&validate.FleetView{}, update(nodes, nodes+otherNodes, warn, "AA408", "")},
-	"nothing is known yet: EKS takes one":     {&validate.FleetView{}, update(nodes+otherNodes, nodes, warn, "AA503", "").by(authenticationv1.UserInfo{Username: "eks:node-manager"})},
-	"nothing is known yet: break-glass":       {&validate.FleetView{}, update(nodes+otherNodes, nodes, warn, "AA503", "just started").by(authenticationv1.UserInfo{Username: "bob", Groups: []string{"break-glass"}}).with("breakGlass: {groups: [break-glass]}")},
-	"the first sync failed: one of two goes":  {&validate.FleetView{NodesKnown: validate.Knowledge{Problem: "role guard lacks ec2:DescribeInstances"}}, update(nodes+otherNodes, nodes, warn, "AA503", "the guard does not know the live nodes (not known: role guard lacks ec2:DescribeInstances)")},
-	"the first sync failed: the last goes":    {&validate.FleetView{NodesKnown: validate.Knowledge{Problem: "role guard lacks ec2:DescribeInstances"}}, update(nodes+item(), item(), deny, "AA503", "lacks ec2:DescribeInstances")},
+	"nothing is known yet: one of two goes":   {&nodes.View{}, update(nodes+otherNodes, nodes, deny, "AA503", "the guard has just started and does not know the running nodes yet")},
+	"nothing is known yet: the last goes":     {&nodes.View{}, update(nodes+item(), item(), deny, "AA503", "try again in a few seconds")},
+	"nothing is known yet: a kind is broken":  {&nodes.View{}, update(nodes+windowsNodes, nodes+strings.Replace(windowsNodes, ", eks:kube-proxy-windows", "", 1), deny, "AA505", "try again in a few seconds")},
+	"nothing is known yet: an edit of others": {&nodes.View{}, update(nodes, nodes+item(), clean, "", "")},
+	"nothing is known yet: a node role comes": {&nodes.View{}, update(nodes, nodes+otherNodes, warn, "AA408", "")},
+	"nothing is known yet: EKS takes one":     {&nodes.View{}, update(nodes+otherNodes, nodes, warn, "AA503", "").by(authenticationv1.UserInfo{Username: "eks:node-manager"})},
+	"nothing is known yet: break-glass":       {&nodes.View{}, update(nodes+otherNodes, nodes, warn, "AA503", "just started").by(authenticationv1.UserInfo{Username: "bob", Groups: []string{"break-glass"}}).with("breakGlass: {groups: [break-glass]}")},
+	"the first sync failed: one of two goes":  {&nodes.View{NodesKnown: nodes.Knowledge{Problem: "role guard lacks ec2:DescribeInstances"}}, update(nodes+otherNodes, nodes, warn, "AA503", "the guard does not know the live nodes (not known: role guard lacks ec2:DescribeInstances)")},
+	"the first sync failed: the last goes":    {&nodes.View{NodesKnown: nodes.Knowledge{Problem: "role guard lacks ec2:DescribeInstances"}}, update(nodes+item(), item(), deny, "AA503", "lacks ec2:DescribeInstances")},
 	"stale: a role without known nodes goes":  {view(staleNodes), update(nodes+otherNodes, nodes, warn, "AA503", "last known at 11:00 UTC on 2026-11-24: AWS answered ec2:DescribeInstances with Throttling")},
 	"stale: a role with nodes goes":           {view(staleNodes), update(nodes+otherNodes, otherNodes, deny, "AA503", "7 live EC2 nodes")},
 	"stale: the last goes":                    {view(staleNodes, with("nodes")), update(nodes+item(), item(), deny, "AA503", "")},
 	"stale: the kind is broken":               {view(staleNodes, with("nodes")), update(nodes, strings.Replace(nodes, "EC2PrivateDNSName", "SessionName", 1), deny, "AA505", "")},
-	"a node that is not placed yet": {view(func(v *validate.FleetView) { v.Unplaced = []validate.NodeSet{someNodes} }),
+	"a node that is not placed yet": {view(func(v *nodes.View) { v.Unplaced = []nodes.Set{someNodes} }),
 		update(nodes+otherNodes, nodes, warn, "AA503", "1 live EC2 node may use it: a")},
 
 	// AA507: admins elsewhere.
@@ -296,7 +296,7 @@ var fleetTransitions = map[string]struct {
 	"created with the roles of all live nodes":      {view(with("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes + otherNodes}, want: clean}},
 	"created with the roles, but for a covered one": {view(with("other-nodes", someNodes), accessEntry("other-nodes", "EC2_LINUX")), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: clean}},
 	"created without the role of a doubtful node":   {view(doubtful("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: clean}},
-	"created in mode API without a role":            {view(mode(validate.APIMode), with("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
+	"created in mode API without a role":            {view(mode(nodes.APIMode), with("other-nodes", someNodes)), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
 	"created empty, live nodes":                     {view(), transition{op: validate.Create, new: nobody, want: deny, rule: "AA502"}},
 	"created with what an access entry decides":     {view(accessEntry("nodes", "EC2_LINUX")), transition{op: validate.Create, new: map[string]string{"mapRoles": nodes}, want: warn, rule: "AA508"}},
 	"a broken value costs everybody: told once":     {view(), update(nodes, nodes+"\t- x\n", deny, "AA101", "")},
@@ -309,22 +309,22 @@ var fleetTransitions = map[string]struct {
 
 // fleetHead is a fleet in a golden case. What it does not say is known and fresh, and there is none of it.
 type fleetHead struct {
-	Mode     validate.AuthenticationMode `yaml:"mode"`
-	Nodes    []setHead                   `yaml:"nodes"`
-	Entries  []entryHead                 `yaml:"entries"`
-	Unknown  string                      `yaml:"unknown"`       // why the nodes are not known
-	NoAccess string                      `yaml:"accessUnknown"` // why the access entries are not known
-	Starting bool                        `yaml:"starting"`      // neither is known yet
+	Mode     nodes.Mode  `yaml:"mode"`
+	Nodes    []setHead   `yaml:"nodes"`
+	Entries  []entryHead `yaml:"entries"`
+	Unknown  string      `yaml:"unknown"`       // why the nodes are not known
+	NoAccess string      `yaml:"accessUnknown"` // why the access entries are not known
+	Starting bool        `yaml:"starting"`      // neither is known yet
 }
 
 type setHead struct {
-	Role     string            `yaml:"role"` // name; none: not known
-	Kind     validate.NodeKind `yaml:"kind"`
-	Names    []string          `yaml:"names"`
-	ByID     bool              `yaml:"byInstanceID"`
-	Maybe    bool              `yaml:"maybe"`
-	Starting int               `yaml:"starting"`
-	NotReady int               `yaml:"notReady"`
+	Role     string     `yaml:"role"` // name; none: not known
+	Kind     nodes.Kind `yaml:"kind"`
+	Names    []string   `yaml:"names"`
+	ByID     bool       `yaml:"byInstanceID"`
+	Maybe    bool       `yaml:"maybe"`
+	Starting int        `yaml:"starting"`
+	NotReady int        `yaml:"notReady"`
 }
 
 type entryHead struct {
@@ -337,13 +337,13 @@ type entryHead struct {
 	PrincipalCreated time.Time `yaml:"principalCreated"`
 }
 
-func (h *fleetHead) view() *validate.FleetView {
-	v := view(func(v *validate.FleetView) { v.Nodes = map[string][]validate.NodeSet{} })
+func (h *fleetHead) view() *nodes.View {
+	v := view(func(v *nodes.View) { v.Nodes = map[string][]nodes.Set{} })
 	if h.Mode != "" {
 		v.Mode = h.Mode
 	}
 	for _, n := range h.Nodes {
-		set := validate.NodeSet{Kind: n.Kind, Names: n.Names, ByInstanceID: n.ByID, Maybe: n.Maybe, Joining: n.Starting, NotReady: n.NotReady}
+		set := nodes.Set{Kind: n.Kind, Names: n.Names, ByInstanceID: n.ByID, Maybe: n.Maybe, Joining: n.Starting, NotReady: n.NotReady}
 		if n.Role == "" {
 			v.Unplaced = append(v.Unplaced, set)
 		} else {
@@ -351,23 +351,23 @@ func (h *fleetHead) view() *validate.FleetView {
 		}
 	}
 	for _, e := range h.Entries {
-		v.Entries[awsauth.Subject(e.ARN)] = validate.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin, Created: e.Created, PrincipalCreated: e.PrincipalCreated}
+		v.Entries[awsauth.Subject(e.ARN)] = nodes.AccessEntry{ARN: e.ARN, Type: e.Type, Groups: e.Groups, ClusterAdmin: e.ClusterAdmin, Created: e.Created, PrincipalCreated: e.PrincipalCreated}
 	}
 	if h.Unknown != "" {
-		v.NodesKnown = validate.Knowledge{Problem: h.Unknown}
+		v.NodesKnown = nodes.Knowledge{Problem: h.Unknown}
 	}
 	if h.Starting {
-		v.NodesKnown, v.AccessKnown = validate.Knowledge{}, validate.Knowledge{}
+		v.NodesKnown, v.AccessKnown = nodes.Knowledge{}, nodes.Knowledge{}
 	}
 	if h.NoAccess != "" {
-		v.AccessKnown = validate.Knowledge{Problem: h.NoAccess}
+		v.AccessKnown = nodes.Knowledge{Problem: h.NoAccess}
 	}
 	return v
 }
 
-type fleetPort struct{ view *validate.FleetView }
+type fleetPort struct{ view *nodes.View }
 
-func (f fleetPort) View() *validate.FleetView { return f.view }
+func (f fleetPort) View() *nodes.View { return f.view }
 
 func TestFleetTransitions(t *testing.T) {
 	for name, tr := range fleetTransitions {
@@ -379,11 +379,11 @@ func TestFleetTransitions(t *testing.T) {
 // and nothing has failed, that is an error, unless an access entry for nodes is known to cover the role; a role that is known
 // to have nodes is always one.
 func TestStartUp(t *testing.T) {
-	failed := func(v *validate.FleetView) { firstSync(v); v.NodesKnown.Problem = "AWS did not answer" }
-	known := func(*validate.FleetView) {}
-	for name, nodesState := range map[string]func(*validate.FleetView){"no view": nil, "nothing": firstSync, "failed": failed, "known": known} {
-		for entry, accessState := range map[string]func(*validate.FleetView){"not known": noAccessYet, "none": known, "EC2_LINUX": accessEntry("other-nodes", "EC2_LINUX"),
-			"created again": func(v *validate.FleetView) {
+	failed := func(v *nodes.View) { firstSync(v); v.NodesKnown.Problem = "AWS did not answer" }
+	known := func(*nodes.View) {}
+	for name, nodesState := range map[string]func(*nodes.View){"no view": nil, "nothing": firstSync, "failed": failed, "known": known} {
+		for entry, accessState := range map[string]func(*nodes.View){"not known": noAccessYet, "none": known, "EC2_LINUX": accessEntry("other-nodes", "EC2_LINUX"),
+			"created again": func(v *nodes.View) {
 				accessEntry("other-nodes", "EC2_LINUX")(v)
 				recreated("other-nodes", time.Hour)(v)
 			}, "STANDARD": accessEntry("other-nodes", "STANDARD")} {
@@ -394,7 +394,7 @@ func TestStartUp(t *testing.T) {
 						if nodesState != nil {
 							use := with("other-nodes")
 							if running {
-								use = with("other-nodes", validate.NodeSet{Kind: validate.EC2Node, Names: []string{"o1"}})
+								use = with("other-nodes", nodes.Set{Kind: nodes.EC2, Names: []string{"o1"}})
 							}
 							port.view = view(use, accessState, nodesState)
 						}
@@ -447,7 +447,7 @@ func TestStartUp(t *testing.T) {
 func TestLost(t *testing.T) {
 	eks := authenticationv1.UserInfo{Username: "eks:node-manager"}
 	for name, tt := range map[string]struct {
-		fleet    *validate.FleetView
+		fleet    *nodes.View
 		op       validate.Operation
 		old, new string
 		lost     int
@@ -458,7 +458,7 @@ func TestLost(t *testing.T) {
 		"emptied":                           {view(), validate.Update, nodes, "[]", 7},
 		"stale":                             {view(staleNodes), validate.Update, nodes + otherNodes, otherNodes, 7},
 		"an access entry covers them":       {view(accessEntry("nodes", "EC2_LINUX")), validate.Update, nodes + otherNodes, otherNodes, 0},
-		"mode API":                          {view(mode(validate.APIMode)), validate.Delete, nodes, "", 0},
+		"mode API":                          {view(mode(nodes.APIMode)), validate.Delete, nodes, "", 0},
 		"they could not sign in before":     {view(), validate.Update, "- x\n" + nodes + "\t- x\n", otherNodes, 0},
 		"a retired role goes":               {view(), validate.Update, nodes + otherNodes, nodes, 0},
 		"repaired":                          {view(), validate.Update, nodes + "\t- x\n", nodes, 0},
@@ -495,8 +495,8 @@ func TestManyLosses(t *testing.T) {
 		unplaced = append(unplaced, fmt.Sprintf("ip-10-0-%d-%d.us-west-2.compute.internal", i/250, i%250))
 	}
 	slices.Sort(unplaced)
-	port := fleetPort{view(func(v *validate.FleetView) {
-		v.Unplaced = []validate.NodeSet{{Kind: validate.EC2Node, Names: unplaced}}
+	port := fleetPort{view(func(v *nodes.View) {
+		v.Unplaced = []nodes.Set{{Kind: nodes.EC2, Names: unplaced}}
 	})}
 	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: port}), validate.WithClock(func() time.Time { return clock }))
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -57,14 +59,14 @@ func (h caseHead) MayGrant(_ context.Context, _ authenticationv1.UserInfo, resou
 
 // privileges makes RBAC objects a port, or an error.
 type privileges struct {
-	known *validate.Equivalents
+	known *privilege.Equivalents
 	err   error
 }
 
-func (p privileges) Equivalents() (*validate.Equivalents, error) { return p.known, p.err }
+func (p privileges) Equivalents() (*privilege.Equivalents, error) { return p.known, p.err }
 
 // fromRBAC resolves RBAC objects for a guard that runs in the namespace guard.
-func fromRBAC(t testing.TB, text string, unreadable map[string]string) validate.Privileges {
+func fromRBAC(t testing.TB, text string, unreadable map[string]string) privilege.Source {
 	t.Helper()
 	o, err := rbac.Decode([]byte(text))
 	if err != nil {
@@ -84,28 +86,28 @@ func fromRBAC(t testing.TB, text string, unreadable map[string]string) validate.
 }
 
 type answer struct {
-	Existence   string          `yaml:"existence"`
-	ARN         string          `yaml:"arn"`
-	Reason      validate.Reason `yaml:"reason"`
-	Detail      string          `yaml:"detail"`
-	Suggestions []string        `yaml:"suggestions"`
+	Existence   string           `yaml:"existence"`
+	ARN         string           `yaml:"arn"`
+	Reason      principal.Reason `yaml:"reason"`
+	Detail      string           `yaml:"detail"`
+	Suggestions []string         `yaml:"suggestions"`
 	// Trust is who may assume the role: nodes if it is not given.
-	Trust *validate.Trust `yaml:"trust"`
+	Trust *principal.Trust `yaml:"trust"`
 }
 
-var existences = map[string]validate.Existence{"exists": validate.Exists, "missing": validate.Missing,
-	"unverified": validate.Unverified, "foreign": validate.Foreign, "trusted": validate.Trusted}
+var existences = map[string]principal.Existence{"exists": principal.Exists, "missing": principal.Missing,
+	"unverified": principal.Unverified, "foreign": principal.Foreign, "trusted": principal.Trusted}
 
 // trustedToNodes is the trust policy of a role that every kind of node can have, and nobody else.
-var trustedToNodes = validate.Trust{Known: validate.TrustKnown, Instances: true, Sessions: true}
+var trustedToNodes = principal.Trust{Known: principal.TrustKnown, Instances: true, Sessions: true}
 
 // Lookup makes the answers of a case a port.
-func (h caseHead) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
-	out := make([]validate.Principal, len(arns))
+func (h caseHead) Lookup(_ context.Context, _ principal.Asker, arns []awsauth.ARN) []principal.Principal {
+	out := make([]principal.Principal, len(arns))
 	for i, a := range arns {
-		out[i] = validate.Principal{Existence: validate.Exists, ARN: a.String(), Trust: trustedToNodes}
+		out[i] = principal.Principal{Existence: principal.Exists, ARN: a.String(), Trust: trustedToNodes}
 		if w, ok := h.IAM[a.String()]; ok {
-			out[i] = validate.Principal{Existence: existences[w.Existence], ARN: w.ARN, Reason: w.Reason, Detail: w.Detail, Suggestions: w.Suggestions, Trust: trustedToNodes}
+			out[i] = principal.Principal{Existence: existences[w.Existence], ARN: w.ARN, Reason: w.Reason, Detail: w.Detail, Suggestions: w.Suggestions, Trust: trustedToNodes}
 			if w.Trust != nil {
 				out[i].Trust = *w.Trust
 			}
@@ -114,7 +116,7 @@ func (h caseHead) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN
 	return out
 }
 
-func (caseHead) Self() (validate.Self, bool) { return validate.Self{Account: "111122223333"}, true }
+func (caseHead) Self() (principal.Self, bool) { return principal.Self{Account: "111122223333"}, true }
 
 func (c goldenCase) ports(t *testing.T) (ports validate.Ports) {
 	t.Helper()

@@ -10,28 +10,29 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // iamSays answers for every role alike, and remembers what it was asked.
 type iamSays struct {
-	answer validate.Principal
+	answer principal.Principal
 	asked  *[]string
 }
 
-func (i iamSays) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
-	answers := make([]validate.Principal, len(arns))
+func (i iamSays) Lookup(_ context.Context, _ principal.Asker, arns []awsauth.ARN) []principal.Principal {
+	answers := make([]principal.Principal, len(arns))
 	for n, a := range arns {
 		*i.asked = append(*i.asked, a.Name)
 		answers[n] = i.answer
-		if i.answer.Existence == validate.Exists {
+		if i.answer.Existence == principal.Exists {
 			answers[n].ARN = a.String()
 		}
 	}
 	return answers
 }
 
-func (iamSays) Self() (validate.Self, bool) { return validate.Self{}, false }
+func (iamSays) Self() (principal.Self, bool) { return principal.Self{}, false }
 
 // mapped is an entry for the role x.
 func mapped(username string, groups ...string) string {
@@ -88,60 +89,60 @@ var nodeEdits = map[string]struct {
 
 // trusts are what IAM may say of the role x, fleets what may be known of the nodes, nodePolicies what the policy may say.
 var trusts = map[string]struct {
-	answer validate.Principal
+	answer principal.Principal
 	fits   []string // the usernames of the nodes that alone may assume the role
 	denies bool     // somebody else may, or no node
 	weak   bool     // no node may: then nodes that run with it count for more
 	doubt  bool     // could not check
 }{
 	"off":                {},
-	"EC2":                {answer: trusting(validate.Trust{Instances: true}), fits: []string{onEC2}},
-	"Fargate, hybrid":    {answer: trusting(validate.Trust{Sessions: true}), fits: []string{bySession}},
-	"nodes of all kinds": {answer: trusting(validate.Trust{Instances: true, Sessions: true}), fits: []string{onEC2, bySession}},
-	"the account":        {answer: trusting(validate.Trust{Other: "arn:aws:iam::111122223333:root"}), denies: true},
-	"nodes and account":  {answer: trusting(validate.Trust{Instances: true, Sessions: true, Other: "111122223333"}), denies: true},
-	"nodes and Lambda":   {answer: trusting(validate.Trust{Instances: true, Sessions: true, Service: "lambda.amazonaws.com"})},
-	"Lambda":             {answer: trusting(validate.Trust{Service: "lambda.amazonaws.com"}), denies: true, weak: true},
-	"nobody":             {answer: trusting(validate.Trust{}), denies: true, weak: true},
-	"unreadable":         {answer: validate.Principal{Existence: validate.Exists, Trust: validate.Trust{Known: validate.TrustUnreadable}}, doubt: true},
-	"unverified":         {answer: validate.Principal{Existence: validate.Unverified, Reason: validate.ReasonThrottled, Detail: "AWS answered iam:GetRole with Throttling"}, doubt: true},
-	"taken on trust":     {answer: validate.Principal{Existence: validate.Trusted}},
+	"EC2":                {answer: trusting(principal.Trust{Instances: true}), fits: []string{onEC2}},
+	"Fargate, hybrid":    {answer: trusting(principal.Trust{Sessions: true}), fits: []string{bySession}},
+	"nodes of all kinds": {answer: trusting(principal.Trust{Instances: true, Sessions: true}), fits: []string{onEC2, bySession}},
+	"the account":        {answer: trusting(principal.Trust{Other: "arn:aws:iam::111122223333:root"}), denies: true},
+	"nodes and account":  {answer: trusting(principal.Trust{Instances: true, Sessions: true, Other: "111122223333"}), denies: true},
+	"nodes and Lambda":   {answer: trusting(principal.Trust{Instances: true, Sessions: true, Service: "lambda.amazonaws.com"})},
+	"Lambda":             {answer: trusting(principal.Trust{Service: "lambda.amazonaws.com"}), denies: true, weak: true},
+	"nobody":             {answer: trusting(principal.Trust{}), denies: true, weak: true},
+	"unreadable":         {answer: principal.Principal{Existence: principal.Exists, Trust: principal.Trust{Known: principal.TrustUnreadable}}, doubt: true},
+	"unverified":         {answer: principal.Principal{Existence: principal.Unverified, Reason: principal.ReasonThrottled, Detail: "AWS answered iam:GetRole with Throttling"}, doubt: true},
+	"taken on trust":     {answer: principal.Principal{Existence: principal.Trusted}},
 }
 
-func trusting(t validate.Trust) validate.Principal {
-	t.Known = validate.TrustKnown
-	return validate.Principal{Existence: validate.Exists, Trust: t}
+func trusting(t principal.Trust) principal.Principal {
+	t.Known = principal.TrustKnown
+	return principal.Principal{Existence: principal.Exists, Trust: t}
 }
 
 var fleets = map[string]struct {
-	view *validate.FleetView
+	view *nodes.View
 	uses []string
 	// unjoined says that nobody has seen them as nodes yet: then they do not outweigh that IAM should have said something.
 	unjoined bool
 }{
 	"off":                 {},
-	"not known":           {view: &validate.FleetView{}},
+	"not known":           {view: &nodes.View{}},
 	"no node of the role": {view: view()},
 	"EC2 nodes":           {view: view(with("x", someNodes)), uses: []string{onEC2}},
 	"nodes starting":      {view: view(with("x", startingSet)), uses: []string{onEC2}, unjoined: true},
-	"unproven nodes":      {view: view(with("x", validate.NodeSet{Kind: validate.EC2Node, Names: []string{"a", "b"}, Unproven: 2}))},
-	"an unproven node":    {view: view(with("x", validate.NodeSet{Kind: validate.EC2Node, Names: []string{"a", "b"}, Unproven: 1})), uses: []string{onEC2}},
-	"unproven, starting":  {view: view(with("x", validate.NodeSet{Kind: validate.EC2Node, Names: []string{"a", "i-1"}, Unproven: 1, Joining: 1})), uses: []string{onEC2}, unjoined: true},
-	"starting, by its id": {view: view(with("x", validate.NodeSet{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{"i-1"}, Joining: 1}))},
+	"unproven nodes":      {view: view(with("x", nodes.Set{Kind: nodes.EC2, Names: []string{"a", "b"}, Unproven: 2}))},
+	"an unproven node":    {view: view(with("x", nodes.Set{Kind: nodes.EC2, Names: []string{"a", "b"}, Unproven: 1})), uses: []string{onEC2}},
+	"unproven, starting":  {view: view(with("x", nodes.Set{Kind: nodes.EC2, Names: []string{"a", "i-1"}, Unproven: 1, Joining: 1})), uses: []string{onEC2}, unjoined: true},
+	"starting, by its id": {view: view(with("x", nodes.Set{Kind: nodes.EC2, ByInstanceID: true, Names: []string{"i-1"}, Joining: 1}))},
 	"doubtful nodes":      {view: view(doubtful("x", someNodes))},
 	"named by instance":   {view: view(with("x", byIDSet)), uses: []string{bySession}},
 	"Fargate nodes":       {view: view(with("x", maybeFargate)), uses: []string{bySession}},
 	"an entry for EC2":    {view: view(accessEntry("x", "EC2_LINUX")), uses: []string{onEC2}},
 	"an entry for hybrid": {view: view(accessEntry("x", "HYBRID_LINUX")), uses: []string{bySession}},
-	"a node group":        {view: view(assigned("x", validate.EC2Node)), uses: []string{onEC2}},
-	"a Fargate profile":   {view: view(assigned("x", validate.FargateNode)), uses: []string{bySession}},
-	"another node group":  {view: view(assigned("z", validate.EC2Node))},
+	"a node group":        {view: view(assigned("x", nodes.EC2)), uses: []string{onEC2}},
+	"a Fargate profile":   {view: view(assigned("x", nodes.Fargate)), uses: []string{bySession}},
+	"another node group":  {view: view(assigned("z", nodes.EC2))},
 	"an entry for people": {view: view(accessEntry("x", "STANDARD"))},
 }
 
 // assigned gives a role to the nodes of a node group or Fargate profile.
-func assigned(role string, kind validate.NodeKind) func(*validate.FleetView) {
-	return func(v *validate.FleetView) { v.Assigned = map[string][]validate.NodeKind{roleKey(role): {kind}} }
+func assigned(role string, kind nodes.Kind) func(*nodes.View) {
+	return func(v *nodes.View) { v.Assigned = map[string][]nodes.Kind{roleKey(role): {kind}} }
 }
 
 var nodePolicies = map[string]struct {
@@ -250,9 +251,9 @@ func TestNodeRolesCreated(t *testing.T) {
 		"a file by itself":                   {want: clean},
 		"a file, and the policy lists roles": {policy: "nodes: {roles: ['arn:aws:iam::111122223333:role/nodes']}", want: deny},
 		"a file, and the policy lists it":    {policy: "nodes: {roles: ['arn:aws:iam::111122223333:role/*n*', 'arn:aws:iam::111122223333:role/x']}", want: clean},
-		"people may assume it":               {user: "mallory", ports: validate.Ports{Principals: iamSays{trusting(validate.Trust{Other: "*"}), &asked}}, want: deny},
-		"nodes alone may assume it":          {user: "mallory", ports: validate.Ports{Principals: iamSays{trusting(validate.Trust{Instances: true}), &asked}}, want: clean},
-		"EKS itself":                         {user: "eks:node-manager", ports: validate.Ports{Principals: iamSays{trusting(validate.Trust{Other: "*"}), &asked}}, want: warn},
+		"people may assume it":               {user: "mallory", ports: validate.Ports{Principals: iamSays{trusting(principal.Trust{Other: "*"}), &asked}}, want: deny},
+		"nodes alone may assume it":          {user: "mallory", ports: validate.Ports{Principals: iamSays{trusting(principal.Trust{Instances: true}), &asked}}, want: clean},
+		"EKS itself":                         {user: "eks:node-manager", ports: validate.Ports{Principals: iamSays{trusting(principal.Trust{Other: "*"}), &asked}}, want: warn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transition{op: validate.Create, new: map[string]string{"mapRoles": nodes + asEC2}, policy: test.policy, want: test.want,
@@ -295,7 +296,7 @@ func TestNodeMisuseGrows(t *testing.T) {
 // One edit asks IAM once about a role, however many findings it may make, and says it once.
 func TestNodeRoleAskedOnce(t *testing.T) {
 	var asked []string
-	ports := validate.Ports{Principals: iamSays{trusting(validate.Trust{Other: "*"}), &asked}}
+	ports := validate.Ports{Principals: iamSays{trusting(principal.Trust{Other: "*"}), &asked}}
 	rep := update(nodes, nodes+asSession+item(), "", "", "").run(t, validate.WithPorts(ports))
 	slices.Sort(asked)
 	if !slices.Equal(asked, []string{"ci", "x"}) {
@@ -313,8 +314,8 @@ func TestNodeRoleAskedOnce(t *testing.T) {
 // A finding that the policy makes harmless is none that spares the other.
 func TestNodeRoleBehindOtherRules(t *testing.T) {
 	var asked []string
-	missing := validate.Ports{Principals: iamSays{validate.Principal{Existence: validate.Missing}, &asked}}
-	people := validate.Ports{Principals: iamSays{trusting(validate.Trust{Other: "*"}), &asked}}
+	missing := validate.Ports{Principals: iamSays{principal.Principal{Existence: principal.Missing}, &asked}}
+	people := validate.Ports{Principals: iamSays{trusting(principal.Trust{Other: "*"}), &asked}}
 	literal := mapped("system:node:ip-10-0-0-1", "system:bootstrappers", "system:nodes")
 	for name, test := range map[string]struct {
 		new, policy string

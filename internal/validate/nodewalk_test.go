@@ -13,31 +13,32 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // world is what IAM and the fleet say at one moment of a walk, by the name of a role in lower case. It is the port to both.
 type world struct {
-	roles map[string]validate.Principal
-	view  *validate.FleetView
+	roles map[string]principal.Principal
+	view  *nodes.View
 }
 
-func (w *world) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
-	answers := make([]validate.Principal, len(arns))
+func (w *world) Lookup(_ context.Context, _ principal.Asker, arns []awsauth.ARN) []principal.Principal {
+	answers := make([]principal.Principal, len(arns))
 	for i, a := range arns {
 		switch {
 		case a.Kind == awsauth.KindUser:
-			answers[i] = validate.Principal{Existence: validate.Exists, ARN: a.String()}
+			answers[i] = principal.Principal{Existence: principal.Exists, ARN: a.String()}
 		case a.Kind != awsauth.KindRole:
 		case a.Account == "444455556666":
-			answers[i] = validate.Principal{Existence: validate.Trusted}
+			answers[i] = principal.Principal{Existence: principal.Trusted}
 		case a.Account != "111122223333":
-			answers[i] = validate.Principal{Existence: validate.Foreign}
+			answers[i] = principal.Principal{Existence: principal.Foreign}
 		default:
-			answers[i] = validate.Principal{Existence: validate.Missing}
+			answers[i] = principal.Principal{Existence: principal.Missing}
 			if p, ok := w.roles[strings.ToLower(a.Name)]; ok {
 				answers[i] = p
-				if p.Existence == validate.Exists {
+				if p.Existence == principal.Exists {
 					answers[i].ARN = strings.ToLower(a.String())
 				}
 			}
@@ -46,25 +47,25 @@ func (w *world) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) 
 	return answers
 }
 
-func (w *world) Self() (validate.Self, bool) {
-	return validate.Self{ARN: "arn:aws:iam::111122223333:role/guard", Account: "111122223333", Partition: "aws"}, true
+func (w *world) Self() (principal.Self, bool) {
+	return principal.Self{ARN: "arn:aws:iam::111122223333:role/guard", Account: "111122223333", Partition: "aws"}, true
 }
 
-func (w *world) View() *validate.FleetView { return w.view }
+func (w *world) View() *nodes.View { return w.view }
 
 // walkTrusts are what may become of a role between two edits. That people may assume it is true whether IAM can say so or not.
 var walkTrusts = []struct {
-	answer validate.Principal
+	answer principal.Principal
 	people bool
 }{
-	{trusting(validate.Trust{Instances: true}), false},
-	{trusting(validate.Trust{Sessions: true}), false},
-	{trusting(validate.Trust{Other: "arn:aws:iam::111122223333:user/mallory"}), true},
-	{trusting(validate.Trust{Instances: true, Other: "*"}), true},
-	{trusting(validate.Trust{Instances: true, Sessions: true, Other: "444455556666"}), true},
-	{validate.Principal{Existence: validate.Exists, Trust: validate.Trust{Known: validate.TrustUnreadable}}, true},
-	{validate.Principal{Existence: validate.Unverified, Reason: validate.ReasonTimeout, Detail: "AWS did not answer in time"}, true},
-	{validate.Principal{Existence: validate.Missing}, false},
+	{trusting(principal.Trust{Instances: true}), false},
+	{trusting(principal.Trust{Sessions: true}), false},
+	{trusting(principal.Trust{Other: "arn:aws:iam::111122223333:user/mallory"}), true},
+	{trusting(principal.Trust{Instances: true, Other: "*"}), true},
+	{trusting(principal.Trust{Instances: true, Sessions: true, Other: "444455556666"}), true},
+	{principal.Principal{Existence: principal.Exists, Trust: principal.Trust{Known: principal.TrustUnreadable}}, true},
+	{principal.Principal{Existence: principal.Unverified, Reason: principal.ReasonTimeout, Detail: "AWS did not answer in time"}, true},
+	{principal.Principal{Existence: principal.Missing}, false},
 }
 
 // walkEntry is an entry as it is written: the model knows what it means from these fields, and reads no YAML.
@@ -290,7 +291,7 @@ func (w walk) step(r *rand.Rand) walk {
 // change is what happens to IAM and the fleet between two edits.
 func (w *world) change(r *rand.Rand, people map[string]bool) {
 	for _, name := range []string{"a", "b", "c", "awsreservedsso_dev_0123456789abcdef"} {
-		if r.IntN(3) == 0 || w.roles[name].Existence == validate.NotAsked {
+		if r.IntN(3) == 0 || w.roles[name].Existence == principal.NotAsked {
 			t := pick(r, walkTrusts...)
 			w.roles[name], people[name] = t.answer, t.people
 		}
@@ -315,7 +316,7 @@ func (w *world) change(r *rand.Rand, people map[string]bool) {
 	}
 }
 
-var byIDJoining = validate.NodeSet{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{"i-3"}, Joining: 1}
+var byIDJoining = nodes.Set{Kind: nodes.EC2, ByInstanceID: true, Names: []string{"i-3"}, Joining: 1}
 
 // No sequence of edits that are allowed makes nodes of those who were none: of a role that people may assume, of a user, or of
 // another account's role.
@@ -327,7 +328,7 @@ func TestWalksToNodeIdentity(t *testing.T) {
 	allowed, grew, denied := 0, 0, 0
 	for seed := range walks {
 		r := rand.New(rand.NewPCG(uint64(seed), 408))
-		w := &world{roles: map[string]validate.Principal{"nodes": trusting(validate.Trust{Instances: true}), "listed": trusting(validate.Trust{Other: "*"})}}
+		w := &world{roles: map[string]principal.Principal{"nodes": trusting(principal.Trust{Instances: true}), "listed": trusting(principal.Trust{Other: "*"})}}
 		people := map[string]bool{}
 		v := validator(t, walkPolicy, validate.WithPorts(validate.Ports{Principals: w, Fleet: w}))
 		is := walk{{arn: roleKey("nodes"), username: onEC2, groups: []string{"system:bootstrappers", "system:nodes"}}}
@@ -398,12 +399,12 @@ func named(name, entry string) string { return strings.ReplaceAll(entry, "role/x
 
 // What clusters go through in their lives, with what IAM and the fleet know at each step: nothing of it is denied, nor warned about.
 func TestLegitimateNodeSequences(t *testing.T) {
-	ec2, sessions := trusting(validate.Trust{Instances: true}), trusting(validate.Trust{Sessions: true})
-	type seen = map[string]validate.Principal
+	ec2, sessions := trusting(principal.Trust{Instances: true}), trusting(principal.Trust{Sessions: true})
+	type seen = map[string]principal.Principal
 	steps := func(texts ...string) []string { return texts }
 	for name, test := range map[string]struct {
 		roles seen
-		view  *validate.FleetView
+		view  *nodes.View
 		texts []string
 	}{
 		"a managed node group, before its first node": {seen{"x": ec2}, nil, steps(nodes, nodes+asEC2)},
@@ -411,15 +412,15 @@ func TestLegitimateNodeSequences(t *testing.T) {
 		"Fargate":                          {seen{"x": sessions}, view(), steps(nodes, nodes+asFargate)},
 		"hybrid nodes by SSM":              {seen{"x": sessions}, view(hybridNode), steps(nodes, nodes+asSession)},
 		"Windows":                          {seen{"windows": ec2}, view(), steps(nodes, nodes+windowsNodes)},
-		"the first nodes while IAM is out": {seen{"x": {Existence: validate.Exists, Trust: validate.Trust{Known: validate.TrustUnreadable}}}, view(with("x", someNodes)), steps(nodes, nodes+asEC2)},
+		"the first nodes while IAM is out": {seen{"x": {Existence: principal.Exists, Trust: principal.Trust{Known: principal.TrustUnreadable}}}, view(with("x", someNodes)), steps(nodes, nodes+asEC2)},
 		"a rotation in two edits":          {seen{"x": ec2, "y": ec2}, view(with("nodes"), with("x", someNodes)), steps(nodes, nodes+asEC2, asEC2, asEC2+named("y", asEC2))},
 		"restored after an outage":         {seen{"nodes": ec2, "x": ec2}, view(with("nodes", lostSet)), steps(item(), nodes+item(), nodes+asEC2+item())},
 		"the whole map again, in another form": {seen{"x": ec2}, view(), steps(nodes+asEC2+item(), item()+asEC2+nodes, strings.ReplaceAll(item()+asEC2+nodes, "system:nodes", `"system:nodes"`),
 			"- {rolearn: "+roleKey("x")+", username: 'system:node:{{EC2PrivateDNSName}}', groups: [system:nodes, system:bootstrappers]}\n"+item()+nodes)},
-		"a role that the policy lists": {seen{"listed": trusting(validate.Trust{Other: "*"})}, nil, steps(nodes, nodes+named("listed", asSession))},
+		"a role that the policy lists": {seen{"listed": trusting(principal.Trust{Other: "*"})}, nil, steps(nodes, nodes+named("listed", asSession))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.roles["ci"] = trusting(validate.Trust{Other: "*"})
+			test.roles["ci"] = trusting(principal.Trust{Other: "*"})
 			w := &world{roles: test.roles, view: test.view}
 			ports := validate.Ports{Principals: w}
 			if test.view != nil {
@@ -434,24 +435,24 @@ func TestLegitimateNodeSequences(t *testing.T) {
 
 // A node role that is renamed by deleting it first has no nodes that an edit could cut off; while it exists, it may have.
 func TestRenamedNodeRole(t *testing.T) {
-	ec2 := trusting(validate.Trust{Instances: true})
-	unsure := validate.Principal{Existence: validate.Unverified, Reason: validate.ReasonTimeout, Detail: "AWS did not answer in time"}
+	ec2 := trusting(principal.Trust{Instances: true})
+	unsure := principal.Principal{Existence: principal.Unverified, Reason: principal.ReasonTimeout, Detail: "AWS did not answer in time"}
 	for name, test := range map[string]struct {
-		was  validate.Principal
-		view *validate.FleetView
+		was  principal.Principal
+		view *nodes.View
 		new  string
 		want string
 	}{
-		"deleted":                            {validate.Principal{Existence: validate.Missing}, nil, asEC2, warn},
-		"deleted, and the nodes not known":   {validate.Principal{Existence: validate.Missing}, view(with("nodes"), staleNodes), asEC2, warn},
-		"deleted, but no other is mapped":    {validate.Principal{Existence: validate.Missing}, nil, item(), deny},
+		"deleted":                            {principal.Principal{Existence: principal.Missing}, nil, asEC2, warn},
+		"deleted, and the nodes not known":   {principal.Principal{Existence: principal.Missing}, view(with("nodes"), staleNodes), asEC2, warn},
+		"deleted, but no other is mapped":    {principal.Principal{Existence: principal.Missing}, nil, item(), deny},
 		"still there":                        {ec2, nil, asEC2, deny},
 		"IAM does not answer":                {unsure, nil, asEC2, deny},
-		"its nodes run, and are known":       {validate.Principal{Existence: validate.Missing}, view(), asEC2, deny},
-		"a guard that has just been started": {validate.Principal{Existence: validate.Missing}, view(firstSync), asEC2, deny},
+		"its nodes run, and are known":       {principal.Principal{Existence: principal.Missing}, view(), asEC2, deny},
+		"a guard that has just been started": {principal.Principal{Existence: principal.Missing}, view(firstSync), asEC2, deny},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{roles: map[string]validate.Principal{"nodes": test.was, "x": ec2, "ci": trusting(validate.Trust{Other: "*"})}, view: test.view}
+			w := &world{roles: map[string]principal.Principal{"nodes": test.was, "x": ec2, "ci": trusting(principal.Trust{Other: "*"})}, view: test.view}
 			ports := validate.Ports{Principals: w}
 			if test.view != nil {
 				ports.Fleet = w
@@ -477,7 +478,7 @@ func TestNodeIdentityBehindBrokenRoles(t *testing.T) {
 		"mapRoles is repaired meanwhile": {object(broken, asSession), object(nodes+asPerson, asSession), warn},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{roles: map[string]validate.Principal{"x": trusting(validate.Trust{Other: "*"}), "y": trusting(validate.Trust{Other: "*"})}, view: view(with("nodes", lostSet))}
+			w := &world{roles: map[string]principal.Principal{"x": trusting(principal.Trust{Other: "*"}), "y": trusting(principal.Trust{Other: "*"})}, view: view(with("nodes", lostSet))}
 			transition{old: test.old, new: test.new, want: test.want, user: authenticationv1.UserInfo{Username: "mallory"}}.check(t, validate.WithPorts(validate.Ports{Principals: w, Fleet: w}))
 		})
 	}

@@ -10,31 +10,32 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // oneAnswer is a port that says of every ARN that this one exists.
 type oneAnswer string
 
-func (o oneAnswer) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
-	answers := make([]validate.Principal, len(arns))
+func (o oneAnswer) Lookup(_ context.Context, _ principal.Asker, arns []awsauth.ARN) []principal.Principal {
+	answers := make([]principal.Principal, len(arns))
 	for i := range arns {
-		answers[i] = validate.Principal{Existence: validate.Exists, ARN: string(o)}
+		answers[i] = principal.Principal{Existence: principal.Exists, ARN: string(o)}
 	}
 	return answers
 }
 
-func (oneAnswer) Self() (validate.Self, bool) {
-	return validate.Self{Account: "111122223333", Partition: "aws"}, true
+func (oneAnswer) Self() (principal.Self, bool) {
+	return principal.Self{Account: "111122223333", Partition: "aws"}, true
 }
 
 // missing is a port that knows nobody.
 type missing struct{ oneAnswer }
 
-func (missing) Lookup(_ context.Context, _ validate.Asker, arns []awsauth.ARN) []validate.Principal {
-	answers := make([]validate.Principal, len(arns))
+func (missing) Lookup(_ context.Context, _ principal.Asker, arns []awsauth.ARN) []principal.Principal {
+	answers := make([]principal.Principal, len(arns))
 	for i := range arns {
-		answers[i].Existence = validate.Missing
+		answers[i].Existence = principal.Missing
 	}
 	return answers
 }

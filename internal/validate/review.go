@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
 // expiringSoon is how long before its end an approval or waiver is worth a word: time enough to ask for another.
@@ -46,14 +50,7 @@ func (p Permission) State() string {
 // if there is no aws-auth.
 func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	now := v.now()
-	p := &pass{op: Create, policy: v.policy, now: now, judged: &v.judged, oracle: newOracle(v.policy, v.ports.Privileges, now)}
-	var findings []Finding
-	access := &awsauth.Access{}
-	if cm != nil {
-		p.new = v.version(cm)
-		p.partition = p.clusterPartition()
-		findings, access = slices.Concat(p.run(p.new), p.edits()), p.new.restored
-	}
+	found, access := v.standing(cm, now)
 	permission := func(kind, what string, t policy.Terms) Permission {
 		return Permission{Kind: kind, What: what, Terms: t, Expired: t.Standing(now) == policy.Expired,
 			Expiring: t.Standing(now) == policy.Valid && t.Standing(now.Add(expiringSoon)) == policy.Expired}
@@ -62,12 +59,12 @@ func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	for _, a := range v.policy.Privileged.Approvals {
 		one := permission("approval", a.ARN+" "+strings.Join(slices.Concat(a.Groups, a.Usernames), ", "), a.Terms)
 		for _, key := range access.Keys() {
-			if slices.ContainsFunc(access.Principals[key], func(id awsauth.Identity) bool { return has(id, a) }) {
+			if slices.ContainsFunc(access.Principals[key], func(id awsauth.Identity) bool { return privilege.Holds(id, a) }) {
 				one.Used = append(one.Used, access.Principals[key][0].Canonical)
 			}
 		}
 		for _, name := range a.Usernames {
-			if _, ok := accountOf(access, name); ok && a.Matches(name) {
+			if _, ok := privilege.AccountOf(access, name); ok && a.Matches(name) {
 				one.Used = append(one.Used, name)
 			}
 		}
@@ -75,8 +72,8 @@ func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	}
 	for _, w := range v.policy.Waivers {
 		one := permission("waiver", fmt.Sprintf("%s %s", w.Rule, w.Subject), w.Terms)
-		for _, f := range findings {
-			if w.About(f.Rule, f.Name, f.subjects()) {
+		for _, f := range found {
+			if w.About(f.Rule, f.Name, f.WaivableBy()) {
 				one.Used = append(one.Used, f.Field)
 			}
 		}
@@ -85,18 +82,18 @@ func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	return all
 }
 
-// has says that an identity has, or by a template can have, something that an approval names for it.
-func has(id awsauth.Identity, a policy.Approval) bool {
-	if !a.Matches(id.Canonical) {
-		return false
+// standing is what is found in aws-auth as it is, and whom it maps. Nobody is asked about its principals and nodes.
+func (v *Validator) standing(cm *corev1.ConfigMap, now time.Time) ([]Finding, *awsauth.Access) {
+	if cm == nil {
+		return nil, &awsauth.Access{}
 	}
-	arn, _ := awsauth.ParseARN(id.Canonical) // what EKS matches is one
-	can := func(written, name string) bool {
-		_, ok := awsauth.ParseTemplate(written, arn).CanBe(name)
-		return ok
-	}
-	return slices.ContainsFunc(a.Usernames, func(name string) bool { return can(id.Username, name) }) ||
-		slices.ContainsFunc(a.Groups, func(name string) bool {
-			return slices.ContainsFunc(id.Groups, func(g string) bool { return can(g, name) })
-		})
+	alone := &Validator{policy: v.policy, ports: Ports{Privileges: v.ports.Privileges}, now: func() time.Time { return now }}
+	edit := alone.gather(context.Background(), Request{Operation: Create, New: cm})
+	return append(runOn(edit.New, edit), rule.RunOnEdit(rules.All(), edit, nil)...), edit.New.Restored
+}
+
+// Ways lists how an identity is, or can become, equivalent to cluster-admin, at this moment.
+func (v *Validator) Ways(id awsauth.Identity) []privilege.Way {
+	r := privilege.NewResolver(v.policy, v.ports.Privileges, v.now())
+	return append(r.Ways(id.Canonical, id.Username, id.Groups), r.TemplateWays(id.Canonical, id.Username, id.Groups)...)
 }

@@ -10,21 +10,22 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // rbacState is a port in one of the states that it goes through after the start.
 type rbacState struct {
-	known *validate.Equivalents
+	known *privilege.Equivalents
 	err   error
 }
 
-func (s rbacState) Equivalents() (*validate.Equivalents, error) { return s.known, s.err }
+func (s rbacState) Equivalents() (*privilege.Equivalents, error) { return s.known, s.err }
 
 // TestStartUpOfRBAC adds names about which RBAC may know more: in the first seconds that is an error, once RBAC is known to be
 // out of reach a warning, and never where the edit hands out nothing new.
 func TestStartUpOfRBAC(t *testing.T) {
-	states := map[string]rbacState{"not yet": {err: validate.ErrNotYet}, "forbidden": {err: errors.New("clusterroles is forbidden")}, "known": {known: &validate.Equivalents{}}}
+	states := map[string]rbacState{"not yet": {err: privilege.ErrNotYet}, "forbidden": {err: errors.New("clusterroles is forbidden")}, "known": {known: &privilege.Equivalents{}}}
 	for name, tt := range map[string]struct {
 		old, new string
 		policy   string

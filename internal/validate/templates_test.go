@@ -18,7 +18,7 @@ const device = "- rolearn: arn:aws:iam::111122223333:role/admin\n  username: adm
 // TestTemplatesOfLiveNodes is about nodes that are known.
 func TestTemplatesOfLiveNodes(t *testing.T) {
 	for name, tr := range map[string]struct {
-		fleet *validate.FleetView
+		fleet *nodes.View
 		transition
 	}{
 		"Fargate nodes are barred":            {view(with("fargate", fargateSet)), update(nodes+fargatePE, nodes+barred(fargatePE), deny, "AA505", "1 live Fargate node uses this role")},
@@ -29,7 +29,7 @@ func TestTemplatesOfLiveNodes(t *testing.T) {
 		"EC2 nodes get a session name":        {view(), update(nodes, strings.Replace(nodes, "  - system:nodes\n", "  - system:nodes\n  - 'x{{SessionName}}'\n", 1), clean, "", "")},
 		"a new mapping that bars":             {view(with("fargate", fargateSet)), update(nodes, nodes+barred(fargatePE), deny, "AA505", "remove that group")},
 		"a mapping that bars is made well":    {view(with("fargate", fargateSet)), update(nodes+barred(fargatePE), nodes+fargatePE, clean, "", "")},
-		"a mapping that bars goes":            {view(with("fargate", validate.NodeSet{Kind: validate.FargateNode, Names: []string{"fargate-1"}, NotReady: 1})), update(nodes+barred(fargatePE), nodes, clean, "", "")},
+		"a mapping that bars goes":            {view(with("fargate", nodes.Set{Kind: nodes.Fargate, Names: []string{"fargate-1"}, NotReady: 1})), update(nodes+barred(fargatePE), nodes, clean, "", "")},
 		"a mapping that should bar goes":      {view(with("fargate", fargateSet)), update(nodes+barred(fargatePE), nodes, warn, "AA503", "1 live Fargate node uses it: fargate-1, and it is ready")},
 		"the last admin, entry elsewhere":     {view(clusterAdmin("boss")), update(nodes+admin, nodes+device, deny, "AA206", "")},
 		"the last admin, entry of instances":  {view(accessEntry("boss", "STANDARD", "system:masters", "x{{EC2PrivateDNSName}}")), update(nodes+admin, nodes, warn, "AA507", "")},

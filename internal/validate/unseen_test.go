@@ -12,6 +12,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -29,11 +30,11 @@ func TestTemplatesAmongManyUnknownNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	cost := func(names int) uint64 {
-		partial := &validate.Partial{Kinds: []string{"clusterroles"}, Why: errors.New("cannot read clusterroles: forbidden"), Groups: map[string]string{}, Usernames: map[string]string{}}
+		partial := &privilege.Partial{Kinds: []string{"clusterroles"}, Why: errors.New("cannot read clusterroles: forbidden"), Groups: map[string]string{}, Usernames: map[string]string{}}
 		for i := range names {
 			partial.Groups[fmt.Sprintf("group-%05d", i)], partial.Usernames[fmt.Sprintf("user-%05d", i)] = "evidence", "evidence"
 		}
-		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges{known: &validate.Equivalents{Partial: partial}}}))
+		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges{known: &privilege.Equivalents{Partial: partial}}}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,14 +82,14 @@ func TestAuthorizerIsAskedOnceForATemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	partial := &validate.Partial{Kinds: []string{"clusterroles"}, Why: errors.New("cannot read clusterroles: forbidden"), Groups: map[string]string{}}
+	partial := &privilege.Partial{Kinds: []string{"clusterroles"}, Why: errors.New("cannot read clusterroles: forbidden"), Groups: map[string]string{}}
 	for i := range 500 {
 		partial.Groups[fmt.Sprintf("group-%05d", i)] = "evidence"
 	}
 	entry := "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: ['group-{{SessionName}}']\n"
 	for denied, allowed := range map[string]bool{"": true, "system:masters": false} {
 		grants := &grantsAsked{denied: denied}
-		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges{known: &validate.Equivalents{Partial: partial}}, Grants: grants}))
+		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges{known: &privilege.Equivalents{Partial: partial}}, Grants: grants}))
 		if err != nil {
 			t.Fatal(err)
 		}

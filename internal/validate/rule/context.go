@@ -111,6 +111,14 @@ func (c *EditContext) OldText() *awsauth.Version {
 	return c.Old.Version
 }
 
+// NewText is what was read of the new version, nil if there is none.
+func (c *EditContext) NewText() *awsauth.Version {
+	if c.New == nil {
+		return nil
+	}
+	return c.New.Version
+}
+
 // ReadsLess reports that EKS could read a value before the edit of which it reads nothing after it.
 func (c *EditContext) ReadsLess() bool { return ReadsLess(c.Old, c.New) }
 

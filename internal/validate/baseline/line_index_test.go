@@ -1,4 +1,4 @@
-package validate
+package baseline
 
 import (
 	"math/rand/v2"
@@ -23,8 +23,8 @@ func holds(line, words string) bool {
 	return false
 }
 
-// TestHaystack holds the index against reading the text line by line.
-func TestHaystack(t *testing.T) {
+// TestLineIndex holds the index against reading the text line by line.
+func TestLineIndex(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test that can be run again
 	word := func(letters string, most int) string {
 		var b strings.Builder
@@ -41,7 +41,7 @@ func TestHaystack(t *testing.T) {
 				want++
 			}
 		}
-		h := newHaystack(text)
+		h := newLineIndex(text)
 		if first, again := h.lines(words), h.lines(words); first != want || again != want {
 			t.Fatalf("%q in %q: %d lines, then %d, want %d", words, text, first, again, want)
 		}

@@ -1,0 +1,103 @@
+package validate
+
+import (
+	"context"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+// gather reads both versions, and finds out all that is known around them.
+func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
+	edit := rule.EditContext{Operation: req.Operation, User: req.User, Old: read(req.Old), New: read(req.New),
+		MayGrant: privilege.Asking(ctx, v.ports.Grants, req.User)}
+	count(edit.Old, edit.New)
+	edit.Policy, edit.Now = v.policy, v.now()
+	edit.Privileges = privilege.NewResolver(v.policy, v.ports.Privileges, edit.Now)
+	if v.ports.Fleet != nil {
+		edit.Fleet = v.ports.Fleet.View()
+		if edit.Fleet == nil { // no view yet is not the same as no fleet
+			edit.Fleet = &nodes.View{}
+		}
+	}
+	edit.Partition = v.partition(edit)
+	edit.Claims = nodes.Claims(edit.OldText(), edit.NewText(), edit.Fleet.Ignored())
+	if v.ports.Principals != nil && edit.New != nil {
+		asker := principal.Asker{Username: req.User.Username, DryRun: req.DryRun}
+		edit.IAM = principal.Ask(ctx, v.ports.Principals, asker, v.toAsk(edit), v.shows(req.User))
+	}
+	return edit
+}
+
+// read reads one version of the object; nil if there is none.
+func read(cm *corev1.ConfigMap) *rule.Version {
+	if cm == nil {
+		return nil
+	}
+	return &rule.Version{Version: awsauth.Read(cm.Data), Object: cm}
+}
+
+// count sets the access by which losses are measured, see rule.Version.Access.
+func count(old, updated *rule.Version) {
+	if old != nil {
+		old.Counted = old.InForce
+	}
+	if updated == nil {
+		return
+	}
+	updated.Counted = updated.Restored
+	if old != nil && len(updated.Unreadable) > 0 && !rule.ReadsLess(old, updated) {
+		updated.Counted = updated.InForce
+	}
+}
+
+// partition is the cluster's own, or "" if nothing tells: the policy says so, or the guard's identity, or the caller's, who has
+// just authenticated; or the node roles, which are always in the cluster's own account.
+func (v *Validator) partition(edit rule.EditContext) string {
+	if v.policy.Partition != "" {
+		return v.policy.Partition
+	}
+	if v.ports.Principals != nil {
+		if self, ok := v.ports.Principals.Self(); ok && self.Partition != "" {
+			return self.Partition
+		}
+	}
+	if a, err := awsauth.ParseARN(principal.CallerARN(edit.User)); err == nil {
+		return a.Partition
+	}
+	return nodes.Partition(edit.OldText(), edit.NewText())
+}
+
+// toAsk are the principals to ask IAM about: those that the edit brings, the roles that become nodes', and the node roles of
+// which none stays, which may have been deleted.
+func (v *Validator) toAsk(edit rule.EditContext) []awsauth.ARN {
+	var arns []awsauth.ARN
+	for _, e := range principal.Brought(edit.OldText(), edit.New.Version) {
+		a, _ := awsauth.ParseARN(principal.MeantBy(e)) // what is brought is one
+		arns = append(arns, a)
+	}
+	for _, c := range edit.Claims {
+		a, err := awsauth.ParseARN(c.Canonical)
+		if err == nil && !v.policy.NodeRole(c.Canonical) && principal.Askable(a) {
+			arns = append(arns, a)
+		}
+	}
+	return arns
+}
+
+// shows says which accounts' names the caller may see, beside those in the edit. Whoever may edit aws-auth sees those of the
+// guard's own account. On the command line nobody is asked with other credentials than the reader's own.
+func (v *Validator) shows(user authenticationv1.UserInfo) func(account string) bool {
+	if user.Username == "" && len(user.Groups) == 0 {
+		return func(string) bool { return true }
+	}
+	self, known := v.ports.Principals.Self()
+	all := v.policy.IAM.SuggestOtherAccounts.Has(user.Username, user.Groups)
+	return func(account string) bool { return all || known && self.Account == account }
+}

@@ -1,0 +1,107 @@
+package validate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
+)
+
+// settle decides how every finding counts in the end, leaves out what another one says, and sorts the rest.
+func (v *Validator) settle(found []Finding, now time.Time) []Finding {
+	settled := make([]Finding, 0, len(found))
+	for _, f := range found {
+		if v.weigh(&f, now); f.Severity != Off {
+			settled = append(settled, f)
+		}
+	}
+	settled = unsilenced(settled)
+	slices.SortStableFunc(settled, compare)
+	return settled
+}
+
+// weigh gives a finding the severity of the policy, and makes an error a warning if it was there before, or is waived.
+func (v *Validator) weigh(f *Finding, now time.Time) {
+	if s, ok := v.severities[f.Rule]; ok {
+		f.Severity = s
+	}
+	if f.Severity != Error {
+		return
+	}
+	if f.Preexisting && !v.policy.DenyPreexisting {
+		f.Severity = Warning
+		return
+	}
+	w, standing := v.policy.Waived(f.Rule, f.Name, f.WaivableBy(), now)
+	switch standing {
+	case policy.Valid:
+		f.Severity = Warning
+		f.Message += fmt.Sprintf(" (waived in the policy, line %d: %s)", w.Line, w.Reason)
+	case policy.Expired:
+		f.Message += fmt.Sprintf(" (the waiver in the policy, line %d, expired on %s)", w.Line, w.Expires.Format(time.DateOnly))
+	}
+}
+
+// unsilenced are the findings that no other one makes unnecessary.
+func unsilenced(found []Finding) []Finding {
+	errors := map[string][]Finding{} // by principal: there may be thousands of both
+	for _, f := range found {
+		if f.Severity == Error {
+			errors[f.Principal] = append(errors[f.Principal], f)
+		}
+	}
+	return slices.DeleteFunc(found, func(f Finding) bool {
+		return f.Yields != rule.YieldsNever && slices.ContainsFunc(errors[f.Principal], func(by Finding) bool { return silences(by, f) })
+	})
+}
+
+// silences reports that an error about the same principal makes a finding unnecessary.
+func silences(by, f Finding) bool {
+	if f.Yields == rule.YieldsToAny {
+		return by.Rule != f.Rule
+	}
+	own, _ := rules.Lookup(f.Rule)
+	return slices.ContainsFunc(own.SilencedBy, func(s rule.Silence) bool {
+		switch {
+		case s.Rule != by.Rule:
+			return false
+		case s.Same == rule.SameField:
+			return by.Field == f.Field
+		case s.Same == rule.SameEntry:
+			return by.Entry == f.Entry
+		}
+		return true
+	})
+}
+
+// compare puts errors first, then what the edit brought, then by place. What stands at no line of the value, such as that a
+// role is gone, comes after the lines that are wrong, which may be why.
+func compare(a, b Finding) int {
+	return cmp.Or(cmp.Compare(rank(a), rank(b)),
+		cmp.Compare(slices.Index(awsauth.Keys, a.DataKey), slices.Index(awsauth.Keys, b.DataKey)),
+		cmp.Compare(unplaced(a), unplaced(b)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Key(), b.Key()))
+}
+
+func unplaced(f Finding) int {
+	if f.Line == 0 {
+		return 1
+	}
+	return 0
+}
+
+// rank puts errors before warnings, and what the edit brought before what was there.
+func rank(f Finding) int {
+	switch {
+	case f.Severity == Error:
+		return 0
+	case !f.Preexisting:
+		return 1
+	}
+	return 2
+}

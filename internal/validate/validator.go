@@ -1,0 +1,62 @@
+package validate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
+)
+
+// Ports are the validator's views of the world outside the two objects. A nil port was not asked.
+type Ports struct {
+	Principals principal.Source
+	Fleet      nodes.Source
+	Privileges privilege.Source
+	Grants     privilege.Authorizer
+}
+
+// Validator judges requests by one policy. It is safe for concurrent use.
+type Validator struct {
+	policy *policy.Policy
+	// severities are those that the policy gives, by rule id.
+	severities map[string]Severity
+	ports      Ports
+	now        func() time.Time
+}
+
+// Option changes a Validator under construction.
+type Option func(*Validator)
+
+// WithPorts connects the world; the ports left nil are not asked.
+func WithPorts(p Ports) Option { return func(v *Validator) { v.ports = p } }
+
+// WithClock sets what time it is, for approvals and waivers.
+func WithClock(now func() time.Time) Option { return func(v *Validator) { v.now = now } }
+
+// New checks that the policy speaks of rules that exist.
+func New(p *policy.Policy, options ...Option) (*Validator, error) {
+	v := &Validator{policy: p, severities: map[string]Severity{}, now: time.Now}
+	for _, o := range p.Rules {
+		r, err := rules.Known(o.Rule)
+		if err != nil {
+			return nil, fmt.Errorf("policy line %d: rules: %w", o.Line, err)
+		}
+		if _, ok := v.severities[r.ID]; ok {
+			return nil, fmt.Errorf("policy line %d: rules: %q is there twice, as %s and as %s", o.Line, o.Rule, r.ID, r.Name)
+		}
+		v.severities[r.ID] = Severity(o.Severity)
+	}
+	for _, w := range p.Waivers {
+		if _, err := rules.Known(w.Rule); err != nil {
+			return nil, fmt.Errorf("policy line %d: waivers: %w", w.Line, err)
+		}
+	}
+	for _, o := range options {
+		o(v)
+	}
+	return v, nil
+}
