@@ -97,6 +97,8 @@ type EditContext struct {
 	Claims []nodes.Claim
 	// Losses are what the edit costs the nodes. They are found once, when the first rule asks.
 	Losses func() nodes.Losses
+	// Grants are what the edit gives that is equivalent to cluster-admin.
+	Grants privilege.Change
 	// MayGrant asks the cluster's authorizer.
 	MayGrant func(privilege.Question) privilege.Reply
 	// Own is what the rule itself found in New.

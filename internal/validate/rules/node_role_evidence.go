@@ -76,12 +76,12 @@ func (r roleOfNodes) position() rule.Position {
 type evidence int
 
 const (
-	unknown        evidence = iota // nothing shows it
+	noEvidence     evidence = iota // nothing shows it
 	ofNodes                        // nodes use it, or nobody but nodes can
 	ofOthers                       // somebody else may assume it
 	ofOtherAccount                 // another account's administrators decide who may assume it
 	ofNoNodes                      // no node can assume it
-	unverified                     // IAM was asked, and does not say
+	noAnswer                       // IAM was asked, and does not say
 )
 
 // evidence is the first that there is: somebody else may assume the role; nodes use it; nobody but nodes can assume it.
@@ -100,9 +100,9 @@ func (r roleOfNodes) evidence() evidence {
 	case trust.Known == principal.TrustKnown && !trust.Instances && !trust.Sessions:
 		return ofNoNodes
 	case unsure:
-		return unverified
+		return noAnswer
 	}
-	return unknown
+	return noEvidence
 }
 
 // fits reports that the nodes which can assume the role authenticate with such a username.
@@ -143,14 +143,14 @@ func (r roleOfNodes) finding(claims string) (f rule.Finding, ok bool) {
 			f.Message += ": its trust policy names " + phrase.Quote(trust.Service)
 		}
 		f.Fix = "map the role that the nodes use; if it is this one, " + listed
-	case unverified:
+	case noAnswer:
 		if r.c.Policy.IAM.WarnUnverified {
 			f.Severity = rule.Warning
 		}
 		reason, detail := r.reason()
 		f.Message, f.Why = fmt.Sprintf("could not check who may assume %s: %s", role, reason), phrase.Whole(detail)
 		f.Fix = "try again; or, if nodes use the role, " + listed
-	case unknown:
+	case noEvidence:
 		if !r.c.Policy.Nodes.DenyUnknown {
 			f.Severity, f.Yields = rule.Warning, rule.YieldsToAny
 			ok = r.c.Operation != rule.Create || r.c.User.Username != "" || r.c.IAM != nil || r.c.Fleet != nil
