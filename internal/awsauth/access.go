@@ -11,9 +11,8 @@ type Identity struct {
 	// Canonical is the ARN that EKS compares with, as the entry writes it.
 	Canonical string
 	Username  string
-	// Groups are for reading only.
-	Groups []string
-	Entry  *Entry
+	Groups    []string
+	Entry     *Entry
 }
 
 // Identity is what the entry would make of its principal.
@@ -226,9 +225,6 @@ func Diff(old, updated *Access) []Change {
 func sameIdentities(a, b []Identity) bool {
 	if len(a) != len(b) {
 		return false
-	}
-	if slices.EqualFunc(a, b, func(x, y Identity) bool { return x.Entry != nil && y.Entry != nil && x.Entry.Item() == y.Entry.Item() }) {
-		return true
 	}
 	form := func(ids []Identity) []string {
 		out := make([]string, len(ids))

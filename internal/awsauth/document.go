@@ -2,6 +2,7 @@ package awsauth
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,54 +45,27 @@ type Entry struct {
 	// name is what the problems with the item call it, "" where its text could not be read.
 	name string
 
-	item *Item
 	// lenient is what the lenient reading has instead, if it is something else.
 	lenient *kept
 }
 
-// Item is what follows from the text of an entry, worked out once: entries that one Reader has read from the same text
-// share it, wherever they stand.
-type Item struct {
-	arn          ARN
-	err          error
-	subject, key string
-	groups       []string
-	templated    bool
-}
-
-// emptyItem spares memory where a megabyte is made of items that say nothing.
-var emptyItem = &Item{err: notARN("")}
-
-func newItem(e *Entry) *Item {
-	if e.ARN.Value == "" && e.Username.Value == "" && len(e.Groups) == 0 && e.SSO == nil {
-		return emptyItem
-	}
-	it := &Item{subject: Subject(e.ARN.Value), key: Key(e.ARN.Value), groups: make([]string, len(e.Groups)), templated: strings.Contains(e.Username.Value, "{{")}
-	it.arn, it.err = ParseARN(e.ARN.Value)
-	for i, g := range e.Groups {
-		it.groups[i] = g.Value
-		it.templated = it.templated || strings.Contains(g.Value, "{{")
-	}
-	return it
-}
-
-// Item is the same for two entries only if EKS reads the same of both.
-func (e *Entry) Item() *Item { return e.item }
-
 // Principal is ParseARN of the entry's ARN.
-func (e *Entry) Principal() (ARN, error) { return e.item.arn, e.item.err }
+func (e *Entry) Principal() (ARN, error) { return ParseARN(e.ARN.Value) }
 
 // Subject is Subject of the entry's ARN.
-func (e *Entry) Subject() string { return e.item.subject }
+func (e *Entry) Subject() string { return Subject(e.ARN.Value) }
 
 // Name is the entry's Subject, also where EKS keeps no ARN of it but the text has one; see Problem.Entry.
 func (e *Entry) Name() string { return cmp.Or(e.name, e.Subject()) }
 
 // Key is Key of the entry's ARN.
-func (e *Entry) Key() string { return e.item.key }
+func (e *Entry) Key() string { return Key(e.ARN.Value) }
 
 // Templated reports that there is a {{ in the username or in a group.
-func (e *Entry) Templated() bool { return e.item.templated }
+func (e *Entry) Templated() bool {
+	return strings.Contains(e.Username.Value, "{{") ||
+		slices.ContainsFunc(e.Groups, func(g Text) bool { return strings.Contains(g.Value, "{{") })
+}
 
 // SSO is an sso block: Place is that of its first field.
 type SSO struct {
@@ -99,8 +73,14 @@ type SSO struct {
 	PermissionSetName, AccountID, Partition string
 }
 
-// GroupNames are the groups without their places, for reading only.
-func (e *Entry) GroupNames() []string { return e.item.groups }
+// GroupNames are the groups without their places.
+func (e *Entry) GroupNames() []string {
+	names := make([]string, len(e.Groups))
+	for i, g := range e.Groups {
+		names[i] = g.Value
+	}
+	return names
+}
 
 // Path names the item, or one of its fields: data.mapRoles[2].rolearn.
 func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }

@@ -171,22 +171,13 @@ func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
 	p.report(pr)
 }
 
-// groupValues are the groups of an entry that is being read.
-func (e *Entry) groupValues() []string {
-	groups := make([]string, len(e.Groups))
-	for i, g := range e.Groups {
-		groups[i] = g.Value
-	}
-	return groups
-}
-
 // unlisted reports what the lenient reading keeps and no entry holds, where the two do not have the same number of items.
 func (p *parser) unlisted(entries []Entry, lenient []kept) {
 	type words struct{ arn, username, groups string }
 	have := map[words]int{}
 	for i := range entries {
 		e := &entries[i]
-		have[words{e.ARN.Value, e.Username.Value, strings.Join(e.groupValues(), "\x00")}]++
+		have[words{e.ARN.Value, e.Username.Value, strings.Join(e.GroupNames(), "\x00")}]++
 	}
 	for _, k := range lenient {
 		w := words{k.arn(p.key), k.Username, strings.Join(k.Groups, "\x00")}

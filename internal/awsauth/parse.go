@@ -18,10 +18,7 @@ const maxProblems = 10_000
 // Parse reads the data of aws-auth. It goes on after the first problem and tells all it finds, in the order of the
 // text. The Document is what EKS reads, also where there are problems; see Document.Unreadable for values of which
 // EKS reads nothing.
-func Parse(data map[string]string) (*Document, []Problem) { return parse(data, nil) }
-
-// parse reads by items what a Reader can read so.
-func parse(data map[string]string, r *Reader) (*Document, []Problem) {
+func Parse(data map[string]string) (*Document, []Problem) {
 	d := &Document{Unreadable: map[string]bool{}, Unread: map[string]bool{}, Complained: map[string]bool{}}
 	var problems []Problem
 	for _, key := range Keys {
@@ -29,7 +26,7 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		if !ok {
 			continue
 		}
-		p := &parser{key: key, text: text, reader: r}
+		p := &parser{key: key, text: text}
 		switch key {
 		case MapRoles:
 			d.Roles = p.mappings()
@@ -55,18 +52,13 @@ func parse(data map[string]string, r *Reader) (*Document, []Problem) {
 		if e.ARN.Value == "" && e.SSO == nil {
 			d.Complained[e.DataKey] = true
 		}
-		if e.item == nil {
-			e.item = newItem(e)
-		}
 	}
 	return d, problems
 }
 
 // parser reads one value.
 type parser struct {
-	key, text string
-	// reader remembers items; without it the text is read whole.
-	reader     *Reader
+	key, text  string
 	problems   []Problem
 	unreadable bool
 	// keptLeniently says that the lenient reading keeps something.
@@ -157,11 +149,6 @@ func (p *parser) lineWith(words string, after int) int {
 
 // mappings reads mapRoles or mapUsers.
 func (p *parser) mappings() []Entry {
-	if p.reader != nil {
-		if entries, ok := p.byItems(p.reader); ok {
-			return entries
-		}
-	}
 	p.characters()
 	if skippable(p.text) {
 		return nil

@@ -544,7 +544,7 @@ func (it *item) compare(e *Entry, k kept) {
 		pr := it.problem(it.node, Disagreement, "")
 		pr.Value = firstWords(it.node)
 		pr.Got = fmt.Sprintf("%s %q, username %q, groups %q", ARNField(it.key), k.arn(it.key), k.Username, k.Groups)
-		pr.Subject = fingerprint(fmt.Sprintf("%q %q %v %s", e.ARN.Value, e.Username.Value, e.groupValues(), pr.Got))
+		pr.Subject = fingerprint(fmt.Sprintf("%q %q %v %s", e.ARN.Value, e.Username.Value, e.GroupNames(), pr.Got))
 		it.report(pr)
 	}
 	e.ARN.Value, e.Username.Value = k.arn(it.key), k.Username

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -44,10 +43,7 @@ type Validator struct {
 	severities map[string]Severity
 	ports      Ports
 	now        func() time.Time
-	reader     awsauth.Reader
 	read       versions
-	// judged is what was found out about the entries of the version judged last.
-	judged atomic.Pointer[judged]
 }
 
 // maxFindings bounds a report, and so what a hostile megabyte makes of the answer, the log and the metrics. The errors
@@ -97,7 +93,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
 	now := v.now()
-	p := &pass{ctx: ctx, op: req.Operation, user: req.User, dryRun: req.DryRun, policy: v.policy, ports: v.ports, now: now, judged: &v.judged, finalized: finalized,
+	p := &pass{ctx: ctx, op: req.Operation, user: req.User, dryRun: req.DryRun, policy: v.policy, ports: v.ports, now: now, finalized: finalized,
 		settle: func(f *Finding) { v.settle(f, now) },
 		oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	if v.ports.Fleet != nil {
@@ -160,7 +156,6 @@ type pass struct {
 	// fleet is what is known of the live nodes, the same for all rules; nil if nothing is.
 	fleet  *FleetView
 	oracle oracle
-	judged *atomic.Pointer[judged]
 	// settle makes a finding count as it will in the end.
 	settle func(*Finding)
 	// replies are those of the cluster's authorizer.
@@ -218,27 +213,18 @@ func (p *pass) report(rule string, f Finding) {
 // run lets every family look at one version of the object.
 func (p *pass) run(s *state) []Finding {
 	p.at, p.findings = s, nil
-	before := p.judgedBefore()
-	plain := make(map[*awsauth.Item]bool, len(s.restored.Principals))
 	s.special = nil
 	for _, e := range s.doc.Entries() {
-		if before(e) {
-			plain[e.Item()] = true
-			continue
-		}
 		n := len(p.findings)
 		for _, f := range families {
 			if f.entry != nil {
 				f.entry(p, e)
 			}
 		}
-		if len(p.findings) == n && !e.Templated() && len(p.oracle.ways(e.ARN.Value, e.Username.Value, e.GroupNames())) == 0 {
-			plain[e.Item()] = true
-		} else {
+		if len(p.findings) > n || e.Templated() || len(p.oracle.ways(e.ARN.Value, e.Username.Value, e.GroupNames())) > 0 {
 			s.special = append(s.special, e)
 		}
 	}
-	p.judged.Store(&judged{p.partition, p.oracle.equivalents, plain})
 	for _, f := range families {
 		if f.state != nil {
 			f.state(p)

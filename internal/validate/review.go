@@ -46,7 +46,7 @@ func (p Permission) State() string {
 // if there is no aws-auth.
 func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	now := v.now()
-	p := &pass{op: Create, policy: v.policy, now: now, judged: &v.judged, oracle: newOracle(v.policy, v.ports.Privileges, now)}
+	p := &pass{op: Create, policy: v.policy, now: now, oracle: newOracle(v.policy, v.ports.Privileges, now)}
 	var findings []Finding
 	access := &awsauth.Access{}
 	if cm != nil {

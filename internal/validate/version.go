@@ -20,26 +20,8 @@ type state struct {
 	repeated []repeated
 	// templated are the entries with a template.
 	templated []*awsauth.Entry
-	// special are the entries that are not plain, in this pass.
+	// special are the entries with a finding, a template or a privileged name, in this pass.
 	special []*awsauth.Entry
-}
-
-// judged is which items are plain, where the cluster is in a partition and RBAC makes some names as good as system:masters:
-// without templates and privileged names, and the rules about single entries find nothing. Nothing is left to say of a
-// plain item that has not changed.
-type judged struct {
-	partition   string
-	equivalents *Equivalents
-	plain       map[*awsauth.Item]bool
-}
-
-// judgedBefore tells which entries were plain when they were judged last, in whatever version.
-func (p *pass) judgedBefore() func(*awsauth.Entry) bool {
-	last := p.judged.Load()
-	if last == nil || last.partition != p.partition || last.equivalents != p.oracle.equivalents {
-		return func(*awsauth.Entry) bool { return false }
-	}
-	return func(e *awsauth.Entry) bool { return last.plain[e.Item()] }
 }
 
 // identities calls a function with what some of the entries make of their principals.
@@ -102,7 +84,7 @@ func (v *Validator) version(cm *corev1.ConfigMap) *state {
 	s := v.read.find(cm.Data)
 	if s == nil {
 		s = &state{object: cm}
-		s.doc, s.problems = v.reader.Parse(cm.Data)
+		s.doc, s.problems = awsauth.Parse(cm.Data)
 		s.effective = s.doc.Access()
 		if s.inForce, s.restored = s.effective, s.effective; !s.doc.Readable() {
 			s.inForce, s.restored = s.doc.InForce(), s.doc.Restored()

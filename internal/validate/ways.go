@@ -48,11 +48,8 @@ type oracle struct {
 	partial *Partial
 }
 
-// noEquivalents is one for all, so that what was judged by it is known to be.
-var noEquivalents = &Equivalents{}
-
 func newOracle(p *policy.Policy, port Privileges, now time.Time) oracle {
-	o := oracle{policy: p, equivalents: noEquivalents, now: now, usernames: p.PrivilegedUsernames(), approvers: p.Privileged.Approvers.Groups}
+	o := oracle{policy: p, equivalents: &Equivalents{}, now: now, usernames: p.PrivilegedUsernames(), approvers: p.Privileged.Approvers.Groups}
 	if port == nil || !p.Privileged.FromRBAC {
 		return o
 	}
