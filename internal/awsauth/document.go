@@ -47,6 +47,8 @@ type Entry struct {
 
 	// lenient is what the lenient reading has instead, if it is something else.
 	lenient *kept
+	// source is the text of the item, if the same text is the same entry in another list; see Reparse.
+	source chunk
 }
 
 // Principal is ParseARN of the entry's ARN.
@@ -124,6 +126,9 @@ type Document struct {
 	Complained map[string]bool
 
 	entries []*Entry
+	// data is what the document was read from, and problems what was found; see Reparse.
+	data     map[string]string
+	problems []Problem
 }
 
 // Entries are the items of mapRoles and then of mapUsers, as EKS looks through them, for reading only.
