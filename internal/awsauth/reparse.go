@@ -2,7 +2,6 @@ package awsauth
 
 import (
 	"slices"
-	"strings"
 )
 
 // A list can be read item by item, and an item can be taken over from another list, if each list is in block style, all its
@@ -130,36 +129,4 @@ func movedProblems(problems []Problem, index, line int) []Problem {
 		pr.Field = fieldPath(pr.DataKey, index, "groups")
 	}
 	return problems
-}
-
-// blockItems cuts a list in block style into its items, all of the text. ok is false for everything that is not plainly
-// one: its lines are blank, or comments, or begin an item at one and the same depth, or are deeper.
-func blockItems(text string) (items []chunk, ok bool) {
-	if strings.Contains(text, "\r") {
-		return nil, false // a line break to YAML, also where it stands alone
-	}
-	depth, line, offset, begin := -1, 0, 0, 0
-	for l := range strings.Lines(text) {
-		line++
-		body := strings.TrimLeft(l, " ")
-		indent := len(l) - len(body)
-		switch {
-		case body == "\n" || body == "" || body[0] == '#':
-		case strings.HasPrefix(body, "- ") && depth < 0:
-			depth = indent
-			items = append(items, chunk{line: 1}) // what stands before it belongs to it: a comment may hide what is no YAML
-		case strings.HasPrefix(body, "- ") && indent == depth:
-			items[len(items)-1].text = text[begin:offset]
-			begin = offset
-			items = append(items, chunk{line: line})
-		case depth < 0 || indent <= depth:
-			return nil, false
-		}
-		offset += len(l)
-	}
-	if depth < 0 {
-		return nil, false
-	}
-	items[len(items)-1].text = text[begin:]
-	return items, true
 }

@@ -2,7 +2,7 @@ package awsauth
 
 import (
 	"encoding/json"
-	"regexp"
+	"slices"
 	"strings"
 
 	yamlv2 "go.yaml.in/yaml/v2"
@@ -11,7 +11,7 @@ import (
 
 // What EKS keeps is read with what EKS reads with: apimachinery's YAML-to-JSON and encoding/json for the two
 // lists of mappings, yaml.v2 for the accounts (aws-iam-authenticator pkg/mapper/configmap, ParseMap). Places come
-// from another parser (yaml.go); where the two do not agree, the document is ambiguous and refused.
+// from another parser (yaml_nodes.go); where the two do not agree, the document is ambiguous and refused.
 
 // kept is one list item as the authenticator's structs hold it (pkg/config, RoleMapping and UserMapping).
 type kept struct {
@@ -74,6 +74,14 @@ func (k kept) arn(key string) string {
 	return k.RoleARN
 }
 
+func (k kept) equal(o kept) bool {
+	return k.RoleARN == o.RoleARN && k.UserARN == o.UserARN && k.Username == o.Username && (k.SSO == nil) == (o.SSO == nil) &&
+		slices.Equal(k.Groups, o.Groups)
+}
+
+// sameItems compares two readings of a list.
+func sameItems(a, b []kept) bool { return slices.EqualFunc(a, b, kept.equal) }
+
 // readMappings returns the items of mapRoles or mapUsers, one for each list item; unreadable is set if nothing of
 // the text is kept, err is the first complaint of either kind.
 func readMappings(key, text string) (items []kept, unreadable bool, err error) {
@@ -106,34 +114,4 @@ func skippable(text string) bool {
 		return true
 	}
 	return false
-}
-
-// maybeTyped is a quick no for the scalars that yaml.v2 can only read as text (its resolve.go: what begins like a number,
-// and a table of words).
-var maybeTyped = regexp.MustCompile(`^(?:[-+.0-9].*|~|(?i:y|n|yes|no|on|off|true|false|null))$`)
-
-// implicitType names the type that yaml.v2 guesses for an unquoted scalar: "number", "boolean", "null"; "" if text.
-func implicitType(s string) string {
-	if s == "" {
-		return "null"
-	}
-	if len(s) > 64 || !maybeTyped.MatchString(s) {
-		return ""
-	}
-	if allDigits(s) {
-		return "number" // the most common, without a parser
-	}
-	var v any
-	if err := yamlv2.Unmarshal([]byte(s), &v); err != nil {
-		return ""
-	}
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "boolean"
-	case int, int64, uint64, float64:
-		return "number"
-	}
-	return ""
 }
