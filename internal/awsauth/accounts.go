@@ -12,58 +12,70 @@ func (p *parser) accounts() []Text {
 	if skippable(p.text) {
 		return nil
 	}
-	truth, err := readAccounts(p.text)
+	read, err := decodeAccounts(p.text)
 	p.complaint = err
-	root, extra, serr := compose(p.text)
-	if serr != nil && err == nil {
-		var text string
-		var ok bool
-		root, text, ok = p.composeAsRead(serr, func(text string) bool {
-			others, err := readAccounts(text)
-			return err == nil && slices.Equal(others, truth)
-		})
-		if !ok {
-			p.reportOpaque(text, serr, "")
-			return placedAccounts(truth, nil)
-		}
-		serr = nil
-	}
-	if serr != nil {
-		p.unreadable = true
-		if utf8.ValidString(p.text) { // else it is said already
-			p.reportSyntax(p.better(serr), 0)
-		}
-		return placedAccounts(truth, nil)
-	}
-	p.tabs()
-	p.extraDocument(extra)
-	if root == nil || isNull(root) {
-		p.sameNumber(len(truth), 0)
-		return placedAccounts(truth, nil)
+	root, ok := p.composeAccounts(read)
+	switch {
+	case !ok:
+		return placedAccounts(read, nil)
+	case root == nil || isNull(root):
+		p.sameNumber(len(read), 0)
+		return placedAccounts(read, nil)
 	}
 	p.hiddenMeaning(root)
 	root = resolve(root)
 	if root.Kind != sequenceNode {
 		p.unreadable = true
-		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
-			Value: firstWords(root), Got: shape(root)})
-		return placedAccounts(truth, nil)
+		p.notAList(root)
+		return placedAccounts(read, nil)
 	}
+	return p.compareAccounts(root, read)
+}
+
+// composeAccounts reads mapAccounts into nodes. ok is false if there are none, which is reported.
+func (p *parser) composeAccounts(read []string) (root *node, ok bool) {
+	root, extra, syntaxErr := compose(p.text)
+	switch {
+	case syntaxErr == nil:
+		p.tabs()
+		p.extraDocument(extra)
+		return root, true
+	case p.complaint != nil:
+		p.unreadable = true
+		if utf8.ValidString(p.text) { // else it is said already
+			p.reportSyntax(p.bestPlace(syntaxErr))
+		}
+		return nil, false
+	}
+	root, text, ok := p.composeAsRead(syntaxErr, func(text string) bool {
+		others, err := decodeAccounts(text)
+		return err == nil && slices.Equal(others, read)
+	})
+	if !ok {
+		p.reportOpaque(text, syntaxErr, "", readings{})
+		return nil, false
+	}
+	p.tabs()
+	return root, true
+}
+
+// compareAccounts returns the accounts that EKS reads, and reports a difference to the nodes that nothing said so far explains.
+func (p *parser) compareAccounts(list *node, read []string) []Text {
 	var accounts []Text
-	for i, n := range root.Content {
+	for i, n := range list.Content {
 		if t, ok := p.account(n, i); ok {
 			accounts = append(accounts, t)
 		}
 	}
-	same := func(t string, a Text) bool { return t == a.Value }
-	if !slices.EqualFunc(truth, accounts, same) {
-		if !p.explained() {
-			p.report(Problem{Place: p.place(root), Code: Disagreement, Field: "data." + p.key, Subject: p.key + " " + fingerprint(p.text),
-				Value: firstWords(root), Got: strings.Join(truth, ", ")})
-		}
-		return placedAccounts(truth, accounts)
+	if slices.EqualFunc(read, accounts, func(account string, t Text) bool { return account == t.Value }) {
+		return accounts
 	}
-	return accounts
+	if !p.explained() {
+		pr := p.valueProblem(Disagreement, p.place(list), fingerprint(p.text))
+		pr.Value, pr.Got = firstWords(list), strings.Join(read, ", ")
+		p.report(pr)
+	}
+	return placedAccounts(read, accounts)
 }
 
 // account reads one item of mapAccounts; ok is false if EKS drops it.
@@ -91,9 +103,9 @@ func (p *parser) account(n *node, index int) (t Text, ok bool) {
 }
 
 // placedAccounts are the accounts that EKS reads, with the places of equal ones in the text.
-func placedAccounts(truth []string, seen []Text) []Text {
-	out := make([]Text, len(truth))
-	for i, a := range truth {
+func placedAccounts(read []string, seen []Text) []Text {
+	out := make([]Text, len(read))
+	for i, a := range read {
 		out[i] = Text{Place{DataKey: MapAccounts}, a}
 		if j := slices.IndexFunc(seen, func(s Text) bool { return s.Value == a }); j >= 0 {
 			out[i].Place = seen[j].Place

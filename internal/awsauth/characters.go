@@ -28,12 +28,14 @@ func (p *parser) characters() {
 			}
 		}
 		if name != "" {
-			if p.unseen == nil {
-				p.unseen = map[rune]bool{}
+			if p.reported == nil {
+				p.reported = map[rune]bool{}
 			}
-			p.unseen[r] = true
-			p.report(Problem{Place: Place{Line: line, Column: col}, Code: HiddenCharacter, Field: "data." + p.key,
-				Subject: fmt.Sprintf("%s %U in %s", p.key, r, wordAround(p.text, i)), Value: wordAround(p.text, i), Got: name})
+			p.reported[r] = true
+			word := wordAround(p.text, i)
+			pr := p.valueProblem(HiddenCharacter, Place{Line: line, Column: col}, fmt.Sprintf("%U in %s", r, word))
+			pr.Value, pr.Got = word, name
+			p.report(pr)
 		}
 		col++
 		if r == '\n' {
@@ -58,8 +60,9 @@ func (p *parser) notUTF8() {
 	}
 	before := p.text[:first]
 	begin := strings.LastIndexByte(before, '\n') + 1
-	pr := Problem{Place: Place{Line: 1 + strings.Count(before, "\n"), Column: 1 + utf8.RuneCountInString(before[begin:])}, Code: NotUTF8,
-		Field: "data." + p.key, Subject: p.key + " not UTF-8", Value: wordAround(p.text, first), Got: strconv.Itoa(count)}
+	at := Place{Line: 1 + strings.Count(before, "\n"), Column: 1 + utf8.RuneCountInString(before[begin:])}
+	pr := p.valueProblem(NotUTF8, at, "not UTF-8")
+	pr.Value, pr.Got = wordAround(p.text, first), strconv.Itoa(count)
 	if invalid {
 		pr.Want = "valid UTF-8"
 	}
@@ -86,8 +89,9 @@ func (p *parser) tabs() {
 		if i < 0 || strings.HasPrefix(strings.TrimLeft(l[:i], " "), "#") || strings.Contains(l[:i], " #") {
 			continue
 		}
-		p.report(Problem{Place: Place{Line: line, Column: utf8.RuneCountInString(l[:i]) + 1}, Code: Tab, Field: "data." + p.key,
-			Subject: p.key + " tab", Value: strings.TrimSpace(l)})
+		pr := p.valueProblem(Tab, Place{Line: line, Column: utf8.RuneCountInString(l[:i]) + 1}, "tab")
+		pr.Value = strings.TrimSpace(l)
+		p.report(pr)
 	}
 }
 

@@ -46,7 +46,7 @@ type Entry struct {
 	name string
 
 	// lenient is what the lenient reading has instead, if it is something else.
-	lenient *kept
+	lenient *decodedItem
 	// source is the text of the item, if the same text is the same entry in another list; see Reparse.
 	source chunk
 }

@@ -13,96 +13,91 @@ import (
 // lists of mappings, yaml.v2 for the accounts (aws-iam-authenticator pkg/mapper/configmap, ParseMap). Places come
 // from another parser (yaml_nodes.go); where the two do not agree, the document is ambiguous and refused.
 
-// kept is one list item as the authenticator's structs hold it (pkg/config, RoleMapping and UserMapping).
-type kept struct {
-	RoleARN  string   `json:"rolearn"`
-	UserARN  string   `json:"userarn"`
-	SSO      *ssoKept `json:"sso"`
-	Username string   `json:"username"`
-	Groups   []string `json:"groups"`
-	UserID   string   `json:"userid"`
-}
-
-type ssoKept struct {
-	PermissionSetName string `json:"permissionSetName" yaml:"permissionSetName"`
-	AccountID         string `json:"accountID" yaml:"accountID"`
-	Partition         string `json:"partition" yaml:"partition"`
+// decodedItem is one list item as the authenticator holds it (pkg/config, RoleMapping and UserMapping).
+type decodedItem struct {
+	RoleARN, UserARN string
+	SSO              *decodedSSO
+	Username         string
+	Groups           []string
 }
 
 // The two lists are decoded into types of their own, since encoding/json would otherwise complain of a wrongly
 // typed userarn under mapRoles, which the authenticator's RoleMapping does not have.
-type keptRole struct {
-	RoleARN  string   `json:"rolearn" yaml:"rolearn"`
-	SSO      *ssoKept `json:"sso" yaml:"sso"`
-	Username string   `json:"username" yaml:"username"`
-	Groups   []string `json:"groups" yaml:"groups"`
-	UserID   string   `json:"userid" yaml:"userid"`
+type decodedRole struct {
+	RoleARN  string      `json:"rolearn" yaml:"rolearn"`
+	SSO      *decodedSSO `json:"sso" yaml:"sso"`
+	Username string      `json:"username" yaml:"username"`
+	Groups   []string    `json:"groups" yaml:"groups"`
+	UserID   string      `json:"userid" yaml:"userid"`
 }
 
-type keptUser struct {
+type decodedUser struct {
 	UserARN  string   `json:"userarn" yaml:"userarn"`
 	Username string   `json:"username" yaml:"username"`
 	Groups   []string `json:"groups" yaml:"groups"`
 	UserID   string   `json:"userid" yaml:"userid"`
 }
 
-func (r keptRole) kept() kept {
-	return kept{RoleARN: r.RoleARN, SSO: r.SSO, Username: r.Username, Groups: r.Groups, UserID: r.UserID}
+type decodedSSO struct {
+	PermissionSetName string `json:"permissionSetName" yaml:"permissionSetName"`
+	AccountID         string `json:"accountID" yaml:"accountID"`
+	Partition         string `json:"partition" yaml:"partition"`
 }
 
-func (u keptUser) kept() kept {
-	return kept{UserARN: u.UserARN, Username: u.Username, Groups: u.Groups, UserID: u.UserID}
+func (r decodedRole) item() decodedItem {
+	return decodedItem{RoleARN: r.RoleARN, SSO: r.SSO, Username: r.Username, Groups: r.Groups}
 }
 
-func keptOf[T interface{ kept() kept }](list []T) []kept {
-	items := make([]kept, len(list))
+func (u decodedUser) item() decodedItem {
+	return decodedItem{UserARN: u.UserARN, Username: u.Username, Groups: u.Groups}
+}
+
+func decodedItems[T interface{ item() decodedItem }](list []T) []decodedItem {
+	items := make([]decodedItem, len(list))
 	for i, one := range list {
-		items[i] = one.kept()
+		items[i] = one.item()
 	}
 	return items
 }
 
 // arn is the ARN by which the authenticator knows the item: "" if the item is dropped. An item with an sso block is
 // dropped or never matches: the feature gate is off on EKS.
-func (k kept) arn(key string) string {
+func (d decodedItem) arn(key string) string {
 	if key == MapUsers {
-		return k.UserARN
+		return d.UserARN
 	}
-	if k.SSO != nil {
+	if d.SSO != nil {
 		return ""
 	}
-	return k.RoleARN
+	return d.RoleARN
 }
 
-func (k kept) equal(o kept) bool {
-	return k.RoleARN == o.RoleARN && k.UserARN == o.UserARN && k.Username == o.Username && (k.SSO == nil) == (o.SSO == nil) &&
-		slices.Equal(k.Groups, o.Groups)
+func (d decodedItem) equal(o decodedItem) bool {
+	return d.RoleARN == o.RoleARN && d.UserARN == o.UserARN && d.Username == o.Username && (d.SSO == nil) == (o.SSO == nil) &&
+		slices.Equal(d.Groups, o.Groups)
 }
 
-// sameItems compares two readings of a list.
-func sameItems(a, b []kept) bool { return slices.EqualFunc(a, b, kept.equal) }
-
-// readMappings returns the items of mapRoles or mapUsers, one for each list item; unreadable is set if nothing of
+// decodeStrictly returns the items of mapRoles or mapUsers, one for each list item; unreadable is set if nothing of
 // the text is kept, err is the first complaint of either kind.
-func readMappings(key, text string) (items []kept, unreadable bool, err error) {
+func decodeStrictly(key, text string) (items []decodedItem, unreadable bool, err error) {
 	data, err := utilyaml.ToJSON([]byte(text))
 	if err != nil {
 		return nil, true, err
 	}
 	if key == MapUsers {
-		var users []keptUser
+		var users []decodedUser
 		err = json.Unmarshal(data, &users)
-		items = keptOf(users)
+		items = decodedItems(users)
 	} else {
-		var roles []keptRole
+		var roles []decodedRole
 		err = json.Unmarshal(data, &roles)
-		items = keptOf(roles)
+		items = decodedItems(roles)
 	}
 	return items, err != nil && len(items) == 0, err
 }
 
-// readAccounts returns what yaml.v2 makes of mapAccounts.
-func readAccounts(text string) (accounts []string, err error) {
+// decodeAccounts returns what yaml.v2 makes of mapAccounts.
+func decodeAccounts(text string) (accounts []string, err error) {
 	err = yamlv2.Unmarshal([]byte(text), &accounts)
 	return accounts, err
 }

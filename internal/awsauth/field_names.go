@@ -15,7 +15,7 @@ var fields = map[string][]string{
 
 // known returns the field that k is, if it is spelt exactly as EKS spells it; all else is reported, with the field that
 // was probably meant.
-func (it *item) known(k *node) (field, meant string) {
+func (it *itemReader) known(k *node) (field, meant string) {
 	name := k.Value
 	for _, f := range fields[it.key] {
 		if name == f {
@@ -41,19 +41,6 @@ func (it *item) known(k *node) (field, meant string) {
 	}
 	it.report(pr)
 	return "", pr.Want
-}
-
-// wronglySpelt reports that a key of this item has been taken for a misspelling of field.
-func (it *item) wronglySpelt(field string) bool {
-	for _, pr := range it.problems[it.before:] {
-		switch pr.Code {
-		case UnknownField, WrongCaseField, LookAlikeKey, MisplacedField:
-			if pr.Want == field {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func foldsTo(name string, names []string) string {

@@ -2,24 +2,24 @@ package awsauth
 
 // hiddenMeaning reports what stands in the text in one place and works in another: anchors, aliases, merge keys, tags.
 func (p *parser) hiddenMeaning(n *node) {
-	at := p.place(n)
-	pr := Problem{Place: at, Field: "data." + p.key}
-	if n.Anchor != "" {
-		pr.Code, pr.Value, pr.Subject = Anchor, "&"+n.Anchor, p.key+" &"+n.Anchor
+	report := func(code Code, at *node, value, about string) {
+		pr := p.valueProblem(code, p.place(at), about)
+		pr.Value = value
 		p.report(pr)
 	}
+	if n.Anchor != "" {
+		report(Anchor, n, "&"+n.Anchor, "&"+n.Anchor)
+	}
 	if n.Kind == aliasNode {
-		pr.Code, pr.Value, pr.Subject = Alias, "*"+n.Value, p.key+" *"+n.Value
-		p.report(pr)
+		report(Alias, n, "*"+n.Value, "*"+n.Value)
 		return
 	}
 	if tagged(n) {
-		pr.Code, pr.Value, pr.Subject = Tag, n.Tag, p.key+" "+n.Tag+" "+n.Value
-		p.report(pr)
+		report(Tag, n, n.Tag, n.Tag+" "+n.Value)
 	}
 	for i, c := range n.Content {
 		if n.Kind == mappingNode && i%2 == 0 && isMerge(c) {
-			p.report(Problem{Place: p.place(c), Field: "data." + p.key, Code: Merge, Value: "<<", Subject: p.key + " <<"})
+			report(Merge, c, "<<", "<<")
 		}
 		p.hiddenMeaning(c)
 	}

@@ -2,12 +2,11 @@ package awsauth
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// item is the reading of one mapping.
-type item struct {
+// itemReader reads one item of mapRoles or mapUsers, which is a mapping.
+type itemReader struct {
 	*parser
 	node    *node
 	index   int
@@ -15,11 +14,13 @@ type item struct {
 	seen    map[string]*node // the value of every known key, spelt exactly
 	meant   map[string]*node // that of a key that is spelt wrongly
 	merged  bool
-	before  int
+	// explained says that a problem of this item explains why EKS reads it differently, and twoExplained that one explains
+	// why its two readings differ.
+	explained, twoExplained bool
 }
 
-// item reads one item. Without truth the entry holds what the nodes say; lenient is the other reading, if there is one.
-func (p *parser) item(n *node, index int, truth, lenient *kept) Entry {
+// readItem reads one item. Without strict the entry holds what the nodes say; lenient is the other reading, if there is one.
+func (p *parser) readItem(n *node, index int, strict, lenient *decodedItem) Entry {
 	at := p.place(n)
 	n = resolve(n)
 	if n.Kind != mappingNode {
@@ -29,43 +30,55 @@ func (p *parser) item(n *node, index int, truth, lenient *kept) Entry {
 		}
 		return Entry{Place: at, Index: index}
 	}
-	it := &item{parser: p, node: n, index: index, seen: map[string]*node{}, meant: map[string]*node{}, before: len(p.problems)}
+	it := &itemReader{parser: p, node: n, index: index, seen: map[string]*node{}, meant: map[string]*node{}}
 	it.subject = it.guessSubject()
 	it.keys()
-
-	arnField := ARNField(p.key)
-	arn, hasARN := it.text(arnField)
-	username, hasUsername := it.text("username")
-	groups := it.groups()
-	it.text("userid")
-	e := Entry{Place: at, Index: index, name: it.subject, ARN: arn, Username: username, Groups: groups, SSO: it.sso()}
-	if !hasARN && (e.SSO == nil || p.key == MapUsers) {
-		it.missing(arnField)
-	}
-	if !hasUsername {
-		it.missing("username")
-	}
+	e := it.entry(at)
 	switch {
-	case truth != nil:
-		it.compare(&e, *truth)
+	case strict != nil:
+		it.compare(&e, *strict)
 	case e.SSO != nil:
 		e.ARN.Value = ""
 	}
-	if !hasARN || e.ARN.Line == 0 {
-		e.ARN.Place = at
-	}
-	if e.Username.Line == 0 {
-		e.Username.Place = at
-	}
 	if lenient != nil {
-		p.reportDifferences(&e, *lenient, it.tellsWhy())
+		p.reportDifferences(&e, *lenient, it.twoExplained || it.hasAlias())
 		it.differencesToCome(&e)
 	}
 	return e
 }
 
+// entry is what the nodes say.
+func (it *itemReader) entry(at Place) Entry {
+	e := Entry{Place: at, Index: it.index, name: it.subject}
+	arnField := ARNField(it.key)
+	var hasARN, hasUsername bool
+	e.ARN, hasARN = it.text(arnField)
+	e.Username, hasUsername = it.text("username")
+	e.Groups = it.groups()
+	it.text("userid")
+	e.SSO = it.sso()
+	if !hasARN {
+		e.ARN.Place = at
+		if e.SSO == nil || it.key == MapUsers {
+			it.missing(arnField)
+		}
+	}
+	if !hasUsername {
+		e.Username.Place = at
+		it.missing("username")
+	}
+	return e
+}
+
+// report reports a problem of the item.
+func (it *itemReader) report(pr Problem) {
+	it.parser.report(pr)
+	it.explained = it.explained || pr.explains()
+	it.twoExplained = it.twoExplained || pr.explains() && pr.Code != MissingField && (pr.Code != UnknownField || pr.Want != "")
+}
+
 // guessSubject names the item by what stays the same when lines move.
-func (it *item) guessSubject() string {
+func (it *itemReader) guessSubject() string {
 	want := ARNField(it.key)
 	for pass := range 2 {
 		for i := 0; i+1 < len(it.node.Content); i += 2 {
@@ -81,12 +94,12 @@ func (it *item) guessSubject() string {
 	return it.key + " item " + firstWords(it.node)
 }
 
-func (it *item) problem(n *node, code Code, field string) Problem {
+func (it *itemReader) problem(n *node, code Code, field string) Problem {
 	return Problem{Place: it.place(n), Code: code, Field: fieldPath(it.key, it.index, field), Entry: it.subject, Subject: field}
 }
 
 // keys looks at every key of the item and files the values of those that EKS knows.
-func (it *item) keys() {
+func (it *itemReader) keys() {
 	lines := map[string]int{}
 	for i := 0; i+1 < len(it.node.Content); i += 2 {
 		k, v := it.node.Content[i], it.node.Content[i+1]
@@ -115,7 +128,7 @@ func (it *item) keys() {
 }
 
 // nonText reports a key that is no text.
-func (it *item) nonText(k *node) bool {
+func (it *itemReader) nonText(k *node) bool {
 	if k.Kind != scalarNode {
 		pr := it.problem(k, NonTextKey, "")
 		pr.Got, pr.Value = shape(k), firstWords(k)
@@ -132,8 +145,8 @@ func (it *item) nonText(k *node) bool {
 	return false
 }
 
-func (it *item) missing(field string) {
-	if it.merged || it.wronglySpelt(field) {
+func (it *itemReader) missing(field string) {
+	if it.merged || it.meant[field] != nil {
 		return // said already, where the field stands
 	}
 	pr := it.problem(it.node, MissingField, field)
@@ -142,7 +155,7 @@ func (it *item) missing(field string) {
 }
 
 // compare makes the entry hold what EKS reads, and reports a difference that nothing said so far explains.
-func (it *item) compare(e *Entry, k kept) {
+func (it *itemReader) compare(e *Entry, k decodedItem) {
 	same := e.ARN.Value == k.arn(it.key) && e.Username.Value == k.Username && len(e.Groups) == len(k.Groups)
 	for i := 0; same && i < len(k.Groups); i++ {
 		same = e.Groups[i].Value == k.Groups[i]
@@ -150,7 +163,7 @@ func (it *item) compare(e *Entry, k kept) {
 	if same {
 		return
 	}
-	if !it.explained() && e.SSO == nil && !it.hasAlias() {
+	if !it.explained && e.SSO == nil && !it.hasAlias() {
 		pr := it.problem(it.node, Disagreement, "")
 		pr.Value = firstWords(it.node)
 		pr.Got = fmt.Sprintf("%s %q, username %q, groups %q", ARNField(it.key), k.arn(it.key), k.Username, k.Groups)
@@ -169,20 +182,8 @@ func (it *item) compare(e *Entry, k kept) {
 	e.Groups = groups
 }
 
-// explained reports that something that was said of this item tells why EKS reads it differently.
-func (it *item) explained() bool {
-	return slices.ContainsFunc(it.problems[it.before:], func(pr Problem) bool { return pr.explains() })
-}
-
-// tellsWhy reports that a problem of this item explains why EKS's two readings of it may differ.
-func (it *item) tellsWhy() bool {
-	return it.hasAlias() || slices.ContainsFunc(it.problems[it.before:], func(pr Problem) bool {
-		return pr.explains() && pr.Code != MissingField && !(pr.Code == UnknownField && pr.Want == "")
-	})
-}
-
 // hasAlias reports that the item takes something from elsewhere, which hiddenMeaning has said.
-func (it *item) hasAlias() bool {
+func (it *itemReader) hasAlias() bool {
 	if it.merged {
 		return true
 	}

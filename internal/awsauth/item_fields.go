@@ -6,7 +6,7 @@ import (
 )
 
 // text reads a field that must be text. The second result is false if the field is absent.
-func (it *item) text(field string) (Text, bool) {
+func (it *itemReader) text(field string) (Text, bool) {
 	if v, ok := it.seen[field]; ok {
 		return it.textOf(v, field), true
 	}
@@ -17,7 +17,7 @@ func (it *item) text(field string) (Text, bool) {
 }
 
 // textOf reads the value of a field that must be text.
-func (it *item) textOf(v *node, field string) Text {
+func (it *itemReader) textOf(v *node, field string) Text {
 	at := it.place(v)
 	n := resolve(v)
 	if t := flowTemplate(n); t != "" {
@@ -28,10 +28,7 @@ func (it *item) textOf(v *node, field string) Text {
 	}
 	if n.Kind != scalarNode {
 		pr := it.problem(v, NotText, field)
-		pr.Value, pr.Got = firstWords(n), shape(n)
-		if n.Kind == mappingNode && len(n.Content) == 2 && n.Content[0].Kind == scalarNode && n.Content[1].Kind == scalarNode {
-			pr.Want = n.Content[0].Value + ":" + n.Content[1].Value
-		}
+		pr.Value, pr.Got, pr.Want = firstWords(n), shape(n), withoutSpace(n)
 		it.report(pr)
 		return Text{at, ""}
 	}
@@ -42,12 +39,12 @@ func (it *item) textOf(v *node, field string) Text {
 		return Text{at, ""}
 	}
 	it.implicit(n, v, field, field)
-	it.unseen(n, v, field, field)
+	it.hiddenCharacter(n, v, field, field)
 	return Text{at, n.Value}
 }
 
 // implicit reports a scalar that parsers take for something other than text.
-func (it *item) implicit(n, at *node, field, subject string) {
+func (it *itemReader) implicit(n, at *node, field, subject string) {
 	if !plain(n) || tagged(n) {
 		return
 	}
@@ -58,9 +55,9 @@ func (it *item) implicit(n, at *node, field, subject string) {
 	}
 }
 
-// unseen reports what a text has in it though it does not stand there as such: escaped, or by the style of the scalar.
+// hiddenCharacter reports what a text has in it though it does not stand there as such: escaped, or by the style of the scalar.
 // ARNs and groups have rules of their own for white space.
-func (it *item) unseen(n, at *node, field, subject string) {
+func (it *itemReader) hiddenCharacter(n, at *node, field, subject string) {
 	got := ""
 	switch s := n.Value; {
 	case field == "username" && strings.ContainsAny(s, "\n\r"):
@@ -71,7 +68,7 @@ func (it *item) unseen(n, at *node, field, subject string) {
 		got = "a space around it"
 	default:
 		for _, r := range s {
-			if name := hidden(r); name != "" && !it.parser.unseen[r] {
+			if name := hidden(r); name != "" && !it.reported[r] {
 				got = name
 				break
 			}
@@ -86,13 +83,13 @@ func (it *item) unseen(n, at *node, field, subject string) {
 }
 
 // groups reads the groups, as far as they are text.
-func (it *item) groups() []Text {
+func (it *itemReader) groups() []Text {
 	v, ok := it.seen["groups"]
 	if !ok {
 		if v, ok := it.meant["groups"]; ok {
 			it.groupsOf(v)
 		}
-		if !it.merged && !it.wronglySpelt("groups") {
+		if !it.merged && it.meant["groups"] == nil {
 			it.report(it.problem(it.node, NoGroups, "groups"))
 		}
 		return nil
@@ -101,7 +98,7 @@ func (it *item) groups() []Text {
 }
 
 // groupsOf reads the value of groups.
-func (it *item) groupsOf(v *node) []Text {
+func (it *itemReader) groupsOf(v *node) []Text {
 	n := resolve(v)
 	if isNull(n) { // as good as absent, to every parser
 		it.report(it.problem(v, NoGroups, "groups"))
@@ -115,43 +112,41 @@ func (it *item) groupsOf(v *node) []Text {
 	}
 	var groups []Text
 	for i, g := range n.Content {
-		field := fmt.Sprintf("groups[%d]", i)
-		at, g0 := it.place(g), g
-		g = resolve(g)
-		switch t := flowTemplate(g); {
-		case t != "":
-			pr := it.problem(g0, UnquotedTemplate, field)
-			pr.Value = t
-			pr.Subject = "group " + t
-			it.report(pr)
-			groups = append(groups, Text{at, t})
-		case g.Kind != scalarNode:
-			pr := it.problem(g0, NotText, field)
-			pr.Value, pr.Got = firstWords(g), shape(g)
-			pr.Subject = "group " + pr.Value
-			if g.Kind == mappingNode && len(g.Content) == 2 && g.Content[0].Kind == scalarNode && g.Content[1].Kind == scalarNode {
-				pr.Want = g.Content[0].Value + ":" + g.Content[1].Value
-			}
-			it.report(pr)
-			groups = append(groups, Text{at, ""})
-		case !tagged(g) && (g.Value == "" || isNull(g)):
-			pr := it.problem(g0, EmptyGroup, field)
-			pr.Subject = "empty group"
-			if isNull(g) {
-				pr.Got = "null"
-			}
-			it.report(pr)
-			groups = append(groups, Text{at, ""})
-		default:
-			it.implicit(g, g0, field, "group "+g.Value)
-			it.unseen(g, g0, field, "group "+g.Value)
-			groups = append(groups, Text{at, g.Value})
-		}
+		groups = append(groups, Text{it.place(g), it.group(g, fmt.Sprintf("groups[%d]", i))})
 	}
 	return groups
 }
 
-func (it *item) sso() *SSO {
+// group reads one group, which stands at a node. It is "" if it is no text.
+func (it *itemReader) group(at *node, field string) string {
+	g := resolve(at)
+	switch t := flowTemplate(g); {
+	case t != "":
+		pr := it.problem(at, UnquotedTemplate, field)
+		pr.Value, pr.Subject = t, "group "+t
+		it.report(pr)
+		return t
+	case g.Kind != scalarNode:
+		pr := it.problem(at, NotText, field)
+		pr.Value, pr.Got, pr.Want = firstWords(g), shape(g), withoutSpace(g)
+		pr.Subject = "group " + pr.Value
+		it.report(pr)
+		return ""
+	case !tagged(g) && (g.Value == "" || isNull(g)):
+		pr := it.problem(at, EmptyGroup, field)
+		pr.Subject = "empty group"
+		if isNull(g) {
+			pr.Got = "null"
+		}
+		it.report(pr)
+		return ""
+	}
+	it.implicit(g, at, field, "group "+g.Value)
+	it.hiddenCharacter(g, at, field, "group "+g.Value)
+	return g.Value
+}
+
+func (it *itemReader) sso() *SSO {
 	v, ok := it.seen["sso"]
 	if !ok {
 		return nil

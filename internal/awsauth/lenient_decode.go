@@ -13,18 +13,18 @@ import (
 
 // lenientRole and lenientUser keep an item's place in the list whatever is wrong with it: yaml.v2 drops one that does not fit.
 type (
-	lenientRole struct{ keptRole }
-	lenientUser struct{ keptUser }
+	lenientRole struct{ decodedRole }
+	lenientUser struct{ decodedUser }
 )
 
 // UnmarshalYAML keeps what fits, as yaml.v2 does; what does not fit is missing in the result, and so is a difference.
 func (r *lenientRole) UnmarshalYAML(unmarshal func(any) error) error {
-	return unlessTyped(unmarshal(&r.keptRole))
+	return unlessTyped(unmarshal(&r.decodedRole))
 }
 
 // UnmarshalYAML is that of lenientRole.
 func (u *lenientUser) UnmarshalYAML(unmarshal func(any) error) error {
-	return unlessTyped(unmarshal(&u.keptUser))
+	return unlessTyped(unmarshal(&u.decodedUser))
 }
 
 func unlessTyped(err error) error {
@@ -34,18 +34,18 @@ func unlessTyped(err error) error {
 	return err
 }
 
-// readLeniently returns what the lenient reading keeps, one for each list item; nothing if it cannot read the text.
-func readLeniently(key, text string) []kept {
+// decodeLeniently returns what the lenient reading keeps, one for each list item; nothing if it cannot read the text.
+func decodeLeniently(key, text string) []decodedItem {
 	if key == MapUsers {
 		var users []lenientUser
 		if yamlv2.Unmarshal([]byte(text), &users) != nil {
 			return nil
 		}
-		return keptOf(users)
+		return decodedItems(users)
 	}
 	var roles []lenientRole
 	if yamlv2.Unmarshal([]byte(text), &roles) != nil {
 		return nil
 	}
-	return keptOf(roles)
+	return decodedItems(roles)
 }

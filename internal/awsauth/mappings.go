@@ -22,97 +22,136 @@ func (p *parser) readWhole() []Entry {
 	if skippable(p.text) {
 		return nil
 	}
-	items, unreadable, err := readMappings(p.key, p.text)
-	p.unreadable, p.complaint = unreadable, err
-	lenient := readLeniently(p.key, p.text)
-	if lenient == nil && !unreadable {
-		lenient = make([]kept, len(items)) // it loses all of them
-	}
-	p.keptLeniently = len(lenient) > 0
-	root, extra, serr := compose(p.text)
-	if serr != nil && (!unreadable || len(lenient) > 0) {
-		var text string
-		var ok bool
-		root, text, ok = p.composeAsRead(serr, func(text string) bool { return p.readsAs(text, items, lenient) })
-		switch {
-		case ok:
-			serr = nil
-		case !unreadable:
-			p.tabs()
-			return p.itemByItem(text, items, lenient, p.better(serr))
-		}
-	}
-	if serr != nil {
-		if utf8.ValidString(p.text) { // else it is said already
-			p.reportSyntax(p.better(serr), 0)
-		}
-		entries := p.recover()
-		p.unlisted(entries, lenient)
-		return entries
+	read := p.decode()
+	root, extra, syntaxErr := compose(p.text)
+	if syntaxErr != nil {
+		return p.readBroken(read, syntaxErr)
 	}
 	p.tabs()
 	p.extraDocument(extra)
+	return p.readRoot(root, read)
+}
+
+// decode reads the list as EKS does, in both ways.
+func (p *parser) decode() (read readings) {
+	read.strict, p.unreadable, p.complaint = decodeStrictly(p.key, p.text)
+	read.lenient = decodeLeniently(p.key, p.text)
+	if read.lenient == nil && !p.unreadable {
+		read.lenient = make([]decodedItem, len(read.strict)) // it loses all of them
+	}
+	p.keptLeniently = len(read.lenient) > 0
+	return read
+}
+
+// readBroken reads a text that is no YAML to the parser with the places. EKS may read it all the same.
+func (p *parser) readBroken(read readings, syntaxErr *syntaxError) []Entry {
+	if !p.unreadable || p.keptLeniently {
+		root, text, ok := p.composeAsRead(syntaxErr, func(text string) bool { return p.readsAs(text, read) })
+		switch {
+		case ok:
+			p.tabs()
+			return p.readRoot(root, read)
+		case !p.unreadable:
+			p.tabs()
+			return p.itemByItem(text, read, p.bestPlace(syntaxErr))
+		}
+	}
+	if utf8.ValidString(p.text) { // else it is said already
+		p.reportSyntax(p.bestPlace(syntaxErr))
+	}
+	entries := p.recover()
+	p.unlisted(entries, read.lenient)
+	return entries
+}
+
+// readRoot reads the list that a text consists of. root is nil if there is nothing in it.
+func (p *parser) readRoot(root *node, read readings) []Entry {
 	if root == nil || isNull(root) {
-		entries := bare(p.key, items)
-		p.sameNumber(len(items), 0)
-		p.unlisted(entries, lenient)
+		entries := entriesWithoutPlaces(p.key, read.strict)
+		p.sameNumber(len(read.strict), 0)
+		p.unlisted(entries, read.lenient)
 		return entries
 	}
 	p.hiddenMeaning(root)
-	return p.walk(root, items, lenient, unreadable)
+	root = resolve(root)
+	if root.Kind == sequenceNode {
+		return p.readList(root, read, p.unreadable)
+	}
+	p.notAList(root)
+	if root.Kind != mappingNode || !hasField(root, ARNField(p.key)) {
+		return nil
+	}
+	// One entry whose dash is missing.
+	return p.readList(&node{Kind: sequenceNode, Content: []*node{root}}, read, true)
+}
+
+// readList reads a list. If it is unreadable to EKS, the entries are what the nodes say.
+func (p *parser) readList(list *node, read readings, unreadable bool) []Entry {
+	number := len(list.Content)
+	if !unreadable {
+		p.sameNumber(len(read.strict), number)
+	}
+	beside := read
+	if len(read.lenient) != number {
+		beside.lenient = nil
+	}
+	entries := p.readItems(list, beside, 0)
+	if len(read.strict) > number { // EKS reads them, wherever they come from
+		entries = append(entries, entriesWithoutPlaces(p.key, read.strict)[number:]...)
+	}
+	if len(read.lenient) != number {
+		p.unlisted(entries, read.lenient)
+	} else {
+		for i := number; i < len(entries); i++ {
+			p.reportDifferences(&entries[i], decodedItem{}, false)
+		}
+	}
+	for i := range entries {
+		entries[i].Recovered = unreadable
+	}
+	return entries
+}
+
+// readItems reads the items of a list, of which base is the index of the first. What the readings do not have, the nodes say.
+func (p *parser) readItems(list *node, read readings, base int) []Entry {
+	var entries []Entry
+	for i, n := range list.Content {
+		var strict, lenient *decodedItem
+		if i < len(read.strict) {
+			strict = &read.strict[i]
+		}
+		if i < len(read.lenient) {
+			lenient = &read.lenient[i]
+		}
+		entries = append(entries, p.readItem(n, base+i, strict, lenient))
+	}
+	return entries
 }
 
 // sameNumber reports that EKS reads more or fewer items than stand there. What they are is not known by their places, so
 // only the same text has the same problem.
 func (p *parser) sameNumber(theirs, ours int) {
 	if theirs != ours {
-		p.report(Problem{Code: Disagreement, Field: "data." + p.key, Subject: p.key + " " + fingerprint(p.text), Got: fmt.Sprintf("%d entries", theirs)})
+		pr := p.valueProblem(Disagreement, Place{}, fingerprint(p.text))
+		pr.Got = fmt.Sprintf("%d entries", theirs)
+		p.report(pr)
 	}
 }
 
+// extraDocument reports that the text has a second document, which begins on a line; 0 if there is none.
 func (p *parser) extraDocument(line int) {
 	if line > 0 {
-		p.report(Problem{Place: Place{Line: line + p.line0, Column: 1}, Code: ExtraDocument, Field: "data." + p.key, Subject: p.key,
-			Value: strings.TrimSpace(p.line(line + p.line0))})
+		pr := p.valueProblem(ExtraDocument, Place{Line: line + p.lineOffset, Column: 1}, "")
+		pr.Value = strings.TrimSpace(p.line(pr.Line))
+		p.report(pr)
 	}
 }
 
-// walk reads the root of mapRoles or mapUsers, with items as EKS reads them (none if unreadable) in its two ways.
-func (p *parser) walk(root *node, items, lenient []kept, unreadable bool) []Entry {
-	root = resolve(root)
-	if root.Kind != sequenceNode {
-		p.report(Problem{Place: p.place(root), Code: NotAList, Field: "data." + p.key, Subject: p.key,
-			Value: firstWords(root), Got: shape(root)})
-		if root.Kind != mappingNode || !hasField(root, ARNField(p.key)) {
-			return nil
-		}
-		// One entry whose dash is missing.
-		root, unreadable = &node{Kind: sequenceNode, Content: []*node{root}}, true
-	}
-	number := len(root.Content)
-	if unreadable {
-		items = nil
-	} else {
-		p.sameNumber(len(items), number)
-	}
-	aligned := lenient
-	if len(lenient) != number {
-		aligned = nil
-	}
-	entries := p.walkItems(root, items, aligned, 0)
-	if len(items) > number { // EKS reads them, wherever they come from
-		entries = append(entries, bare(p.key, items)[number:]...)
-	}
-	if aligned == nil {
-		p.unlisted(entries, lenient)
-	}
-	for i := number; aligned != nil && i < len(entries); i++ {
-		p.reportDifferences(&entries[i], kept{}, false)
-	}
-	for i := range entries {
-		entries[i].Recovered = unreadable
-	}
-	return entries
+// notAList reports that the whole value is something else.
+func (p *parser) notAList(root *node) {
+	pr := p.valueProblem(NotAList, p.place(root), "")
+	pr.Value, pr.Got = firstWords(root), shape(root)
+	p.report(pr)
 }
 
 func hasField(mapping *node, name string) bool {
@@ -124,24 +163,8 @@ func hasField(mapping *node, name string) bool {
 	return false
 }
 
-// walkItems reads the items of a list; base is the index of the first.
-func (p *parser) walkItems(list *node, items, lenient []kept, base int) []Entry {
-	var entries []Entry
-	for i, n := range list.Content {
-		var truth, other *kept
-		if i < len(items) {
-			truth = &items[i]
-		}
-		if i < len(lenient) {
-			other = &lenient[i]
-		}
-		entries = append(entries, p.item(n, base+i, truth, other))
-	}
-	return entries
-}
-
-// bare are entries without places.
-func bare(key string, items []kept) []Entry {
+// entriesWithoutPlaces are entries without places.
+func entriesWithoutPlaces(key string, items []decodedItem) []Entry {
 	entries := make([]Entry, len(items))
 	for i, k := range items {
 		entries[i] = newEntry(key, i, Place{DataKey: key}, k)
@@ -149,7 +172,7 @@ func bare(key string, items []kept) []Entry {
 	return entries
 }
 
-func newEntry(key string, index int, at Place, k kept) Entry {
+func newEntry(key string, index int, at Place, k decodedItem) Entry {
 	e := Entry{Place: at, Index: index, ARN: Text{at, k.arn(key)}, Username: Text{at, k.Username}}
 	for _, g := range k.Groups {
 		e.Groups = append(e.Groups, Text{at, g})

@@ -52,23 +52,23 @@ func (p *parser) before(line int) string {
 }
 
 // readsAs reports that both readings of another text are those of this one.
-func (p *parser) readsAs(text string, items, lenient []kept) bool {
-	others, _, _ := readMappings(p.key, text)
-	return sameItems(others, items) && sameItems(readLeniently(p.key, text), lenient)
+func (p *parser) readsAs(text string, read readings) bool {
+	strict, _, _ := decodeStrictly(p.key, text)
+	return read.equal(readings{strict, decodeLeniently(p.key, text)})
 }
 
 // composeAsRead reads into nodes what EKS reads of a text that is not quite YAML. same holds a variant of the text against
 // it. ok is false if no variant is YAML and reads alike; text is then what is left to be read item by item.
-func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (root *node, text string, ok bool) {
+func (p *parser) composeAsRead(syntaxErr *syntaxError, same func(text string) bool) (root *node, text string, ok bool) {
 	text = p.text
 	first, line := firstDocument(text)
-	if line == 0 && strings.Contains(serr.text, "<document start>") {
-		first, line = p.before(serr.line), serr.line
+	if line == 0 && strings.Contains(syntaxErr.text, "<document start>") {
+		first, line = p.before(syntaxErr.line), syntaxErr.line
 	}
 	if line > 0 && same(first) {
 		p.extraDocument(line)
 		text = first
-		if root, _, serr := compose(text); serr == nil {
+		if root, _, syntaxErr := compose(text); syntaxErr == nil {
 			return root, text, true
 		}
 	}
@@ -76,8 +76,8 @@ func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (
 	if len(lines) == 0 || !same(wide) {
 		return nil, text, false
 	}
-	root, _, serr = compose(wide)
-	if serr != nil {
+	root, _, syntaxErr = compose(wide)
+	if syntaxErr != nil {
 		return nil, text, false
 	}
 	p.reportNarrow(lines)
@@ -87,81 +87,91 @@ func (p *parser) composeAsRead(serr *syntaxError, same func(text string) bool) (
 // reportNarrow reports comments without a space before them. They are counted, and not known by their lines, like tabs.
 func (p *parser) reportNarrow(lines []int) {
 	for _, n := range lines {
-		l := p.line(n + p.line0)
+		l := p.line(n + p.lineOffset)
 		at := narrowComment.FindStringIndex(l)
 		if at == nil {
 			continue
 		}
-		p.report(Problem{Place: Place{Line: n + p.line0, Column: len([]rune(l[:at[0]])) + 2}, Code: NarrowComment, Field: "data." + p.key,
-			Subject: p.key + " comment without a blank", Value: strings.TrimSpace(l)})
+		pr := p.valueProblem(NarrowComment, Place{Line: n + p.lineOffset, Column: len([]rune(l[:at[0]])) + 2}, "comment without a blank")
+		pr.Value = strings.TrimSpace(l)
+		p.report(pr)
 	}
 }
 
 // itemByItem reads a list of which EKS reads every item, and the parser with the places not all. An item without nodes is
 // known by its text alone: whatever is written in it, only the very same text may be taken for it.
-func (p *parser) itemByItem(text string, items, lenient []kept, serr *syntaxError) []Entry {
+func (p *parser) itemByItem(text string, read readings, syntaxErr *syntaxError) []Entry {
 	parts := dashed(text)
-	if len(parts) == 0 || len(parts) > maxRecovered || len(parts) != len(items) || len(parts) != len(lenient) {
-		return p.opaque(text, items, lenient, serr)
+	if len(parts) == 0 || len(parts) > maxRecovered || len(parts) != len(read.strict) || len(parts) != len(read.lenient) {
+		return p.opaque(text, read, syntaxErr)
 	}
 	for i, c := range parts {
-		if !p.readsAs(c.text, items[i:i+1], lenient[i:i+1]) {
-			return p.opaque(text, items, lenient, serr)
+		if !p.readsAs(c.text, read.item(i)) {
+			return p.opaque(text, read, syntaxErr)
 		}
 	}
-	defer func() { p.line0 = 0 }()
-	entries := make([]Entry, 0, len(items))
+	defer func() { p.lineOffset = 0 }()
+	entries := make([]Entry, 0, len(parts))
 	for i, c := range parts {
-		p.line0 = c.line - 1
-		one, two := items[i:i+1], lenient[i:i+1]
-		root, _, serr := compose(c.text)
-		if serr != nil {
-			if wide, lines := widened(c.text); len(lines) > 0 && p.readsAs(wide, one, two) {
-				if root, _, _ = compose(wide); root != nil {
-					p.reportNarrow(lines)
-				}
-			}
-		}
-		if root != nil && root.Kind == sequenceNode && len(root.Content) == 1 {
-			p.hiddenMeaning(root)
-			entries = append(entries, p.walkItems(root, one, two, i)...)
+		p.lineOffset = c.line - 1
+		list, err := p.composeItem(c.text, read.item(i))
+		if list != nil {
+			p.hiddenMeaning(list)
+			entries = append(entries, p.readItems(list, read.item(i), i)...)
 			continue
 		}
-		e := newEntry(p.key, i, Place{DataKey: p.key, Line: c.line, Column: 1}, items[i])
-		p.reportOpaque(c.text, serr, Subject(e.ARN.Value), one, two)
-		p.reportDifferences(&e, lenient[i], true)
+		e := newEntry(p.key, i, Place{DataKey: p.key, Line: c.line, Column: 1}, read.strict[i])
+		p.reportOpaque(c.text, err, Subject(e.ARN.Value), read.item(i))
+		p.reportDifferences(&e, read.lenient[i], true)
 		entries = append(entries, e)
 	}
 	return entries
 }
 
+// composeItem reads a list of one item into nodes, in a form that EKS reads alike; nil if that cannot be.
+func (p *parser) composeItem(text string, read readings) (list *node, err *syntaxError) {
+	list, err = composeList(text)
+	if err != nil {
+		if wide, lines := widened(text); len(lines) > 0 && p.readsAs(wide, read) {
+			if list, _ = composeList(wide); list != nil {
+				p.reportNarrow(lines)
+			}
+		}
+	}
+	if list == nil || len(list.Content) != 1 {
+		return nil, err
+	}
+	return list, nil
+}
+
 // opaque are entries of a text that only EKS reads, and that cannot be taken apart.
-func (p *parser) opaque(text string, items, lenient []kept, serr *syntaxError) []Entry {
-	entries := bare(p.key, items)
-	p.reportOpaque(text, serr, "", items, lenient)
-	if len(items) != len(lenient) {
-		p.unlisted(entries, lenient)
+func (p *parser) opaque(text string, read readings, syntaxErr *syntaxError) []Entry {
+	entries := entriesWithoutPlaces(p.key, read.strict)
+	p.reportOpaque(text, syntaxErr, "", read)
+	if len(read.strict) != len(read.lenient) {
+		p.unlisted(entries, read.lenient)
 		return entries
 	}
 	for i := range entries {
-		p.reportDifferences(&entries[i], lenient[i], true)
+		p.reportDifferences(&entries[i], read.lenient[i], true)
 	}
 	return entries
 }
 
 // reportOpaque reports a text that EKS reads and other parsers do not. It is known by the text, but for the comments and blanks
 // before and behind it, and by what EKS reads of it, which says that they are comments.
-func (p *parser) reportOpaque(text string, serr *syntaxError, entry string, readings ...[]kept) {
-	if serr == nil {
-		serr = &syntaxError{text: "not YAML"}
+func (p *parser) reportOpaque(text string, syntaxErr *syntaxError, entry string, read readings) {
+	if syntaxErr == nil {
+		syntaxErr = &syntaxError{text: "not YAML"}
 	}
-	var read strings.Builder
-	for _, k := range slices.Concat(readings...) {
-		fmt.Fprintf(&read, "\x00%q %q %q", k.arn(p.key), k.Username, k.Groups)
+	var words strings.Builder
+	for _, item := range slices.Concat(read.strict, read.lenient) {
+		fmt.Fprintf(&words, "\x00%q %q %q", item.arn(p.key), item.Username, item.Groups)
 	}
-	line := max(serr.line, 1) + p.line0
-	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: OnlyEKSReads, Field: "data." + p.key, Entry: entry,
-		Subject: p.key + " " + fingerprint(withoutEnds(text)+read.String()), Value: strings.TrimSpace(p.line(line)), Got: serr.text})
+	at := Place{Line: max(syntaxErr.line, 1) + p.lineOffset, Column: max(syntaxErr.column, 1)}
+	pr := p.valueProblem(OnlyEKSReads, at, fingerprint(withoutEnds(text)+words.String()))
+	pr.Entry, pr.Value, pr.Got = entry, strings.TrimSpace(p.line(at.Line)), syntaxErr.text
+	p.report(pr)
 }
 
 // withoutEnds is a text without the blank lines and comments before and behind it.

@@ -39,7 +39,7 @@ func Reparse(previous *Document, data map[string]string) (*Document, []Problem) 
 			d.Accounts = p.accounts()
 		}
 		if p.complaint != nil && !p.explained() {
-			p.reportSyntax(fromMessage(p.complaint), 0)
+			p.reportSyntax(fromMessage(p.complaint))
 		}
 		if p.unreadable {
 			d.Unreadable[key] = true
@@ -69,16 +69,16 @@ type parser struct {
 	// complaint is what EKS's own parser says. It is never left without a problem that explains it.
 	complaint error
 	// line0 is added to places: set while a part of the text is read by itself.
-	line0 int
+	lineOffset int
 	// lines are those of the text, cut when the first is asked for; troubled are those where it stops being YAML.
 	lines    []string
 	troubled map[int]bool
-	// unseen are the characters that were reported where they stand.
-	unseen map[rune]bool
+	// reported are the hidden characters that were reported where they stand.
+	reported map[rune]bool
 }
 
 func (p *parser) place(n *node) Place {
-	return Place{DataKey: p.key, Line: n.Line + p.line0, Column: n.Column}
+	return Place{DataKey: p.key, Line: n.Line + p.lineOffset, Column: n.Column}
 }
 
 func (p *parser) report(pr Problem) {
@@ -96,9 +96,17 @@ func (p *parser) report(pr Problem) {
 		// Named after the text, so that it is never taken for the same problem in another text.
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(p.text))
-		p.problems = append(p.problems, Problem{Place: Place{DataKey: p.key}, Code: TooMany, Field: "data." + p.key,
-			Subject: fmt.Sprintf("%s %x", p.key, h.Sum64())})
+		p.problems = append(p.problems, p.valueProblem(TooMany, Place{DataKey: p.key}, fmt.Sprintf("%x", h.Sum64())))
 	}
+}
+
+// valueProblem is a problem of the whole value, known by what it is about: "" if there can be only one of its code.
+func (p *parser) valueProblem(code Code, at Place, about string) Problem {
+	subject := p.key
+	if about != "" {
+		subject += " " + about
+	}
+	return Problem{Place: at, Code: code, Field: "data." + p.key, Subject: subject}
 }
 
 // full reports that nothing more will be reported.

@@ -11,47 +11,55 @@ const maxRecovered = 20_000
 // repair can be told from a new grant.
 func (p *parser) recover() []Entry {
 	var entries []Entry
-	defer func() { p.line0 = 0 }()
-	known := len(p.problems)
-	for i, c := range chunks(p.text) {
+	defer func() { p.lineOffset = 0 }()
+	silent := len(p.problems) == 0
+	for i, c := range brokenItems(p.text) {
 		if i == maxRecovered {
 			break
 		}
-		p.line0 = c.line - 1
-		text := c.text
-		items, unreadable, err := readMappings(p.key, text)
-		root, _, serr := compose(text)
-		if unreadable || serr != nil || root == nil || root.Kind != sequenceNode {
-			if serr == nil && err != nil {
-				serr = fromMessage(err)
-			}
-			if serr != nil && known > 0 && !p.saidOfLines(c.line, c.line+strings.Count(c.text, "\n")) {
-				p.reportSyntax(serr, p.line0)
-			}
-			text = spaced(text)
-			items, unreadable, _ = readMappings(p.key, text)
-			root, _, serr = compose(text)
-			if serr != nil || root == nil || root.Kind != sequenceNode {
-				if e, ok := p.salvage(c.text, len(entries)); ok {
-					entries = append(entries, e)
-				}
-				continue
-			}
-		}
-		if unreadable {
-			items = nil
-		}
-		p.hiddenMeaning(root)
-		lenient := readLeniently(p.key, text)
-		if len(lenient) != len(root.Content) {
-			lenient = nil
-		}
-		entries = append(entries, p.walkItems(root, items, lenient, len(entries))...)
+		p.lineOffset = c.line - 1
+		entries = append(entries, p.recoverItem(c, len(entries), silent)...)
 	}
 	for i := range entries {
 		entries[i].Recovered = true
 	}
 	return entries
+}
+
+// recoverItem reads one item by itself: as it is, with blanks for its tabs, or else line by line. silent says that no syntax
+// error was reported so far, so that there is none to report of an item.
+func (p *parser) recoverItem(c chunk, index int, silent bool) []Entry {
+	text := c.text
+	list, err := composeList(text)
+	strict, unreadable, complaint := decodeStrictly(p.key, text)
+	if list == nil || unreadable {
+		if err == nil && complaint != nil {
+			err = fromMessage(complaint)
+		}
+		if err != nil && !silent && !p.saidOfLines(c.line, c.line+strings.Count(text, "\n")) {
+			p.reportSyntax(err)
+		}
+		text = spaced(text)
+		if list, _ = composeList(text); list == nil {
+			return p.readLines(c, index)
+		}
+		strict, _, _ = decodeStrictly(p.key, text)
+	}
+	p.hiddenMeaning(list)
+	lenient := decodeLeniently(p.key, text)
+	if len(lenient) != len(list.Content) {
+		lenient = nil
+	}
+	return p.readItems(list, readings{strict, lenient}, index)
+}
+
+// composeList reads a list into nodes; nil if the text is something else.
+func composeList(text string) (*node, *syntaxError) {
+	root, _, err := compose(text)
+	if err != nil || root == nil || root.Kind != sequenceNode {
+		return nil, err
+	}
+	return root, nil
 }
 
 // saidOfLines reports that the lines from..to are already known to be no YAML.

@@ -15,8 +15,8 @@ var indentIndicator = regexp.MustCompile(`[|>][-+]?[1-9]`)
 
 // scalarSpans are where quoted strings and block scalars are. ok is false if that is not certain.
 func scalarSpans(text string, lines []int) (spans []span, ok bool) {
-	root, extra, serr := compose(text)
-	if serr != nil || extra > 0 || indentIndicator.MatchString(text) {
+	root, extra, syntaxErr := compose(text)
+	if syntaxErr != nil || extra > 0 || indentIndicator.MatchString(text) {
 		return nil, false
 	}
 	ok = true

@@ -5,37 +5,48 @@ import (
 	"strings"
 )
 
+// chunk is a part of a text: whole lines, and the number of the first.
 type chunk struct {
 	line int
 	text string
 }
 
-// chunks cuts a list into its items: at every line that begins with "- " no deeper than the first such line does, and at
-// every "- rolearn:" wherever it stands.
-func chunks(text string) []chunk {
-	var out []chunk
-	depth, line, offset, begin := -1, 0, 0, -1
+// cutAt cuts a text before every line that begins a part. What stands before the first of them is in no part.
+func cutAt(text string, begins func(line string) bool) (parts []chunk) {
+	line, offset, from := 0, 0, 0
 	for l := range strings.Lines(text) {
 		line++
-		body := strings.TrimLeft(strings.TrimPrefix(l, "\ufeff"), " \t")
-		indent := len(strings.TrimPrefix(l, "\ufeff")) - len(body)
-		isItem := strings.HasPrefix(body, "- ") || strings.HasPrefix(body, "-\t") || strings.TrimSpace(body) == "-"
-		if isItem && depth < 0 {
-			depth = indent
-		}
-		if isItem && (begin < 0 || indent <= depth && startsItem(body) || startsItem(body, "rolearn", "userarn")) {
-			if begin >= 0 {
-				out[len(out)-1].text = text[begin:offset]
+		if begins(l) {
+			if len(parts) > 0 {
+				parts[len(parts)-1].text = text[from:offset]
 			}
-			begin = offset
-			out = append(out, chunk{line: line})
+			parts, from = append(parts, chunk{line: line}), offset
 		}
 		offset += len(l)
 	}
-	if begin >= 0 {
-		out[len(out)-1].text = text[begin:]
+	if len(parts) > 0 {
+		parts[len(parts)-1].text = text[from:]
 	}
-	return out
+	return parts
+}
+
+// brokenItems cuts a list that is no YAML into its items: at every line that begins with "- " no deeper than the first such
+// line does, and at every "- rolearn:" wherever it stands.
+func brokenItems(text string) []chunk {
+	depth := -1
+	return cutAt(text, func(line string) bool {
+		line = strings.TrimPrefix(line, "\ufeff")
+		body := strings.TrimLeft(line, " \t")
+		indent := len(line) - len(body)
+		if !strings.HasPrefix(body, "- ") && !strings.HasPrefix(body, "-\t") && strings.TrimSpace(body) != "-" {
+			return false
+		}
+		if depth < 0 {
+			depth = indent
+			return true
+		}
+		return indent <= depth && startsItem(body) || startsItem(body, "rolearn", "userarn")
+	})
 }
 
 // startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash. Without
@@ -61,24 +72,18 @@ func startsItem(trimmed string, names ...string) bool {
 
 // dashed cuts a list in block style at the lines that begin with a dash at the depth of the first one. Reading the parts
 // shows whether they are its items.
-func dashed(text string) (parts []chunk) {
-	depth, line, offset, begin := -1, 0, 0, 0
-	for l := range strings.Lines(text) {
-		line++
-		body := strings.TrimLeft(l, " ")
-		if indent := len(l) - len(body); strings.HasPrefix(body, "-") && strings.TrimLeft(body[1:min(2, len(body))], " \t\r\n") == "" && (depth < 0 || indent == depth) {
-			if depth >= 0 {
-				parts[len(parts)-1].text = text[begin:offset]
-			}
-			depth, begin = indent, offset
-			parts = append(parts, chunk{line: line})
+func dashed(text string) []chunk {
+	depth := -1
+	return cutAt(text, func(line string) bool {
+		body := strings.TrimLeft(line, " ")
+		indent := len(line) - len(body)
+		rest, found := strings.CutPrefix(body, "-")
+		if !found || rest != "" && !strings.Contains(" \t\r\n", rest[:1]) || depth >= 0 && indent != depth {
+			return false
 		}
-		offset += len(l)
-	}
-	if depth >= 0 {
-		parts[len(parts)-1].text = text[begin:]
-	}
-	return parts
+		depth = indent
+		return true
+	})
 }
 
 // blockItems cuts a list in block style into its items, all of the text. ok is false for everything that is not plainly
@@ -87,28 +92,25 @@ func blockItems(text string) (items []chunk, ok bool) {
 	if strings.Contains(text, "\r") {
 		return nil, false // a line break to YAML, also where it stands alone
 	}
-	depth, line, offset, begin := -1, 0, 0, 0
+	depth := -1
 	for l := range strings.Lines(text) {
-		line++
 		body := strings.TrimLeft(l, " ")
 		indent := len(l) - len(body)
 		switch {
-		case body == "\n" || body == "" || body[0] == '#':
-		case strings.HasPrefix(body, "- ") && depth < 0:
+		case body == "" || body[0] == '\n' || body[0] == '#':
+		case strings.HasPrefix(body, "- ") && (depth < 0 || indent == depth):
 			depth = indent
-			items = append(items, chunk{line: 1}) // what stands before it belongs to it: a comment may hide what is no YAML
-		case strings.HasPrefix(body, "- ") && indent == depth:
-			items[len(items)-1].text = text[begin:offset]
-			begin = offset
-			items = append(items, chunk{line: line})
 		case depth < 0 || indent <= depth:
 			return nil, false
 		}
-		offset += len(l)
 	}
-	if depth < 0 {
+	if items = dashed(text); len(items) == 0 {
 		return nil, false
 	}
-	items[len(items)-1].text = text[begin:]
+	rest := 0
+	for _, c := range items[1:] {
+		rest += len(c.text)
+	}
+	items[0] = chunk{1, text[:len(text)-rest]} // what stands before it as well: a comment may hide what is no YAML
 	return items, true
 }

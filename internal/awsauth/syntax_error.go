@@ -68,17 +68,19 @@ func lineOf(text string, line int) string {
 	return text
 }
 
-func (p *parser) reportSyntax(serr *syntaxError, line0 int) {
-	if words := placeless(serr.text); serr.line < 1 && words != "" {
-		serr.line = p.lineWith(words, line0)
+// reportSyntax reports that the text, or the part of it that is being read, is no YAML.
+func (p *parser) reportSyntax(err *syntaxError) {
+	line := err.line
+	if words := placeless(err.text); line < 1 && words != "" {
+		line = p.lineWith(words, p.lineOffset)
 	}
-	serr.line = max(serr.line, 1)
-	line := serr.line + line0
+	line = max(line, 1) + p.lineOffset
+	pr := p.valueProblem(Syntax, Place{Line: line, Column: max(err.column, 1)}, "")
+	pr.Value, pr.Got = strings.TrimSpace(p.line(line)), err.text
 	if l := p.line(line); strings.Contains(l[:len(l)-len(strings.TrimLeft(l, " \t"))], "\t") {
-		serr.text = "found a tab character that indents the line" // whatever it is that the parser noticed first
+		pr.Got = "found a tab character that indents the line" // whatever it is that the parser noticed first
 	}
-	p.report(Problem{Place: Place{Line: line, Column: max(serr.column, 1)}, Code: Syntax, Field: "data." + p.key,
-		Subject: p.key, Value: strings.TrimSpace(p.line(line)), Got: serr.text})
+	p.report(pr)
 }
 
 var complaintsWithoutLine = regexp.MustCompile(`(!!\w+)(?: value contains|$)|^(map merge)|anchor '([^']+)'`)
@@ -103,13 +105,13 @@ func (p *parser) lineWith(words string, after int) int {
 	return 1 + slices.IndexFunc(p.lines[min(after, len(p.lines)):], func(l string) bool { return strings.Contains(l, words) })
 }
 
-// better chooses the place to show: that of the parser with columns, unless EKS's own reads the text. (A text that
+// bestPlace chooses the place to show: that of the parser with columns, unless EKS's own reads the text. (A text that
 // only one parser reads is refused all the same.)
-func (p *parser) better(serr *syntaxError) *syntaxError {
-	if serr.line == 0 && p.complaint != nil {
+func (p *parser) bestPlace(syntaxErr *syntaxError) *syntaxError {
+	if syntaxErr.line == 0 && p.complaint != nil {
 		if e := fromMessage(p.complaint); e.line > 0 {
 			return e
 		}
 	}
-	return serr
+	return syntaxErr
 }

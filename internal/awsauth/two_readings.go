@@ -6,6 +6,16 @@ import (
 	"strings"
 )
 
+// readings are the items of a list in EKS's two readings, one for each list item.
+type readings struct{ strict, lenient []decodedItem }
+
+// item is the readings of one item.
+func (r readings) item(i int) readings { return readings{r.strict[i : i+1], r.lenient[i : i+1]} }
+
+func (r readings) equal(o readings) bool {
+	return slices.EqualFunc(r.strict, o.strict, decodedItem.equal) && slices.EqualFunc(r.lenient, o.lenient, decodedItem.equal)
+}
+
 // difference is one thing that one reading of an entry has and the other does not: an edit may take differences away, and
 // never bring one. subject names it by what it grants. What only the lenient reading grants is named with the principal that
 // it grants it to, so that the same text in another entry is another difference; but for what YAML takes for a number, boolean
@@ -16,7 +26,7 @@ type difference struct {
 }
 
 // differences compares an entry as it is held with its lenient reading.
-func differences(key string, e *Entry, k kept) []difference {
+func differences(key string, e *Entry, k decodedItem) []difference {
 	arn := k.arn(key)
 	same := arn == e.ARN.Value
 	if same && k.Username == e.Username.Value && slices.EqualFunc(k.Groups, e.Groups, func(g string, t Text) bool { return g == t.Value }) {
@@ -91,7 +101,7 @@ func (d *Document) Lenient() map[string]bool {
 
 // reportDifferences reports where the lenient reading of an entry differs. explained says that another problem of
 // the entry explains it.
-func (p *parser) reportDifferences(e *Entry, k kept, explained bool) {
+func (p *parser) reportDifferences(e *Entry, k decodedItem, explained bool) {
 	found := differences(p.key, e, k)
 	if len(found) == 0 {
 		return
@@ -116,7 +126,7 @@ func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
 // differencesToCome reports what only the strict parser takes from misspelt keys, or will take once the value can be read; and the
 // numbers, booleans and nulls that the two will read differently once the key is spelt right. The lenient one does not read these
 // keys, so it is no news then.
-func (it *item) differencesToCome(e *Entry) {
+func (it *itemReader) differencesToCome(e *Entry) {
 	add := func(what string, v *node) {
 		n := resolve(v)
 		if n.Kind != scalarNode {
@@ -151,7 +161,7 @@ func (it *item) differencesToCome(e *Entry) {
 }
 
 // unlisted reports what the lenient reading keeps and no entry holds, where the two do not have the same number of items.
-func (p *parser) unlisted(entries []Entry, lenient []kept) {
+func (p *parser) unlisted(entries []Entry, lenient []decodedItem) {
 	type words struct{ arn, username, groups string }
 	have := map[words]int{}
 	for i := range entries {

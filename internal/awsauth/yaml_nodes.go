@@ -21,7 +21,7 @@ const (
 
 // compose reads the first document of text into nodes. A nil root and a nil error: no document at all (blank, or
 // only comments). extra is the line on which a second document begins, or 0.
-func compose(text string) (root *node, extra int, serr *syntaxError) {
+func compose(text string) (root *node, extra int, syntaxErr *syntaxError) {
 	loader, err := yaml.NewLoader(strings.NewReader(text))
 	if err != nil {
 		return nil, 0, positioned(err, text)
@@ -104,6 +104,14 @@ func flowTemplate(n *node) string {
 		return ""
 	}
 	return "{{" + inner.Content[0].Value + "}}"
+}
+
+// withoutSpace is the text that was meant by a mapping of one key, if the space after the colon is not: "" for all others.
+func withoutSpace(n *node) string {
+	if n.Kind != mappingNode || len(n.Content) != 2 || n.Content[0].Kind != scalarNode || n.Content[1].Kind != scalarNode {
+		return ""
+	}
+	return n.Content[0].Value + ":" + n.Content[1].Value
 }
 
 // shape names what a node is, for messages.
