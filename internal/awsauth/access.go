@@ -1,8 +1,8 @@
 package awsauth
 
 import (
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -36,59 +36,18 @@ func (d *Document) Restored() *Access { return d.access(func(string) bool { retu
 // as written, so that the last of those with the same one wins. The roles are looked through first, in no order, for one
 // that is EqualFold. restored says of which of the data keys what EKS cannot read counts as well.
 func (d *Document) access(restored func(key string) bool) *Access {
-	named := 0 // of a hostile megabyte's items, few
-	for _, e := range d.Entries() {
-		if e.ARN.Value != "" {
-			named++
-		}
-	}
-	a := &Access{Principals: make(map[string][]Identity, named), Accounts: map[string]Text{}}
-	roles := make([]Identity, 0, min(named, len(d.Roles))) // one allocation instead of thousands
-	add := func(e *Entry) (Identity, string, bool) {
+	a := &Access{Principals: map[string][]Identity{}, Accounts: map[string]Text{}}
+	for _, e := range d.entries {
 		if e.ARN.Value == "" || e.Recovered && !restored(e.DataKey) {
-			return Identity{}, "", false
-		}
-		if arn, err := e.Principal(); err != nil || !arn.Matchable() {
-			return Identity{}, "", false
-		}
-		return e.Identity(), e.Key(), true
-	}
-	for i := range d.Roles {
-		id, key, ok := add(&d.Roles[i])
-		if !ok {
-			if e := &d.Roles[i]; strings.ContainsRune(e.ARN.Value, dottedI) && (!e.Recovered || restored(e.DataKey)) {
-				a.displace(e.ARN.Value) // it matches nobody, and is stored all the same
-			}
 			continue
 		}
-		roles = append(roles, id)
-		before := a.Principals[key]
-		switch j := slices.IndexFunc(before, func(o Identity) bool { return StoredAlike(o.Canonical, id.Canonical) }); {
-		case len(before) == 0:
-			a.Principals[key] = roles[len(roles)-1 : len(roles) : len(roles)]
-		case j >= 0:
-			before[j] = id
-		default:
-			a.Principals[key] = append(before, id)
-		}
-		if strings.ContainsRune(id.Canonical, dottedI) {
-			a.displace(id.Canonical)
-		}
-	}
-	ofRole := func(key string) bool {
-		of := a.Principals[key]
-		return len(of) > 0 && of[0].Entry.DataKey == MapRoles
-	}
-	for i := range d.Users {
-		id, key, ok := add(&d.Users[i])
-		if !ok || ofRole(key) {
-			continue
-		}
-		same := func(o Identity) bool { return o.Canonical == id.Canonical }
-		if j := slices.IndexFunc(a.Principals[key], same); j >= 0 {
-			a.Principals[key][j] = id
-		} else {
-			a.Principals[key] = append(a.Principals[key], id)
+		arn, err := e.Principal()
+		matches := err == nil && arn.Matchable()
+		switch {
+		case e.DataKey == MapRoles:
+			a.addRole(e, matches)
+		case matches:
+			a.addUser(e)
 		}
 	}
 	if !d.Unreadable[MapAccounts] || restored(MapAccounts) {
@@ -99,6 +58,37 @@ func (d *Document) access(restored func(key string) bool) *Access {
 		}
 	}
 	return a
+}
+
+// addRole adds an entry of mapRoles. One that matches nobody is stored all the same, and may be in the place of another.
+func (a *Access) addRole(e *Entry, matches bool) {
+	if strings.ContainsRune(e.ARN.Value, dottedI) {
+		defer a.displace(e.ARN.Value)
+	}
+	if !matches {
+		return
+	}
+	id, key := e.Identity(), e.Key()
+	of := a.Principals[key]
+	if i := slices.IndexFunc(of, func(o Identity) bool { return StoredAlike(o.Canonical, id.Canonical) }); i >= 0 {
+		of[i] = id
+	} else {
+		a.Principals[key] = append(of, id)
+	}
+}
+
+// addUser adds an entry of mapUsers, which comes after all of mapRoles.
+func (a *Access) addUser(e *Entry) {
+	id, key := e.Identity(), e.Key()
+	of := a.Principals[key]
+	if len(of) > 0 && of[0].Entry.DataKey == MapRoles {
+		return
+	}
+	if i := slices.IndexFunc(of, func(o Identity) bool { return o.Canonical == id.Canonical }); i >= 0 {
+		of[i] = id
+	} else {
+		a.Principals[key] = append(of, id)
+	}
 }
 
 // StoredAlike reports that EKS keeps one of two entries of mapRoles with such ARNs, the last one.
@@ -116,14 +106,7 @@ func (a *Access) displace(arn string) {
 }
 
 // Keys are the keys of Principals, sorted.
-func (a *Access) Keys() []string {
-	keys := make([]string, 0, len(a.Principals))
-	for k := range a.Principals {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
-}
+func (a *Access) Keys() []string { return slices.Sorted(maps.Keys(a.Principals)) }
 
 // Lookup returns the identities of a caller with that canonical ARN.
 func (a *Access) Lookup(canonicalARN string) []Identity { return a.Principals[Key(canonicalARN)] }

@@ -30,53 +30,16 @@ func nestings(s string, placeholders []string) [][2]int {
 	if len(rest) == len(s) || !innermost.MatchString(rest) {
 		return nil
 	}
-	// A stack of what was read so far: a byte, or a placeholder or nested part as value. The innermost braces close first.
-	const value = 0
-	type symbol struct {
-		c          byte // value, or the byte
-		nested     bool
-		begin, end int
-	}
-	var stack []symbol
-	back := func(from int, while func(byte) bool) int {
-		for from >= 0 && while(stack[from].c) {
-			from--
-		}
-		return from
-	}
-	isValue := func(c byte) bool { return c == value }
-	inside := func(c byte) bool { return c == value || alnum(c) }
-	brace := func(at int, c byte) bool { return at >= 0 && stack[at].c == c }
+	var stack braceStack
 	for at := 0; at < len(s); {
+		size := 1
 		if s[at] == '{' {
-			if i, which := nextPlaceholder(s[at:min(len(s), at+len(EC2PrivateDNSName))], placeholders); i == 0 && which != "" {
-				stack = append(stack, symbol{value, false, at, at + len(which)})
-				at += len(which)
-				continue
+			if i, which := nextPlaceholder(s[at:min(len(s), at+len(EC2PrivateDNSName))], placeholders); i == 0 {
+				size = max(size, len(which))
 			}
 		}
-		c := s[at]
-		if c == value {
-			c = ' ' // a NUL in the text is no value
-		}
-		stack = append(stack, symbol{c, false, at, at + 1})
-		at++
-		if c != '}' {
-			continue
-		}
-		closing := back(len(stack)-2, isValue)
-		if !brace(closing, '}') {
-			continue
-		}
-		second := back(closing-1, inside)
-		if !brace(second, '{') {
-			continue
-		}
-		first := back(second-1, isValue)
-		if !brace(first, '{') || !slices.ContainsFunc(stack[first:], func(y symbol) bool { return y.c == value }) {
-			continue
-		}
-		stack = append(stack[:first], symbol{value, true, stack[first].begin, at})
+		stack.read(s, at, size)
+		at += size
 	}
 	var spans [][2]int
 	for _, y := range stack {
@@ -86,3 +49,61 @@ func nestings(s string, placeholders []string) [][2]int {
 	}
 	return spans
 }
+
+// braceStack is what was read so far: bytes, and placeholders and nested parts as values. The innermost braces close first.
+type braceStack []symbol
+
+type symbol struct {
+	c          byte // value, or the byte
+	nested     bool
+	begin, end int
+}
+
+// value is the byte of a symbol that is a value.
+const value = 0
+
+// read reads a byte, or a placeholder if size is more than one.
+func (b *braceStack) read(s string, at, size int) {
+	c := s[at]
+	switch {
+	case size > 1:
+		c = value
+	case c == value:
+		c = ' ' // a NUL in the text is no value
+	}
+	*b = append(*b, symbol{c, false, at, at + size})
+	if c != '}' {
+		return
+	}
+	if first := b.opening(); first >= 0 {
+		*b = append((*b)[:first], symbol{value, true, (*b)[first].begin, at + size})
+	}
+}
+
+// opening is where the {{ stands that the last byte closes, if there is a value in between; else -1.
+func (b braceStack) opening() int {
+	isValue := func(c byte) bool { return c == value }
+	closing := b.back(len(b)-2, isValue)
+	if !b.has(closing, '}') {
+		return -1
+	}
+	second := b.back(closing-1, func(c byte) bool { return isValue(c) || alnum(c) })
+	if !b.has(second, '{') {
+		return -1
+	}
+	first := b.back(second-1, isValue)
+	if !b.has(first, '{') || !slices.ContainsFunc(b[first:], func(y symbol) bool { return isValue(y.c) }) {
+		return -1
+	}
+	return first
+}
+
+// back goes back from a symbol over all that are such.
+func (b braceStack) back(from int, such func(byte) bool) int {
+	for from >= 0 && such(b[from].c) {
+		from--
+	}
+	return from
+}
+
+func (b braceStack) has(at int, c byte) bool { return at >= 0 && b[at].c == c }

@@ -17,60 +17,63 @@ func (t Template) match(target string, prefix bool) (by string, ok bool) {
 	if t.nobody {
 		return "", false
 	}
-	// Most targets are told apart by how they begin, and the others by what is written out.
-	if len(t.parts) > 0 && t.parts[0].placeholder == "" && !strings.HasPrefix(target, t.parts[0].literal) && !(prefix && strings.HasPrefix(t.parts[0].literal, target)) {
-		return "", false
+	m := matcher{parts: t.parts, target: target, prefix: prefix, session: t.session()}
+	ok = m.from(0, 0)
+	several := m.session >= 0 && slices.ContainsFunc(t.parts[m.session+1:], part.session)
+	if several && !t.alone(m.by, target, prefix) || t.nests() {
+		return "", ok
 	}
-	for _, p := range t.parts {
-		if !prefix && p.placeholder == "" && !strings.Contains(target, p.literal) {
-			return "", false
-		}
+	return m.by, ok
+}
+
+// matcher compares the parts of a template with a target, or with the beginning of one.
+type matcher struct {
+	parts   []part
+	target  string
+	prefix  bool
+	session int    // the part that is the session name
+	by      string // what it has to be
+	// failed are the placeholders and bytes from which there is no match. Without them, the time doubles with each placeholder.
+	failed map[[2]int]bool
+}
+
+// from reports that the parts from number i on can be the target from a byte on.
+func (m *matcher) from(i, at int) bool {
+	switch {
+	case m.prefix && at >= len(m.target):
+		return true
+	case i == len(m.parts):
+		return at == len(m.target) && !m.prefix
+	case m.parts[i].placeholder == "":
+		rest, literal := m.target[at:], m.parts[i].literal
+		return strings.HasPrefix(rest, literal) && m.from(i+1, at+len(literal)) || m.prefix && strings.HasPrefix(literal, rest)
+	case m.failed[[2]int{i, at}]:
+		return false
+	case m.placeholder(i, at):
+		return true
 	}
-	session := t.session()
-	var failed map[[2]int]bool // made late: most targets fail at the first part
-	var try func(part, at int) bool
-	try = func(i, at int) bool {
-		if prefix && at >= len(target) {
-			return true
-		}
-		if i == len(t.parts) {
-			return at == len(target) && !prefix
-		}
-		if failed[[2]int{i, at}] {
+	if m.failed == nil {
+		m.failed = map[[2]int]bool{}
+	}
+	m.failed[[2]int{i, at}] = true
+	return false
+}
+
+// placeholder reports that a placeholder, and the parts behind it, can be the target from a byte on.
+func (m *matcher) placeholder(i, at int) bool {
+	rest, l := m.target[at:], languages[m.parts[i].placeholder]
+	for n := 0; n <= len(rest) && n <= l.max; n++ {
+		if n > 0 && !l.has(rest[n-1]) {
 			return false
 		}
-		rest := target[at:]
-		p := t.parts[i]
-		if p.placeholder == "" {
-			if strings.HasPrefix(rest, p.literal) && try(i+1, at+len(p.literal)) ||
-				prefix && strings.HasPrefix(p.literal, rest) {
-				return true
+		if m.prefix && n == len(rest) || n >= l.min && m.from(i+1, at+n) {
+			if i == m.session {
+				m.by = rest[:n]
 			}
-		} else {
-			l := languages[p.placeholder]
-			for n := 0; n <= len(rest) && n <= l.max; n++ {
-				if n > 0 && !l.has(rest[n-1]) {
-					break
-				}
-				if prefix && n == len(rest) || n >= l.min && try(i+1, at+n) {
-					if i == session {
-						by = rest[:n]
-					}
-					return true
-				}
-			}
+			return true
 		}
-		if failed == nil {
-			failed = map[[2]int]bool{}
-		}
-		failed[[2]int{i, at}] = true
-		return false
 	}
-	ok = try(0, 0)
-	if several := session >= 0 && slices.ContainsFunc(t.parts[session+1:], part.session); several && !t.alone(by, target, prefix) || t.nests() {
-		by = ""
-	}
-	return by, ok
+	return false
 }
 
 // nests reports that what the template becomes is not known.
