@@ -72,7 +72,7 @@ func TestOneRuleOneFile(t *testing.T) {
 func TestEveryProblemIsSaid(t *testing.T) {
 	for code := awsauth.Syntax; code <= awsauth.TooMany; code++ {
 		problem := awsauth.Problem{Code: code, Field: "data.mapRoles", Place: awsauth.Place{DataKey: awsauth.MapRoles}}
-		version := rule.Version{Version: awsauth.Read(nil)}
+		version := rule.Version{Version: awsauth.Read(nil, nil)}
 		version.Problems = []awsauth.Problem{problem}
 		version.Object = &corev1.ConfigMap{}
 		var by []string
