@@ -92,6 +92,16 @@ sbom: ## what the programs are made of: bin/sbom/*.cdx.json (CycloneDX)
 fmt: ## gofmt
 	@gofmt -s -w $$(git ls-files -co --exclude-standard '*.go')
 
+.PHONY: new-rule
+new-rule: ## the files of a rule that does not exist yet: ID=AA999 NAME=what-it-catches
+	@go run ./internal/validate/newrule internal/validate '$(ID)' '$(NAME)'
+
+.PHONY: golden
+golden: generate ## generated files and everything that a test compares byte by byte; read the difference
+	@go test -count=1 ./internal/validate -run '^TestGolden$$' -update
+	@go test -count=1 ./internal/cli -run '^TestScript' -update
+	@go test -count=1 ./deploy/helm -update
+
 .PHONY: generate
 generate: ## what is generated from code and comments
 	@go generate ./...
