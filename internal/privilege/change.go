@@ -1,0 +1,86 @@
+package privilege
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+)
+
+// Change is what an edit makes of who is equivalent to cluster-admin.
+type Change struct {
+	// Given are the grants that were not there before: those that work, and then those that are meant. Kept were there before.
+	Given, Kept []Grant
+	// Unknown are names that the edit gives, and of which it is not known what RBAC makes of them.
+	Unknown []Unknown
+}
+
+// Compare finds what an edit gives. old is nil if the object is created, updated if it is deleted.
+func (r *Resolver) Compare(old, updated *awsauth.Version) Change {
+	if updated == nil {
+		return Change{}
+	}
+	had, hadMeant := r.grants(old)
+	has, hasMeant := r.grants(updated)
+	var c Change
+	reached := newReaching(old)
+	for _, k := range sorted(has) {
+		g := has[k]
+		if _, before := had[k]; before {
+			c.Kept = append(c.Kept, g)
+			continue
+		}
+		g.Reached = reached.how(g)
+		c.Given = append(c.Given, g)
+	}
+	for _, k := range sorted(hasMeant) {
+		_, works := has[k]
+		_, before := had[k]
+		_, meantBefore := hadMeant[k]
+		if !works && !before && !meantBefore {
+			c.Given = append(c.Given, hasMeant[k])
+		}
+	}
+	c.Unknown = r.unknown(old, updated)
+	return c
+}
+
+func sorted(t table) []key { return slices.SortedFunc(maps.Keys(t), key.compare) }
+
+// reaching says how what an old version has written comes to work.
+type reaching struct {
+	old     *awsauth.Version
+	entries map[string][]*awsauth.Entry // of the old version, by subject
+}
+
+func newReaching(old *awsauth.Version) reaching {
+	r := reaching{old, map[string][]*awsauth.Entry{}}
+	if old != nil {
+		for _, e := range old.Entries() {
+			r.entries[e.Subject()] = append(r.entries[e.Subject()], e)
+		}
+	}
+	return r
+}
+
+func (r reaching) how(g Grant) Reached {
+	switch {
+	case r.old == nil:
+		return Written
+	case g.Entry == nil:
+		if _, mapped := r.old.Restored.Accounts[g.Account.Value]; mapped && len(r.old.Restored.Lookup(g.ARN)) > 0 {
+			return EntryRemoved
+		}
+		return Written
+	}
+	for _, e := range r.entries[g.Principal] {
+		switch {
+		case g.Username && e.Username.Value != g.Name, !g.Username && !slices.Contains(e.GroupNames(), g.Name):
+		case e.ARN.Value != g.ARN:
+			return ARNRepaired
+		default:
+			return OtherRemoved
+		}
+	}
+	return Written
+}
