@@ -93,6 +93,8 @@ type EditContext struct {
 	World
 	// Claims are the node identities that the edit gives.
 	Claims []nodes.Claim
+	// Grants are what the edit gives that is equivalent to cluster-admin.
+	Grants privilege.Change
 	// MayGrant asks the cluster's authorizer.
 	MayGrant func(privilege.Question) privilege.Reply
 	// Own is what the rule itself found in New.

@@ -1,0 +1,62 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+// checkAccountLockout is for a caller whom mapAccounts admits, under its ARN as username.
+func checkAccountLockout(c *rule.EditContext, caller principal.Caller) {
+	a, err := awsauth.ParseARN(caller.ARN)
+	if err != nil || awsauth.Key(caller.Username) != awsauth.Key(caller.ARN) {
+		return
+	}
+	was, mapped := c.Old.Effective.Accounts[a.Account]
+	if !mapped {
+		return
+	}
+	if ids := c.New.Access().Lookup(caller.ARN); len(ids) > 0 {
+		checkOwnEntry(c, caller, worstFor(caller, ids), was.Value)
+		return
+	}
+	if _, still := c.New.Access().Accounts[a.Account]; still {
+		return
+	}
+	at := rule.Position{Field: "data." + awsauth.MapAccounts, DataKey: awsauth.MapAccounts, Value: was.Value}
+	c.Report(at.Of(awsauth.Subject(caller.ARN)), rule.Finding{Subject: "self", Why: "so you could not undo the edit",
+		Message: fmt.Sprintf("this edit removes account %s, and with it your own way in", phrase.Quote(was.Value)),
+		Fix:     "keep the account, or map " + phrase.Bare(caller.ARN) + " first"})
+}
+
+// checkOwnEntry is about the mapping that a caller gets whom mapAccounts admitted so far: EKS looks at mapAccounts only for
+// those who have none (aws-iam-authenticator pkg/server, doMapping), whether or not it can render it.
+func checkOwnEntry(c *rule.EditContext, caller principal.Caller, is awsauth.Identity, account string) {
+	username, groups := caller.Rendered(is)
+	f := rule.Finding{Subject: "self", Fix: "leave the entry out, or let another admin make this edit",
+		Why: fmt.Sprintf("and a mapping counts before mapAccounts, by which this very request came in (%s), so you could not undo the edit",
+			phrase.Quote(account))}
+	switch own := phrase.Quote(is.Canonical); {
+	case !caller.AdmittedBy(is):
+		f.Message = fmt.Sprintf("this edit maps you, %s, to a name that EKS cannot render for you, so you can no longer authenticate", own)
+	case isAdmin(c, is):
+		return
+	case slices.Contains(groups, awsauth.GroupUnauthenticated):
+		f.Message = fmt.Sprintf("this edit takes %s from you, %s", policy.Everybody, own)
+	case username != caller.Username:
+		f.Message = fmt.Sprintf("this edit changes your own username from %s to %s", phrase.Quote(caller.Username), phrase.Quote(username))
+		if len(groups) > 0 { // they may be worth as much as the name
+			f.Severity = rule.Warning
+			f.Why = "and what is bound to the first name is not yours then"
+		}
+	default:
+		return
+	}
+	at := rule.At(is.Entry, "", awsauth.Text{Place: is.Entry.Place, Value: is.Canonical})
+	c.Report(at.Of(awsauth.Subject(is.Canonical)), f)
+}

@@ -1,0 +1,34 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var approvalExpired = &rule.Rule{
+	ID: "AA407", Name: "approval-expired", Severity: rule.Warning, Category: rule.Grant,
+	What: "a principal that is in a privileged group, and was before, and whose approval in the policy has expired",
+	Why:  "nobody stands any longer for the rights that it still has",
+	Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
+      username: builder
+      groups: [system:masters]
+`, Good: goodNodesAndCI,
+	Edit: checkExpired,
+}
+
+// checkExpired reports grants that nobody approves any longer. They do not count against the edit, which leaves them as they are.
+func checkExpired(c *rule.EditContext) {
+	for _, g := range c.Grants.Kept {
+		if g.Standing != policy.Expired {
+			continue
+		}
+		c.Report(grantPosition(g), rule.Finding{Subject: grantSubject(g), Preexisting: true,
+			Message: fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s", phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.ARN)),
+				g.Approval.Line, g.Approval.Expires.Format(time.DateOnly)),
+			Why: "and it is still mapped", Fix: "remove " + phrase.Bare(g.Name) + ", or have the approval renewed in the policy"})
+	}
+}

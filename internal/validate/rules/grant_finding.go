@@ -1,0 +1,118 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+// grantedName is a name that a principal has, as it is written. A template may be several grants.
+type grantedName struct {
+	principal, name string
+	username        bool
+}
+
+func nameOf(g privilege.Grant) grantedName { return grantedName{g.Principal, g.Name, g.Username} }
+
+// grantPosition is where the name of a grant is written, or else what gives it.
+func grantPosition(g privilege.Grant) rule.Position {
+	at := rule.Position{Field: "data." + awsauth.MapAccounts, DataKey: g.Account.DataKey, Place: g.Account.Place, Value: g.Account.Value}
+	switch {
+	case g.Entry == nil:
+	case g.Username:
+		at = rule.AtUsername(g.Entry)
+	case g.Index < 0:
+		at = rule.AtARN(g.Entry)
+		at.Value = g.Name
+	default:
+		at = rule.AtGroup(g.Entry, g.Index)
+		if at.Line == 0 {
+			at.Place = g.Entry.ARN.Place
+		}
+	}
+	return at.Of(g.Principal)
+}
+
+func grantSubject(g privilege.Grant) string {
+	if g.Username {
+		return "username " + g.Name
+	}
+	return g.Name
+}
+
+// reportUnapproved reports a new grant, unless all conditions are met.
+func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
+	against := objectionsTo(c, g.Way)
+	if len(against) == 0 {
+		return false
+	}
+	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Why: "and " + against.reasons(), Fix: insteadOf(g) + ", or " + against.remedies()}
+	if how := reached[g.Reached]; how != "" {
+		f.Why = how + ", " + f.Why
+	}
+	if g.Username && !g.Approver && privilege.ReservedPrefix(g.Name) != "" && slices.Contains(c.Policy.ExemptUsernames, g.Name) {
+		f.Yields = rule.YieldsToRule // nobody may have such a name
+	}
+	c.Report(grantPosition(g), f)
+	return true
+}
+
+// reached says how an entry that was there before comes to work now.
+var reached = map[privilege.Reached]string{
+	privilege.ARNRepaired:  "and it did not have that, since its ARN matched nobody",
+	privilege.OtherRemoved: "and it did not have that, since another entry for it won",
+	privilege.EntryRemoved: "and it did not have that, since an entry of its own gave it another username",
+}
+
+// grantee is the ARN of the principal that has a grant, or the account.
+func grantee(g privilege.Grant) string {
+	canonical := g.ARN
+	if a, err := awsauth.ParseARN(strings.TrimSpace(canonical)); err == nil {
+		canonical = a.Canonical()
+	}
+	return phrase.Bare(phrase.Clip(canonical))
+}
+
+// sayGrant says who gets what by a grant.
+func sayGrant(g privilege.Grant) string {
+	what, evidence := phrase.Quote(g.Name), phrase.Whole(g.Evidence)
+	switch {
+	case g.Index < 0 && !g.Username:
+		what += ", which everybody is in,"
+	case g.Becomes != "":
+		what += ", which is " + phrase.Bare(phrase.Clip(g.Becomes)) + ","
+	}
+	switch {
+	case g.Entry == nil && g.Username && g.Approver:
+		return fmt.Sprintf("account %s gives %s its ARN as username, and so %s", phrase.Quote(g.Account.Value), grantee(g), evidence)
+	case g.Entry == nil && g.Username:
+		return fmt.Sprintf("account %s gives %s its ARN as username, which is as good as system:masters (%s)",
+			phrase.Quote(g.Account.Value), grantee(g), evidence)
+	case g.Kind == privilege.Template:
+		return fmt.Sprintf("%s can become %s, which gives %s %s", phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.Becomes)), grantee(g), evidence)
+	case g.Kind == privilege.Equivalent && !g.Approver:
+		return fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, grantee(g), evidence)
+	}
+	return fmt.Sprintf("%s gives %s %s", what, grantee(g), evidence)
+}
+
+// insteadOf is what to do to be without a grant.
+func insteadOf(g privilege.Grant) string {
+	switch {
+	case g.Entry == nil && g.Username:
+		return "leave account " + g.Account.Value + " out, or keep an entry for " + grantee(g)
+	case g.Username:
+		return "write another username"
+	case g.Name == policy.Everybody && g.Kind == privilege.ListedGroup:
+		return "take " + policy.Everybody + " out of privileged.groups in the policy"
+	case g.Name == policy.Everybody:
+		return "take the right from " + policy.Everybody + " in RBAC"
+	}
+	return "leave " + phrase.Bare(g.Name) + " out"
+}

@@ -1,0 +1,116 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var templateGrants = &rule.Rule{
+	ID: "AA403", Name: "template-grants", Severity: rule.Error, Category: rule.Grant,
+	What: "a group or username whose {{...}} can become a privileged one",
+	Why:  "whoever assumes the role chooses the session name: with the right one, system:{{SessionName}} is system:masters",
+	Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
+      username: ci
+      groups: ["system:{{SessionName}}"]
+`, Good: goodNodesAndCI,
+	SilencedBy: []rule.Silence{{Rule: "AA404", Same: rule.SameField}},
+	Entry:      checkTemplates,
+	Edit:       checkApprovedTemplates,
+}
+
+// checkTemplates finds what templates can become without an approval.
+func checkTemplates(c *rule.EntryContext) {
+	e := c.Entry
+	if !e.Templated() {
+		return
+	}
+	for _, w := range c.Privileges.TemplateWays(e.ARN.Value, e.Username.Value, e.GroupNames()) {
+		if w.Standing == policy.Valid {
+			continue
+		}
+		at := rule.AtUsername(e)
+		if !w.Username {
+			at = rule.AtGroup(e, w.Index)
+		}
+		f := sayTemplate(at.Value, w.Username, templateTarget(c, w), w.Session)
+		if exemptReserved(c, w) {
+			f.Yields = rule.YieldsToRule // nobody may have such a name
+		}
+		c.Report(at, f)
+	}
+	checkReservedBeginning(c)
+}
+
+// checkApprovedTemplates finds new templates that can become what the policy approves, and that something else is against.
+func checkApprovedTemplates(c *rule.EditContext) {
+	told := map[grantedName]bool{} // of all that a template can become, the first
+	for _, g := range c.Grants.Given {
+		switch {
+		case g.Kind != privilege.Template:
+		case g.Meant:
+			reportUnapproved(c, g)
+		case !told[nameOf(g)]:
+			told[nameOf(g)] = reportUnapproved(c, g)
+		}
+	}
+}
+
+// templateTarget is what a template becomes, and what that is.
+func templateTarget(c *rule.EntryContext, w privilege.Way) string {
+	group, _ := c.Privileges.Group(w.Becomes)
+	known := group
+	if w.Username {
+		known, _ = c.Privileges.Username(w.Becomes)
+	}
+	switch {
+	case exemptReserved(c, w):
+		return w.Becomes
+	case known.Approver:
+		return w.Becomes + ", which gives " + w.Evidence
+	case group.Kind != privilege.ListedGroup && w.Evidence != "":
+		return w.Becomes + ", which is as good as system:masters (" + phrase.Whole(w.Evidence) + ")"
+	}
+	return w.Becomes
+}
+
+// exemptReserved reports that a username with a reserved prefix becomes one that the policy exempts.
+func exemptReserved(c *rule.EntryContext, w privilege.Way) bool {
+	return w.Username && slices.Contains(c.Policy.ExemptUsernames, w.Becomes) && privilege.ReservedPrefix(w.Name) != ""
+}
+
+// checkReservedBeginning finds a username that can begin with a reserved prefix, and is not written so.
+func checkReservedBeginning(c *rule.EntryContext) {
+	e := c.Entry
+	username := e.Username.Value
+	of, _ := e.Principal() // where it is none, nothing is known of it
+	t := awsauth.ParseTemplate(username, of)
+	if t.Literal() && t.Text() == username || privilege.ReservedPrefix(username) != "" {
+		return
+	}
+	for _, prefix := range privilege.ReservedPrefixes {
+		if session, ok := t.CanBegin(prefix); ok {
+			c.Report(rule.AtUsername(e), sayTemplate(username, true, prefix+"...", session))
+			return
+		}
+	}
+}
+
+// sayTemplate says what a template can become; session is the session name that does it, if one does.
+func sayTemplate(template string, username bool, target, session string) rule.Finding {
+	f := rule.Finding{Subject: "group " + template, Gives: rule.GivesName,
+		Message: fmt.Sprintf("%s can become %s", phrase.Quote(template), target), Why: "for some callers",
+		Fix: "write the name out, or put a text of your own with another beginning before the {{"}
+	if username {
+		f.Subject = "username " + template
+	}
+	if session != "" {
+		f.Why = fmt.Sprintf("with the session name %s, which the caller chooses", phrase.Quote(session))
+	}
+	return f
+}

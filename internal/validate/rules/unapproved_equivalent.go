@@ -1,0 +1,45 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var unapprovedEquivalent = &rule.Rule{
+	ID: "AA402", Name: "unapproved-equivalent", Severity: rule.Error, Category: rule.Grant,
+	What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning if RBAC could not be read enough to know, an error if the policy says privileged.onUnreadable: deny, or if the guard has just started and has not read it yet",
+	Why:  "whoever is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system, can do everything, though system:masters is written nowhere",
+	Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[ops]", 1), Good: goodNodesAndCI,
+	SilencedBy: []rule.Silence{{Rule: "AA404", Same: rule.SameField}},
+	Edit:       checkEquivalents,
+}
+
+func checkEquivalents(c *rule.EditContext) {
+	for _, g := range c.Grants.Given {
+		if g.Kind == privilege.Equivalent {
+			reportUnapproved(c, g)
+		}
+	}
+	checkUnknown(c)
+}
+
+// checkUnknown reports what RBAC may make more of, where RBAC could not be looked at or not at all of it. Of warnings there is
+// one: they all have the same cause.
+func checkUnknown(c *rule.EditContext) {
+	told := map[grantedName]bool{} // of all that a template can become, the first
+	for _, u := range c.Grants.Unknown {
+		if told[nameOf(u.Grant)] {
+			continue
+		}
+		f, found := sayUnknown(c, u)
+		if !found {
+			continue
+		}
+		told[nameOf(u.Grant)] = true
+		if c.Report(grantPosition(u.Grant), f); f.Severity == rule.Warning {
+			return
+		}
+	}
+}
