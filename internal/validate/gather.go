@@ -28,6 +28,7 @@ func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
 	}
 	edit.Partition = v.partition(edit)
 	edit.Claims = nodes.Claims(edit.OldText(), edit.NewText(), edit.Fleet.Ignored())
+	edit.Grants = edit.Privileges.Compare(edit.OldText(), edit.NewText())
 	if v.ports.Principals != nil && edit.New != nil {
 		asker := principal.Asker{Username: req.User.Username, DryRun: req.DryRun}
 		edit.IAM = principal.Ask(ctx, v.ports.Principals, asker, v.toAsk(edit), v.shows(req.User))
