@@ -51,8 +51,10 @@ type World struct {
 	Privileges *privilege.Resolver
 	// Fleet is what is known of the running nodes and of the access entries; nil if nothing is.
 	Fleet *nodes.View
-	// IAM is what IAM answered about the principals that the edit brings.
+	// IAM is what IAM answered about the principals that the edit brings; nil if nobody can be asked.
 	IAM *principal.Answers
+	// Account is the guard's own, and so the cluster's; "" if it is not known.
+	Account string
 }
 
 // EntryContext is what a rule sees that judges one entry.
@@ -93,6 +95,8 @@ type EditContext struct {
 	World
 	// Claims are the node identities that the edit gives.
 	Claims []nodes.Claim
+	// Losses are what the edit costs the nodes. They are found once, when the first rule asks.
+	Losses func() nodes.Losses
 	// Grants are what the edit gives that is equivalent to cluster-admin.
 	Grants privilege.Change
 	// MayGrant asks the cluster's authorizer.

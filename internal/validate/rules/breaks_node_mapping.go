@@ -1,0 +1,83 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var breaksNodeMapping = &rule.Rule{
+	ID: "AA505", Name: "breaks-node-mapping", Severity: rule.Error, Category: rule.Loss,
+	What: "a node role whose username template or groups are not those that its kind of node needs: EC2, Windows, Fargate, hybrid; one role for two kinds, or for other nodes than those that live with it; a group with {{EC2PrivateDNSName}} for nodes that are not on EC2",
+	Why:  "nodes with that role cannot join, or turn NotReady within minutes",
+	Bad:  strings.Replace(goodNodes, "[system:bootstrappers, system:nodes]", "[system:nodes]", 1), Good: goodNodes,
+	Object: checkNodeMappings,
+	Edit:   checkBrokenMappings,
+}
+
+// checkNodeMappings holds every entry against what nodes need, and against the nodes that have its role.
+func checkNodeMappings(c *rule.ObjectContext) {
+	for _, e := range c.Entries() {
+		fault, faulty := mappingFaultOf(e)
+		unserved := c.Fleet.Unserved(e, c.Now)
+		useless := len(unserved.Sets) > 0 && nodes.KindMeant(e.Identity()) == nodes.None
+		if faulty {
+			f := fault.finding()
+			if useless && !unserved.Doubtful {
+				f.Why = "and " + nodes.Count(unserved.Sets) + " cannot sign in with it: " + nodes.Which(unserved.Sets)
+				f.Nodes = unserved.Sets
+			}
+			c.Report(fault.position(), f)
+		}
+		if len(unserved.Sets) > 0 && !(faulty && useless) { // else the fault says it
+			c.Report(rule.AtUsername(e), liveMapping(e, unserved))
+		}
+	}
+}
+
+// liveMapping is about an entry that nodes have and cannot use. An entry that serves some of them is better than none, and
+// so allowed: no entry can serve two kinds of node that need different usernames.
+func liveMapping(e *awsauth.Entry, u nodes.Unserved) rule.Finding {
+	cut := u.Sets
+	kind, need := cut[0].Kind, cut[0].Needs()
+	f := rule.Finding{Subject: "live nodes", Nodes: cut,
+		Message: nodes.Count(cut) + " " + nodes.Use(cut) + " this role and cannot sign in by this mapping: " + nodes.Which(cut),
+		Why:     fmt.Sprintf("and %s nodes need another", kind),
+		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", need.Username, strings.Join(need.Groups, ", "))}
+	i := nodes.Barring(e.GroupNames())
+	if i >= 0 && !kind.OnEC2() && need.HasGroups(e.Identity()) && e.Username.Value == need.Username {
+		f.Why = fmt.Sprintf("since EKS can render the group %s only for EC2 instances, and no other caller can authenticate", phrase.Quote(e.Groups[i].Value))
+		f.Fix = "remove that group"
+	}
+	switch {
+	case u.Doubtful:
+		f.Severity = rule.Warning
+		f.Message = nodes.Count(cut) + " may use this role and cannot sign in by this mapping: " + nodes.Which(cut)
+		f.Why = nodes.Doubted(cut)
+	case u.ServesOthers && need.Username != e.Username.Value:
+		f.Severity = rule.Warning
+		f.Why = "and other kinds of node use it too, while a role has one username template"
+		f.Fix = fmt.Sprintf("give the %s nodes a role of their own, and map it with username: %s", kind, need.Username)
+	case u.ServesOthers:
+		f.Severity = rule.Warning
+	}
+	return f
+}
+
+// checkBrokenMappings finds node roles that stay while nodes cannot use their mapping any more.
+func checkBrokenMappings(c *rule.EditContext) {
+	l, ok := nodeLosses(c)
+	if !ok {
+		return
+	}
+	for _, loss := range l.Broken {
+		if !saidOf(loss, c.Own) {
+			b := newBroken(loss)
+			c.Report(b.position(), b.finding(c))
+		}
+	}
+}

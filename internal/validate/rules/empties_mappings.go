@@ -1,0 +1,92 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+var emptiesMappings = &rule.Rule{
+	ID: "AA502", Name: "empties-mappings", Severity: rule.Error, Category: rule.Loss,
+	What: "an aws-auth without any mapping, or whose mapRoles goes with the last node mapping in it",
+	Why:  "blank, [] and null are no error to EKS: everybody is locked out without a word",
+	Bad:  "data:\n  mapRoles: \"[]\"\n", Good: goodNodes,
+	Object: checkEmpty,
+	Edit:   checkEmptied,
+}
+
+// checkEmpty finds an object that maps nobody.
+func checkEmpty(c *rule.ObjectContext) {
+	if len(c.Unreadable)+len(c.Entries())+len(c.Accounts) > 0 || c.Fleet.Ignored() {
+		return
+	}
+	f := rule.Finding{Subject: "nobody", Message: "no mappings at all",
+		Why: "and EKS takes this for what was meant: all nodes and everybody but the cluster's creator are locked out",
+		Fix: "keep the mapping of every node role in mapRoles"}
+	if c.Fleet.Decides(c.Before, c.Now) {
+		f.Severity = rule.Warning
+		f.Why = "so nobody gets in but by an access entry; everybody who was mapped has one"
+		f.Fix = "change the authentication mode to API if that is to stay so"
+	}
+	c.Report(rule.AtField("data", ""), f)
+}
+
+// checkEmptied finds that the last node role goes, and in one finding that mapRoles goes with everything in it.
+func checkEmptied(c *rule.EditContext) {
+	l, ok := nodeLosses(c)
+	if !ok {
+		return
+	}
+	lastGone := c.Operation == rule.Create || l.Before > 0 && !l.Fatal()
+	if l.After == 0 && lastGone && len(c.New.Entries()) > 0 && !c.Fleet.NodeEntry(nodes.None, c.Now) {
+		c.Report(rule.AtKey(awsauth.MapRoles, ""), noNodeRole())
+	}
+	if !mapRolesEmptied(c, l) {
+		return
+	}
+	cut := cutBy(l.Gone)
+	if len(c.New.Users)+len(c.New.Accounts) > 0 || len(cut) > 0 { // else the finding of an empty object says it
+		c.Report(rule.AtKey(awsauth.MapRoles, ""), mapRolesGone(l.Gone, cut))
+	}
+}
+
+// noNodeRole warns that no node role is mapped. It is said only where no running node is cut off.
+func noNodeRole() rule.Finding {
+	need := nodes.EC2.Needs()
+	return rule.Finding{Severity: rule.Warning, Subject: "no nodes", Message: "no mapping of a node role",
+		Why: "so nodes join only if an access entry covers their role",
+		Fix: "add the node role with username: " + need.Username + " and groups: [" + strings.Join(need.Groups, ", ") + "]"}
+}
+
+// cutBy are the nodes that losses cut off. A Fargate node may have several of the roles.
+func cutBy(losses []nodes.Loss) (cut []nodes.Set) {
+	for _, l := range losses {
+		for _, s := range l.Cut {
+			if !slices.ContainsFunc(cut, s.Same) {
+				cut = append(cut, s)
+			}
+		}
+	}
+	return cut
+}
+
+func mapRolesGone(gone []nodes.Loss, cut []nodes.Set) rule.Finding {
+	var roles []string
+	for _, l := range gone[:min(len(gone), 3)] {
+		roles = append(roles, phrase.Bare(phrase.Clip(l.Was.Canonical)))
+	}
+	if more := len(gone) - len(roles); more > 0 {
+		roles = append(roles, fmt.Sprintf("%d more", more))
+	}
+	f := rule.Finding{Subject: "mapRoles", Message: "mapRoles is gone, and with it " + phrase.List(roles),
+		Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role", Nodes: cut}
+	if len(cut) > 0 {
+		f.Why = "so within minutes " + nodes.Count(cut) + nodes.Agree(cut, " turns", " turn") + " NotReady: " + nodes.Which(cut)
+	}
+	return f
+}

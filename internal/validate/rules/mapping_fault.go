@@ -1,0 +1,109 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+// mappingFault is what is wrong with the groups of an entry with a node's username.
+type mappingFault struct {
+	entry *awsauth.Entry
+	kind  faultKind
+	// onEC2 says that the username is that of nodes on EC2.
+	onEC2 bool
+	// missing are the groups that every node needs and that are not there.
+	missing []string
+}
+
+type faultKind int
+
+const (
+	groupsMissing faultKind = iota + 1
+	fargateOnEC2            // a group of Fargate beside a username of EC2
+	windowsOffEC2           // a group of Windows nodes, which run on EC2, beside a username of Fargate and hybrid nodes
+)
+
+// mappingFaultOf finds what is wrong with an entry with a node's username; faulty is false if nothing is.
+func mappingFaultOf(e *awsauth.Entry) (fault mappingFault, faulty bool) {
+	if e.ARN.Value == "" || !nodes.IsUsername(e.Username.Value) {
+		return fault, false
+	}
+	has := func(g string) bool { return slices.Contains(e.GroupNames(), g) }
+	fault = mappingFault{entry: e, onEC2: strings.HasSuffix(e.Username.Value, awsauth.EC2PrivateDNSName)}
+	for _, g := range []string{awsauth.GroupBootstrappers, awsauth.GroupNodes} {
+		if !has(g) {
+			fault.missing = append(fault.missing, g)
+		}
+	}
+	switch {
+	case len(fault.missing) > 0:
+		fault.kind = groupsMissing
+	case fault.onEC2 && has(awsauth.GroupNodeProxier):
+		fault.kind = fargateOnEC2
+	case !fault.onEC2 && has(awsauth.GroupWindows):
+		fault.kind = windowsOffEC2
+	}
+	return fault, fault.kind != 0
+}
+
+// position is the first group, or the username of an entry whose groups are nowhere in the text.
+func (m mappingFault) position() rule.Position {
+	e := m.entry
+	at := rule.At(e, "groups", awsauth.Text{Place: e.Username.Place, Value: strings.Join(e.GroupNames(), ", ")})
+	if len(e.Groups) > 0 && e.Groups[0].Line > 0 {
+		at.Place = e.Groups[0].Place
+	}
+	return at
+}
+
+func (m mappingFault) finding() rule.Finding {
+	switch m.kind {
+	case fargateOnEC2:
+		return rule.Finding{Severity: rule.Warning, Subject: "group of Fargate", // EC2 nodes work with it: it only adds what Fargate's kube-proxy may do
+			Message: fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", phrase.Quote(awsauth.GroupNodeProxier), awsauth.EC2PrivateDNSName),
+			Why:     "and EC2 nodes work without it, while Fargate nodes do not work with this username",
+			Fix:     "leave the group out, and map the Fargate pod execution role by itself with username: " + nodes.Fargate.Needs().Username}
+	case windowsOffEC2:
+		return rule.Finding{Subject: "node mapping",
+			Message: fmt.Sprintf("%s is a group of Windows nodes on EC2, and %s a username of Fargate and hybrid nodes",
+				phrase.Quote(awsauth.GroupWindows), awsauth.SessionName),
+			Why: "and one role cannot serve both: a role has one username template",
+			Fix: "write username: " + nodes.Windows.Needs().Username}
+	case groupsMissing:
+	}
+	is := "is"
+	if len(m.missing) > 1 {
+		is = "are"
+	}
+	f := rule.Finding{Subject: "node mapping", Fix: m.withMissing(),
+		Message: fmt.Sprintf("the username is a node's, and %s %s missing from the groups", phrase.List(m.missing), is),
+		Why:     "so nodes with this role cannot work"}
+	if !slices.Contains(m.missing, awsauth.GroupNodes) {
+		f.Why = "and Amazon EKS asks for it with every node"
+	}
+	return f
+}
+
+// withMissing is what to write instead: without groups that have findings of their own, or that keep nodes off EC2 out.
+func (m mappingFault) withMissing() string {
+	groups := m.entry.GroupNames()
+	if slices.Contains(groups, policy.Masters) { // whether it may stay, its own finding says
+		return "add " + phrase.List(m.missing) + " to the groups"
+	}
+	var fit []string
+	for _, g := range groups {
+		odd, _, _ := oddGroup(g)
+		bars := !m.onEC2 && nodes.Barring([]string{g}) >= 0
+		if g != "" && odd == "" && !bars {
+			fit = append(fit, g)
+		}
+	}
+	return "write groups: [" + strings.Join(append(fit, m.missing...), ", ") + "]"
+}

@@ -1,0 +1,60 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+)
+
+// nodeLosses are what an edit costs the nodes; ok is false if there is nothing to lose, or another rule says it.
+func nodeLosses(c *rule.EditContext) (l nodes.Losses, ok bool) {
+	switch {
+	case c.Operation == rule.Delete: // AA501 says it
+		return l, false
+	case c.Fleet.Ignored():
+		return l, false
+	case c.Operation != rule.Create && c.New.Unreadable[awsauth.MapRoles] && c.ReadsLess(): // AA101 or AA104 says it
+		return l, false
+	}
+	return c.Losses(), true
+}
+
+// mapRolesEmptied reports that mapRoles goes with everything in it, so that one finding tells of all its roles.
+func mapRolesEmptied(c *rule.EditContext, l nodes.Losses) bool {
+	return len(c.New.Roles) == 0 && l.GoneFatally()
+}
+
+// notYet is why a guard that has just started does not let go what may be in use.
+const notYet = "and the guard has just started and does not know the running nodes yet: if one uses this role, it turns NotReady within minutes"
+
+// mayUse says that nodes may have a role.
+func mayUse(sets []nodes.Set) string {
+	return nodes.Count(sets) + " may use it: " + nodes.Which(sets)
+}
+
+// uncovered says that an access entry might save the nodes with a role, where the guard cannot tell, or why the one that is
+// there does not.
+func uncovered(c *rule.EditContext, role string) string {
+	if e, ok := c.Fleet.Entry(role, c.Now); ok {
+		if why := c.Fleet.WhyInert(e); why != "" {
+			return "; the role's access entry does not cover them: " + why
+		}
+	}
+	if c.Fleet.KnowsAccess(c.Now) {
+		return ""
+	}
+	return ", unless an access entry covers the role (" + c.Fleet.AccessKnown.Doubt(c.Now) + ")"
+}
+
+// entryText is an entry on one line, to type in again.
+func entryText(id awsauth.Identity) string {
+	groups := make([]string, len(id.Groups))
+	for i, g := range id.Groups {
+		groups[i] = phrase.Bare(g)
+	}
+	return fmt.Sprintf(" {rolearn: %s, username: %q, groups: [%s]}", phrase.Bare(id.Canonical), id.Username, strings.Join(groups, ", "))
+}
