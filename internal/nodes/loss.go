@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 // Edit is a change of aws-auth with all that tells what it costs the nodes.
@@ -107,13 +108,15 @@ func (e Edit) keeps(before, after map[string]awsauth.Identity, void map[string]b
 	return !possible && len(after) > 0
 }
 
-// MayBeDeleted are the node roles about which IAM is to be asked, of those that can be: where the nodes are not known and
-// none of the roles that were mapped stays, the edit may still be right if all of them were deleted.
+// MayBeDeleted are the node roles about which IAM is to be asked: where the nodes are not known and none of the roles that
+// were mapped stays, the edit may still be right if all of them were deleted.
 func (e Edit) MayBeDeleted() []awsauth.ARN {
 	before := roles(e.Old)
 	var arns []awsauth.ARN
 	for _, key := range e.mayBeDeleted(before, roles(e.New)) {
-		arns = append(arns, arnOf(before[key]))
+		if a := arnOf(before[key]); principal.Askable(a) {
+			arns = append(arns, a)
+		}
 	}
 	return arns
 }

@@ -46,6 +46,12 @@ func (s *Answers) Of(a awsauth.ARN) (answer Principal, asked bool) {
 	return answer, asked
 }
 
+// Missing reports that IAM was asked about a principal and does not know it.
+func (s *Answers) Missing(a awsauth.ARN) bool {
+	answer, _ := s.Of(a)
+	return answer.Existence == Missing
+}
+
 // Shows says that the caller may see names of an account that the edit does not name.
 func (s *Answers) Shows(account string) bool { return s.shows(account) }
 

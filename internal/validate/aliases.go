@@ -57,5 +57,4 @@ type (
 	Partial            = privilege.Partial
 	Privileges         = privilege.Source
 	Grants             = privilege.Authorizer
-	Way                = privilege.Way
 )

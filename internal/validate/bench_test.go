@@ -15,7 +15,7 @@ import (
 // hundred is an aws-auth of a hundred roles beside the nodes', in block style.
 func hundred() string {
 	var b strings.Builder
-	b.WriteString(nodes)
+	b.WriteString(nodeRole)
 	for i := range 100 {
 		fmt.Fprintf(&b, "- rolearn: arn:aws:iam::111122223333:role/team-%d\n  username: team-%d\n  groups:\n  - viewers\n  - team-%d\n", i, i, i)
 	}
@@ -114,7 +114,7 @@ func BenchmarkRender(b *testing.B) {
 func BenchmarkStanding(b *testing.B) {
 	faulty := func(salt string) string {
 		var s strings.Builder
-		s.WriteString(nodes)
+		s.WriteString(nodeRole)
 		for i := range 9900 {
 			fmt.Fprintf(&s, "- rolearn: arn:aws:iam::111122223333:role/p/%s%d\n  username: u\n  groups: [viewers, more-of-them]\n", salt, i)
 		}

@@ -39,20 +39,20 @@ var invalidBytes = map[string]string{
 
 // bytePlaces are the kinds of places in a value: X is where the bytes are.
 var bytePlaces = map[string]string{
-	"a first comment":    "# X\n" + nodes,
-	"a last comment":     nodes + "# X",
-	"a trailing comment": nodes + "  # X\n" + item(),
-	"between two items":  nodes + "X\n" + item(),
-	"an ARN":             nodes + item("- rolearn: arn:aws:iam::111122223333:role/cX"),
-	"a username":         nodes + item("  username: cXi"),
-	"a text in quotes":   nodes + item("  username: \"cXi\""),
-	"a group":            nodes + item("  groups: [deployers, X]"),
-	"a key":              nodes + item("  X: a"),
-	"inside a key":       nodes + item("  groXups: [viewers]"),
-	"a block of text":    nodes + item("  username: |-\n    ci\n    X"),
-	"indentation":        nodes + item("X  username: ci"),
-	"a directive":        "%YAML 1.1 # X\n---\n" + nodes,
-	"a second document":  nodes + "---\n# X\n",
+	"a first comment":    "# X\n" + nodeRole,
+	"a last comment":     nodeRole + "# X",
+	"a trailing comment": nodeRole + "  # X\n" + item(),
+	"between two items":  nodeRole + "X\n" + item(),
+	"an ARN":             nodeRole + item("- rolearn: arn:aws:iam::111122223333:role/cX"),
+	"a username":         nodeRole + item("  username: cXi"),
+	"a text in quotes":   nodeRole + item("  username: \"cXi\""),
+	"a group":            nodeRole + item("  groups: [deployers, X]"),
+	"a key":              nodeRole + item("  X: a"),
+	"inside a key":       nodeRole + item("  groXups: [viewers]"),
+	"a block of text":    nodeRole + item("  username: |-\n    ci\n    X"),
+	"indentation":        nodeRole + item("X  username: ci"),
+	"a directive":        "%YAML 1.1 # X\n---\n" + nodeRole,
+	"a second document":  nodeRole + "---\n# X\n",
 	"JSON":               `[{"rolearn":"arn:aws:iam::111122223333:role/nodes","username":"system:node:{{EC2PrivateDNSName}}","groups":["system:bootstrappers","system:nodes"]} ` + "\n# X\n]",
 	"all of a value":     "X",
 }
@@ -83,7 +83,7 @@ func TestInvalidBytes(t *testing.T) {
 				var sound, raw string
 				switch key {
 				case awsauth.MapRoles:
-					sound, raw = nodes+item(), strings.Replace(text, "X", bytes, 1)
+					sound, raw = nodeRole+item(), strings.Replace(text, "X", bytes, 1)
 				case awsauth.MapUsers:
 					sound = alice
 					raw = strings.ReplaceAll(strings.Replace(text, "X", bytes, 1), "rolearn", "userarn")
@@ -91,7 +91,7 @@ func TestInvalidBytes(t *testing.T) {
 					sound, raw = "- \"444455556666\"\n", "# "+bytes+"\n- \"444455556666\"\n"
 				}
 				with := func(text string) map[string]string {
-					data := roles0(nodes)
+					data := roles0(nodeRole)
 					data[key] = text
 					return data
 				}
@@ -126,13 +126,13 @@ func TestInvalidBytes(t *testing.T) {
 // The authenticator reads UTF-16 too, by its byte order mark.
 func TestUTF16(t *testing.T) {
 	raw := "\xfe\xff"
-	for _, c := range utf16.Encode([]rune(nodes + admin)) {
+	for _, c := range utf16.Encode([]rune(nodeRole + admin)) {
 		raw += string([]byte{byte(c >> 8), byte(c)})
 	}
 	if roles, _, _, err := strict(roles0(raw)); err != nil || len(roles) != 2 {
 		t.Fatalf("the authenticator reads %q: %v", roles, err)
 	}
-	if rep := step(validator(t, ""), roles0(nodes), roles0(seen(t, raw))); rep.Allowed || !slices.ContainsFunc(rep.Findings, notUTF8) {
+	if rep := step(validator(t, ""), roles0(nodeRole), roles0(seen(t, raw))); rep.Allowed || !slices.ContainsFunc(rep.Findings, notUTF8) {
 		t.Errorf("allowed %v%s", rep.Allowed, told(rep))
 	}
 }
@@ -140,7 +140,7 @@ func TestUTF16(t *testing.T) {
 // What is wrong besides is known again behind the character, and one of two characters is not enough.
 func TestReplacementCharacter(t *testing.T) {
 	v := validator(t, "partition: aws\n")
-	path := nodes + item("- rolearn: arn:aws:iam::111122223333:role/team/ci", "  username: yes")
+	path := nodeRole + item("- rolearn: arn:aws:iam::111122223333:role/team/ci", "  username: yes")
 	one, two := "# \ufffd\n"+path, "# \ufffd\n"+path+"# \ufffd\ufffd\n"
 	if rep := step(v, roles0(one), roles0(path)); !rep.Allowed {
 		t.Errorf("only the character goes: denied%s", told(rep))
@@ -149,7 +149,7 @@ func TestReplacementCharacter(t *testing.T) {
 	if rep.Allowed {
 		t.Error("two of three characters go: allowed")
 	}
-	if rep := step(v, roles0(nodes), roles0(two)); rep.Allowed || !strings.Contains(sentences(rep), "delete all 3 of them") {
+	if rep := step(v, roles0(nodeRole), roles0(two)); rep.Allowed || !strings.Contains(sentences(rep), "delete all 3 of them") {
 		t.Errorf("three characters: %s", sentences(rep))
 	}
 	for _, change := range []func(old, updated map[string]string){
@@ -164,7 +164,7 @@ func TestReplacementCharacter(t *testing.T) {
 	}
 	// Who may do anything may do that, and a policy may make a warning of it; EKS reads no other key.
 	for _, text := range []string{"rules: {AA101: warning}\n", "mode: audit\n"} {
-		if rep := create(validator(t, text), roles0("# \ufffd\n"+nodes)); !rep.Allowed {
+		if rep := create(validator(t, text), roles0("# \ufffd\n"+nodeRole)); !rep.Allowed {
 			t.Errorf("%q: denied%s", text, told(rep))
 		}
 	}
@@ -174,12 +174,12 @@ func TestReplacementCharacter(t *testing.T) {
 	if rep := breakGlass.Validate(context.Background(), req); !rep.Allowed || rep.Excuse != "break-glass" {
 		t.Errorf("break-glass: allowed %v by %q", rep.Allowed, rep.Excuse)
 	}
-	other := map[string]string{"mapRoles": nodes, "note": "\ufffd"}
+	other := map[string]string{"mapRoles": nodeRole, "note": "\ufffd"}
 	if rep := step(v, other, other); !rep.Allowed || len(rep.Findings) > 0 {
 		t.Errorf("in another key: %s", told(rep))
 	}
 	// More problems than are reported do not hide it.
-	many := nodes + item("  groups: ["+strings.Repeat("\u200b, ", 12_000)+"\ufffd]")
+	many := nodeRole + item("  groups: ["+strings.Repeat("\u200b, ", 12_000)+"\ufffd]")
 	if rep := step(v, roles0(many), roles0(many)); rep.Allowed || !slices.ContainsFunc(rep.Findings, notUTF8) {
 		t.Errorf("behind 12,000 problems: allowed %v", rep.Allowed)
 	}

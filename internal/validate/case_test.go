@@ -376,21 +376,21 @@ func TestParseCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes := base["mapRoles"]
+	nodeRole := base["mapRoles"]
 	for name, test := range map[string]struct {
 		file     string
 		old, new map[string]string
 		err      string
 	}{
-		"nothing is said":    {"", map[string]string{"mapRoles": nodes}, map[string]string{"mapRoles": nodes}, ""},
-		"lines are added":    {"-- new mapRoles --\n@base\n- a\n", map[string]string{"mapRoles": nodes}, map[string]string{"mapRoles": nodes + "- a\n"}, ""},
-		"over the old lines": {"-- new mapRoles --\n# x\n@old\n- b\n-- old mapRoles --\n@base\n- a\n", map[string]string{"mapRoles": nodes + "- a\n"}, map[string]string{"mapRoles": "# x\n" + nodes + "- a\n- b\n"}, ""},
-		"a key stays":        {"-- old mapUsers --\n- a\n-- new mapRoles --\n", map[string]string{"mapRoles": nodes, "mapUsers": "- a\n"}, map[string]string{"mapRoles": "", "mapUsers": "- a\n"}, ""},
-		"a key goes":         {"-- old mapUsers --\n- a\n-- new without mapRoles --\n", map[string]string{"mapRoles": nodes, "mapUsers": "- a\n"}, map[string]string{"mapUsers": "- a\n"}, ""},
-		"created":            {"-- setting --\noperation: CREATE\n-- new mapUsers --\n- a\n", nil, map[string]string{"mapRoles": nodes, "mapUsers": "- a\n"}, ""},
-		"deleted":            {"-- setting --\noperation: DELETE\n", map[string]string{"mapRoles": nodes}, nil, ""},
+		"nothing is said":    {"", map[string]string{"mapRoles": nodeRole}, map[string]string{"mapRoles": nodeRole}, ""},
+		"lines are added":    {"-- new mapRoles --\n@base\n- a\n", map[string]string{"mapRoles": nodeRole}, map[string]string{"mapRoles": nodeRole + "- a\n"}, ""},
+		"over the old lines": {"-- new mapRoles --\n# x\n@old\n- b\n-- old mapRoles --\n@base\n- a\n", map[string]string{"mapRoles": nodeRole + "- a\n"}, map[string]string{"mapRoles": "# x\n" + nodeRole + "- a\n- b\n"}, ""},
+		"a key stays":        {"-- old mapUsers --\n- a\n-- new mapRoles --\n", map[string]string{"mapRoles": nodeRole, "mapUsers": "- a\n"}, map[string]string{"mapRoles": "", "mapUsers": "- a\n"}, ""},
+		"a key goes":         {"-- old mapUsers --\n- a\n-- new without mapRoles --\n", map[string]string{"mapRoles": nodeRole, "mapUsers": "- a\n"}, map[string]string{"mapUsers": "- a\n"}, ""},
+		"created":            {"-- setting --\noperation: CREATE\n-- new mapUsers --\n- a\n", nil, map[string]string{"mapRoles": nodeRole, "mapUsers": "- a\n"}, ""},
+		"deleted":            {"-- setting --\noperation: DELETE\n", map[string]string{"mapRoles": nodeRole}, nil, ""},
 		"a manifest": {"-- new --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata: {mapUsers: '[]'}\n",
-			map[string]string{"mapRoles": nodes}, map[string]string{"mapUsers": "[]"}, ""},
+			map[string]string{"mapRoles": nodeRole}, map[string]string{"mapUsers": "[]"}, ""},
 
 		"a misspelt section":      {"-- nwe mapRoles --\n", nil, nil, `section "nwe mapRoles": not known`},
 		"another section":         {"-- notes --\n", nil, nil, `section "notes": not known`},

@@ -20,7 +20,7 @@ func TestPathsInIAM(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			arn := "arn:aws:iam::111122223333:role/" + name
 			answers := caseHead{IAM: map[string]answer{arn: {Existence: "exists", ARN: strings.Replace(arn, "role/", "role/"+path, 1)}}}
-			update(nodes, nodes+item("- rolearn: "+arn), clean, "", "").check(t, validate.WithPorts(validate.Ports{Principals: answers}))
+			update(nodeRole, nodeRole+item("- rolearn: "+arn), clean, "", "").check(t, validate.WithPorts(validate.Ports{Principals: answers}))
 		})
 	}
 }

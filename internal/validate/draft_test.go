@@ -138,7 +138,7 @@ func (d *dice) draft(key string, apart bool) draft {
 	w := &drafting{dice: d, arnField: awsauth.ARNField(key), indent: d.pick("", "  ", " "), item: outside, apart: apart}
 	w.part("", "---\n", "# nodes\n", "\n\n", "%YAML 1.1\n---\n", "\ufeff", "\t\n", "<<<<<<< HEAD\n")
 	if key == awsauth.MapRoles {
-		w.sound(w.indent + strings.ReplaceAll(strings.TrimSuffix(nodes, "\n"), "\n", "\n"+w.indent) + "\n")
+		w.sound(w.indent + strings.ReplaceAll(strings.TrimSuffix(nodeRole, "\n"), "\n", "\n"+w.indent) + "\n")
 	}
 	for w.item = range 1 + d.roll(3) {
 		w.fault = false

@@ -268,7 +268,7 @@ func FuzzStoredBytes(f *testing.F) {
 
 // moreNodes reports that one text maps a node role that the other does not: not to map it any more is no repair.
 func moreNodes(text, than string) bool {
-	nodes := func(text string) map[string]bool {
+	nodeRole := func(text string) map[string]bool {
 		keys := map[string]bool{}
 		doc, _ := awsauth.Parse(roles0(text))
 		for key, ids := range doc.Restored().Principals {
@@ -276,8 +276,8 @@ func moreNodes(text, than string) bool {
 		}
 		return keys
 	}
-	known := nodes(than)
-	for key, is := range nodes(text) {
+	known := nodeRole(than)
+	for key, is := range nodeRole(text) {
 		if is && !known[key] {
 			return true
 		}

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"context"
+	"sync"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
 // gather reads both versions, and finds out all that is known around them.
@@ -29,11 +31,26 @@ func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
 	edit.Partition = v.partition(edit)
 	edit.Claims = nodes.Claims(edit.OldText(), edit.NewText(), edit.Fleet.Ignored())
 	edit.Grants = edit.Privileges.Compare(edit.OldText(), edit.NewText())
+	cost := costOf(edit)
 	if v.ports.Principals != nil && edit.New != nil {
+		if self, ok := v.ports.Principals.Self(); ok {
+			edit.Account = self.Account
+		}
 		asker := principal.Asker{Username: req.User.Username, DryRun: req.DryRun}
-		edit.IAM = principal.Ask(ctx, v.ports.Principals, asker, v.toAsk(edit), v.shows(req.User))
+		edit.IAM = principal.Ask(ctx, v.ports.Principals, asker, append(v.toAsk(edit), cost.MayBeDeleted()...), v.shows(req.User))
 	}
+	edit.Losses = sync.OnceValue(func() nodes.Losses { return cost.Losses(edit.IAM.Missing) })
 	return edit
+}
+
+// costOf is the edit as the nodes see it.
+func costOf(edit rule.EditContext) nodes.Edit {
+	cost := nodes.Edit{View: edit.Fleet, Now: edit.Now, Old: edit.Old.Access(), New: edit.New.Access(),
+		MatchesNobody: func(e *awsauth.Entry) bool { return rules.MatchesNobody(e, edit.Partition) }}
+	if edit.New != nil {
+		cost.Unreadable = edit.New.Unreadable[awsauth.MapRoles]
+	}
+	return cost
 }
 
 // read reads one version of the object; nil if there is none.
@@ -75,8 +92,7 @@ func (v *Validator) partition(edit rule.EditContext) string {
 	return nodes.Partition(edit.OldText(), edit.NewText())
 }
 
-// toAsk are the principals to ask IAM about: those that the edit brings, the roles that become nodes', and the node roles of
-// which none stays, which may have been deleted.
+// toAsk are the principals to ask IAM about: those that the edit brings, and the roles that become nodes'.
 func (v *Validator) toAsk(edit rule.EditContext) []awsauth.ARN {
 	var arns []awsauth.ARN
 	for _, e := range principal.Brought(edit.OldText(), edit.New.Version) {

@@ -97,10 +97,10 @@ var sessionCharacters = regexp.MustCompile(`^[\w+=,.-]{2,64}$`)
 func (p power) handouts() []handout {
 	const role, user = "arn:aws:iam::111122223333:role/mallory", "arn:aws:iam::111122223333:user/mallory"
 	roles := func(items ...string) map[string]string {
-		return map[string]string{awsauth.MapRoles: nodes + strings.Join(items, "")}
+		return map[string]string{awsauth.MapRoles: nodeRole + strings.Join(items, "")}
 	}
 	users := func(items ...string) map[string]string {
-		return map[string]string{awsauth.MapRoles: nodes, awsauth.MapUsers: strings.Join(items, "")}
+		return map[string]string{awsauth.MapRoles: nodeRole, awsauth.MapUsers: strings.Join(items, "")}
 	}
 	plain, has := p.mapping("rolearn", role, ""), p.mapping("rolearn", role, p.name)
 	again := strings.Replace(plain, "role/mallory", "role/Mallory", 1)
@@ -124,8 +124,8 @@ func (p power) handouts() []handout {
 		{"the duplicate that won goes", roles(has + again), roles(has), role},
 		{"two duplicates change places", roles(has + again), roles(again + has), role},
 		{"one of a random pair", users(userPlain + userAgain), users(userHas + userAgain), user},
-		{"mapUsers behind mapRoles", map[string]string{awsauth.MapRoles: nodes + plain, awsauth.MapUsers: p.mapping("userarn", role, "")}, map[string]string{awsauth.MapRoles: nodes + plain, awsauth.MapUsers: p.mapping("userarn", role, p.name)}, role},
-		{"a value is repaired", map[string]string{awsauth.MapRoles: nodes + plain + "\t\n"}, roles(has), role},
+		{"mapUsers behind mapRoles", map[string]string{awsauth.MapRoles: nodeRole + plain, awsauth.MapUsers: p.mapping("userarn", role, "")}, map[string]string{awsauth.MapRoles: nodeRole + plain, awsauth.MapUsers: p.mapping("userarn", role, p.name)}, role},
+		{"a value is repaired", map[string]string{awsauth.MapRoles: nodeRole + plain + "\t\n"}, roles(has), role},
 	}
 	if i := strings.LastIndexAny(p.name, ":/"); sessionCharacters.MatchString(p.name[i+1:]) {
 		all = append(all, handout{"a template for all of it", roles(), roles(p.mapping("rolearn", role, p.name[:i+1]+"{{SessionName}}")), role},
@@ -139,7 +139,7 @@ func (p power) handouts() []handout {
 		if arn.Kind == awsauth.KindUser {
 			field = "userarn"
 		}
-		own := map[string]string{awsauth.MapRoles: nodes}
+		own := map[string]string{awsauth.MapRoles: nodeRole}
 		key := awsauth.MapRoles
 		if arn.Kind == awsauth.KindUser {
 			key = awsauth.MapUsers
@@ -155,7 +155,7 @@ func (p power) handouts() []handout {
 		all = append(all, handout{"mapAccounts", roles(), with(roles()), p.name},
 			handout{"its entry goes, and mapAccounts is there", with(own), with(roles()), p.name},
 			handout{"its entry goes, and mapAccounts comes", own, with(roles()), p.name},
-			handout{"its entry is spoilt, and mapAccounts is there", with(own), with(map[string]string{awsauth.MapRoles: nodes, key: strings.Replace(own[key], p.name, p.name+"-x", 1)}), p.name})
+			handout{"its entry is spoilt, and mapAccounts is there", with(own), with(map[string]string{awsauth.MapRoles: nodeRole, key: strings.Replace(own[key], p.name, p.name+"-x", 1)}), p.name})
 	}
 	return all
 }

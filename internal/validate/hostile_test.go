@@ -108,10 +108,10 @@ func bombOfMappings(levels int) string {
 // harmless are as large, and let in.
 var harmless = map[string]string{
 	"1 MiB of one role":        filled("- {rolearn: 'arn:aws:iam::111122223333:role/ci', username: ci, groups: [a]}\n"),
-	"1 MiB of comment":         nodes + "#" + strings.Repeat("x", maxValue-len(nodes)-2) + "\n",
-	"1 MiB of comments":        nodes + strings.Repeat("# é\n", maxValue/5-60),
-	"1 MiB of spaces":          nodes + strings.Repeat(" ", maxValue-len(nodes)-1),
-	"1 MiB of empty lines":     nodes + strings.Repeat("\n", maxValue-len(nodes)),
+	"1 MiB of comment":         nodeRole + "#" + strings.Repeat("x", maxValue-len(nodeRole)-2) + "\n",
+	"1 MiB of comments":        nodeRole + strings.Repeat("# é\n", maxValue/5-60),
+	"1 MiB of spaces":          nodeRole + strings.Repeat(" ", maxValue-len(nodeRole)-1),
+	"1 MiB of empty lines":     nodeRole + strings.Repeat("\n", maxValue-len(nodeRole)),
 	"1 MiB of roles":           full(),
 	"1 MiB of roles, one line": "[" + strings.TrimSuffix(strings.ReplaceAll(strings.ReplaceAll(full(), "- {", "{"), "\n", ", "), ", ") + "]",
 }
@@ -173,7 +173,7 @@ func judge(t *testing.T, text string) validate.Report {
 	started := cpuTime(t)
 	v := validator(t, "")
 	rep := create(v, roles0(text))
-	repair := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(text)), New: aconfigmap(roles0(nodes))})
+	repair := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(text)), New: aconfigmap(roles0(nodeRole))})
 	if !repair.Allowed {
 		t.Errorf("the repair is refused: %v", told(repair))
 	}

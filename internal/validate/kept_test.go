@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	nodes = `- rolearn: arn:aws:iam::111122223333:role/nodes
+	nodeRole = `- rolearn: arn:aws:iam::111122223333:role/nodes
   username: system:node:{{EC2PrivateDNSName}}
   groups:
   - system:bootstrappers

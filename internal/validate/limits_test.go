@@ -32,25 +32,25 @@ func TestLimits(t *testing.T) {
 	}
 	v := validator(t, "")
 	for _, s := range sizes {
-		data := roles0(nodes + bulk(s.username, s.groups, s.bytes))
-		if rep := step(v, roles0(nodes), data); rep.Allowed == tooLarge(s.username, s.groups, s.bytes) || rep.Allowed != !hasError(rep, "AA110") {
+		data := roles0(nodeRole + bulk(s.username, s.groups, s.bytes))
+		if rep := step(v, roles0(nodeRole), data); rep.Allowed == tooLarge(s.username, s.groups, s.bytes) || rep.Allowed != !hasError(rep, "AA110") {
 			t.Errorf("%v is added: allowed is %v, %v", s, rep.Allowed, told(rep))
 		}
-		if rep := step(v, roles0(nodes+item()), data); rep.Allowed == tooLarge(s.username, s.groups, s.bytes) {
+		if rep := step(v, roles0(nodeRole+item()), data); rep.Allowed == tooLarge(s.username, s.groups, s.bytes) {
 			t.Errorf("an entry becomes %v: allowed is %v", s, rep.Allowed)
 		}
 		for _, o := range sizes {
-			rep := step(v, roles0(nodes+bulk(o.username, o.groups, o.bytes)), data)
+			rep := step(v, roles0(nodeRole+bulk(o.username, o.groups, o.bytes)), data)
 			sum, oldSum := s.username+s.groups*max(s.bytes, 2), o.username+o.groups*max(o.bytes, 2)
 			grows := s.groups > o.groups || sum > oldSum || max(s.username, s.bytes) > max(o.username, o.bytes)
 			if want := !tooLarge(s.username, s.groups, s.bytes) || !grows; rep.Allowed != want {
 				t.Errorf("%v becomes %v: allowed is %v, want %v: %v", o, s, rep.Allowed, want, told(rep))
 			}
 		}
-		if rep := step(v, data, roles0(nodes+bulk(s.username, s.groups, s.bytes)+item("- rolearn: arn:aws:iam::111122223333:role/cd"))); !rep.Allowed {
+		if rep := step(v, data, roles0(nodeRole+bulk(s.username, s.groups, s.bytes)+item("- rolearn: arn:aws:iam::111122223333:role/cd"))); !rep.Allowed {
 			t.Errorf("an entry is added beside %v: %v", s, told(rep))
 		}
-		if rep := step(v, data, roles0(nodes)); !rep.Allowed {
+		if rep := step(v, data, roles0(nodeRole)); !rep.Allowed {
 			t.Errorf("%v goes: %v", s, told(rep))
 		}
 	}
@@ -60,7 +60,7 @@ func TestLimits(t *testing.T) {
 func TestRenderedNames(t *testing.T) {
 	list := func(n int) string { return strings.TrimSuffix(strings.Repeat("'team:{{SessionName}}', ", n), ", ") }
 	for n, allowed := range map[int]bool{600: true, 800: false} {
-		if rep := step(validator(t, ""), roles0(nodes), roles0(nodes+item("  groups: ["+list(n)+"]"))); rep.Allowed != allowed {
+		if rep := step(validator(t, ""), roles0(nodeRole), roles0(nodeRole+item("  groups: ["+list(n)+"]"))); rep.Allowed != allowed {
 			t.Errorf("%d groups: allowed is %v, want %v: %v", n, rep.Allowed, allowed, told(rep))
 		}
 	}
@@ -68,8 +68,8 @@ func TestRenderedNames(t *testing.T) {
 
 // TestLargeData warns from 256 KiB on, and denies nothing: what an object holds is bounded by the API server.
 func TestLargeData(t *testing.T) {
-	small, over, more := roles0(nodes), roles0(padding(257<<10)+nodes), roles0(padding(300<<10)+nodes)
-	users := map[string]string{awsauth.MapRoles: padding(130<<10) + nodes, awsauth.MapUsers: padding(130<<10) + alice}
+	small, over, more := roles0(nodeRole), roles0(padding(257<<10)+nodeRole), roles0(padding(300<<10)+nodeRole)
+	users := map[string]string{awsauth.MapRoles: padding(130<<10) + nodeRole, awsauth.MapUsers: padding(130<<10) + alice}
 	for name, test := range map[string]struct {
 		old, updated map[string]string
 		want         string // of the warning: none, new, existing

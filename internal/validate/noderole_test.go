@@ -10,6 +10,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -177,7 +178,7 @@ func TestNodeRoleEvidence(t *testing.T) {
 					if f.view != nil {
 						ports.Fleet = fleetPort{f.view}
 					}
-					rep := update(nodes+e.old, nodes+e.new, "", "", "").with(p.text).by(authenticationv1.UserInfo{Username: "mallory"}).run(t, validate.WithPorts(ports))
+					rep := update(nodeRole+e.old, nodeRole+e.new, "", "", "").with(p.text).by(authenticationv1.UserInfo{Username: "mallory"}).run(t, validate.WithPorts(ports))
 					got := clean
 					for _, finding := range rep.Findings {
 						if finding.Rule == "AA408" {
@@ -256,7 +257,7 @@ func TestNodeRolesCreated(t *testing.T) {
 		"EKS itself":                         {user: "eks:node-manager", ports: validate.Ports{Principals: iamSays{trusting(principal.Trust{Other: "*"}), &asked}}, want: warn},
 	} {
 		t.Run(name, func(t *testing.T) {
-			transition{op: validate.Create, new: map[string]string{"mapRoles": nodes + asEC2}, policy: test.policy, want: test.want,
+			transition{op: validate.Create, new: map[string]string{"mapRoles": nodeRole + asEC2}, policy: test.policy, want: test.want,
 				user: authenticationv1.UserInfo{Username: test.user}}.check(t, validate.WithPorts(test.ports))
 		})
 	}
@@ -268,7 +269,7 @@ func TestNodeMisuseGrows(t *testing.T) {
 		return strings.ReplaceAll(s, "role/x", "role/AWSReservedSSO_Dev_0123456789abcdef")
 	}
 	user := func(s string) map[string]string {
-		return map[string]string{"mapRoles": nodes, "mapUsers": strings.NewReplacer("rolearn", "userarn", "role/x", "user/x").Replace(s)}
+		return map[string]string{"mapRoles": nodeRole, "mapUsers": strings.NewReplacer("rolearn", "userarn", "role/x", "user/x").Replace(s)}
 	}
 	steps := []string{asPerson, mapped("x", "system:bootstrappers"), mapped("x", "system:bootstrappers", "system:nodes"), asEC2, asSession}
 	for i, from := range steps {
@@ -285,7 +286,7 @@ func TestNodeMisuseGrows(t *testing.T) {
 				want = clean // nothing changed
 			}
 			known := validate.WithPorts(validate.Ports{Fleet: fleetPort{view()}}) // no node is lost
-			t.Run("SSO role "+name, func(t *testing.T) { update(nodes+sso(from), nodes+sso(to), want, "", "").check(t, known) })
+			t.Run("SSO role "+name, func(t *testing.T) { update(nodeRole+sso(from), nodeRole+sso(to), want, "", "").check(t, known) })
 			if max(i, j) < 3 { // a user's templates have findings of their own
 				t.Run("user "+name, func(t *testing.T) { transition{old: user(from), new: user(to), want: want}.check(t, known) })
 			}
@@ -297,7 +298,7 @@ func TestNodeMisuseGrows(t *testing.T) {
 func TestNodeRoleAskedOnce(t *testing.T) {
 	var asked []string
 	ports := validate.Ports{Principals: iamSays{trusting(principal.Trust{Other: "*"}), &asked}}
-	rep := update(nodes, nodes+asSession+item(), "", "", "").run(t, validate.WithPorts(ports))
+	rep := update(nodeRole, nodeRole+asSession+item(), "", "", "").run(t, validate.WithPorts(ports))
 	slices.Sort(asked)
 	if !slices.Equal(asked, []string{"ci", "x"}) {
 		t.Errorf("asked about %v", asked)
@@ -306,7 +307,7 @@ func TestNodeRoleAskedOnce(t *testing.T) {
 		t.Errorf("want one finding, got %s", told(rep))
 	}
 	asked = nil
-	if rep := update(nodes+asSession, nodes+asSession+item(), clean, "", "").run(t, validate.WithPorts(ports)); len(rep.Findings) > 0 || !slices.Equal(asked, []string{"ci"}) {
+	if rep := update(nodeRole+asSession, nodeRole+asSession+item(), clean, "", "").run(t, validate.WithPorts(ports)); len(rep.Findings) > 0 || !slices.Equal(asked, []string{"ci"}) {
 		t.Errorf("asked about %v, found %s", asked, told(rep))
 	}
 }
@@ -333,7 +334,7 @@ func TestNodeRoleBehindOtherRules(t *testing.T) {
 		"a group that is not readable": {mapped(bySession, "system:bootstrappers", "'system:{{AccountID}}nodes'"), "", people, "AA408 AA505"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rep := update(nodes, nodes+test.new, "", "", "").with(test.policy).run(t, validate.WithPorts(test.ports))
+			rep := update(nodeRole, nodeRole+test.new, "", "", "").with(test.policy).run(t, validate.WithPorts(test.ports))
 			var rules []string
 			for _, f := range rep.Findings {
 				rules = append(rules, f.Rule)

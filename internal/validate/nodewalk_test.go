@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -407,17 +408,17 @@ func TestLegitimateNodeSequences(t *testing.T) {
 		view  *nodes.View
 		texts []string
 	}{
-		"a managed node group, before its first node": {seen{"x": ec2}, nil, steps(nodes, nodes+asEC2)},
-		"Karpenter":                        {seen{"x": ec2}, view(), steps(nodes, nodes+asEC2, asEC2+nodes)},
-		"Fargate":                          {seen{"x": sessions}, view(), steps(nodes, nodes+asFargate)},
-		"hybrid nodes by SSM":              {seen{"x": sessions}, view(hybridNode), steps(nodes, nodes+asSession)},
-		"Windows":                          {seen{"windows": ec2}, view(), steps(nodes, nodes+windowsNodes)},
-		"the first nodes while IAM is out": {seen{"x": {Existence: principal.Exists, Trust: principal.Trust{Known: principal.TrustUnreadable}}}, view(with("x", someNodes)), steps(nodes, nodes+asEC2)},
-		"a rotation in two edits":          {seen{"x": ec2, "y": ec2}, view(with("nodes"), with("x", someNodes)), steps(nodes, nodes+asEC2, asEC2, asEC2+named("y", asEC2))},
-		"restored after an outage":         {seen{"nodes": ec2, "x": ec2}, view(with("nodes", lostSet)), steps(item(), nodes+item(), nodes+asEC2+item())},
-		"the whole map again, in another form": {seen{"x": ec2}, view(), steps(nodes+asEC2+item(), item()+asEC2+nodes, strings.ReplaceAll(item()+asEC2+nodes, "system:nodes", `"system:nodes"`),
-			"- {rolearn: "+roleKey("x")+", username: 'system:node:{{EC2PrivateDNSName}}', groups: [system:nodes, system:bootstrappers]}\n"+item()+nodes)},
-		"a role that the policy lists": {seen{"listed": trusting(principal.Trust{Other: "*"})}, nil, steps(nodes, nodes+named("listed", asSession))},
+		"a managed node group, before its first node": {seen{"x": ec2}, nil, steps(nodeRole, nodeRole+asEC2)},
+		"Karpenter":                        {seen{"x": ec2}, view(), steps(nodeRole, nodeRole+asEC2, asEC2+nodeRole)},
+		"Fargate":                          {seen{"x": sessions}, view(), steps(nodeRole, nodeRole+asFargate)},
+		"hybrid nodes by SSM":              {seen{"x": sessions}, view(hybridNode), steps(nodeRole, nodeRole+asSession)},
+		"Windows":                          {seen{"windows": ec2}, view(), steps(nodeRole, nodeRole+windowsNodes)},
+		"the first nodes while IAM is out": {seen{"x": {Existence: principal.Exists, Trust: principal.Trust{Known: principal.TrustUnreadable}}}, view(with("x", someNodes)), steps(nodeRole, nodeRole+asEC2)},
+		"a rotation in two edits":          {seen{"x": ec2, "y": ec2}, view(with("nodes"), with("x", someNodes)), steps(nodeRole, nodeRole+asEC2, asEC2, asEC2+named("y", asEC2))},
+		"restored after an outage":         {seen{"nodes": ec2, "x": ec2}, view(with("nodes", lostSet)), steps(item(), nodeRole+item(), nodeRole+asEC2+item())},
+		"the whole map again, in another form": {seen{"x": ec2}, view(), steps(nodeRole+asEC2+item(), item()+asEC2+nodeRole, strings.ReplaceAll(item()+asEC2+nodeRole, "system:nodes", `"system:nodes"`),
+			"- {rolearn: "+roleKey("x")+", username: 'system:node:{{EC2PrivateDNSName}}', groups: [system:nodes, system:bootstrappers]}\n"+item()+nodeRole)},
+		"a role that the policy lists": {seen{"listed": trusting(principal.Trust{Other: "*"})}, nil, steps(nodeRole, nodeRole+named("listed", asSession))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.roles["ci"] = trusting(principal.Trust{Other: "*"})
@@ -457,7 +458,7 @@ func TestRenamedNodeRole(t *testing.T) {
 			if test.view != nil {
 				ports.Fleet = w
 			}
-			update(nodes, test.new, test.want, "AA503", "").check(t, validate.WithPorts(ports))
+			update(nodeRole, test.new, test.want, "AA503", "").check(t, validate.WithPorts(ports))
 		})
 	}
 }
@@ -465,7 +466,7 @@ func TestRenamedNodeRole(t *testing.T) {
 // An entry of mapUsers that one of mapRoles wins against has effect while EKS cannot read mapRoles.
 func TestNodeIdentityBehindBrokenRoles(t *testing.T) {
 	inUsers := func(entry string) string { return strings.ReplaceAll(entry, "rolearn", "userarn") }
-	broken := nodes + asPerson + "\t- y\n"
+	broken := nodeRole + asPerson + "\t- y\n"
 	object := func(roles, users string) map[string]string {
 		return map[string]string{awsauth.MapRoles: roles, awsauth.MapUsers: inUsers(users)}
 	}
@@ -475,7 +476,7 @@ func TestNodeIdentityBehindBrokenRoles(t *testing.T) {
 	}{
 		"it becomes a node's":            {object(broken, asPerson), object(broken, asSession), deny},
 		"it is one already":              {object(broken, asSession), object(broken, asSession+inUsers(named("y", asPerson))), warn},
-		"mapRoles is repaired meanwhile": {object(broken, asSession), object(nodes+asPerson, asSession), warn},
+		"mapRoles is repaired meanwhile": {object(broken, asSession), object(nodeRole+asPerson, asSession), warn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{roles: map[string]principal.Principal{"x": trusting(principal.Trust{Other: "*"}), "y": trusting(principal.Trust{Other: "*"})}, view: view(with("nodes", lostSet))}
@@ -490,7 +491,7 @@ func TestNodeRoleOfAnotherAccount(t *testing.T) {
 	const trusted = "accounts: [{id: '444455556666', trust: unchecked}]\n"
 	ports := validate.WithPorts(validate.Ports{Principals: &world{}})
 	mallory := authenticationv1.UserInfo{Username: "mallory"}
-	update(nodes, nodes+theirs, deny, "AA408", "the administrators of its account").with(trusted).by(mallory).check(t, ports)
-	update(nodes+theirs, nodes+theirs+"# again\n", clean, "", "").with(trusted).by(mallory).check(t, ports)
-	update(nodes, nodes+theirs, clean, "", "").with(trusted+"nodes: {roles: ['arn:aws:iam::444455556666:role/x']}").by(mallory).check(t, ports)
+	update(nodeRole, nodeRole+theirs, deny, "AA408", "the administrators of its account").with(trusted).by(mallory).check(t, ports)
+	update(nodeRole+theirs, nodeRole+theirs+"# again\n", clean, "", "").with(trusted).by(mallory).check(t, ports)
+	update(nodeRole, nodeRole+theirs, clean, "", "").with(trusted+"nodes: {roles: ['arn:aws:iam::444455556666:role/x']}").by(mallory).check(t, ports)
 }

@@ -33,7 +33,7 @@ func TestOwners(t *testing.T) {
 	v := validator(t, "")
 	dice := rand.New(rand.NewPCG(3, 4))
 	for range 3_000 {
-		old, updated := aconfigmap(map[string]string{"mapRoles": nodes}), aconfigmap(map[string]string{"mapRoles": nodes})
+		old, updated := aconfigmap(map[string]string{"mapRoles": nodeRole}), aconfigmap(map[string]string{"mapRoles": nodeRole})
 		old.OwnerReferences, updated.OwnerReferences = someOwners(dice), someOwners(dice)
 		if dice.IntN(2) == 0 {
 			updated.Data["mapRoles"] += item()
@@ -80,7 +80,7 @@ func TestFinalizers(t *testing.T) {
 					continue // there is no such object, and no such edit
 				}
 				for _, edited := range []bool{false, true} {
-					old, updated := aconfigmap(map[string]string{"mapRoles": nodes}), aconfigmap(map[string]string{"mapRoles": nodes})
+					old, updated := aconfigmap(map[string]string{"mapRoles": nodeRole}), aconfigmap(map[string]string{"mapRoles": nodeRole})
 					old.Finalizers, updated.Finalizers = subset(before), subset(after)
 					if deleted {
 						old.DeletionTimestamp, updated.DeletionTimestamp = &metav1.Time{Time: clock}, &metav1.Time{Time: clock}
@@ -119,7 +119,7 @@ func TestCollectorEndsADeletion(t *testing.T) {
 	}
 	for name, change := range odd {
 		for _, finalizer := range []string{metav1.FinalizerDeleteDependents, metav1.FinalizerOrphanDependents} {
-			old := aconfigmap(map[string]string{"mapRoles": nodes})
+			old := aconfigmap(map[string]string{"mapRoles": nodeRole})
 			old.Finalizers, old.DeletionTimestamp = []string{finalizer}, &metav1.Time{Time: clock}
 			change(old)
 			updated := old.DeepCopy()
@@ -133,7 +133,7 @@ func TestCollectorEndsADeletion(t *testing.T) {
 
 // TestDeletedByUpdate: what goes with the last finalizer is counted like what goes with a delete.
 func TestDeletedByUpdate(t *testing.T) {
-	old := aconfigmap(map[string]string{"mapRoles": nodes})
+	old := aconfigmap(map[string]string{"mapRoles": nodeRole})
 	old.Finalizers, old.DeletionTimestamp = []string{"example.com/a"}, &metav1.Time{Time: clock}
 	updated := old.DeepCopy()
 	updated.Finalizers = nil

@@ -43,7 +43,7 @@ func (missing) Lookup(_ context.Context, _ principal.Asker, arns []awsauth.ARN) 
 // An sso block does not vouch for a role: IAM is asked about the role, whether the block was there before or comes with it.
 func TestRoleLikeSSOBlock(t *testing.T) {
 	t.Parallel()
-	const nodes = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	const nodeRole = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 	const block = "- sso: {permissionSetName: Admin, accountID: '111122223333'}\n  username: admin\n  groups: [viewers]\n"
 	const role = "- rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_\n  username: ci\n  groups: [deployers]\n"
 	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Principals: missing{}}))
@@ -51,10 +51,10 @@ func TestRoleLikeSSOBlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, edit := range map[string][2]string{
-		"existing block": {nodes + block, nodes + block + role},
-		"block in place": {nodes + block, nodes + role},
-		"both new":       {nodes, nodes + block + role},
-		"role alone":     {nodes, nodes + role},
+		"existing block": {nodeRole + block, nodeRole + block + role},
+		"block in place": {nodeRole + block, nodeRole + role},
+		"both new":       {nodeRole, nodeRole + block + role},
+		"role alone":     {nodeRole, nodeRole + role},
 	} {
 		report := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: aconfigmap(map[string]string{"mapRoles": edit[0]}),
 			New: aconfigmap(map[string]string{"mapRoles": edit[1]}), User: authenticationv1.UserInfo{Username: "operator"}})

@@ -18,7 +18,7 @@ func TestRBACChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	ops := "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [ops]\n"
-	add := validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(nodes)), New: aconfigmap(roles0(nodes + ops))}
+	add := validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(nodeRole)), New: aconfigmap(roles0(nodeRole + ops))}
 	remove := validate.Request{Operation: validate.Update, Old: add.New, New: add.Old}
 	for _, step := range []struct {
 		name    string

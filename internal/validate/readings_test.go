@@ -37,10 +37,10 @@ var misread = map[string]struct{ nodes, ci string }{
 	"an admin's ARN for one reading":            {ci: item("  groups: [viewers]") + "  rolearN: " + oddARN + "\n"},
 	"a number for a username":                   {ci: item("  username: 7")},
 	"a number for a group":                      {ci: item("  groups: [7]")},
-	"the nodes under ROLEARN":                   {nodes: strings.Replace(nodes, "rolearn", "ROLEARN", 1)},
-	"the nodes' groups under Groups":            {nodes: strings.Replace(nodes, "groups", "Groups", 1)},
-	"the nodes' groups under groupſ":            {nodes: strings.Replace(nodes, "groups", "groupſ", 1)},
-	"the nodes' username under userName":        {nodes: strings.Replace(nodes, "username", "userName", 1)},
+	"the nodes under ROLEARN":                   {nodes: strings.Replace(nodeRole, "rolearn", "ROLEARN", 1)},
+	"the nodes' groups under Groups":            {nodes: strings.Replace(nodeRole, "groups", "Groups", 1)},
+	"the nodes' groups under groupſ":            {nodes: strings.Replace(nodeRole, "groups", "groupſ", 1)},
+	"the nodes' username under userName":        {nodes: strings.Replace(nodeRole, "username", "userName", 1)},
 }
 
 // sameInBoth fails the test unless both readings take what is admitted alike.
@@ -59,7 +59,7 @@ func TestOddTexts(t *testing.T) {
 	v := validator(t, "partition: aws\n")
 	for name, o := range oddTexts {
 		odd, fixed := strings.ReplaceAll(o.odd, "ODD", oddARN), strings.ReplaceAll(o.fixed, "ODD", oddARN)
-		old := nodes + odd + item() + o.tail
+		old := nodeRole + odd + item() + o.tail
 		for _, read := range []reading{strict, lenient} {
 			if diff := agree(roles0(old), read); diff != "" {
 				t.Fatalf("%s: EKS reads it otherwise: %s", name, diff)
@@ -73,7 +73,7 @@ func TestOddTexts(t *testing.T) {
 			t.Errorf("%s: EKS reads it, and we say: %s", name, s)
 		}
 		for what, m := range misread {
-			updated := nodes + odd + m.ci + o.tail
+			updated := nodeRole + odd + m.ci + o.tail
 			if m.nodes != "" {
 				updated = m.nodes + odd + item() + o.tail
 			}
@@ -92,7 +92,7 @@ func TestOddTexts(t *testing.T) {
 			if o.tail != "" && what == "the same kind once again" {
 				continue // that is another role
 			}
-			if rep := step(v, roles0(old), roles0(nodes+changed+item()+o.tail)); rep.Allowed {
+			if rep := step(v, roles0(old), roles0(nodeRole+changed+item()+o.tail)); rep.Allowed {
 				t.Errorf("%s, then %s in it: %q is allowed%s", name, what, changed, told(rep))
 			}
 		}
@@ -100,14 +100,14 @@ func TestOddTexts(t *testing.T) {
 		for what, updated := range map[string]string{
 			"nothing":               old,
 			"a comment first":       "# our roles ⚠️\n" + old,
-			"another item":          nodes + odd + item() + other + o.tail,
+			"another item":          nodeRole + odd + item() + other + o.tail,
 			"another item first":    other + old,
-			"another item between":  nodes + odd + other + item() + o.tail,
-			"another group":         nodes + odd + item("  groups: [deployers, viewers]") + o.tail,
-			"an item goes":          nodes + odd + o.tail,
-			"the odd item is fixed": nodes + fixed + item(),
-			"the odd item goes":     nodes + item(),
-			"the order":             nodes + item() + odd + o.tail,
+			"another item between":  nodeRole + odd + other + item() + o.tail,
+			"another group":         nodeRole + odd + item("  groups: [deployers, viewers]") + o.tail,
+			"an item goes":          nodeRole + odd + o.tail,
+			"the odd item is fixed": nodeRole + fixed + item(),
+			"the odd item goes":     nodeRole + item(),
+			"the order":             nodeRole + item() + odd + o.tail,
 		} {
 			if o.tail == "" && strings.Contains(what, "odd item") {
 				sameInBoth(t, name+", "+what, updated)
@@ -116,7 +116,7 @@ func TestOddTexts(t *testing.T) {
 				t.Errorf("%s, then %s: denied:\n%s", name, what, sentences(rep))
 			}
 		}
-		rep := step(v, roles0(old), roles0(nodes+fixed+item()))
+		rep := step(v, roles0(old), roles0(nodeRole+fixed+item()))
 		if len(rep.Findings) > 0 {
 			t.Errorf("%s, fixed: %s", name, told(rep))
 		}
@@ -143,8 +143,8 @@ func TestMisreadAlready(t *testing.T) {
 		"the same, where an alias tells why":      {"- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" + item("  username: *a"), "- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" + item("  username: *a") + "  GROUPS: [a]\n"},
 		"the same, where an unknown field is not": {item() + "  note: x\n", item() + "  note: x\n  GROUPS: [a]\n"},
 	} {
-		old := nodes + c.old
-		if rep := step(v, roles0(old), roles0(nodes+c.updated)); rep.Allowed {
+		old := nodeRole + c.old
+		if rep := step(v, roles0(old), roles0(nodeRole+c.updated)); rep.Allowed {
 			t.Errorf("%s: %q is allowed%s", name, c.updated, told(rep))
 		}
 		if strings.Contains(c.old, "---") {
@@ -154,7 +154,7 @@ func TestMisreadAlready(t *testing.T) {
 			"nothing":      old,
 			"another item": old + item("- rolearn: arn:aws:iam::111122223333:role/cd"),
 			"a comment":    "# a\n" + old,
-			"it goes":      nodes + "- rolearn: " + oddARN + "\n  username: x\n  groups: []\n",
+			"it goes":      nodeRole + "- rolearn: " + oddARN + "\n  username: x\n  groups: []\n",
 		} {
 			if rep := step(v, roles0(old), roles0(updated)); !rep.Allowed && !strings.Contains(c.old, "system:nodes") {
 				t.Errorf("%s, then %s: denied:\n%s", name, what, sentences(rep))
@@ -165,14 +165,14 @@ func TestMisreadAlready(t *testing.T) {
 
 // nodesUnder is another node item with its groups under a key.
 func nodesUnder(key string) string {
-	return strings.Replace(strings.Replace(nodes, "groups:", key+":", 1), "role/nodes", "role/others", 1)
+	return strings.Replace(strings.Replace(nodeRole, "groups:", key+":", 1), "role/nodes", "role/others", 1)
 }
 
 // TestMisreadUsers: in mapUsers even the ARN has a letter that looks like another.
 func TestMisreadUsers(t *testing.T) {
 	v := validator(t, "partition: aws\n")
 	users := func(text string) map[string]string {
-		return map[string]string{awsauth.MapRoles: nodes, awsauth.MapUsers: strings.ReplaceAll(text, "USER", "arn:aws:iam::111122223333:user/")}
+		return map[string]string{awsauth.MapRoles: nodeRole, awsauth.MapUsers: strings.ReplaceAll(text, "USER", "arn:aws:iam::111122223333:user/")}
 	}
 	both := func(one, other, groups string) map[string]string {
 		return users("- userarn: USER" + one + "\n  uſerarn: USER" + other + "\n  username: x\n  groups: [" + groups + "]\n")
@@ -196,7 +196,7 @@ func TestMisreadUsers(t *testing.T) {
 	}
 	for what, updated := range map[string]map[string]string{
 		"nothing": old, "the keys of the item change places": users("- uſerarn: USERjohn\n  userarn: USERjane\n  username: x\n  groups: [viewers]\n"),
-		"one of the two stays": users("- userarn: USERjane\n  username: x\n  groups: [viewers]\n"), "it goes": {awsauth.MapRoles: nodes},
+		"one of the two stays": users("- userarn: USERjane\n  username: x\n  groups: [viewers]\n"), "it goes": {awsauth.MapRoles: nodeRole},
 		"a group goes": both("jane", "john", ""),
 	} {
 		if rep := step(v, old, updated); !rep.Allowed {
@@ -231,7 +231,7 @@ func TestManyOddItems(t *testing.T) {
 		t.Skip("a second or two")
 	}
 	var b strings.Builder
-	b.WriteString(nodes)
+	b.WriteString(nodeRole)
 	for i := range 5000 {
 		fmt.Fprintf(&b, "- rolearn: arn:aws:iam::111122223333:role/team-%d\n  username: team\n  groups: [viewers]# team %d\n- {rolearn: 'arn:aws:iam::111122223333:role/r%d', groups: [], username: -}\n", i, i, i)
 	}

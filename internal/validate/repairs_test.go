@@ -70,7 +70,7 @@ type entry struct {
 
 func text(entries []entry) string {
 	var b strings.Builder
-	b.WriteString(nodes)
+	b.WriteString(nodeRole)
 	for _, e := range entries {
 		f := faults[e.fault]
 		text := f[0]

@@ -92,8 +92,18 @@ func (v *Validator) standing(cm *corev1.ConfigMap, now time.Time) ([]Finding, *a
 	return append(runOn(edit.New, edit), rule.RunOnEdit(rules.All(), edit, nil)...), edit.New.Restored
 }
 
+// Way is a way to cluster-admin, with the rule about it.
+type Way struct {
+	privilege.Way
+	Rule string
+}
+
 // Ways lists how an identity is, or can become, equivalent to cluster-admin, at this moment.
-func (v *Validator) Ways(id awsauth.Identity) []privilege.Way {
+func (v *Validator) Ways(id awsauth.Identity) []Way {
 	r := privilege.NewResolver(v.policy, v.ports.Privileges, v.now())
-	return append(r.Ways(id.Canonical, id.Username, id.Groups), r.TemplateWays(id.Canonical, id.Username, id.Groups)...)
+	var ways []Way
+	for _, w := range slices.Concat(r.Ways(id.Canonical, id.Username, id.Groups), r.TemplateWays(id.Canonical, id.Username, id.Groups)) {
+		ways = append(ways, Way{w, rules.AboutWay(w)})
+	}
+	return ways
 }

@@ -32,7 +32,7 @@ waivers:
 	item := func(role, username, group string) string {
 		return "- rolearn: arn:aws:iam::111122223333:role/" + role + "\n  username: '" + username + "'\n  groups: ['" + group + "']\n"
 	}
-	text := nodes + item("used", "used", "system:masters") + item("other", "other", "viewers") + item("standing", "standing", "system:masters") +
+	text := nodeRole + item("used", "used", "system:masters") + item("other", "other", "viewers") + item("standing", "standing", "system:masters") +
 		item("soon", "soon", "system:masters") + item("later", "later", "system:masters") + item("AWSReservedSSO_Admin_0123456789abcde1", "a1", "system:masters") +
 		item("AWSReservedSSO_Admin_0123456789abcde2", "a2", "system:masters") + item("named", "alice", "viewers") + item("session", "session", "system:{{SessionName}}") +
 		item("team/lost", "lost", "viewers")

@@ -31,17 +31,17 @@ func TestStartUpOfRBAC(t *testing.T) {
 		policy   string
 		names    bool // the edit hands out a name that RBAC may make privileged
 	}{
-		"a new group":                       {old: nodes, new: nodes + item(), names: true},
-		"a new username alone":              {old: nodes, new: nodes + "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n", names: true},
-		"another group":                     {old: nodes + item(), new: nodes + item("  groups: [ops]"), names: true},
-		"a template that may become a name": {old: nodes, new: nodes + item("  groups: [\"team-{{SessionName}}\"]"), names: true},
-		"a node role":                       {old: nodes, new: nodes + otherNodes},
-		"an entry goes":                     {old: nodes + item(), new: nodes},
-		"a group goes":                      {old: nodes + item("  groups: [viewers, deployers]"), new: nodes + item("  groups: [viewers]")},
-		"nothing that EKS reads":            {old: nodes + item(), new: "# entries\n" + nodes + item()},
-		"a reserved username":               {old: nodes, new: nodes + "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: system:serviceaccount:ci:deployer\n", policy: "rules: {AA404: warn}", names: true},
-		"an approved entry":                 {old: nodes, new: nodes + item(), policy: "privileged: {approvals: [{arn: 'arn:aws:iam::111122223333:role/ci', groups: [system:masters]}]}"},
-		"the policy does not ask RBAC":      {old: nodes, new: nodes + item(), policy: "privileged: {fromRBAC: false}"},
+		"a new group":                       {old: nodeRole, new: nodeRole + item(), names: true},
+		"a new username alone":              {old: nodeRole, new: nodeRole + "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n", names: true},
+		"another group":                     {old: nodeRole + item(), new: nodeRole + item("  groups: [ops]"), names: true},
+		"a template that may become a name": {old: nodeRole, new: nodeRole + item("  groups: [\"team-{{SessionName}}\"]"), names: true},
+		"a node role":                       {old: nodeRole, new: nodeRole + otherNodes},
+		"an entry goes":                     {old: nodeRole + item(), new: nodeRole},
+		"a group goes":                      {old: nodeRole + item("  groups: [viewers, deployers]"), new: nodeRole + item("  groups: [viewers]")},
+		"nothing that EKS reads":            {old: nodeRole + item(), new: "# entries\n" + nodeRole + item()},
+		"a reserved username":               {old: nodeRole, new: nodeRole + "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: system:serviceaccount:ci:deployer\n", policy: "rules: {AA404: warn}", names: true},
+		"an approved entry":                 {old: nodeRole, new: nodeRole + item(), policy: "privileged: {approvals: [{arn: 'arn:aws:iam::111122223333:role/ci', groups: [system:masters]}]}"},
+		"the policy does not ask RBAC":      {old: nodeRole, new: nodeRole + item(), policy: "privileged: {fromRBAC: false}"},
 	} {
 		for state, port := range states {
 			t.Run(name+", "+state, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -21,19 +22,19 @@ func TestTemplatesOfLiveNodes(t *testing.T) {
 		fleet *nodes.View
 		transition
 	}{
-		"Fargate nodes are barred":            {view(with("fargate", fargateSet)), update(nodes+fargatePE, nodes+barred(fargatePE), deny, "AA505", "1 live Fargate node uses this role")},
-		"hybrid nodes are barred":             {view(hybridNode), update(nodes+hybridNodes, nodes+barred(hybridNodes), deny, "AA505", "1 live hybrid node")},
-		"Fargate nodes may be barred":         {view(with("fargate", maybeFargate)), update(nodes+fargatePE, nodes+barred(fargatePE), deny, "AA505", "remove that group")},
-		"nodes named for instances are not":   {view(with("other-nodes", byIDSet)), update(nodes+strings.Replace(otherNodes, "EC2PrivateDNSName", "SessionName", 1), nodes+barred(strings.Replace(otherNodes, "EC2PrivateDNSName", "SessionName", 1)), deny, "AA206", "")},
-		"EC2 nodes are not barred":            {view(), update(nodes, strings.Replace(nodes, "  - system:nodes\n", "  - system:nodes\n  - 'x{{EC2PrivateDNSName}}'\n", 1), clean, "", "")},
-		"EC2 nodes get a session name":        {view(), update(nodes, strings.Replace(nodes, "  - system:nodes\n", "  - system:nodes\n  - 'x{{SessionName}}'\n", 1), clean, "", "")},
-		"a new mapping that bars":             {view(with("fargate", fargateSet)), update(nodes, nodes+barred(fargatePE), deny, "AA505", "remove that group")},
-		"a mapping that bars is made well":    {view(with("fargate", fargateSet)), update(nodes+barred(fargatePE), nodes+fargatePE, clean, "", "")},
-		"a mapping that bars goes":            {view(with("fargate", nodes.Set{Kind: nodes.Fargate, Names: []string{"fargate-1"}, NotReady: 1})), update(nodes+barred(fargatePE), nodes, clean, "", "")},
-		"a mapping that should bar goes":      {view(with("fargate", fargateSet)), update(nodes+barred(fargatePE), nodes, warn, "AA503", "1 live Fargate node uses it: fargate-1, and it is ready")},
-		"the last admin, entry elsewhere":     {view(clusterAdmin("boss")), update(nodes+admin, nodes+device, deny, "AA206", "")},
-		"the last admin, entry of instances":  {view(accessEntry("boss", "STANDARD", "system:masters", "x{{EC2PrivateDNSName}}")), update(nodes+admin, nodes, warn, "AA507", "")},
-		"the last admin, entry for everybody": {view(accessEntry("boss", "STANDARD", "system:masters")), update(nodes+admin, nodes, clean, "", "")},
+		"Fargate nodes are barred":            {view(with("fargate", fargateSet)), update(nodeRole+fargatePE, nodeRole+barred(fargatePE), deny, "AA505", "1 live Fargate node uses this role")},
+		"hybrid nodes are barred":             {view(hybridNode), update(nodeRole+hybridNodes, nodeRole+barred(hybridNodes), deny, "AA505", "1 live hybrid node")},
+		"Fargate nodes may be barred":         {view(with("fargate", maybeFargate)), update(nodeRole+fargatePE, nodeRole+barred(fargatePE), deny, "AA505", "remove that group")},
+		"nodes named for instances are not":   {view(with("other-nodes", byIDSet)), update(nodeRole+strings.Replace(otherNodes, "EC2PrivateDNSName", "SessionName", 1), nodeRole+barred(strings.Replace(otherNodes, "EC2PrivateDNSName", "SessionName", 1)), deny, "AA206", "")},
+		"EC2 nodes are not barred":            {view(), update(nodeRole, strings.Replace(nodeRole, "  - system:nodes\n", "  - system:nodes\n  - 'x{{EC2PrivateDNSName}}'\n", 1), clean, "", "")},
+		"EC2 nodes get a session name":        {view(), update(nodeRole, strings.Replace(nodeRole, "  - system:nodes\n", "  - system:nodes\n  - 'x{{SessionName}}'\n", 1), clean, "", "")},
+		"a new mapping that bars":             {view(with("fargate", fargateSet)), update(nodeRole, nodeRole+barred(fargatePE), deny, "AA505", "remove that group")},
+		"a mapping that bars is made well":    {view(with("fargate", fargateSet)), update(nodeRole+barred(fargatePE), nodeRole+fargatePE, clean, "", "")},
+		"a mapping that bars goes":            {view(with("fargate", nodes.Set{Kind: nodes.Fargate, Names: []string{"fargate-1"}, NotReady: 1})), update(nodeRole+barred(fargatePE), nodeRole, clean, "", "")},
+		"a mapping that should bar goes":      {view(with("fargate", fargateSet)), update(nodeRole+barred(fargatePE), nodeRole, warn, "AA503", "1 live Fargate node uses it: fargate-1, and it is ready")},
+		"the last admin, entry elsewhere":     {view(clusterAdmin("boss")), update(nodeRole+admin, nodeRole+device, deny, "AA206", "")},
+		"the last admin, entry of instances":  {view(accessEntry("boss", "STANDARD", "system:masters", "x{{EC2PrivateDNSName}}")), update(nodeRole+admin, nodeRole, warn, "AA507", "")},
+		"the last admin, entry for everybody": {view(accessEntry("boss", "STANDARD", "system:masters")), update(nodeRole+admin, nodeRole, clean, "", "")},
 	} {
 		t.Run(name, func(t *testing.T) { tr.check(t, validate.WithPorts(validate.Ports{Fleet: fleetPort{tr.fleet}})) })
 	}
@@ -43,6 +44,6 @@ func TestTemplatesOfLiveNodes(t *testing.T) {
 func TestRandomOrder(t *testing.T) {
 	const other = "- rolearn: arn:aws:iam::111122223333:role/te\u017ft\n  username: two\n  groups: [viewers]\n"
 	one := item("- rolearn: arn:aws:iam::111122223333:role/test")
-	update(nodes+one, nodes+one+other, deny, "AA108", "at random").check(t)
-	update(nodes+one, nodes+one+strings.Replace(other, "te\u017ft", "TEST", 1), deny, "AA108", "takes the last").check(t)
+	update(nodeRole+one, nodeRole+one+other, deny, "AA108", "at random").check(t)
+	update(nodeRole+one, nodeRole+one+strings.Replace(other, "te\u017ft", "TEST", 1), deny, "AA108", "takes the last").check(t)
 }

@@ -21,7 +21,7 @@ import (
 func TestTemplatesAmongManyUnknownNames(t *testing.T) {
 	const templates = 40
 	var edited strings.Builder
-	edited.WriteString(nodes)
+	edited.WriteString(nodeRole)
 	for i := range templates {
 		fmt.Fprintf(&edited, "- rolearn: arn:aws:iam::111122223333:role/r%d\n  username: 'user-{{SessionName}}'\n  groups: ['group-{{SessionName}}', 'other-{{SessionName}}']\n", i)
 	}
@@ -40,7 +40,7 @@ func TestTemplatesAmongManyUnknownNames(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		r := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(nodes)), New: aconfigmap(roles0(edited.String()))})
+		r := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(nodeRole)), New: aconfigmap(roles0(edited.String()))})
 		runtime.ReadMemStats(&after)
 		n := 0
 		for _, f := range r.Findings {
@@ -93,7 +93,7 @@ func TestAuthorizerIsAskedOnceForATemplate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(nodes)), New: aconfigmap(roles0(nodes + entry)),
+		r := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(nodeRole)), New: aconfigmap(roles0(nodeRole + entry)),
 			User: authenticationv1.UserInfo{Username: "alice"}})
 		if r.Allowed != allowed {
 			t.Errorf("the authorizer denies %q: allowed %v, want %v: %v", denied, r.Allowed, allowed, r.Findings)

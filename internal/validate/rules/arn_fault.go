@@ -62,8 +62,8 @@ func arnFaultsOf(id string) func(*rule.EntryContext) {
 	}
 }
 
-// matchesNobody reports that nobody can authenticate by an entry, since its ARN is not how EKS names a principal.
-func matchesNobody(e *awsauth.Entry, partition string) bool {
+// MatchesNobody reports that nobody can authenticate by an entry, since its ARN is not how EKS names a principal.
+func MatchesNobody(e *awsauth.Entry, partition string) bool {
 	if e.SSO != nil || e.ARN.Value == "" {
 		return false
 	}

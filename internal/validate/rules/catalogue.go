@@ -6,6 +6,7 @@ import (
 
 	"github.com/agext/levenshtein"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
@@ -52,4 +53,15 @@ func Known(idOrName string) (*rule.Rule, error) {
 		return nil, fmt.Errorf("unknown rule %q, did you mean %s?", idOrName, best)
 	}
 	return nil, fmt.Errorf("unknown rule %q, want an id such as AA203 or a name such as role-arn-path", idOrName)
+}
+
+// AboutWay is the id of the rule about a way to cluster-admin.
+func AboutWay(w privilege.Way) string {
+	switch w.Kind {
+	case privilege.ListedGroup:
+		return unapprovedGrant.ID
+	case privilege.Equivalent:
+		return unapprovedEquivalent.ID
+	}
+	return templateGrants.ID
 }
