@@ -56,7 +56,8 @@ func CallerOf(user authenticationv1.UserInfo) Caller {
 	if err != nil {
 		return c
 	}
-	c.rendering = awsauth.Caller{Account: canonical.Account, Session: extra(user, extraSessionName), AccessKeyID: extra(user, extraAccessKeyID)}
+	c.rendering = awsauth.Caller{Account: canonical.Account,
+		Session: extra(user, extraSessionName), AccessKeyID: extra(user, extraAccessKeyID)}
 	if came, err := awsauth.ParseARN(extra(user, extraARN)); err == nil && c.rendering.Session == "" {
 		c.rendering.Session = came.Session
 	}

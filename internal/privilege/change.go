@@ -9,7 +9,8 @@ import (
 
 // Change is what an edit makes of who is equivalent to cluster-admin.
 type Change struct {
-	// Given are the grants that were not there before: those that work, and then those that are meant. Kept were there before.
+	// Given are the grants that were not there before: those that work, and then those that are meant. Kept were
+	// there before.
 	Given, Kept []Grant
 	// Unknown are names that the edit gives, and of which it is not known what RBAC makes of them.
 	Unknown []Unknown
@@ -23,15 +24,19 @@ func (r *Resolver) Compare(old, updated *awsauth.Version) Change {
 	had, hadMeant := r.grants(old)
 	has, hasMeant := r.grants(updated)
 	var c Change
-	reached := newReaching(old)
 	for _, k := range sorted(has) {
 		g := has[k]
 		if _, before := had[k]; before {
 			c.Kept = append(c.Kept, g)
-			continue
+		} else {
+			c.Given = append(c.Given, g)
 		}
-		g.Reached = reached.how(g)
-		c.Given = append(c.Given, g)
+	}
+	if old != nil && len(c.Given) > 0 {
+		reached := newReaching(old)
+		for i, g := range c.Given {
+			c.Given[i].Reached = reached.how(g)
+		}
 	}
 	for _, k := range sorted(hasMeant) {
 		_, works := has[k]
@@ -55,19 +60,14 @@ type reaching struct {
 
 func newReaching(old *awsauth.Version) reaching {
 	r := reaching{old, map[string][]*awsauth.Entry{}}
-	if old != nil {
-		for _, e := range old.Entries() {
-			r.entries[e.Subject()] = append(r.entries[e.Subject()], e)
-		}
+	for _, e := range old.Entries() {
+		r.entries[e.Subject()] = append(r.entries[e.Subject()], e)
 	}
 	return r
 }
 
 func (r reaching) how(g Grant) Reached {
-	switch {
-	case r.old == nil:
-		return Written
-	case g.Entry == nil:
+	if g.Entry == nil {
 		if _, mapped := r.old.Restored.Accounts[g.Account.Value]; mapped && len(r.old.Restored.Lookup(g.ARN)) > 0 {
 			return EntryRemoved
 		}

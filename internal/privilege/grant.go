@@ -11,8 +11,8 @@ import (
 // Grant is a way that a principal has, and what gives it.
 type Grant struct {
 	Way
-	// Principal is the principal in the form in which EKS compares it, ARN as it is written. Both are the account where
-	// mapAccounts gives the grant to all of it.
+	// Principal is the principal in the form in which EKS compares it, ARN as it is written. Both are the account
+	// where mapAccounts gives the grant to all of it.
 	Principal, ARN string
 	// Entry is what gives it; nil if Account does, of mapAccounts.
 	Entry   *awsauth.Entry
@@ -46,7 +46,8 @@ func (g Grant) key() key { return key{g.Principal, g.Name, g.Username, g.Becomes
 
 // compare makes the order of findings and of questions the same every time.
 func (k key) compare(o key) int {
-	return cmp.Or(strings.Compare(k.principal, o.principal), strings.Compare(k.name, o.name), strings.Compare(k.becomes, o.becomes))
+	return cmp.Or(strings.Compare(k.principal, o.principal),
+		strings.Compare(k.name, o.name), strings.Compare(k.becomes, o.becomes))
 }
 
 // table holds grants.
@@ -54,9 +55,9 @@ type table map[key]Grant
 
 func (t table) add(g Grant) { t[g.key()] = g }
 
-// grants lists the grants of a version. Those that work: by effective access, also in values that EKS cannot read at the
-// moment, since whoever repairs the text brings them back. Those that are meant: by entries that match nobody as they
-// are, or whose principal has another entry that wins.
+// grants lists the grants of a version. Those that work: by effective access, also in values that EKS cannot read at
+// the moment, since whoever repairs the text brings them back. Those that are meant: by entries that match nobody as
+// they are, or whose principal has another entry that wins.
 func (r *Resolver) grants(v *awsauth.Version) (working, meant table) {
 	working, meant = table{}, table{}
 	if v == nil {
@@ -82,8 +83,8 @@ func (r *Resolver) grants(v *awsauth.Version) (working, meant table) {
 	return working, meant
 }
 
-// waysOf are those of an entry. What its templates can become without an approval is wrong whether or not it is new, and so no
-// grant.
+// waysOf are those of an entry. What its templates can become without an approval is wrong whether or not it is new,
+// and so no grant.
 func (r *Resolver) waysOf(arn string, e *awsauth.Entry) []Way {
 	ways := r.Ways(arn, e.Username.Value, e.GroupNames())
 	if !e.Templated() {
@@ -97,8 +98,8 @@ func (r *Resolver) waysOf(arn string, e *awsauth.Entry) []Way {
 	return ways
 }
 
-// accountGrants adds the grants of those whom mapAccounts admits: they have their ARN as username, and no groups, unless
-// there is an entry for them.
+// accountGrants adds the grants of those whom mapAccounts admits: they have their ARN as username, and no groups,
+// unless there is an entry for them.
 func (r *Resolver) accountGrants(v *awsauth.Version, working table) {
 	if len(v.Restored.Accounts) == 0 {
 		return

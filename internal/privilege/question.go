@@ -21,7 +21,8 @@ type Reply struct {
 
 var errNoCluster = errors.New("no cluster is connected")
 
-// Asking returns what asks the authorizer for a user, about the same thing only once. Without an authorizer, every reply is an error.
+// Asking returns what asks the authorizer for a user, about the same thing only once. Without an authorizer, every
+// reply is an error.
 func Asking(ctx context.Context, authorizer Authorizer, user authenticationv1.UserInfo) func(Question) Reply {
 	replies := map[Question]Reply{}
 	return func(q Question) Reply {

@@ -22,7 +22,8 @@ func ReservedPrefix(username string) string {
 
 // privilegedByName are what a template must never become, beside the privileged groups: node identities, and the
 // control plane's own users, whom the default RBAC lets do nearly everything.
-var privilegedByName = []string{awsauth.GroupNodes, awsauth.GroupBootstrappers, "system:kube-controller-manager", "system:kube-scheduler"}
+var privilegedByName = []string{awsauth.GroupNodes, awsauth.GroupBootstrappers,
+	"system:kube-controller-manager", "system:kube-scheduler"}
 
 // groupsOfNodes are what a node's mapping has. Whether its role belongs to nodes is another question.
 var groupsOfNodes = []string{awsauth.GroupNodes, awsauth.GroupBootstrappers, awsauth.GroupNodeProxier, awsauth.GroupWindows}

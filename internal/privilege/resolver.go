@@ -47,7 +47,8 @@ func (r *Resolver) Ways(arn, username string, groups []string) []Way {
 			return
 		}
 		w, privileged := find(name)
-		if !privileged || slices.ContainsFunc(ways, func(v Way) bool { return v.Name == written && v.Username == w.Username }) {
+		same := func(v Way) bool { return v.Name == written && v.Username == w.Username }
+		if !privileged || slices.ContainsFunc(ways, same) {
 			return
 		}
 		if name != written {
@@ -75,7 +76,8 @@ func leavesEverybody(arn string, groups []string) bool {
 	})
 }
 
-const rightsOfApprover = "the rights of an approver: the policy lists it under privileged.approvers, so it may add approved admins"
+const rightsOfApprover = "the rights of an approver: the policy lists it under privileged.approvers, " +
+	"so it may add approved admins"
 
 // Username is the way that a username is.
 func (r *Resolver) Username(name string) (w Way, privileged bool) {

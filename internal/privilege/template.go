@@ -8,9 +8,9 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
-// TemplateWays lists what the templates of an identity can become: for each template the first that is not approved, or else
-// all that are. Those that are the same for every caller are among Ways; here they are only held against the names of nodes
-// and of the control plane.
+// TemplateWays lists what the templates of an identity can become: for each template the first that is not approved,
+// or else all that are. Those that are the same for every caller are among Ways; here they are only held against the
+// names of nodes and of the control plane.
 func (r *Resolver) TemplateWays(arn, username string, groups []string) []Way {
 	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	var ways []Way
@@ -32,8 +32,8 @@ func (r *Resolver) TemplateWays(arn, username string, groups []string) []Way {
 	return ways
 }
 
-// usernamesFor are the policy's usernames that a template is held against. That one without a reserved prefix can begin with
-// such a prefix is enough against it.
+// usernamesFor are the policy's usernames that a template is held against. That one without a reserved prefix can
+// begin with such a prefix is enough against it.
 func (r *Resolver) usernamesFor(template string) []string {
 	if ReservedPrefix(template) != "" {
 		return r.usernames

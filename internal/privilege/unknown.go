@@ -8,8 +8,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
-// Unknown is a name that an edit gives a principal, and of which it is not known what RBAC makes of it. Its Evidence is what
-// leads to a role that is not known, if bindings are known.
+// Unknown is a name that an edit gives a principal, and of which it is not known what RBAC makes of it. Its Evidence
+// is what leads to a role that is not known, if bindings are known.
 type Unknown struct {
 	Grant
 	// Whole says that it is about all principals of an account of mapAccounts, and not about one.
@@ -97,7 +97,8 @@ func (r *Resolver) unknownOf(id awsauth.Identity, before []awsauth.Identity) []U
 	add := func(ways []Way, index int) {
 		for _, w := range ways {
 			w.Index = index
-			all = append(all, Unknown{Grant: Grant{Way: w, Principal: id.Entry.Key(), ARN: id.Entry.ARN.Value, Entry: id.Entry}})
+			g := Grant{Way: w, Principal: id.Entry.Key(), ARN: id.Entry.ARN.Value, Entry: id.Entry}
+			all = append(all, Unknown{Grant: g})
 		}
 	}
 	for i, g := range id.Groups {
@@ -155,8 +156,8 @@ func (r *Resolver) unknownName(arn string, w Way, maybe map[string]string, known
 	return []Way{w}
 }
 
-// unknownTemplate finds the first that is not approved, or else those that are approved by name, and one of those that an approval of
-// system:masters covers: a cluster may have 100,000 names, and an edit as many templates as fit.
+// unknownTemplate finds the first that is not approved, or else those that are approved by name, and one of those
+// that an approval of system:masters covers: a cluster may have 100,000 names, and an edit as many templates as fit.
 func (r *Resolver) unknownTemplate(arn string, template Way, maybe map[string]string) (found []Way) {
 	of, _ := awsauth.ParseARN(arn) // where it is none, nothing is known of it
 	t := awsauth.ParseTemplate(template.Name, of)

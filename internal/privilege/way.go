@@ -13,7 +13,8 @@ type Kind int
 const (
 	// ListedGroup is a group to which the API server or the policy itself gives power.
 	ListedGroup Kind = iota + 1
-	// Equivalent is a group or username that RBAC makes equivalent to cluster-admin, or a username to which the policy gives power.
+	// Equivalent is a group or username that RBAC makes equivalent to cluster-admin, or a username to which the
+	// policy gives power.
 	Equivalent
 	// Template is a group or username that becomes another one for every caller.
 	Template
@@ -28,7 +29,8 @@ type Way struct {
 	Name string
 	// Index is that of the group, -1 if it is none or written nowhere.
 	Index int
-	// Becomes is what a template becomes, or can become, and Session the session name that does it, if it asks for one.
+	// Becomes is what a template becomes, or can become, and Session the session name that does it, if it asks for
+	// one.
 	Becomes, Session string
 	// Evidence is what makes it privileged: a chain through RBAC, or words.
 	Evidence string

@@ -34,8 +34,8 @@ func checkAccountLockout(c *rule.EditContext, caller principal.Caller) {
 		Fix:     "keep the account, or map " + phrase.Bare(caller.ARN) + " first"})
 }
 
-// checkOwnEntry is about the mapping that a caller gets whom mapAccounts admitted so far: EKS looks at mapAccounts only for
-// those who have none (aws-iam-authenticator pkg/server, doMapping), whether or not it can render it.
+// checkOwnEntry is about the mapping that a caller gets whom mapAccounts admitted so far: EKS looks at mapAccounts
+// only for those who have none (aws-iam-authenticator pkg/server, doMapping), whether or not it can render it.
 func checkOwnEntry(c *rule.EditContext, caller principal.Caller, is awsauth.Identity, account string) {
 	username, groups := caller.Rendered(is)
 	f := rule.Finding{Subject: "self", Fix: "leave the entry out, or let another admin make this edit",
@@ -49,7 +49,8 @@ func checkOwnEntry(c *rule.EditContext, caller principal.Caller, is awsauth.Iden
 	case slices.Contains(groups, awsauth.GroupUnauthenticated):
 		f.Message = fmt.Sprintf("this edit takes %s from you, %s", policy.Everybody, own)
 	case username != caller.Username:
-		f.Message = fmt.Sprintf("this edit changes your own username from %s to %s", phrase.Quote(caller.Username), phrase.Quote(username))
+		f.Message = fmt.Sprintf("this edit changes your own username from %s to %s",
+			phrase.Quote(caller.Username), phrase.Quote(username))
 		if len(groups) > 0 { // they may be worth as much as the name
 			f.Severity = rule.Warning
 			f.Why = "and what is bound to the first name is not yours then"

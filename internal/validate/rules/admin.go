@@ -14,8 +14,8 @@ func isAdmin(c *rule.EditContext, id awsauth.Identity) bool {
 	return slices.ContainsFunc(c.Privileges.Ways(id.Canonical, id.Username, id.Groups), privilege.Way.Admin)
 }
 
-// firstAdmin is the ARN of an admin about whom aws-auth decides, the first by the alphabet, or "". One by whose mapping EC2
-// instances alone can authenticate is none.
+// firstAdmin is the ARN of an admin about whom aws-auth decides, the first by the alphabet, or "". One by whose
+// mapping EC2 instances alone can authenticate is none.
 func firstAdmin(c *rule.EditContext, v *rule.Version) string {
 	first := ""
 	for id := range v.Access().Winners(v.Entries()) {

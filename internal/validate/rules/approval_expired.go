@@ -20,15 +20,16 @@ var approvalExpired = &rule.Rule{
 	Edit: checkExpired,
 }
 
-// checkExpired reports grants that nobody approves any longer. They do not count against the edit, which leaves them as they are.
+// checkExpired reports grants that nobody approves any longer. They do not count against the edit, which leaves them
+// as they are.
 func checkExpired(c *rule.EditContext) {
 	for _, g := range c.Grants.Kept {
 		if g.Standing != policy.Expired {
 			continue
 		}
 		c.Report(grantPosition(g), rule.Finding{Subject: grantSubject(g), Preexisting: true,
-			Message: fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s", phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.ARN)),
-				g.Approval.Line, g.Approval.Expires.Format(time.DateOnly)),
+			Message: fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s",
+				phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.ARN)), g.Approval.Line, g.Approval.Expires.Format(time.DateOnly)),
 			Why: "and it is still mapped", Fix: "remove " + phrase.Bare(g.Name) + ", or have the approval renewed in the policy"})
 	}
 }

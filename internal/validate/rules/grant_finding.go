@@ -22,7 +22,8 @@ func nameOf(g privilege.Grant) grantedName { return grantedName{g.Principal, g.N
 
 // grantPosition is where the name of a grant is written, or else what gives it.
 func grantPosition(g privilege.Grant) rule.Position {
-	at := rule.Position{Field: "data." + awsauth.MapAccounts, DataKey: g.Account.DataKey, Place: g.Account.Place, Value: g.Account.Value}
+	at := rule.Position{Field: "data." + awsauth.MapAccounts, DataKey: g.Account.DataKey,
+		Place: g.Account.Place, Value: g.Account.Value}
 	switch {
 	case g.Entry == nil:
 	case g.Username:
@@ -56,7 +57,8 @@ func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
 	if how := reached[g.Reached]; how != "" {
 		f.Why = how + ", " + f.Why
 	}
-	if g.Username && !g.Approver && privilege.ReservedPrefix(g.Name) != "" && slices.Contains(c.Policy.ExemptUsernames, g.Name) {
+	reserved := g.Username && privilege.ReservedPrefix(g.Name) != ""
+	if reserved && !g.Approver && slices.Contains(c.Policy.ExemptUsernames, g.Name) {
 		f.Yields = rule.YieldsToRule // nobody may have such a name
 	}
 	c.Report(grantPosition(g), f)
@@ -90,12 +92,14 @@ func sayGrant(g privilege.Grant) string {
 	}
 	switch {
 	case g.Entry == nil && g.Username && g.Approver:
-		return fmt.Sprintf("account %s gives %s its ARN as username, and so %s", phrase.Quote(g.Account.Value), grantee(g), evidence)
+		return fmt.Sprintf("account %s gives %s its ARN as username, and so %s",
+			phrase.Quote(g.Account.Value), grantee(g), evidence)
 	case g.Entry == nil && g.Username:
 		return fmt.Sprintf("account %s gives %s its ARN as username, which is as good as system:masters (%s)",
 			phrase.Quote(g.Account.Value), grantee(g), evidence)
 	case g.Kind == privilege.Template:
-		return fmt.Sprintf("%s can become %s, which gives %s %s", phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.Becomes)), grantee(g), evidence)
+		return fmt.Sprintf("%s can become %s, which gives %s %s",
+			phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.Becomes)), grantee(g), evidence)
 	case g.Kind == privilege.Equivalent && !g.Approver:
 		return fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, grantee(g), evidence)
 	}

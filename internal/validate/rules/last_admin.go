@@ -25,9 +25,10 @@ func checkLastAdmin(c *rule.EditContext) {
 	if last == "" {
 		return
 	}
-	f := rule.Finding{Subject: "admins", Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", phrase.Quote(last)),
-		Why: "so only the cluster's creator or an access entry can administer the cluster",
-		Fix: "keep one admin mapping, or make sure that an access entry is there"}
+	f := rule.Finding{Subject: "admins",
+		Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", phrase.Quote(last)),
+		Why:     "so only the cluster's creator or an access entry can administer the cluster",
+		Fix:     "keep one admin mapping, or make sure that an access entry is there"}
 	if c.Fleet.KnowsAccess(c.Now) {
 		f.Why = "and no access entry has AmazonEKSClusterAdminPolicy, so only the cluster's creator can administer the cluster"
 		f.Fix = "keep one admin mapping, or create an access entry with that policy first"

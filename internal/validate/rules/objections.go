@@ -17,7 +17,8 @@ type objection struct{ reason, remedy string }
 
 type objections []objection
 
-// objectionsTo are all that is against a new grant: the policy's approval, its approvers, and the cluster's own authorizer.
+// objectionsTo are all that is against a new grant: the policy's approval, its approvers, and the cluster's own
+// authorizer.
 func objectionsTo(c *rule.EditContext, w privilege.Way) objections {
 	all := notApproved(w)
 	if c.User.Username == "" {
@@ -45,9 +46,11 @@ func (all objections) remedies() string {
 func notApproved(w privilege.Way) objections {
 	switch w.Standing {
 	case policy.None:
-		return objections{{"the policy does not approve it", "have the ARN approved in the policy under privileged.approvals"}}
+		return objections{{"the policy does not approve it",
+			"have the ARN approved in the policy under privileged.approvals"}}
 	case policy.Expired:
-		expired := fmt.Sprintf("its approval in the policy (line %d) expired on %s", w.Approval.Line, w.Approval.Expires.Format(time.DateOnly))
+		expired := fmt.Sprintf("its approval in the policy (line %d) expired on %s",
+			w.Approval.Line, w.Approval.Expires.Format(time.DateOnly))
 		return objections{{expired, "have the approval renewed in the policy"}}
 	case policy.Valid:
 	}
@@ -72,7 +75,8 @@ func notAuthorized(c *rule.EditContext, w privilege.Way) objections {
 	answer, user := c.MayGrant(asked), phrase.Quote(c.User.Username)
 	switch {
 	case answer.Err != nil:
-		reason := fmt.Sprintf("the cluster could not be asked whether %s may %s: %s", user, what, phrase.Bare(answer.Err.Error()))
+		reason := fmt.Sprintf("the cluster could not be asked whether %s may %s: %s",
+			user, what, phrase.Bare(answer.Err.Error()))
 		return objections{{reason, "try again, and see the guard's log"}}
 	case !answer.Allowed:
 		reason := fmt.Sprintf("the cluster does not let %s %s", user, what)
@@ -84,8 +88,8 @@ func notAuthorized(c *rule.EditContext, w privilege.Way) objections {
 	return nil
 }
 
-// questionAbout is what to ask the authorizer about a way. For what a template can become it is system:masters, which covers
-// all of it, unless the policy approves that by name.
+// questionAbout is what to ask the authorizer about a way. For what a template can become it is system:masters, which
+// covers all of it, unless the policy approves that by name.
 func questionAbout(w privilege.Way) privilege.Question {
 	listed := slices.Concat(w.Approval.Groups, w.Approval.Usernames)
 	switch name := w.Rendered(); {

@@ -20,8 +20,8 @@ var reservedUsername = &rule.Rule{
 	Entry: checkReserved,
 }
 
-// accountUsername is a username such as aws:{{AccountID}}:instance:{{SessionName}}, which aws-iam-authenticator's own documentation
-// shows. No component of Kubernetes or EKS has such a name; RBAC is asked about it as about any other.
+// accountUsername is a username such as aws:{{AccountID}}:instance:{{SessionName}}, which aws-iam-authenticator's own
+// documentation shows. No component of Kubernetes or EKS has such a name; RBAC is asked about it as about any other.
 var accountUsername = regexp.MustCompile(`^aws:(?:\{\{AccountID\}\}|[0-9]{12}):`)
 
 func checkReserved(c *rule.EntryContext) {
@@ -30,8 +30,9 @@ func checkReserved(c *rule.EntryContext) {
 	if prefix == "" || nodes.IsUsername(username) {
 		return
 	}
-	f := rule.Finding{Subject: username, Gives: rule.GivesName, Message: fmt.Sprintf("%s begins with %s", phrase.Quote(username), prefix),
-		Why: "and that prefix belongs to Kubernetes and EKS: whoever has such a name is taken for one of them"}
+	f := rule.Finding{Subject: username, Gives: rule.GivesName,
+		Message: fmt.Sprintf("%s begins with %s", phrase.Quote(username), prefix),
+		Why:     "and that prefix belongs to Kubernetes and EKS: whoever has such a name is taken for one of them"}
 	rest := strings.TrimLeft(strings.TrimPrefix(username, prefix), ":")
 	f.Fix = "write another name, for example " + phrase.Bare(phrase.Clip(rest))
 	switch {

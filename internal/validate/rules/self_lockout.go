@@ -92,7 +92,8 @@ func checkOwnMapping(c *rule.EditContext, caller principal.Caller, was, is awsau
 	}
 }
 
-// lostGroups are the groups that a caller has no longer, with that of everybody if one of the new ones keeps the caller out.
+// lostGroups are the groups that a caller has no longer, with that of everybody if one of the new ones keeps the
+// caller out.
 func lostGroups(groups, newGroups []string) []string {
 	var lost []string
 	for _, g := range groups {
@@ -100,13 +101,15 @@ func lostGroups(groups, newGroups []string) []string {
 			lost = append(lost, g)
 		}
 	}
-	if slices.Contains(newGroups, awsauth.GroupUnauthenticated) && !slices.Contains(groups, awsauth.GroupUnauthenticated) {
+	const kept = awsauth.GroupUnauthenticated
+	if slices.Contains(newGroups, kept) && !slices.Contains(groups, kept) {
 		lost = append(lost, policy.Everybody)
 	}
 	return lost
 }
 
-// worstFor is that of several mappings, of which EKS takes any one, by which the caller cannot authenticate, or the first.
+// worstFor is that of several mappings, of which EKS takes any one, by which the caller cannot authenticate, or the
+// first.
 func worstFor(caller principal.Caller, ids []awsauth.Identity) awsauth.Identity {
 	if i := slices.IndexFunc(ids, func(id awsauth.Identity) bool { return !caller.AdmittedBy(id) }); i >= 0 {
 		return ids[i]

@@ -47,7 +47,8 @@ func checkTemplates(c *rule.EntryContext) {
 	checkReservedBeginning(c)
 }
 
-// checkApprovedTemplates finds new templates that can become what the policy approves, and that something else is against.
+// checkApprovedTemplates finds new templates that can become what the policy approves, and that something else is
+// against.
 func checkApprovedTemplates(c *rule.EditContext) {
 	told := map[grantedName]bool{} // of all that a template can become, the first
 	for _, g := range c.Grants.Given {

@@ -25,8 +25,8 @@ func checkEquivalents(c *rule.EditContext) {
 	checkUnknown(c)
 }
 
-// checkUnknown reports what RBAC may make more of, where RBAC could not be looked at or not at all of it. Of warnings there is
-// one: they all have the same cause.
+// checkUnknown reports what RBAC may make more of, where RBAC could not be looked at or not at all of it. Of warnings
+// there is one: they all have the same cause.
 func checkUnknown(c *rule.EditContext) {
 	told := map[grantedName]bool{} // of all that a template can become, the first
 	for _, u := range c.Grants.Unknown {

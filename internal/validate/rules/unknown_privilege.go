@@ -11,49 +11,60 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// sayUnknown is the finding about a name of which it is not known what RBAC makes of it; found is false if it may be given
-// whatever it is worth.
+// sayUnknown is the finding about a name of which it is not known what RBAC makes of it; found is false if it may be
+// given whatever it is worth.
 func sayUnknown(c *rule.EditContext, u privilege.Unknown) (f rule.Finding, found bool) {
 	remedies, stands := remediesOfUnknown(c, u)
 	if !stands {
 		return f, false
 	}
-	f = rule.Finding{Severity: rule.Warning, Subject: grantSubject(u.Grant)}
+	f = rule.Finding{Severity: rule.Warning, Subject: grantSubject(u.Grant), Message: sayUnread(c, u),
+		Why: "so the guard cannot tell whether it is equivalent to cluster-admin"}
 	if u.Username && privilege.ReservedPrefix(u.Name) != "" {
 		f.Yields = rule.YieldsToRule // nobody may have such a name
 	}
-	f.Why = "so the guard cannot tell whether it is equivalent to cluster-admin"
 	if u.Whole {
 		f.Why = "so the guard cannot tell whether one of them is equivalent to cluster-admin"
 	}
-	readable := "let the guard read RBAC (docs/privileges.md)"
-	blind, partial := c.Privileges.Blind, c.Privileges.Partial
-	if partial != nil {
-		why := phrase.Bare(partial.Why.Error())
-		if u.Evidence != "" {
-			why = phrase.Whole(u.Evidence) + ", " + why
-		}
-		f.Message = fmt.Sprintf("could not look up in RBAC all that %s may do: %s", nameUnknown(u), why)
-		readable = fmt.Sprintf("let the guard get, list and watch %s by its ClusterRole (docs/privileges.md)", phrase.List(partial.Kinds))
-	} else {
-		f.Message = fmt.Sprintf("could not look up in RBAC what %s may do: %s", nameUnknown(u), phrase.Bare(blind.Error()))
-	}
 	switch {
-	case errors.Is(blind, privilege.ErrNotYet):
+	case errors.Is(c.Privileges.Blind, privilege.ErrNotYet):
 		f.Severity, f.Why, f.Fix = rule.Error, "so it may be equivalent to cluster-admin", "try again in a few seconds"
 		return f, true
 	case c.Policy.Privileged.DenyUnreadable:
 		f.Severity = rule.Error
 		f.Why += ", and the policy says privileged.onUnreadable: deny"
-	case partial == nil:
+	case c.Privileges.Partial == nil:
 		f.Why = "so only the groups that the policy names counted as privileged"
 		remedies = "say privileged.fromRBAC: false in the policy"
 	}
-	f.Fix = readable + ", or " + remedies
+	f.Fix = howToRead(c) + ", or " + remedies
 	return f, true
 }
 
-// remediesOfUnknown are what makes it possible to give a name of which RBAC is not known; stands is false if nothing is in the way.
+// sayUnread says why it is not known what a name may do.
+func sayUnread(c *rule.EditContext, u privilege.Unknown) string {
+	partial := c.Privileges.Partial
+	if partial == nil {
+		return fmt.Sprintf("could not look up in RBAC what %s may do: %s", nameUnknown(u), phrase.Bare(c.Privileges.Blind.Error()))
+	}
+	why := phrase.Bare(partial.Why.Error())
+	if u.Evidence != "" {
+		why = phrase.Whole(u.Evidence) + ", " + why
+	}
+	return fmt.Sprintf("could not look up in RBAC all that %s may do: %s", nameUnknown(u), why)
+}
+
+// howToRead is how the guard comes to read RBAC.
+func howToRead(c *rule.EditContext) string {
+	if c.Privileges.Partial == nil {
+		return "let the guard read RBAC (docs/privileges.md)"
+	}
+	kinds := phrase.List(c.Privileges.Partial.Kinds)
+	return "let the guard get, list and watch " + kinds + " by its ClusterRole (docs/privileges.md)"
+}
+
+// remediesOfUnknown are what makes it possible to give a name of which RBAC is not known; stands is false if nothing
+// is in the way.
 func remediesOfUnknown(c *rule.EditContext, u privilege.Unknown) (remedies string, stands bool) {
 	if u.Whole {
 		return "leave account " + u.Account.Value + " out", true
@@ -79,7 +90,8 @@ func nameUnknown(u privilege.Unknown) string {
 	case u.Whole:
 		return fmt.Sprintf("the ARNs of account %s, which are usernames,", phrase.Quote(u.Account.Value))
 	case u.Entry == nil:
-		return fmt.Sprintf("%s, whose username is its ARN by account %s,", phrase.Bare(phrase.Clip(u.Name)), phrase.Quote(u.Account.Value))
+		return fmt.Sprintf("%s, whose username is its ARN by account %s,",
+			phrase.Bare(phrase.Clip(u.Name)), phrase.Quote(u.Account.Value))
 	case u.Becomes != "":
 		return fmt.Sprintf("%s, which can become %s,", what, phrase.Bare(phrase.Clip(u.Becomes)))
 	}
