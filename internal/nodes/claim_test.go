@@ -13,7 +13,7 @@ func TestClaims(t *testing.T) {
 	ec2, ci := mapping("nodes", dnsName, basic), mapping("ci", "ci", "deployers")
 	for name, tt := range map[string]struct {
 		old, updated string
-		want         []string // the fields are the principals' names
+		want         []string // the names of their roles
 	}{
 		"nothing changes":                 {ec2 + ci, ec2 + ci, nil},
 		"a new node role":                 {ec2, ec2 + mapping("pods", sessionName, basic), []string{"pods"}},
