@@ -1,66 +1,10 @@
 package awsauth
 
 import (
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 )
-
-// Identity is what a mapping makes of a principal. Username and groups are templates, as written.
-type Identity struct {
-	// Canonical is the ARN that EKS compares with, as the entry writes it.
-	Canonical string
-	Username  string
-	// Groups are for reading only.
-	Groups []string
-	Entry  *Entry
-}
-
-// Identity is what the entry would make of its principal.
-func (e *Entry) Identity() Identity {
-	return Identity{Canonical: e.ARN.Value, Username: e.Username.Value, Groups: e.GroupNames(), Entry: e}
-}
-
-// Has reports that the identity has a group, literally.
-func (i Identity) Has(group string) bool { return slices.Contains(i.Groups, group) }
-
-// Sessions says which sessions of its principal can authenticate through an identity. EKS renders the username and every
-// group, and denies the caller if one of them cannot be rendered (aws-iam-authenticator pkg/server, renderTemplates).
-type Sessions int
-
-// The answers, each fewer than the one before.
-const (
-	AnySession      Sessions = iota
-	InstanceSession          // one that is named for an EC2 instance that EC2 knows: {{EC2PrivateDNSName}} is asked for
-	NoSession                // none, since the principal has no session name and {{EC2PrivateDNSName}} is asked for
-)
-
-// Sessions says who can authenticate through the identity.
-func (i Identity) Sessions() Sessions {
-	if i.Entry != nil && !i.Entry.Templated() {
-		return AnySession
-	}
-	asks := func(s string) bool { return strings.Contains(s, EC2PrivateDNSName) }
-	if !asks(i.Username) && !slices.ContainsFunc(i.Groups, asks) {
-		return AnySession
-	}
-	if a, err := ParseARN(i.Canonical); err == nil && a.Sessionless() {
-		return NoSession
-	}
-	return InstanceSession
-}
-
-// Admits reports that the caller can authenticate through the identity.
-func (i Identity) Admits(c Caller) bool {
-	switch i.Sessions() {
-	case AnySession:
-		return true
-	case InstanceSession:
-		return c.OnInstance()
-	case NoSession:
-	}
-	return false
-}
 
 // Access is the effective table: who gets in, as what.
 type Access struct {
@@ -92,59 +36,18 @@ func (d *Document) Restored() *Access { return d.access(func(string) bool { retu
 // as written, so that the last of those with the same one wins. The roles are looked through first, in no order, for one
 // that is EqualFold. restored says of which of the data keys what EKS cannot read counts as well.
 func (d *Document) access(restored func(key string) bool) *Access {
-	named := 0 // of a hostile megabyte's items, few
-	for _, e := range d.Entries() {
-		if e.ARN.Value != "" {
-			named++
-		}
-	}
-	a := &Access{Principals: make(map[string][]Identity, named), Accounts: map[string]Text{}}
-	roles := make([]Identity, 0, min(named, len(d.Roles))) // one allocation instead of thousands
-	add := func(e *Entry) (Identity, string, bool) {
+	a := &Access{Principals: map[string][]Identity{}, Accounts: map[string]Text{}}
+	for _, e := range d.entries {
 		if e.ARN.Value == "" || e.Recovered && !restored(e.DataKey) {
-			return Identity{}, "", false
-		}
-		if arn, err := e.Principal(); err != nil || !arn.Matchable() {
-			return Identity{}, "", false
-		}
-		return e.Identity(), e.Key(), true
-	}
-	for i := range d.Roles {
-		id, key, ok := add(&d.Roles[i])
-		if !ok {
-			if e := &d.Roles[i]; strings.ContainsRune(e.ARN.Value, dottedI) && (!e.Recovered || restored(e.DataKey)) {
-				a.displace(e.ARN.Value) // it matches nobody, and is stored all the same
-			}
 			continue
 		}
-		roles = append(roles, id)
-		before := a.Principals[key]
-		switch j := slices.IndexFunc(before, func(o Identity) bool { return StoredAlike(o.Canonical, id.Canonical) }); {
-		case len(before) == 0:
-			a.Principals[key] = roles[len(roles)-1 : len(roles) : len(roles)]
-		case j >= 0:
-			before[j] = id
-		default:
-			a.Principals[key] = append(before, id)
-		}
-		if strings.ContainsRune(id.Canonical, dottedI) {
-			a.displace(id.Canonical)
-		}
-	}
-	ofRole := func(key string) bool {
-		of := a.Principals[key]
-		return len(of) > 0 && of[0].Entry.DataKey == MapRoles
-	}
-	for i := range d.Users {
-		id, key, ok := add(&d.Users[i])
-		if !ok || ofRole(key) {
-			continue
-		}
-		same := func(o Identity) bool { return o.Canonical == id.Canonical }
-		if j := slices.IndexFunc(a.Principals[key], same); j >= 0 {
-			a.Principals[key][j] = id
-		} else {
-			a.Principals[key] = append(a.Principals[key], id)
+		arn, err := e.Principal()
+		matches := err == nil && arn.Matchable()
+		switch {
+		case e.DataKey == MapRoles:
+			a.addRole(e, matches)
+		case matches:
+			a.addUser(e)
 		}
 	}
 	if !d.Unreadable[MapAccounts] || restored(MapAccounts) {
@@ -155,6 +58,37 @@ func (d *Document) access(restored func(key string) bool) *Access {
 		}
 	}
 	return a
+}
+
+// addRole adds an entry of mapRoles. One that matches nobody is stored all the same, and may be in the place of another.
+func (a *Access) addRole(e *Entry, matches bool) {
+	if strings.ContainsRune(e.ARN.Value, dottedI) {
+		defer a.displace(e.ARN.Value)
+	}
+	if !matches {
+		return
+	}
+	id, key := e.Identity(), e.Key()
+	of := a.Principals[key]
+	if i := slices.IndexFunc(of, func(o Identity) bool { return StoredAlike(o.Canonical, id.Canonical) }); i >= 0 {
+		of[i] = id
+	} else {
+		a.Principals[key] = append(of, id)
+	}
+}
+
+// addUser adds an entry of mapUsers, which comes after all of mapRoles.
+func (a *Access) addUser(e *Entry) {
+	id, key := e.Identity(), e.Key()
+	of := a.Principals[key]
+	if len(of) > 0 && of[0].Entry.DataKey == MapRoles {
+		return
+	}
+	if i := slices.IndexFunc(of, func(o Identity) bool { return o.Canonical == id.Canonical }); i >= 0 {
+		of[i] = id
+	} else {
+		a.Principals[key] = append(of, id)
+	}
 }
 
 // StoredAlike reports that EKS keeps one of two entries of mapRoles with such ARNs, the last one.
@@ -172,73 +106,7 @@ func (a *Access) displace(arn string) {
 }
 
 // Keys are the keys of Principals, sorted.
-func (a *Access) Keys() []string {
-	keys := make([]string, 0, len(a.Principals))
-	for k := range a.Principals {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
-}
+func (a *Access) Keys() []string { return slices.Sorted(maps.Keys(a.Principals)) }
 
 // Lookup returns the identities of a caller with that canonical ARN.
 func (a *Access) Lookup(canonicalARN string) []Identity { return a.Principals[Key(canonicalARN)] }
-
-// Change is one difference between two Access tables. Before is empty for a principal that gains access, After for
-// one that loses it.
-type Change struct {
-	// Principal is a canonical ARN as written, or an account id if Account is set.
-	Principal     string
-	Account       bool
-	Before, After []Identity
-}
-
-// Diff lists who gains, loses or changes what from old to new, sorted by principal: by effective access, not by text.
-func Diff(old, updated *Access) []Change {
-	var changes []Change
-	for key, after := range updated.Principals {
-		if before := old.Principals[key]; !sameIdentities(before, after) {
-			changes = append(changes, Change{Principal: after[0].Canonical, Before: before, After: after})
-		}
-	}
-	for key, before := range old.Principals {
-		if _, ok := updated.Principals[key]; !ok {
-			changes = append(changes, Change{Principal: before[0].Canonical, Before: before})
-		}
-	}
-	for id := range updated.Accounts {
-		if _, ok := old.Accounts[id]; !ok {
-			changes = append(changes, Change{Principal: id, Account: true, After: []Identity{{Canonical: id}}})
-		}
-	}
-	for id := range old.Accounts {
-		if _, ok := updated.Accounts[id]; !ok {
-			changes = append(changes, Change{Principal: id, Account: true, Before: []Identity{{Canonical: id}}})
-		}
-	}
-	sort.Slice(changes, func(i, j int) bool {
-		return strings.ToLower(changes[i].Principal) < strings.ToLower(changes[j].Principal)
-	})
-	return changes
-}
-
-// sameIdentities compares as sets: the order of groups makes no difference to the API server.
-func sameIdentities(a, b []Identity) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	if slices.EqualFunc(a, b, func(x, y Identity) bool { return x.Entry != nil && y.Entry != nil && x.Entry.Item() == y.Entry.Item() }) {
-		return true
-	}
-	form := func(ids []Identity) []string {
-		out := make([]string, len(ids))
-		for i, id := range ids {
-			groups := slices.Clone(id.Groups)
-			sort.Strings(groups)
-			out[i] = id.Username + "\x00" + strings.Join(slices.Compact(groups), "\x00")
-		}
-		sort.Strings(out)
-		return out
-	}
-	return slices.Equal(form(a), form(b))
-}

@@ -80,11 +80,17 @@ type ARN struct {
 // ParseARN takes s apart. It fails only if s has not the six parts of an ARN;
 // whether the parts are any good is the rules' to say.
 func ParseARN(s string) (ARN, error) {
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) != 6 || !strings.EqualFold(parts[0], "arn") {
+	var parts [5]string
+	resource, found := s, true
+	for i := range parts {
+		if parts[i], resource, found = strings.Cut(resource, ":"); !found {
+			return ARN{}, notARN(s)
+		}
+	}
+	if !strings.EqualFold(parts[0], "arn") {
 		return ARN{}, notARN(s)
 	}
-	a := ARN{Partition: parts[1], Service: parts[2], Region: parts[3], Account: parts[4], Resource: parts[5]}
+	a := ARN{Partition: parts[1], Service: parts[2], Region: parts[3], Account: parts[4], Resource: resource}
 	head, rest, slash := strings.Cut(a.Resource, "/")
 	head = Key(head)
 	switch Key(a.Service) {

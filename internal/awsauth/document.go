@@ -2,6 +2,7 @@ package awsauth
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,54 +45,29 @@ type Entry struct {
 	// name is what the problems with the item call it, "" where its text could not be read.
 	name string
 
-	item *Item
 	// lenient is what the lenient reading has instead, if it is something else.
-	lenient *kept
+	lenient *decodedItem
+	// source is the text of the item, if the same text is the same entry in another list; see Reparse.
+	source chunk
 }
-
-// Item is what follows from the text of an entry, worked out once: entries that one Reader has read from the same text
-// share it, wherever they stand.
-type Item struct {
-	arn          ARN
-	err          error
-	subject, key string
-	groups       []string
-	templated    bool
-}
-
-// emptyItem spares memory where a megabyte is made of items that say nothing.
-var emptyItem = &Item{err: notARN("")}
-
-func newItem(e *Entry) *Item {
-	if e.ARN.Value == "" && e.Username.Value == "" && len(e.Groups) == 0 && e.SSO == nil {
-		return emptyItem
-	}
-	it := &Item{subject: Subject(e.ARN.Value), key: Key(e.ARN.Value), groups: make([]string, len(e.Groups)), templated: strings.Contains(e.Username.Value, "{{")}
-	it.arn, it.err = ParseARN(e.ARN.Value)
-	for i, g := range e.Groups {
-		it.groups[i] = g.Value
-		it.templated = it.templated || strings.Contains(g.Value, "{{")
-	}
-	return it
-}
-
-// Item is the same for two entries only if EKS reads the same of both.
-func (e *Entry) Item() *Item { return e.item }
 
 // Principal is ParseARN of the entry's ARN.
-func (e *Entry) Principal() (ARN, error) { return e.item.arn, e.item.err }
+func (e *Entry) Principal() (ARN, error) { return ParseARN(e.ARN.Value) }
 
 // Subject is Subject of the entry's ARN.
-func (e *Entry) Subject() string { return e.item.subject }
+func (e *Entry) Subject() string { return Subject(e.ARN.Value) }
 
 // Name is the entry's Subject, also where EKS keeps no ARN of it but the text has one; see Problem.Entry.
 func (e *Entry) Name() string { return cmp.Or(e.name, e.Subject()) }
 
 // Key is Key of the entry's ARN.
-func (e *Entry) Key() string { return e.item.key }
+func (e *Entry) Key() string { return Key(e.ARN.Value) }
 
 // Templated reports that there is a {{ in the username or in a group.
-func (e *Entry) Templated() bool { return e.item.templated }
+func (e *Entry) Templated() bool {
+	return strings.Contains(e.Username.Value, "{{") ||
+		slices.ContainsFunc(e.Groups, func(g Text) bool { return strings.Contains(g.Value, "{{") })
+}
 
 // SSO is an sso block: Place is that of its first field.
 type SSO struct {
@@ -99,8 +75,14 @@ type SSO struct {
 	PermissionSetName, AccountID, Partition string
 }
 
-// GroupNames are the groups without their places, for reading only.
-func (e *Entry) GroupNames() []string { return e.item.groups }
+// GroupNames are the groups without their places.
+func (e *Entry) GroupNames() []string {
+	names := make([]string, len(e.Groups))
+	for i, g := range e.Groups {
+		names[i] = g.Value
+	}
+	return names
+}
 
 // Path names the item, or one of its fields: data.mapRoles[2].rolearn.
 func (e *Entry) Path(field string) string { return fieldPath(e.DataKey, e.Index, field) }
@@ -144,6 +126,9 @@ type Document struct {
 	Complained map[string]bool
 
 	entries []*Entry
+	// data is what the document was read from, and problems what was found; see Reparse.
+	data     map[string]string
+	problems []Problem
 }
 
 // Entries are the items of mapRoles and then of mapUsers, as EKS looks through them, for reading only.
@@ -157,79 +142,4 @@ func (d *Document) list() {
 			d.entries = append(d.entries, &of[i])
 		}
 	}
-}
-
-// Code says what kind of problem it is.
-type Code int
-
-// The problems, with what the fields of a Problem hold.
-const (
-	Syntax           Code = iota // not YAML; Got: the parser's words
-	NotUTF8                      // bytes that are not valid UTF-8, or else U+FFFD, which may be one; Got: how many; Want: "" for U+FFFD
-	OnlyEKSReads                 // EKS reads it and other parsers do not; Got: the error of one that does not
-	NarrowComment                // a comment without a space before it, which only EKS reads
-	ExtraDocument                // a second document begins here, or the first one ends
-	HiddenCharacter              // Got: its name; Value: the word it is in; Want: the text to write, if it can be told
-	Tab                          // a tab outside of comments, in a text that EKS reads all the same
-	Anchor                       // &name; Value: the name
-	Alias                        // *name
-	Merge                        // <<
-	Tag                          // an explicit tag
-	DuplicateKey                 // Value: the key; Want: the line of the first
-	NonTextKey                   // a key that is no text; Got: what it is
-	UnquotedTemplate             // {{Name}} without quotes; Value: the template
-	LookAlikeKey                 // Value: the key; Want: the key it looks like
-	ImplicitType                 // text meant, but read as something else; Got: as what; Want: the text to write
-	LeadingZero                  // an unquoted account id that begins with 0
-	Disagreement                 // two parsers read it differently; Got: what EKS reads
-	TwoReadings                  // EKS's two readings of an entry differ; Got: which has what
-	NotAList                     // the whole value; Got: what it is
-	NotAMapping                  // an item; Got
-	NotAListOfGroups             // groups; Value, Got
-	NotText                      // a field or a group that is a list or mapping; Got; Want: the text to write, if it can be told
-	UnknownField                 // Value: the key; Want: the known key that was meant, or ""
-	WrongCaseField               // Value: the key; Want: the key
-	MisplacedField               // rolearn under mapUsers, userarn under mapRoles; Want: the right one
-	MissingField                 // Want: the field
-	NoGroups                     // no groups at all
-	EmptyGroup                   // a group that is an empty text, or null (Got)
-	TooMany                      // more problems than anyone reads
-)
-
-// Problem is one thing that makes the text unsound.
-type Problem struct {
-	Place
-	Code Code
-	// Field is the path of the offending field: data.mapRoles[2].rolearn.
-	Field string
-	// Entry and Subject say what the problem is about, in words that stay the same when lines move: Entry is the
-	// item (see Subject), "" if it is not about one; Subject the field, the group, the character.
-	Entry, Subject string
-	Value          string
-	Got, Want      string
-	// Reading is set for TwoReadings.
-	Reading Reading
-}
-
-// Reading is what the lenient reading makes of an entry.
-type Reading struct {
-	// Identity names what it gives to whom; see Document.Lenient.
-	Identity string
-	// Grants says that the difference is something that it alone gives to somebody.
-	Grants bool
-	// Explained says that another problem of the entry explains the difference.
-	Explained bool
-	// ToCome says that it does not differ in this yet, and would without another fault.
-	ToCome bool
-}
-
-// explains reports a problem that may be why parsers read a text differently, or why one complains.
-func (pr *Problem) explains() bool {
-	switch pr.Code {
-	case NoGroups, TwoReadings:
-		return false
-	case NotUTF8:
-		return pr.Want != ""
-	}
-	return true
 }

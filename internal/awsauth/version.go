@@ -9,9 +9,17 @@ type Version struct {
 	Effective, InForce, Restored *Access
 }
 
-// Read reads the data of a ConfigMap.
-func Read(data map[string]string) *Version {
-	d, problems := Parse(data)
+// Read reads the data of a ConfigMap. previous is a version that was read before, of which what is written alike is not read
+// again (see Reparse); nil if there is none.
+func Read(previous *Version, data map[string]string) *Version {
+	var known *Document
+	if previous != nil {
+		known = previous.Document
+	}
+	d, problems := Reparse(known, data)
+	if d == known {
+		return previous
+	}
 	v := &Version{Document: d, Problems: problems, Effective: d.Access()}
 	v.InForce, v.Restored = v.Effective, v.Effective
 	if !d.Readable() {

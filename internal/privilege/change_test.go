@@ -22,7 +22,7 @@ func version(roles string, accounts ...string) *awsauth.Version {
 	if len(accounts) > 0 {
 		data["mapAccounts"] = "['" + strings.Join(accounts, "', '") + "']"
 	}
-	return awsauth.Read(data)
+	return awsauth.Read(nil, data)
 }
 
 // texts are grants in a few words.

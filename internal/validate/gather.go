@@ -17,17 +17,11 @@ import (
 
 // gather reads both versions, and finds out all that is known around them.
 func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
-	edit := rule.EditContext{Operation: req.Operation, User: req.User, Old: read(req.Old), New: read(req.New),
-		MayGrant: privilege.Asking(ctx, v.ports.Grants, req.User)}
-	count(edit.Old, edit.New)
+	edit := rule.EditContext{Operation: req.Operation, User: req.User, MayGrant: privilege.Asking(ctx, v.ports.Grants, req.User)}
+	edit.Old, edit.New = v.read(req)
 	edit.Policy, edit.Now = v.policy, v.now()
 	edit.Privileges = privilege.NewResolver(v.policy, v.ports.Privileges, edit.Now)
-	if v.ports.Fleet != nil {
-		edit.Fleet = v.ports.Fleet.View()
-		if edit.Fleet == nil { // no view yet is not the same as no fleet
-			edit.Fleet = &nodes.View{}
-		}
-	}
+	edit.Fleet = v.fleet()
 	edit.Partition = v.partition(edit)
 	edit.Claims = nodes.Claims(edit.OldText(), edit.NewText(), edit.Fleet.Ignored())
 	edit.Grants = edit.Privileges.Compare(edit.OldText(), edit.NewText())
@@ -43,6 +37,17 @@ func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
 	return edit
 }
 
+// fleet is what is known of the running nodes; nil if nobody looks for them.
+func (v *Validator) fleet() *nodes.View {
+	if v.ports.Fleet == nil {
+		return nil
+	}
+	if view := v.ports.Fleet.View(); view != nil {
+		return view
+	}
+	return &nodes.View{} // no view yet is not the same as no fleet
+}
+
 // costOf is the edit as the nodes see it.
 func costOf(edit rule.EditContext) nodes.Edit {
 	cost := nodes.Edit{View: edit.Fleet, Now: edit.Now, Old: edit.Old.Access(), New: edit.New.Access(),
@@ -53,26 +58,27 @@ func costOf(edit rule.EditContext) nodes.Edit {
 	return cost
 }
 
-// read reads one version of the object; nil if there is none.
-func read(cm *corev1.ConfigMap) *rule.Version {
-	if cm == nil {
-		return nil
+// read reads both versions of the object; nil for the one that is not there. Most of an edit is written as it was, and as it
+// was in the edit before.
+func (v *Validator) read(req Request) (old, updated *rule.Version) {
+	last := v.last.Load()
+	for _, version := range []struct {
+		to *(*rule.Version)
+		cm *corev1.ConfigMap
+	}{{&old, req.Old}, {&updated, req.New}} {
+		if version.cm != nil {
+			last = awsauth.Read(last, version.cm.Data)
+			*version.to = &rule.Version{Version: last, Object: version.cm, Counted: last.Restored}
+		}
 	}
-	return &rule.Version{Version: awsauth.Read(cm.Data), Object: cm}
-}
-
-// count sets the access by which losses are measured, see rule.Version.Access.
-func count(old, updated *rule.Version) {
+	v.last.Store(last)
 	if old != nil {
 		old.Counted = old.InForce
+		if updated != nil && len(updated.Unreadable) > 0 && !rule.ReadsLess(old, updated) {
+			updated.Counted = updated.InForce
+		}
 	}
-	if updated == nil {
-		return
-	}
-	updated.Counted = updated.Restored
-	if old != nil && len(updated.Unreadable) > 0 && !rule.ReadsLess(old, updated) {
-		updated.Counted = updated.InForce
-	}
+	return old, updated
 }
 
 // partition is the cluster's own, or "" if nothing tells: the policy says so, or the guard's identity, or the caller's, who has

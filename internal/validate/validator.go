@@ -2,8 +2,10 @@ package validate
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
@@ -26,6 +28,8 @@ type Validator struct {
 	severities map[string]Severity
 	ports      Ports
 	now        func() time.Time
+	// last is the version that was read last; see awsauth.Reparse for what it saves.
+	last atomic.Pointer[awsauth.Version]
 }
 
 // Option changes a Validator under construction.

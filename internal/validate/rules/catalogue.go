@@ -15,10 +15,15 @@ var all []*rule.Rule
 
 func init() {
 	all = []*rule.Rule{
+		// AA1xx
 		yamlSyntax, ambiguousYAML, unknownDataKey, notAList, unknownField, missingField, suspiciousGroup, duplicateMapping, frozen, oversized, ownerReference,
+		// AA2xx
 		arnMalformed, arnWrongKind, roleARNPath, wrongPartition, ssoBlock, unknownTemplate,
+		// AA3xx
 		principalNotFound, principalUnverified, foreignAccount,
+		// AA4xx
 		unapprovedGrant, unapprovedEquivalent, templateGrants, reservedUsername, nodeIdentityMisuse, wholeAccount, approvalExpired, nodeRoleEvidence,
+		// AA5xx
 		deletesAWSAuth, emptiesMappings, cutsLiveNodes, dropsRequired, breaksNodeMapping, selfLockout, lastAdmin, noEffect,
 	}
 }

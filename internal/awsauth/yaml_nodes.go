@@ -3,15 +3,12 @@ package awsauth
 import (
 	"errors"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// Everything this package knows of go.yaml.in/yaml/v4 is in this file. It gives places, never truth: what EKS
-// keeps is read by the library that EKS reads with (truth.go).
+// The nodes of go.yaml.in/yaml/v4 give places. What EKS keeps is read by the library that EKS reads with (eks_decode.go).
 
 type node = yaml.Node
 
@@ -22,15 +19,9 @@ const (
 	aliasNode    = yaml.AliasNode
 )
 
-// syntaxError is the first place where the text stops being YAML. Line 0: not known.
-type syntaxError struct {
-	line, column int
-	text         string
-}
-
 // compose reads the first document of text into nodes. A nil root and a nil error: no document at all (blank, or
 // only comments). extra is the line on which a second document begins, or 0.
-func compose(text string) (root *node, extra int, serr *syntaxError) {
+func compose(text string) (root *node, extra int, syntaxErr *syntaxError) {
 	loader, err := yaml.NewLoader(strings.NewReader(text))
 	if err != nil {
 		return nil, 0, positioned(err, text)
@@ -68,46 +59,6 @@ func markerLine(text string, root *node) int {
 		}
 	}
 	return max(line, 1)
-}
-
-// lineInText finds the line in messages of parsers that give no typed place.
-var lineInText = regexp.MustCompile(`line (\d+)(?:, column (\d+))?`)
-
-func positioned(err error, text string) *syntaxError {
-	var le *yaml.LoadError
-	if errors.As(err, &le) {
-		if le.ContextMark.Line > 0 && begunAtContext(le, text) {
-			le.Mark = le.ContextMark
-		}
-		return &syntaxError{line: le.Mark.Line, column: le.Mark.Column, text: le.Message}
-	}
-	return fromMessage(err)
-}
-
-// begunAtContext reports that what is wrong is what was begun at the context mark, not where the parser gave up: a quote
-// or bracket that is never closed, a key without its colon.
-func begunAtContext(le *yaml.LoadError, text string) bool {
-	if strings.Contains(le.Message, "end of stream") || strings.Contains(le.Message, "could not find expected ':'") {
-		return true
-	}
-	if !strings.Contains(le.Message, "did not find expected ','") || le.Mark.Line == le.ContextMark.Line {
-		return false
-	}
-	// At the end of the text or at the colon of the next key the bracket was open; anywhere else a comma is missing.
-	at := []rune(lineOf(text, le.Mark.Line))
-	return le.Mark.Column > len(at) || at[le.Mark.Column-1] == ':'
-}
-
-func fromMessage(err error) *syntaxError {
-	s := &syntaxError{text: strings.TrimPrefix(err.Error(), "yaml: ")}
-	if m := lineInText.FindStringSubmatchIndex(s.text); m != nil {
-		s.line, _ = strconv.Atoi(s.text[m[2]:m[3]])
-		if m[4] >= 0 {
-			s.column, _ = strconv.Atoi(s.text[m[4]:m[5]])
-		}
-		s.text = strings.TrimPrefix(s.text[m[1]:], ": ")
-	}
-	return s
 }
 
 // tagged reports an explicit tag (!!str, !!binary, !mine): a reader cannot see what it does to the value.
@@ -155,6 +106,14 @@ func flowTemplate(n *node) string {
 	return "{{" + inner.Content[0].Value + "}}"
 }
 
+// withoutSpace is the text that was meant by a mapping of one key, if the space after the colon is not: "" for all others.
+func withoutSpace(n *node) string {
+	if n.Kind != mappingNode || len(n.Content) != 2 || n.Content[0].Kind != scalarNode || n.Content[1].Kind != scalarNode {
+		return ""
+	}
+	return n.Content[0].Value + ":" + n.Content[1].Value
+}
+
 // shape names what a node is, for messages.
 func shape(n *node) string {
 	switch {
@@ -170,4 +129,47 @@ func shape(n *node) string {
 		return "a " + implicitType(n.Value)
 	}
 	return "text"
+}
+
+// firstWords is the beginning of a node's text, for messages and subjects.
+func firstWords(n *node) string {
+	const limit = 60
+	var b strings.Builder
+	var write func(n *node)
+	write = func(n *node) {
+		if b.Len() >= limit {
+			return
+		}
+		switch n.Kind {
+		case scalarNode:
+			b.WriteString(n.Value)
+		case aliasNode:
+			b.WriteString("*" + n.Value)
+		case mappingNode:
+			for i := 0; i+1 < len(n.Content) && b.Len() < limit; i += 2 {
+				if i > 0 {
+					b.WriteString(", ")
+				}
+				write(n.Content[i])
+				b.WriteString(": ")
+				write(n.Content[i+1])
+			}
+		case sequenceNode:
+			for i, c := range n.Content {
+				if b.Len() >= limit {
+					break
+				}
+				if i > 0 {
+					b.WriteString(", ")
+				}
+				write(c)
+			}
+		}
+	}
+	write(n)
+	s := b.String()
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "..."
+	}
+	return s
 }

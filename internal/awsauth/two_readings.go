@@ -1,0 +1,179 @@
+package awsauth
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// readings are the items of a list in EKS's two readings, one for each list item.
+type readings struct{ strict, lenient []decodedItem }
+
+// item is the readings of one item.
+func (r readings) item(i int) readings { return readings{r.strict[i : i+1], r.lenient[i : i+1]} }
+
+func (r readings) equal(o readings) bool {
+	return slices.EqualFunc(r.strict, o.strict, decodedItem.equal) && slices.EqualFunc(r.lenient, o.lenient, decodedItem.equal)
+}
+
+// difference is one thing that one reading of an entry has and the other does not: an edit may take differences away, and
+// never bring one. subject names it by what it grants. What only the lenient reading grants is named with the principal that
+// it grants it to, so that the same text in another entry is another difference; but for what YAML takes for a number, boolean
+// or null, which grants nothing and stays the same while the ARN is being fixed.
+type difference struct {
+	subject, words string
+	grants         bool
+}
+
+// differences compares an entry as it is held with its lenient reading.
+func differences(key string, e *Entry, k decodedItem) []difference {
+	arn := k.arn(key)
+	same := arn == e.ARN.Value
+	if same && k.Username == e.Username.Value && slices.EqualFunc(k.Groups, e.Groups, func(g string, t Text) bool { return g == t.Value }) {
+		return nil
+	}
+	var out []difference
+	onlyStrict := func(what, value string) {
+		out = append(out, difference{"-" + what + " " + value, "only the strict parser reads " + what + " " + quote(value), false})
+	}
+	onlyLenient := func(what, value string) {
+		subject := "+" + what + " " + value
+		typed := implicitType(value) != ""
+		if !typed {
+			if implicitType(arn) != "" {
+				return // dropped with its entry, or given to nobody
+			}
+			subject += " of " + Key(arn)
+		}
+		out = append(out, difference{subject, "only the lenient parser reads " + what + " " + quote(value), !typed})
+	}
+	if !same && e.ARN.Value != "" {
+		onlyStrict(ARNField(key), Key(e.ARN.Value))
+	}
+	if !same && arn != "" {
+		onlyLenient(ARNField(key), arn)
+	}
+	if k.Username != e.Username.Value {
+		onlyStrict("username", e.Username.Value)
+	}
+	if k.Username != e.Username.Value || !same {
+		onlyLenient("username", k.Username)
+	}
+	left := map[string]int{}
+	for _, g := range k.Groups {
+		left[g]++
+	}
+	for _, g := range e.Groups {
+		if left[g.Value]--; left[g.Value] < 0 {
+			onlyStrict("group", g.Value)
+		}
+	}
+	for _, g := range k.Groups {
+		if left[g] > 0 || !same {
+			left[g]--
+			onlyLenient("group", g)
+		}
+	}
+	return out
+}
+
+// identity is what a reading gives to whom; of an item that it drops, that it does.
+func identity(name, arn, username string, groups []string) string {
+	if arn == "" {
+		return "\x00" + name
+	}
+	return strings.Join(append([]string{Key(arn), username}, groups...), "\x00")
+}
+
+// Lenient are the identities that the lenient reading has of a document, as far as they are known, as Problem.Reading names
+// them; where EKS reads nothing of a value, what it would read of its items.
+func (d *Document) Lenient() map[string]bool {
+	have := map[string]bool{}
+	for _, e := range d.entries {
+		if k := e.lenient; k != nil {
+			have[identity(e.Name(), k.arn(e.DataKey), k.Username, k.Groups)] = true
+		} else {
+			have[identity(e.Name(), e.ARN.Value, e.Username.Value, e.GroupNames())] = true
+		}
+	}
+	return have
+}
+
+// reportDifferences reports where the lenient reading of an entry differs. explained says that another problem of
+// the entry explains it.
+func (p *parser) reportDifferences(e *Entry, k decodedItem, explained bool) {
+	found := differences(p.key, e, k)
+	if len(found) == 0 {
+		return
+	}
+	e.lenient = &k
+	reading := identity(cmp.Or(e.name, Subject(e.ARN.Value)), k.arn(p.key), k.Username, k.Groups)
+	for _, d := range found {
+		if p.full() {
+			return
+		}
+		p.reportDifference(e, d, Reading{Identity: reading, Grants: d.grants, Explained: explained})
+	}
+}
+
+func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
+	pr := Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: cmp.Or(e.name, Subject(e.ARN.Value)), Subject: "reading " + d.subject,
+		Got: d.words, Reading: reading}
+	pr.Value = pr.Entry
+	p.report(pr)
+}
+
+// differencesToCome reports what only the strict parser takes from misspelt keys, or will take once the value can be read; and the
+// numbers, booleans and nulls that the two will read differently once the key is spelt right. The lenient one does not read these
+// keys, so it is no news then.
+func (it *itemReader) differencesToCome(e *Entry) {
+	add := func(what string, v *node) {
+		n := resolve(v)
+		if n.Kind != scalarNode {
+			return
+		}
+		only := []difference{{subject: "-" + what + " " + n.Value}}
+		if plain(n) && !tagged(n) && implicitType(n.Value) != "" {
+			only = []difference{{subject: "-" + what + " "}, {subject: "+" + what + " " + n.Value}}
+		}
+		for _, d := range only {
+			it.reportDifference(e, d, Reading{Explained: true, ToCome: true})
+		}
+	}
+	for _, field := range fields[it.key] { // in one order
+		v, ok := it.meant[field]
+		if !ok {
+			continue
+		}
+		switch field {
+		case "username":
+			add(field, v)
+		case "groups":
+			for _, g := range resolve(v).Content {
+				add("group", g)
+			}
+		case ARNField(it.key):
+			if n := resolve(v); n.Kind == scalarNode {
+				it.reportDifference(e, difference{subject: "-" + field + " " + Key(n.Value)}, Reading{Explained: true, ToCome: true})
+			}
+		}
+	}
+}
+
+// unlisted reports what the lenient reading keeps and no entry holds, where the two do not have the same number of items.
+func (p *parser) unlisted(entries []Entry, lenient []decodedItem) {
+	type words struct{ arn, username, groups string }
+	have := map[words]int{}
+	for i := range entries {
+		e := &entries[i]
+		have[words{e.ARN.Value, e.Username.Value, strings.Join(e.GroupNames(), "\x00")}]++
+	}
+	for _, k := range lenient {
+		w := words{k.arn(p.key), k.Username, strings.Join(k.Groups, "\x00")}
+		if have[w]--; w.arn == "" || have[w] >= 0 {
+			continue
+		}
+		only := Entry{Place: Place{DataKey: p.key}, name: Subject(w.arn)}
+		p.reportDifferences(&only, k, false)
+	}
+}
