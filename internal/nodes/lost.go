@@ -24,12 +24,12 @@ func LostSets(v *View, old, updated *awsauth.Version, now time.Time) []Set {
 		after = updated.Effective
 	}
 	var sets []Set
-	for role, all := range v.Nodes {
+	for _, role := range slices.Sorted(maps.Keys(v.Nodes)) {
 		before := old.Effective.Principals[role]
 		if _, shadowed := v.Shadow(role, now); shadowed || len(before) == 0 {
 			continue
 		}
-		for _, s := range all {
+		for _, s := range v.Nodes[role] {
 			lost := signInByAny(before, s) && !signInByAny(after.Principals[role], s)
 			if lost && !slices.ContainsFunc(sets, s.Same) {
 				sets = append(sets, s)
