@@ -115,7 +115,9 @@ func packages(t *testing.T) map[string]pkg {
 func within(path, tree string) bool { return path == tree || strings.HasPrefix(path, tree+"/") }
 
 // below reports that a path is below one that ends with a slash.
-func below(path, tree string) bool { return strings.HasSuffix(tree, "/") && strings.HasPrefix(path, tree) }
+func below(path, tree string) bool {
+	return strings.HasSuffix(tree, "/") && strings.HasPrefix(path, tree)
+}
 
 // into returns the worlds that some imports lead to.
 func into(imports []string) []string {
