@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 CONTROL_PLANE := etcd kube-apiserver kubectl
 FUZZTIME ?= 60s
 FUZZ ?= .
+WORKERS ?= 1
 DRAFTS ?= 20000
 SEED ?=
 DOCUMENTS ?= internal/validate/testdata
@@ -54,8 +55,8 @@ race: ## the tests of all that answers several at once, under the race detector 
 	@CGO_ENABLED=1 GOFLAGS="$(GOFLAGS) -race" GORACE=halt_on_error=1 go test -short -vet=off -skip '^Fuzz' -timeout 30m ./internal/... ./cmd/webhook ./certs
 
 .PHONY: fuzz
-fuzz: ## all fuzz targets, FUZZTIME (60s) each; FUZZ=regexp selects some
-	@go run ./test/fuzz -time $(FUZZTIME) -target '$(FUZZ)' internal
+fuzz: ## all fuzz targets, FUZZTIME (60s) each, WORKERS (1) at once; FUZZ=regexp selects some; goes on where it was ended
+	@go run ./test/fuzz -time $(FUZZTIME) -target '$(FUZZ)' -workers $(WORKERS) -done bin/fuzz .
 
 .PHONY: drafts
 drafts: ## the fuzz targets that draw documents by dice, with DRAFTS (20000) random ones each; SEED=number: those of a run before

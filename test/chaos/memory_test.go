@@ -66,7 +66,7 @@ func ask(client *http.Client, body []byte) (allowed bool, err error) {
 const leeway = 16
 
 // TestMemory: a hundred thousand reviews, no text of which comes twice, and the guard is no larger after them than after the
-// first tenth, but for what it remembers; and no goroutine stays behind.
+// first tenth, but for leeway; and no goroutine stays behind.
 func TestMemory(t *testing.T) {
 	begin(t, setting{})
 	var twenty strings.Builder
@@ -130,7 +130,7 @@ func TestMemory(t *testing.T) {
 	measured("memory-most-rss-MiB", most)
 	measured("memory-last-rss-MiB", last)
 	if last > first+leeway {
-		t.Errorf("the guard grew from %d to %d MiB", first, last)
+		t.Errorf("the guard grew from %d to %d MiB, want %d more at most", first, last, leeway)
 	}
 	client.CloseIdleConnections()
 	measured("memory-goroutines-before", goroutinesBefore)

@@ -72,7 +72,7 @@ func TestPolicyReplaced(t *testing.T) {
 			write(t, "policy.yaml", approving+rules)
 			measured("policy-"+name+"-mended-after", eventually(t, func() error { return try(ctx, bad) }))
 			if resident := resident(t); resident > 200 {
-				t.Errorf("the guard takes %d MiB after that", resident)
+				t.Errorf("the guard takes %d MiB after that, want 200 at most", resident)
 			}
 		})
 	}

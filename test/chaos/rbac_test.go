@@ -92,7 +92,7 @@ func TestRBACTakenAway(t *testing.T) {
 			})
 			eventually(t, func() error { return verdicts(t.Context(), missing...) })
 			if resident := resident(t); resident > 200 {
-				t.Errorf("the guard takes %d MiB", resident)
+				t.Errorf("the guard takes %d MiB, want 200 at most", resident)
 			}
 			measured("rbac-"+name+"-edits-judged", tried)
 			measured("rbac-"+name+"-edits-unanswered", unanswered)

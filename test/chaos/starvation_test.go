@@ -234,10 +234,10 @@ func TestStarvation(t *testing.T) {
 		measured(as+"-edit-slowest", took[len(took)-1])
 		measured(as+"-peak-so-far-MiB", peak)
 		if peak > limit {
-			t.Errorf("after %s the guard has had %d MiB", name, peak)
+			t.Errorf("after %s the guard has had %d MiB, want %d at most", name, peak, limit)
 		}
 		if slowest := took[len(took)-1]; slowest > 2*time.Second {
-			t.Errorf("beside %s an edit took %v", name, slowest)
+			t.Errorf("beside %s an edit took %v, want 2 s at most", name, slowest)
 		}
 	}
 	slices.Sort(all)

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestRun fuzzes a module of its own: a target that holds, one that does not, and one that cannot be built.
-func TestRun(t *testing.T) {
+// fuzzed makes a module of its own and goes there: a target that holds, one that does not always, one that
+// cannot be built, and one that never holds.
+func fuzzed(t *testing.T) {
+	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
@@ -27,7 +31,14 @@ func TestRun(t *testing.T) {
 	write("a/a_test.go", target("a", "FuzzHolds", ""))
 	write("b/b_test.go", target("b", "FuzzDisagrees", "if n != 1 { t.Error(\"not one\") }"))
 	write("c/c_test.go", target("c", "FuzzUnbuilt", "undefined()"))
+	write("d/d_test.go", target("d", "FuzzFails", "t.Error(\"always\")"))
+	write("apart/go.mod", "module example.com/apart\n\ngo 1.26\n")
+	write("apart/apart_test.go", target("apart", "FuzzHoldsApart", ""))
 	t.Chdir(dir)
+}
+
+func TestRun(t *testing.T) {
+	fuzzed(t)
 	for name, test := range map[string]struct {
 		args []string
 		out  string // of the last line of the table
@@ -37,6 +48,8 @@ func TestRun(t *testing.T) {
 		"disagrees": {[]string{"-time", "5s", "a", "b"}, "1  ./b FuzzDisagrees", "1 of 2 targets found a disagreement"},
 		"unbuilt":   {[]string{"c"}, "", "FuzzUnbuilt in ./c: go test: "},
 		"chosen":    {[]string{"-time", "1s", "-target", "Holds", "."}, "0  ./a FuzzHolds", ""},
+		"at once":   {[]string{"-time", "5s", "-workers", "2", "-target", "Holds|Dis", "."}, "1  ./b FuzzDisagrees", "1 of 2 targets found a disagreement"},
+		"no worker": {[]string{"-workers", "0", "a"}, "", "-workers 0: want 1 or more"},
 		"none":      {[]string{"-target", "Nothing", "."}, "", `no fuzz target like "Nothing"`},
 		"nowhere":   {[]string{"nowhere"}, "", "nowhere"},
 	} {
@@ -55,6 +68,45 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestDone: what has run on a commit does not run again, unless it found something, is to run longer, or the code changes.
+func TestDone(t *testing.T) {
+	fuzzed(t)
+	git := func(args ...string) {
+		t.Helper()
+		args = append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)
+		if out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	git("add", ".")
+	git("commit", "-q", "-m", "targets")
+	want := func(after, time string, ran ...string) {
+		t.Helper()
+		var out, progress bytes.Buffer
+		_ = run(t.Context(), []string{"-time", time, "-done", "bin/fuzz", "a", "d"}, &out, &progress)
+		if rows := strings.Count(out.String(), " Fuzz"); rows != 2 {
+			t.Errorf("%s: want both targets in the table:\n%s", after, &out)
+		}
+		for name, dir := range map[string]string{"FuzzHolds": "./a", "FuzzFails": "./d"} {
+			known := strings.Contains(progress.String(), name+" in "+dir+" has run on this commit")
+			if known == slices.Contains(ran, name) {
+				t.Errorf("%s: want %q to run, and no other:\n%s", after, ran, &progress)
+			}
+		}
+	}
+	want("at first", "100ms", "FuzzHolds", "FuzzFails")
+	want("again", "100ms", "FuzzFails")
+	want("for longer", "200ms", "FuzzHolds", "FuzzFails")
+	if err := os.WriteFile("a/a.go", []byte("package a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want("with another file", "100ms", "FuzzHolds", "FuzzFails")
+	git("add", ".")
+	git("commit", "-q", "-m", "another file")
+	want("on another commit", "100ms", "FuzzHolds", "FuzzFails")
+}
+
 // TestRead reads what go test prints at the end of a target's time.
 func TestRead(t *testing.T) {
 	const figures = "fuzz: elapsed: 5s, execs: 23 (4/sec), new interesting: 2 (total: 7)\n"
@@ -62,14 +114,14 @@ func TestRead(t *testing.T) {
 		output string
 		want   result
 	}{
-		"passed":           {figures + "PASS\n", result{executions: 23, interesting: 2, corpus: 7}},
-		"time over":        {figures + "--- FAIL: FuzzHolds (5.08s)\n    context deadline exceeded\nFAIL\n", result{executions: 23, interesting: 2, corpus: 7, outOfTime: true}},
-		"disagreed":        {figures + "--- FAIL: FuzzHolds (5.08s)\n    --- FAIL: FuzzHolds (0.00s)\n        a_test.go:8: no\n", result{executions: 23, interesting: 2, corpus: 7, disagreements: 1}},
-		"target timed out": {"--- FAIL: FuzzHolds (5.08s)\n    --- FAIL: FuzzHolds (0.00s)\n        context deadline exceeded\n", result{disagreements: 1}},
+		"passed":           {figures + "PASS\n", result{Executions: 23, Interesting: 2, Corpus: 7}},
+		"time over":        {figures + "--- FAIL: FuzzHolds (5.08s)\n    context deadline exceeded\nFAIL\n", result{Executions: 23, Interesting: 2, Corpus: 7, OutOfTime: true}},
+		"disagreed":        {figures + "--- FAIL: FuzzHolds (5.08s)\n    --- FAIL: FuzzHolds (0.00s)\n        a_test.go:8: no\n", result{Executions: 23, Interesting: 2, Corpus: 7, Disagreements: 1}},
+		"target timed out": {"--- FAIL: FuzzHolds (5.08s)\n    --- FAIL: FuzzHolds (0.00s)\n        context deadline exceeded\n", result{Disagreements: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got result
-			if err := got.read(strings.NewReader(test.output), io.Discard); err != nil || got != test.want {
+			if err := got.read(strings.NewReader(test.output), &lines{to: io.Discard}); err != nil || got != test.want {
 				t.Errorf("want %+v, got %+v, %v", test.want, got, err)
 			}
 		})

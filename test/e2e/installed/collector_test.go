@@ -99,7 +99,7 @@ func TestGarbageCollector(t *testing.T) {
 			measured("collector-"+name+"-tries", tries)
 			measured("collector-"+name+"-last-pause", time.Since(begun))
 			if tries > 30 {
-				t.Errorf("%d tries within seconds", tries)
+				t.Errorf("%d tries, want 30 at most: each after twice the pause of the one before", tries)
 			}
 			stays(t)
 			kubectl(t, edit(good, somebody...)...).wantIn(t, 0, "configmap/aws-auth patched") // an owner that is there keeps no edit out
