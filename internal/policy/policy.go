@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
 )
 
 // The one version of the file's format.
 const (
-	APIVersion = "aws-auth-guard.io/v1alpha1"
-	Kind       = "Policy"
+	APIVersion = v1alpha1.APIVersion
+	Kind       = v1alpha1.Kind
 )
 
 // Mode is what a denial does.
@@ -19,8 +20,8 @@ type Mode string
 
 // Enforce refuses the edit; Audit lets it in and says what it would have said.
 const (
-	Enforce Mode = "enforce"
-	Audit   Mode = "audit"
+	Enforce Mode = v1alpha1.Enforce
+	Audit   Mode = v1alpha1.Audit
 )
 
 // Severity is what the policy makes of a rule.
@@ -28,18 +29,16 @@ type Severity string
 
 // The severities a rule can be given.
 const (
-	Error   Severity = "error"
-	Warning Severity = "warning"
-	Off     Severity = "off"
+	Error   Severity = v1alpha1.Error
+	Warning Severity = v1alpha1.Warning
+	Off     Severity = v1alpha1.Off
 )
+
+// Everybody is the group of all authenticated callers.
+const Everybody = v1alpha1.Everybody
 
 // Masters is the group that the API server lets do everything, without asking RBAC.
 const Masters = "system:masters"
-
-// EKSWriters are the usernames under which EKS itself edits aws-auth: managed node groups and Fargate profiles add and
-// remove their roles, the storage migrator rewrites objects unchanged (Amazon EKS user guide, "Default Amazon EKS
-// roles and users"). They are exempt by exact name, never by the prefix eks:, which a mapping could hand out.
-var EKSWriters = []string{"eks:node-manager", "eks:fargate-manager", "eks:kms-storage-migrator"}
 
 // Policy is a checked policy file.
 type Policy struct {
@@ -161,7 +160,9 @@ type Waiver struct {
 
 // Default is the policy of a cluster that has none: enforce every rule, approve nothing, exempt EKS's own writers.
 func Default() *Policy {
-	return &Policy{Mode: Enforce, ExemptUsernames: slices.Clone(EKSWriters), Privileged: Privileged{FromRBAC: true}}
+	var file v1alpha1.Policy
+	file.SetDefaults()
+	return fromFile(&file, nil)
 }
 
 // PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the guard, or may
