@@ -17,7 +17,7 @@ type Policy struct {
 	// Another severity for a rule, by id or name: error, warning (or warn), "off".
 	Rules      map[string]string `yaml:"rules" schema:"rules"`
 	Privileged Privileged        `yaml:"privileged"`
-	// Other accounts whose principals may be mapped.
+	// Other accounts whose principals may be mapped: id, roleARN (with externalID) or trust, mapAccounts.
 	Accounts []Account `yaml:"accounts"`
 	// Entries that must stay: an ARN, or an ARN with the username and the groups it must have.
 	Required   []Required `yaml:"required"`
@@ -25,7 +25,7 @@ type Policy struct {
 	BreakGlass BreakGlass `yaml:"breakGlass" schema:"required"`
 	IAM        IAM        `yaml:"iam"`
 	Nodes      Nodes      `yaml:"nodes"`
-	// Denials that are lifted from one rule for one subject.
+	// Denials of one rule that are waived for one subject: rule, subject, reason, expires.
 	Waivers []Waiver `yaml:"waivers"`
 	// What to do about what aws-auth had already before an edit: warn or deny.
 	Preexisting string `yaml:"preexisting" schema:"warnOrDeny"`
@@ -39,7 +39,7 @@ type Privileged struct {
 	FromRBAC *bool `yaml:"fromRBAC"`
 	// What to do with a new group or username if RBAC could not be read enough to know what it gives: warn or deny; if empty, warn.
 	OnUnreadable string `yaml:"onUnreadable" schema:"warnOrDeny"`
-	// Who may have a privileged group or username.
+	// Who may have a privileged group or username: arn or pattern, groups, usernames, reason, approvedBy, expires.
 	Approvals []Approval `yaml:"approvals"`
 	Approvers Approvers  `yaml:"approvers"`
 	// Ask the cluster's authorizer as well: may the caller do the verb grant on privilegedgroups.aws-auth-guard.io/GROUP?
@@ -162,7 +162,7 @@ type Nodes struct {
 	OnUnknown string `yaml:"onUnknown" schema:"warnOrDeny"`
 }
 
-// Waiver lifts the denial of one rule for one subject.
+// Waiver takes the denial out of one rule for one subject.
 type Waiver struct {
 	// The rule, by id or name.
 	Rule string `yaml:"rule" schema:"rule,required"`
