@@ -3,14 +3,13 @@ package policy
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
 )
 
 // fromFile makes a policy of a file that is valid and has its defaults. line finds the line of a value.
-func fromFile(f *v1alpha1.Policy, line func(steps []string) int) *Policy {
+func fromFile(f *v1alpha1.Policy, line func(place) int) *Policy {
 	p := &Policy{
 		Mode:      Mode(f.Mode),
 		Partition: f.Partition,
@@ -38,21 +37,25 @@ func fromFile(f *v1alpha1.Policy, line func(steps []string) int) *Policy {
 		DenyPreexisting: f.Preexisting == v1alpha1.Deny,
 	}
 	for _, rule := range slices.Sorted(maps.Keys(f.Rules)) {
-		p.Rules = append(p.Rules, RuleSeverity{Rule: rule, Severity: severity(f.Rules[rule]), Line: line([]string{"rules", rule})})
+		p.Rules = append(p.Rules, RuleSeverity{Rule: rule, Severity: severity(f.Rules[rule]),
+			Line: line(place{"rules", rule})})
 	}
 	for i, a := range f.Privileged.Approvals {
-		p.Privileged.Approvals = append(p.Privileged.Approvals, Approval{ARN: a.Principals(), Groups: a.Groups, Usernames: a.Usernames,
-			ApprovedBy: a.ApprovedBy, Terms: terms(a.Reason, a.Expires, line([]string{"privileged", "approvals", strconv.Itoa(i)}))})
+		terms := terms(a.Reason, a.Expires, line(place{"privileged", "approvals", i}))
+		p.Privileged.Approvals = append(p.Privileged.Approvals,
+			Approval{ARN: a.Principals(), Groups: a.Groups, Usernames: a.Usernames, ApprovedBy: a.ApprovedBy, Terms: terms})
 	}
 	for _, a := range f.Accounts {
 		p.Accounts = append(p.Accounts, Account{ID: a.ID, RoleARN: a.RoleARN, ExternalID: a.ExternalID,
 			Unchecked: a.Trust == v1alpha1.Unchecked, MapAccounts: a.MapAccounts})
 	}
 	for i, r := range f.Required {
-		p.Required = append(p.Required, Required{ARN: r.ARN, Username: r.Username, Groups: r.Groups, Line: line([]string{"required", strconv.Itoa(i)})})
+		p.Required = append(p.Required, Required{ARN: r.ARN, Username: r.Username, Groups: r.Groups,
+			Line: line(place{"required", i})})
 	}
 	for i, w := range f.Waivers {
-		p.Waivers = append(p.Waivers, Waiver{Rule: w.Rule, Subject: w.Subject, Terms: terms(w.Reason, w.Expires, line([]string{"waivers", strconv.Itoa(i)}))})
+		p.Waivers = append(p.Waivers, Waiver{Rule: w.Rule, Subject: w.Subject,
+			Terms: terms(w.Reason, w.Expires, line(place{"waivers", i}))})
 	}
 	return p
 }

@@ -73,7 +73,8 @@ type Privileged struct {
 	Groups []string
 	// FromRBAC adds what the cluster's RBAC makes as good as cluster-admin.
 	FromRBAC bool
-	// DenyUnreadable denies a grant of which RBAC could not be read enough to know what it gives; else that is a warning.
+	// DenyUnreadable denies a grant of which RBAC could not be read enough to know what it gives; else that is a
+	// warning.
 	DenyUnreadable bool
 	Approvals      []Approval
 	// Approvers are the callers who may add what is approved. Empty: whoever may edit aws-auth.
@@ -139,7 +140,8 @@ type IAM struct {
 	Region         string
 	// CallTimeout bounds one call to AWS, Timeout all calls for one request. Zero: the defaults of package iam.
 	CallTimeout, Timeout time.Duration
-	// SuggestOtherAccounts are the callers to whom a suggestion may show names of another account than the guard's. Empty: nobody.
+	// SuggestOtherAccounts are the callers to whom a suggestion may show names of another account than the
+	// guard's. Empty: nobody.
 	SuggestOtherAccounts Callers
 }
 
@@ -165,8 +167,8 @@ func Default() *Policy {
 	return fromFile(&file, nil)
 }
 
-// PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the guard, or may
-// add those who can.
+// PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the
+// guard, or may add those who can.
 func (p *Policy) PrivilegedGroups() []string {
 	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlassGroups, p.Privileged.Approvers.Groups)
 }
@@ -202,8 +204,8 @@ func (p *Policy) ApprovedUsername(canonicalARN, username string, now time.Time) 
 	return standing(p.Privileged.Approvals, func(a Approval) bool { return slices.Contains(a.Usernames, username) && a.Matches(canonicalARN) }, now)
 }
 
-// standing finds, among approvals or waivers, the first about a matter that counts at that moment, or else the last that
-// has expired.
+// standing finds, among approvals or waivers, the first about a matter that counts at that moment, or else the
+// last that has expired.
 func standing[T interface{ Standing(now time.Time) Standing }](all []T, about func(T) bool, now time.Time) (best T, s Standing) {
 	for _, one := range all {
 		if !about(one) {

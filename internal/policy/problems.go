@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -22,19 +20,19 @@ type problems struct {
 	more int
 }
 
-func (p *problems) add(steps []string, path, detail string) {
+func (p *problems) add(at place, format string, args ...any) {
 	if p.full() {
 		p.more++
 		return
 	}
-	p.errs = append(p.errs, fmt.Errorf("line %d: %s: %s", p.line(steps), path, detail))
+	p.errs = append(p.errs, fmt.Errorf("line %d: %s: %s", p.line(at), at, fmt.Sprintf(format, args...)))
 }
 
 func (p *problems) full() bool { return len(p.errs) == maxProblems }
 
 func (p *problems) addAll(list field.ErrorList) {
 	for _, e := range list {
-		p.add(steps(e.Field), e.Field, e.Detail)
+		p.add(parsePlace(e.Field), "%s", e.Detail)
 	}
 }
 
@@ -46,10 +44,10 @@ func (p *problems) err() error {
 	return errors.Join(p.errs...)
 }
 
-// line finds the line of the steps to a value: that of the nearest parent where the value itself is not there.
-func (p *problems) line(steps []string) int {
+// line finds the line of a value: that of the nearest parent where the value itself is not there.
+func (p *problems) line(at place) int {
 	n, line := p.root, p.root.Line
-	for _, step := range steps {
+	for _, step := range at {
 		key, value := child(n, step)
 		if key == nil {
 			break
@@ -59,20 +57,12 @@ func (p *problems) line(steps []string) int {
 	return line
 }
 
-// steps are those of a path such as accounts[0].id. What follows rules. is the name of a rule, whatever characters it has.
-func steps(path string) []string {
-	if rule, ok := strings.CutPrefix(path, "rules."); ok {
-		return []string{"rules", rule}
-	}
-	return strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[]", r) })
-}
-
-// child finds a step below a node: the node that has its line, and its value. Of a key that appears twice, which is refused
-// later, it is the last.
-func child(n *yaml.Node, step string) (key, value *yaml.Node) {
+// child finds a step below a node: the node that has its line, and its value. Of a key that appears twice, which
+// is refused later, it is the last.
+func child(n *yaml.Node, step any) (key, value *yaml.Node) {
 	switch n.Kind {
 	case yaml.SequenceNode:
-		if i, err := strconv.Atoi(step); err == nil && i < len(n.Content) {
+		if i, ok := step.(int); ok && i < len(n.Content) {
 			return n.Content[i], n.Content[i]
 		}
 	case yaml.MappingNode:

@@ -1,10 +1,7 @@
 package policy
 
 import (
-	"fmt"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -16,10 +13,11 @@ import (
 // maxKeys is how many keys a mapping may hold: many times as many as there are rules.
 const maxKeys = 1000
 
-// decode reads a document strictly. It is an error if the rest of the file cannot be judged; what else is wrong is among found.
+// decode reads a document strictly. It is an error if the rest of the file cannot be judged; what else is wrong
+// is among found.
 func decode(doc *yaml.Node, found *problems) (*v1alpha1.Policy, error) {
 	s := strict{problems: found}
-	s.check(place{path: "the policy"}, found.root, reflect.TypeFor[v1alpha1.Policy]())
+	s.check(nil, found.root, reflect.TypeFor[v1alpha1.Policy]())
 	if s.undecodable || found.more > 0 {
 		return nil, found.err()
 	}
@@ -30,31 +28,12 @@ func decode(doc *yaml.Node, found *problems) (*v1alpha1.Policy, error) {
 	return &file, nil
 }
 
-// strict compares nodes with the Go types that they are decoded into, and says in the reader's words what is unknown or of
-// the wrong kind, where the library would speak of Go types.
+// strict compares nodes with the Go types that they are decoded into, and says in the reader's words what is
+// unknown or of the wrong kind, where the library would speak of Go types.
 type strict struct {
 	*problems
 	// undecodable is set if a value is of the wrong kind.
 	undecodable bool
-}
-
-// place is where a value stands in the file.
-type place struct {
-	path  string
-	steps []string
-}
-
-func (p place) key(name string) place {
-	path := name
-	if len(p.steps) > 0 {
-		path = p.path + "." + name
-	}
-	return place{path, append(slices.Clip(p.steps), name)}
-}
-
-func (p place) item(i int) place {
-	n := strconv.Itoa(i)
-	return place{p.path + "[" + n + "]", append(slices.Clip(p.steps), n)}
 }
 
 // check goes through a node and what is below it. There are no aliases (document).
@@ -76,7 +55,7 @@ func (s *strict) check(at place, n *yaml.Node, t reflect.Type) {
 			return
 		}
 		for i, item := range n.Content {
-			s.check(at.item(i), item, t.Elem())
+			s.check(at.to(i), item, t.Elem())
 		}
 	case reflect.Bool:
 		if n.Kind != yaml.ScalarNode || n.Value != "true" && n.Value != "false" {
@@ -107,9 +86,9 @@ func (s *strict) fields(at place, n *yaml.Node, t reflect.Type) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i].Value, n.Content[i+1]
 		if t, ok := types[key]; ok {
-			s.check(at.key(key), value, t)
+			s.check(at.to(key), value, t)
 		} else {
-			s.unknown(at.key(key), key, known)
+			s.unknown(at.to(key), key, known)
 		}
 	}
 }
@@ -120,24 +99,24 @@ func (s *strict) mapping(at place, n *yaml.Node, t reflect.Type) {
 		s.wrongKind(at, n, "a mapping such as AA203: warning")
 	case count > maxKeys: // the library compares each key with every other
 		s.undecodable = true
-		s.add(at.steps, at.path, fmt.Sprintf("has %d keys, and the limit is %d: delete those that name no rule", count, maxKeys))
+		s.add(at, "has %d keys, and the limit is %d: delete those that name no rule", count, maxKeys)
 	default:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			s.check(at.key(n.Content[i].Value), n.Content[i+1], t.Elem())
+			s.check(at.to(n.Content[i].Value), n.Content[i+1], t.Elem())
 		}
 	}
 }
 
 func (s *strict) wrongKind(at place, n *yaml.Node, want string) {
 	s.undecodable = true
-	got := "is a mapping"
 	switch n.Kind {
 	case yaml.ScalarNode:
-		got = fmt.Sprintf("%q is text", n.Value)
+		s.add(at, "%q is text, want %s", n.Value, want)
 	case yaml.SequenceNode:
-		got = "is a list"
+		s.add(at, "is a list, want %s", want)
+	default:
+		s.add(at, "is a mapping, want %s", want)
 	}
-	s.add(at.steps, at.path, got+", want "+want)
 }
 
 func (s *strict) unknown(at place, key string, known []string) {
@@ -152,8 +131,8 @@ func (s *strict) unknown(at place, key string, known []string) {
 		}
 	}
 	if best != "" {
-		s.add(at.steps, at.path, "unknown field, did you mean "+best+"?")
+		s.add(at, "unknown field, did you mean %s?", best)
 		return
 	}
-	s.add(at.steps, at.path, "unknown field, want one of "+strings.Join(known, ", "))
+	s.add(at, "unknown field, want one of %s", strings.Join(known, ", "))
 }

@@ -55,8 +55,9 @@ var formats = map[string]format{
 	"principalARN": {words: "ARN of a role or user", schema: matching(
 		arn + `(iam::[0-9]{12}:(role/` + name + `{1,64}|user/([!-~]+/)?` + name + `{1,64}|root)` +
 			`|sts::[0-9]{12}:federated-user/` + name + `{2,64})$`)},
-	"pattern":        {words: "ARN with *", schema: matching(iamARN + `(role/|user/([!-)+-~]+/)?)` + nameGlob)},
-	"nodeRole":       {words: "ARN of a role, also with *", schema: matching(iamARN + `role/(` + name + `{1,64}$|` + nameGlob + `)`)},
+	"pattern": {words: "ARN with *", schema: matching(iamARN + `(role/|user/([!-)+-~]+/)?)` + nameGlob)},
+	"nodeRole": {words: "ARN of a role, also with *", schema: matching(
+		iamARN + `role/(` + name + `{1,64}$|` + nameGlob + `)`)},
 	"callerUsername": {words: "username", schema: callerUsername},
 	"callerGroup":    {words: "group", schema: callerGroup},
 }
@@ -101,7 +102,8 @@ const (
 
 var timeout = object{"allOf": []any{
 	matching(anyDuration),
-	unless(object{"not": object{"pattern": shortDuration}}, "more than 0s and at most 30s, such as 5s: the API server waits no longer for a webhook"),
+	unless(object{"not": object{"pattern": shortDuration}},
+		"more than 0s and at most 30s, such as 5s: the API server waits no longer for a webhook"),
 }}
 
 // rules are the ids and the names of all rules.

@@ -1,5 +1,5 @@
-// Command gen writes what is said elsewhere of the policy file, from its definition in package v1alpha1: the JSON schema,
-// the policy in the chart's values, and the field reference in docs/policy.md. `make generate` runs it.
+// Command gen writes what is said elsewhere of the policy file, from its definition in package v1alpha1: the JSON
+// schema, the policy in the chart's values, and the field reference in docs/policy.md. `make generate` runs it.
 package main
 
 import (

@@ -9,8 +9,9 @@ import (
 // Everybody is the group that the API server puts every caller in, but those who are in system:unauthenticated.
 const Everybody = "system:authenticated"
 
-// Members says of the groups in which callers are by what they are, and not because somebody put them there, who that is
-// (Kubernetes documentation, "Authenticating" and "Using RBAC Authorization"; Amazon EKS user guide, node roles).
+// Members says of the groups in which callers are by what they are, and not because somebody put them there, who
+// that is (Kubernetes documentation, "Authenticating" and "Using RBAC Authorization"; Amazon EKS user guide, node
+// roles).
 var Members = map[string]string{
 	Everybody:                "every authenticated caller",
 	"system:unauthenticated": "every caller who is not authenticated",

@@ -6,9 +6,10 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// EKSWriters are the usernames under which EKS itself edits aws-auth: managed node groups and Fargate profiles add and
-// remove their roles, the storage migrator rewrites objects unchanged (Amazon EKS user guide, "Default Amazon EKS
-// roles and users"). They are exempt by exact name, never by the prefix eks:, which a mapping could hand out.
+// EKSWriters are the usernames under which EKS itself edits aws-auth: managed node groups and Fargate profiles
+// add and remove their roles, the storage migrator rewrites objects unchanged (Amazon EKS user guide, "Default
+// Amazon EKS roles and users"). They are exempt by exact name, never by the prefix eks:, which a mapping could
+// hand out.
 var EKSWriters = []string{"eks:node-manager", "eks:fargate-manager", "eks:kms-storage-migrator"}
 
 // SetDefaults fills in the fields that the file leaves out or empty.

@@ -12,7 +12,8 @@ type Policy struct {
 	Kind       string `yaml:"kind" schema:"header"`
 	// enforce denies what is wrong; audit allows it and warns.
 	Mode string `yaml:"mode" schema:"mode"`
-	// The cluster's AWS partition; if empty, detected from the guard's own identity, the caller's ARN, or the mapped node roles.
+	// The cluster's AWS partition; if empty, detected from the guard's own identity, the caller's ARN, or the
+	// mapped node roles.
 	Partition string `yaml:"partition" schema:"partition"`
 	// Another severity for a rule, by id or name: error, warning (or warn), "off".
 	Rules      map[string]string `yaml:"rules" schema:"rules"`
@@ -37,12 +38,14 @@ type Privileged struct {
 	Groups []string `yaml:"groups" schema:"text"`
 	// Groups and usernames that the cluster's RBAC makes equivalent to cluster-admin need an approval as well.
 	FromRBAC *bool `yaml:"fromRBAC"`
-	// What to do with a new group or username if RBAC could not be read enough to know what it gives: warn or deny; if empty, warn.
+	// What to do with a new group or username if RBAC could not be read enough to know what it gives: warn or
+	// deny; if empty, warn.
 	OnUnreadable string `yaml:"onUnreadable" schema:"warnOrDeny"`
 	// Who may have a privileged group or username: arn or pattern, groups, usernames, reason, approvedBy, expires.
 	Approvals []Approval `yaml:"approvals"`
 	Approvers Approvers  `yaml:"approvers"`
-	// Ask the cluster's authorizer as well: may the caller do the verb grant on privilegedgroups.aws-auth-guard.io/GROUP?
+	// Ask the cluster's authorizer as well: may the caller do the verb grant on
+	// privilegedgroups.aws-auth-guard.io/GROUP?
 	SubjectAccessReview bool `yaml:"subjectAccessReview"`
 }
 
@@ -50,8 +53,8 @@ type Privileged struct {
 type Approval struct {
 	// One exact principal, a role without its path. Either arn or pattern is set.
 	ARN string `yaml:"arn" schema:"principalARN"`
-	// An ARN with * in the name of the role or user, and nowhere else. In AWSReservedSSO_X_* the * matches the sixteen
-	// hexadecimal digits only.
+	// An ARN with * in the name of the role or user, and nowhere else. In AWSReservedSSO_X_* the * matches the
+	// sixteen hexadecimal digits only.
 	Pattern string `yaml:"pattern" schema:"pattern"`
 	// The privileged groups it may have. An approval needs groups, usernames or both.
 	Groups []string `yaml:"groups" schema:"text,nonempty"`
@@ -67,8 +70,8 @@ type Approval struct {
 
 // Approvers are the callers who alone may add what is approved.
 type Approvers struct {
-	// Callers who alone may add what is approved, by username; with no username and no group, whoever may edit aws-auth. To map
-	// somebody to one of these names needs an approval.
+	// Callers who alone may add what is approved, by username; with no username and no group, whoever may edit
+	// aws-auth. To map somebody to one of these names needs an approval.
 	Usernames []string `yaml:"usernames" schema:"callerUsername"`
 	// The same, by group; not one that every caller, service account or node is in.
 	Groups []string `yaml:"groups" schema:"callerGroup"`
@@ -113,15 +116,15 @@ func (a *Approval) Principals() string { return cmp.Or(a.Pattern, a.ARN) }
 
 // Exempt are the callers who are never denied.
 type Exempt struct {
-	// Usernames that are never denied, by exact match: by the webhook, and by the floor. The default are EKS's own writers. To map
-	// somebody to one of them needs an approval.
+	// Usernames that are never denied, by exact match: by the webhook, and by the floor. The default are EKS's
+	// own writers. To map somebody to one of them needs an approval.
 	Usernames []string `yaml:"usernames" schema:"callerUsername,required"`
 }
 
 // BreakGlass are the groups whose members are never denied.
 type BreakGlass struct {
-	// Groups that are never denied: by the webhook, and by the floor. Not one that every caller, service account or node is in. To
-	// map somebody to one of them needs an approval, like system:masters.
+	// Groups that are never denied: by the webhook, and by the floor. Not one that every caller, service account
+	// or node is in. To map somebody to one of them needs an approval, like system:masters.
 	Groups []string `yaml:"groups" schema:"callerGroup,required"`
 }
 
@@ -145,8 +148,8 @@ type Timeouts struct {
 
 // SuggestOtherAccounts are the callers who see more in a suggestion.
 type SuggestOtherAccounts struct {
-	// Callers to whom a suggestion ("did you mean") may show names of another account than the guard's, by username; with no
-	// username and no group, nobody.
+	// Callers to whom a suggestion ("did you mean") may show names of another account than the guard's, by
+	// username; with no username and no group, nobody.
 	Usernames []string `yaml:"usernames" schema:"text"`
 	// The same, by group.
 	Groups []string `yaml:"groups" schema:"text"`
@@ -154,11 +157,11 @@ type SuggestOtherAccounts struct {
 
 // Nodes says which roles belong to nodes.
 type Nodes struct {
-	// Roles that nodes use, by ARN without a path, or by pattern with * in the name: a new node mapping of one of them needs no
-	// other evidence.
+	// Roles that nodes use, by ARN without a path, or by pattern with * in the name: a new node mapping of one of
+	// them needs no other evidence.
 	Roles []string `yaml:"roles" schema:"nodeRole"`
-	// What to do with a new node mapping whose role nothing shows to belong to nodes: warn or deny; if empty, deny where roles lists
-	// any, else warn.
+	// What to do with a new node mapping whose role nothing shows to belong to nodes: warn or deny; if empty,
+	// deny where roles lists any, else warn.
 	OnUnknown string `yaml:"onUnknown" schema:"warnOrDeny"`
 }
 

@@ -65,7 +65,8 @@ func (c *checker) approval(at *field.Path, a *Approval) {
 	c.texts(at.Child("groups"), a.Groups)
 	c.texts(at.Child("usernames"), a.Usernames)
 	if len(a.Groups) == 0 && len(a.Usernames) == 0 {
-		c.fail(at.Child("groups"), "missing: say which privileged groups or usernames are approved, such as [system:masters]")
+		c.fail(at.Child("groups"),
+			"missing: say which privileged groups or usernames are approved, such as [system:masters]")
 	}
 	c.date(at.Child("expires"), a.Expires)
 }
@@ -92,7 +93,8 @@ func (c *checker) account(at *field.Path, a Account) {
 		c.fail(at.Child("trust"), "both trust and roleARN are set, want one of them")
 	}
 	if a.RoleARN == "" && a.ExternalID != "" {
-		c.fail(at.Child("externalID"), "set without a roleARN, and sent only when a role is assumed: set roleARN as well, or delete it")
+		c.fail(at.Child("externalID"),
+			"set without a roleARN, and sent only when a role is assumed: set roleARN as well, or delete it")
 		return
 	}
 	c.externalID(at.Child("externalID"), a.ExternalID)
@@ -125,6 +127,7 @@ func (c *checker) waiver(at *field.Path, w Waiver) {
 // checker collects what is wrong.
 type checker struct{ errs field.ErrorList }
 
+// fail adds an error. Its message quotes the value itself.
 func (c *checker) fail(at *field.Path, format string, args ...any) {
-	c.errs = append(c.errs, field.Invalid(at, nil, fmt.Sprintf(format, args...)))
+	c.errs = append(c.errs, field.Invalid(at, field.OmitValueType{}, fmt.Sprintf(format, args...)))
 }

@@ -76,6 +76,7 @@ func (c *checker) timeout(at *field.Path, s string) {
 	case err != nil:
 		c.fail(at, "%q is no duration, want for example 2s or 500ms", s)
 	case d <= 0 || d > maxTimeout:
-		c.fail(at, "%q is out of range, want more than 0s and at most %s, which is the longest that an API server waits", s, maxTimeout)
+		c.fail(at, "%q is out of range, want more than 0s and at most %s, which is the longest that an API server waits",
+			s, maxTimeout)
 	}
 }
