@@ -1,11 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
@@ -32,43 +32,41 @@ func policyFields(source string) ([]field, error) {
 	}
 	var defaults v1alpha1.Policy
 	defaults.SetDefaults()
-	return fieldsOf(reflect.TypeFor[v1alpha1.Policy](), reflect.ValueOf(defaults), docs), nil
+	return fieldsOf(reflect.TypeFor[v1alpha1.Policy](), reflect.ValueOf(defaults), docs)
 }
 
 // fieldsOf are the fields of a struct. value has the defaults, if there are any.
-func fieldsOf(t reflect.Type, value reflect.Value, docs map[string]string) (all []field) {
+func fieldsOf(t reflect.Type, value reflect.Value, docs map[string]string) (all []field, err error) {
 	for i := range t.NumField() {
-		member := t.Field(i)
-		options := strings.Split(member.Tag.Get("schema"), ",")
-		if slices.Contains(options, "header") {
+		tag, option := t.Field(i).Tag, t.Field(i).Tag.Get("schema")
+		if option == "header" {
 			continue
 		}
-		take := func(option string) bool {
-			n := len(options)
-			options = slices.DeleteFunc(options, func(o string) bool { return o == option })
-			return len(options) < n
+		f := field{
+			Name: tag.Get("yaml"), Doc: docs[t.Name()+"."+t.Field(i).Name], Type: t.Field(i).Type,
+			Format: tag.Get("format"), Required: option == "required", Nonempty: option == "nonempty",
 		}
-		f := field{Name: member.Tag.Get("yaml"), Doc: docs[t.Name()+"."+member.Name], Type: member.Type,
-			Required: take("required"), Nonempty: take("nonempty")}
-		f.Format = strings.Join(options, ",")
-		if value.IsValid() {
-			f.Default = value.Field(i)
+		if _, ok := formats[f.Format]; !ok && f.Format != "" {
+			return nil, fmt.Errorf("%s has the format %q, which is not known", f.Name, f.Format)
 		}
 		if f.Type.Kind() == reflect.Pointer {
 			f.Type = f.Type.Elem()
-			if f.Default.IsValid() {
-				f.Default = f.Default.Elem()
-			}
+		}
+		if value.IsValid() {
+			f.Default = reflect.Indirect(value.Field(i))
 		}
 		switch {
 		case f.Type.Kind() == reflect.Struct:
-			f.Fields = fieldsOf(f.Type, f.Default, docs)
+			f.Fields, err = fieldsOf(f.Type, f.Default, docs)
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
-			f.Fields = fieldsOf(f.Type.Elem(), reflect.Value{}, docs)
+			f.Fields, err = fieldsOf(f.Type.Elem(), reflect.Value{}, docs)
+		}
+		if err != nil {
+			return nil, err
 		}
 		all = append(all, f)
 	}
-	return all
+	return all, nil
 }
 
 // comments are those of the fields of all structs in a file, each as one line, by TYPE.FIELD.

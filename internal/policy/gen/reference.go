@@ -25,9 +25,7 @@ func referenceFile(fields []field, old []byte) ([]byte, error) {
 	var b bytes.Buffer
 	b.Write(before)
 	b.WriteString(begin + "\n| Field | Value | If it is not set | Meaning |\n|---|---|---|---|\n")
-	if err := writeRows(&b, fields, ""); err != nil {
-		return nil, err
-	}
+	writeRows(&b, fields, "")
 	b.WriteString("\n" + end)
 	b.Write(after)
 	return b.Bytes(), nil
@@ -36,24 +34,17 @@ func referenceFile(fields []field, old []byte) ([]byte, error) {
 // markdown keeps text from being taken for markup.
 var markdown = strings.NewReplacer("*", `\*`, "_", `\_`, "|", `\|`, "<", "&lt;")
 
-func writeRows(b *bytes.Buffer, fields []field, under string) error {
+func writeRows(b *bytes.Buffer, fields []field, under string) {
 	for _, f := range fields {
 		path := under + f.Name
 		if f.Doc != "" {
-			unset, err := ifUnset(f)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", path, values(f), unset, markdown.Replace(f.Doc))
+			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", path, values(f), ifUnset(f), markdown.Replace(f.Doc))
 		}
 		if f.Type.Kind() == reflect.Slice {
 			path += "[]"
 		}
-		if err := writeRows(b, f.Fields, path+"."); err != nil {
-			return err
-		}
+		writeRows(b, f.Fields, path+".")
 	}
-	return nil
 }
 
 // values says in words what a field may be.
@@ -75,16 +66,13 @@ func values(f field) string {
 	return one
 }
 
-func ifUnset(f field) (string, error) {
-	if !f.Default.IsValid() {
-		if f.Required {
-			return "an error", nil
-		}
-		return "", nil
+// ifUnset says what counts if a field is not set. What it means that it is empty is in the description.
+func ifUnset(f field) string {
+	switch {
+	case f.Required && !f.Default.IsValid():
+		return "an error"
+	case !f.Default.IsValid() || slices.Contains([]string{`""`, "[]", "{}"}, literal(f.Default)):
+		return ""
 	}
-	value, err := literal(f.Default)
-	if slices.Contains([]string{`""`, "[]", "{}"}, value) {
-		return "", err // the description says what that means
-	}
-	return "`" + value + "`", err
+	return "`" + literal(f.Default) + "`"
 }

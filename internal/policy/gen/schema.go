@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"reflect"
 
@@ -12,10 +11,7 @@ import (
 
 // schemaFile is the JSON schema of a policy without its header.
 func schemaFile(fields []field, _ []byte) ([]byte, error) {
-	schema, err := objectSchema(fields)
-	if err != nil {
-		return nil, err
-	}
+	schema := objectSchema(fields)
 	schema["$schema"] = "http://json-schema.org/draft-07/schema#"
 	schema["$comment"] = "Written by `make generate` from internal/policy/v1alpha1. Do not edit."
 	schema["title"] = "aws-auth-guard policy"
@@ -24,7 +20,7 @@ func schemaFile(fields []field, _ []byte) ([]byte, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err = e.Encode(schema)
+	err := e.Encode(schema)
 	return b.Bytes(), err
 }
 
@@ -42,14 +38,11 @@ var between = map[reflect.Type]object{
 
 func needs(names ...string) object { return object{"required": names} }
 
-func objectSchema(fields []field) (object, error) {
+func objectSchema(fields []field) object {
 	properties := object{}
 	var required []string
 	for _, f := range fields {
-		schema, err := fieldSchema(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
-		}
+		schema := fieldSchema(f)
 		if f.Doc != "" {
 			schema["description"] = f.Doc
 		}
@@ -62,56 +55,49 @@ func objectSchema(fields []field) (object, error) {
 	if required != nil {
 		schema["required"] = required
 	}
-	return schema, nil
+	return schema
 }
 
-func fieldSchema(f field) (object, error) {
+func fieldSchema(f field) object {
 	switch f.Type.Kind() {
 	case reflect.Struct:
 		return objectSchema(f.Fields)
 	case reflect.Bool:
-		return object{"type": "boolean"}, nil
+		return object{"type": "boolean"}
 	case reflect.Slice:
-		items, err := itemSchema(f)
-		schema := object{"type": "array", "items": items}
+		schema := object{"type": "array", "items": itemSchema(f)}
 		if f.Nonempty {
 			schema["minItems"] = 1
 		}
-		return schema, err
+		return schema
 	default:
 		return valueSchema(f)
 	}
 }
 
-func itemSchema(f field) (object, error) {
+func itemSchema(f field) object {
 	t := f.Type.Elem()
 	if t.Kind() != reflect.Struct {
 		return valueSchema(f)
 	}
-	schema, err := objectSchema(f.Fields)
-	for key, value := range between[t] {
-		schema[key] = value
-	}
+	schema := objectSchema(f.Fields)
+	maps.Copy(schema, between[t])
 	if t == reflect.TypeFor[v1alpha1.Required]() {
-		schema = object{"oneOf": []any{formats["principalARN"].schema, schema}} // the short form
+		return object{"oneOf": []any{formats["principalARN"].schema, schema}} // the short form
 	}
-	return schema, err
+	return schema
 }
 
 // valueSchema is that of a format. A field's default is legal as well.
-func valueSchema(f field) (object, error) {
-	if f.Format == "" {
-		return object{"type": "string"}, nil
+func valueSchema(f field) object {
+	format := formats[f.Format]
+	switch {
+	case f.Format == "":
+		return object{"type": "string"}
+	case format.enum == nil:
+		return maps.Clone(format.schema)
+	case f.Default.IsValid() && f.Default.String() == "":
+		return object{"enum": append([]string{""}, format.enum...)}
 	}
-	format, ok := formats[f.Format]
-	if !ok {
-		return nil, fmt.Errorf("the format %q is not known", f.Format)
-	}
-	if format.enum == nil {
-		return maps.Clone(format.schema), nil
-	}
-	if f.Default.IsValid() && f.Default.String() == "" {
-		return object{"enum": append([]string{""}, format.enum...)}, nil
-	}
-	return object{"enum": format.enum}, nil
+	return object{"enum": format.enum}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -22,33 +21,24 @@ func valuesFile(fields []field, old []byte) ([]byte, error) {
 	var b bytes.Buffer
 	b.Write(before)
 	b.WriteString("\npolicy:\n")
-	if err := writeValues(&b, fields, "  "); err != nil {
-		return nil, err
-	}
+	writeValues(&b, fields, "  ")
 	b.Write(rest[end+1:])
 	return b.Bytes(), nil
 }
 
 // writeValues writes the defaults, each below its description as helm-docs reads it.
-func writeValues(b *bytes.Buffer, fields []field, indent string) error {
+func writeValues(b *bytes.Buffer, fields []field, indent string) {
 	for _, f := range fields {
 		if f.Doc != "" {
 			writeComment(b, indent, f.Doc)
 		}
 		if f.Type.Kind() == reflect.Struct {
 			fmt.Fprintf(b, "%s%s:\n", indent, f.Name)
-			if err := writeValues(b, f.Fields, indent+"  "); err != nil {
-				return err
-			}
+			writeValues(b, f.Fields, indent+"  ")
 			continue
 		}
-		value, err := literal(f.Default)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(b, "%s%s: %s\n", indent, f.Name, value)
+		fmt.Fprintf(b, "%s%s: %s\n", indent, f.Name, literal(f.Default))
 	}
-	return nil
 }
 
 func writeComment(b *bytes.Buffer, indent, text string) {
@@ -63,16 +53,17 @@ func writeComment(b *bytes.Buffer, indent, text string) {
 	b.WriteString(line + "\n")
 }
 
-// literal is a default as YAML: a word as it is, all else as JSON.
-func literal(v reflect.Value) (string, error) {
+// literal is a default as YAML.
+func literal(v reflect.Value) string {
 	switch {
+	case v.Kind() == reflect.Map:
+		return "{}" // no default has keys
 	case v.Kind() == reflect.Slice && v.Len() == 0:
-		return "[]", nil
-	case v.Kind() == reflect.Map && v.Len() == 0:
-		return "{}", nil
-	case v.Kind() == reflect.String && v.Len() > 0:
-		return v.String(), nil
+		return "[]"
+	case v.Kind() == reflect.Slice:
+		return strings.ReplaceAll(fmt.Sprintf("%q", v.Interface()), `" "`, `", "`)
+	case v.Kind() == reflect.String && v.Len() == 0:
+		return `""`
 	}
-	text, err := json.Marshal(v.Interface())
-	return strings.ReplaceAll(string(text), `","`, `", "`), err
+	return fmt.Sprint(v.Interface())
 }

@@ -2,9 +2,11 @@
 // valid.
 //
 // From it come the JSON schema, the policy in the chart's values and the field reference in docs/policy.md
-// (command gen beside this package, `make generate`): the comment of a field is its description there. A field is
-// legal by its Go type, and by the tag schema, which names a format (package main of gen has each as JSON schema,
-// validate.go here as Go) and may add: required, or nonempty for a list with at least one item.
+// (internal/policy/gen, `make generate`). The comment of a field is its description there. The tag format names what a
+// value must be like: gen/formats.go has it in words and as JSON schema, and Validate as code. The tag schema says
+// that a field is required, or a list nonempty, in the chart; header is what the chart writes itself.
 //
-// It knows nothing of YAML's text. Package policy reads that, strictly, and puts the lines to the errors.
+// A new field is written here, checked in validate.go, and used in ../file.go.
+//
+// The package knows nothing of the text of a file. Package policy reads that, strictly, and adds the lines to errors.
 package v1alpha1
