@@ -31,7 +31,11 @@ func (p *problems) add(at place, format string, args ...any) {
 func (p *problems) full() bool { return len(p.errs) == maxProblems }
 
 func (p *problems) addAll(list field.ErrorList) {
-	for _, e := range list {
+	for i, e := range list {
+		if p.full() {
+			p.more += len(list) - i
+			return
+		}
 		p.add(parsePlace(e.Field), "%s", e.Detail)
 	}
 }

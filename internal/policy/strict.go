@@ -2,6 +2,7 @@ package policy
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -73,11 +74,8 @@ func (s *strict) fields(at place, n *yaml.Node, t reflect.Type) {
 		return // the short form
 	}
 	var known []string
-	types := map[string]reflect.Type{}
 	for i := range t.NumField() {
-		name := t.Field(i).Tag.Get("yaml")
-		known = append(known, name)
-		types[name] = t.Field(i).Type
+		known = append(known, t.Field(i).Tag.Get("yaml"))
 	}
 	if n.Kind != yaml.MappingNode {
 		s.wrongKind(at, n, "fields: "+strings.Join(known, ", "))
@@ -85,8 +83,8 @@ func (s *strict) fields(at place, n *yaml.Node, t reflect.Type) {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i].Value, n.Content[i+1]
-		if t, ok := types[key]; ok {
-			s.check(at.to(key), value, t)
+		if f := slices.Index(known, key); f >= 0 {
+			s.check(at.to(key), value, t.Field(f).Type)
 		} else {
 			s.unknown(at.to(key), key, known)
 		}
