@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# generate.sh: makes the chart's README.md and values.schema.json from the comments in values.yaml.
+# generate.sh: makes the chart's README.md and values.schema.json from the comments in values.yaml, and from policy.schema.json.
 # generate.sh --check: says what would change, changes nothing, and fails if anything would.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

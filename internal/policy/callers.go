@@ -1,60 +1,57 @@
 package policy
 
-import "strings"
+import (
+	"slices"
 
-// Everybody is the group that the API server puts every caller in, but those who are in system:unauthenticated.
-const Everybody = "system:authenticated"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
+)
 
-// members says of the groups in which callers are by what they are, and not because somebody put them there, who that is
-// (Kubernetes documentation, "Authenticating" and "Using RBAC Authorization"; Amazon EKS user guide, node roles).
-var members = map[string]string{
-	Everybody:                "every authenticated caller",
-	"system:unauthenticated": "every caller who is not authenticated",
-	"system:serviceaccounts": "every service account",
-	"system:nodes":           "every node",
-	"system:bootstrappers":   "every node",
-	"system:node-proxier":    "every Fargate node",
-	"eks:kube-proxy-windows": "every Windows node",
+// Everybody is the group of all authenticated callers.
+const Everybody = v1alpha1.Everybody
+
+// Masters is the group that the API server lets do everything, without asking RBAC.
+const Masters = "system:masters"
+
+// Callers are named by username or by one of their groups.
+type Callers struct {
+	Usernames, Groups []string
 }
 
-// bootstrappers begin the other groups that a bootstrap token gives ("Authenticating with Bootstrap Tokens").
-const bootstrappers = "system:bootstrappers:"
+// Empty says that nobody is named.
+func (c Callers) Empty() bool { return len(c.Usernames) == 0 && len(c.Groups) == 0 }
 
-// anonymous is the username of every caller who is not authenticated.
-const anonymous = "system:anonymous"
-
-// callerGroups checks groups whose members the policy spares or lets approve. The service accounts of one namespace
-// (system:serviceaccounts:NAMESPACE) are not everybody, and RBAC counts the namespace as powerful (package rbac).
-func (c *checker) callerGroups(where []any, groups []string) {
-	c.callers(where, groups, "group")
-	for i, g := range groups {
-		who := members[g]
-		if strings.HasPrefix(g, bootstrappers) {
-			who = members["system:bootstrappers"]
-		}
-		if who != "" {
-			c.fail(under(where, i), "%s is in %q, want a group to which you add people, such as aws-auth-break-glass", who, g)
-		}
-	}
+// Has says whether a caller is among them.
+func (c Callers) Has(username string, groups []string) bool {
+	return slices.Contains(c.Usernames, username) || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(c.Groups, g) })
 }
 
-// callerUsernames checks usernames that the policy spares or lets approve.
-func (c *checker) callerUsernames(where []any, usernames []string) {
-	c.callers(where, usernames, "username")
-	for i, u := range usernames {
-		if u == anonymous {
-			c.fail(under(where, i), "%s has the username %q, want the username of one caller, such as eks:node-manager", members["system:unauthenticated"], u)
-		}
-	}
+// PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the
+// guard, or may add those who can.
+func (p *Policy) PrivilegedGroups() []string {
+	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlassGroups, p.Privileged.Approvers.Groups)
 }
 
-// callers refuses what looks like a pattern: names are compared as they are.
-func (c *checker) callers(where []any, names []string, what string) {
-	c.texts(where, names)
-	example := map[string]string{"group": "aws-auth-break-glass", "username": "system:serviceaccount:NAMESPACE:NAME"}[what]
-	for i, n := range names {
-		if strings.ContainsRune(n, '*') {
-			c.fail(under(where, i), "%q has a *, and is compared as it is: want the whole %s, such as %s", n, what, example)
+// PrivilegedUsernames are the usernames that need an approval, for what this policy lets them do.
+func (p *Policy) PrivilegedUsernames() []string {
+	return distinct(p.ExemptUsernames, p.Privileged.Approvers.Usernames)
+}
+
+func distinct(lists ...[]string) []string {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Exempt reports that a request is never denied, and why: "exempt" for a username, "break-glass" for a group. The API
+// server's match conditions send such requests to the witness webhook, by the same lists.
+func (p *Policy) Exempt(username string, groups []string) (why string, ok bool) {
+	if slices.Contains(p.ExemptUsernames, username) {
+		return "exempt", true
+	}
+	for _, g := range p.BreakGlassGroups {
+		if slices.Contains(groups, g) {
+			return "break-glass", true
 		}
 	}
+	return "", false
 }

@@ -125,28 +125,6 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestDocumentedFile: the file in docs/policy.md, which has every field, is one that can be loaded.
-func TestDocumentedFile(t *testing.T) {
-	page, err := os.ReadFile("../../docs/policy.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(page), "```yaml\n")
-	text, _, ok := strings.Cut(text, "```")
-	if !ok {
-		t.Fatal("no example in docs/policy.md")
-	}
-	if _, err := policy.Parse([]byte(text)); err != nil {
-		t.Error(err)
-	}
-	for _, field := range []string{"mode", "partition", "rules", "privileged", "groups", "approvals", "arn", "pattern", "reason", "approvedBy", "expires", "accounts",
-		"roleARN", "externalID", "suggestOtherAccounts", "trust", "mapAccounts", "required", "exempt", "usernames", "breakGlass", "iam", "onUnverified", "region", "timeouts", "waivers", "subject", "preexisting", "nodes", "roles", "onUnknown", "onUnreadable"} {
-		if !strings.Contains(text, field+":") {
-			t.Errorf("the example says nothing of %s", field)
-		}
-	}
-}
-
 // An editor on Windows writes a byte order mark and both characters at the end of a line.
 func TestWindowsFile(t *testing.T) {
 	p, err := policy.Parse([]byte("\ufeff" + strings.ReplaceAll(header+"# for a look\nmode: audit\n", "\n", "\r\n")))
