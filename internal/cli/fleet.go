@@ -1,9 +1,8 @@
-package main
+package cli
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -26,7 +26,7 @@ type fleetOptions struct {
 }
 
 func newFleet() *cobra.Command {
-	o := &fleetOptions{output: oneOf{"text", []string{"text", "wide", "json"}}}
+	o := &fleetOptions{output: outputForm("text", "wide", "json")}
 	cmd := &cobra.Command{
 		Use:   "fleet",
 		Short: "List which IAM roles the live nodes use, and what lets each of them in",
@@ -47,16 +47,18 @@ what the guard knows with --fleet on.
 			if err != nil {
 				return err
 			}
-			return l.write(cmd.OutOrStdout(), o.output.value)
+			wide := o.output.value == "wide"
+			return printAnswer(cmd, o.output, l, func(width int) string { return l.text(width, wide) })
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.name, "cluster-name", "", "`NAME` of the EKS cluster; without it, the nodes and their instances tell")
-	flags.StringVar(&o.region, "region", "", "AWS `REGION` of the cluster; without it, the AWS configuration or the nodes tell")
-	flags.VarP(&o.output, "output", "o", "output form")
+	flags.StringVar(&o.name, "cluster-name", "",
+		"`NAME` of the EKS cluster; without it, the nodes and their instances tell")
+	flags.StringVar(&o.region, "region", "",
+		"AWS `REGION` of the cluster; without it, the AWS configuration or the nodes tell")
+	o.output.flag(cmd, "output", "o", "output form")
 	o.cluster.flags(flags)
-	_ = cmd.RegisterFlagCompletionFunc("output", o.output.complete) // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -118,7 +120,8 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.name, Region: o.region, Who: func() string { return "your identity" }})
+	f := fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.name, Region: o.region,
+		Who: func() string { return "your identity" }})
 	view, err := f.Sync(ctx)
 	if err != nil {
 		return nil, o.cluster.explain(err)
@@ -128,20 +131,27 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 		doc, _ := awsauth.Parse(cm.Data) // 'check' tells the problems
 		access = doc.Access()
 	}
-	l := &fleetList{Mode: view.Mode, NodesTrouble: view.NodesKnown.Trouble(time.Now()), AccessTrouble: view.AccessKnown.Trouble(time.Now()),
-		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
+	l := newFleetList(view, access, time.Now())
 	l.Cluster, l.Region = f.Where()
-	for _, w := range view.WaysIn(access, time.Now()) {
+	return l, nil
+}
+
+func newFleetList(view *validate.FleetView, access *awsauth.Access, now time.Time) *fleetList {
+	l := &fleetList{Mode: view.Mode,
+		NodesTrouble: view.NodesKnown.Trouble(now), AccessTrouble: view.AccessKnown.Trouble(now),
+		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
+	for _, w := range view.WaysIn(access, now) {
 		l.Roles = append(l.Roles, roleOf(w, view.Mode))
 	}
 	for _, e := range view.Entries {
-		l.Entries = append(l.Entries, fleetEntry{e.ARN, e.Type, append([]string{}, e.Groups...), e.ClusterAdmin, view.WhyInert(e)})
+		l.Entries = append(l.Entries, fleetEntry{e.ARN, e.Type, append([]string{}, e.Groups...), e.ClusterAdmin,
+			view.WhyInert(e)})
 	}
 	slices.SortFunc(l.Entries, func(a, b fleetEntry) int { return strings.Compare(a.ARN, b.ARN) })
-	for _, id := range view.Shadowed(access, time.Now()) {
+	for _, id := range view.Shadowed(access, now) {
 		l.Shadowed = append(l.Shadowed, shadowedEntry{id.Canonical, place(id)})
 	}
-	return l, nil
+	return l
 }
 
 func place(id awsauth.Identity) string {
@@ -150,7 +160,8 @@ func place(id awsauth.Identity) string {
 
 // roleOf says what lets nodes in.
 func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
-	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady, Starting: w.Set.Joining, Maybe: w.Set.Maybe, SignsIn: "no", By: "nothing"}
+	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady,
+		Starting: w.Set.Joining, Maybe: w.Set.Maybe, SignsIn: "no", By: "nothing"}
 	switch {
 	case w.Set.Doubt != "":
 		r.SignsIn, r.By = "unknown", "not taken for a node of this cluster: "+w.Set.Doubt
@@ -193,47 +204,70 @@ func hyperPod(r fleetRole, w validate.WayIn) fleetRole {
 	return r
 }
 
-func (l *fleetList) write(out io.Writer, form string) error {
-	if form == "json" {
-		return writeJSON(out, l)
-	}
+func (l *fleetList) text(width int, wide bool) string {
 	var b strings.Builder
-	known := func(s string) string {
-		if s == "" {
-			return "(not known)"
-		}
-		return printable(s)
-	}
-	fmt.Fprintf(&b, "cluster %s in %s, authentication mode %s\n\n", known(l.Cluster), known(l.Region), known(string(l.Mode)))
+	fmt.Fprintf(&b, "cluster %s in %s, authentication mode %s\n\n",
+		known(l.Cluster), known(l.Region), known(string(l.Mode)))
 	var rows [][]string
 	for _, r := range l.Roles {
-		count := fmt.Sprint(len(r.Nodes))
-		var notes []string
-		if r.NotReady > 0 {
-			notes = append(notes, fmt.Sprintf("%d not ready", r.NotReady))
-		}
-		if r.Starting > 0 {
-			notes = append(notes, fmt.Sprintf("%d starting", r.Starting))
-		}
-		if r.Maybe {
-			notes = append(notes, "maybe")
-		}
-		if len(notes) > 0 {
-			count += " (" + strings.Join(notes, ", ") + ")"
-		}
-		rows = append(rows, []string{known(r.ARN), string(r.Kind), count, r.SignsIn, printable(r.By)})
-		if form == "wide" {
-			for _, n := range r.Nodes {
-				rows = append(rows, []string{"  " + printable(n), "", "", "", ""})
-			}
-		}
+		rows = append(rows, r.rows(wide)...)
 	}
-	b.WriteString(table(textOptions(out).Width, []string{"ROLE", "KIND", "NODES", "SIGN IN", "BY"}, rows))
+	b.WriteString(table(width, []string{"ROLE", "KIND", "NODES", "SIGN IN", "BY"}, rows))
+	b.WriteString(l.withoutEffect())
+	if l.NodesTrouble != "" {
+		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", report.Visible(l.NodesTrouble))
+	}
+	if l.AccessTrouble != "" {
+		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", report.Visible(l.AccessTrouble))
+	}
+	var trimmed strings.Builder // the table pads its last column
+	for line := range strings.Lines(b.String()) {
+		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return trimmed.String()
+}
+
+func known(s string) string {
+	if s == "" {
+		return "(not known)"
+	}
+	return report.Visible(s)
+}
+
+// rows are the row of the role, and below it one a node if the table is wide.
+func (r fleetRole) rows(wide bool) [][]string {
+	count := fmt.Sprint(len(r.Nodes))
+	var notes []string
+	if r.NotReady > 0 {
+		notes = append(notes, fmt.Sprintf("%d not ready", r.NotReady))
+	}
+	if r.Starting > 0 {
+		notes = append(notes, fmt.Sprintf("%d starting", r.Starting))
+	}
+	if r.Maybe {
+		notes = append(notes, "maybe")
+	}
+	if len(notes) > 0 {
+		count += " (" + strings.Join(notes, ", ") + ")"
+	}
+	rows := [][]string{{known(r.ARN), string(r.Kind), count, r.SignsIn, report.Visible(r.By)}}
+	if !wide {
+		return rows
+	}
+	for _, n := range r.Nodes {
+		rows = append(rows, []string{"  " + report.Visible(n), "", "", "", ""})
+	}
+	return rows
+}
+
+// withoutEffect names the entries, of aws-auth and of EKS, that decide about nobody.
+func (l *fleetList) withoutEffect() string {
+	var b strings.Builder
 	if len(l.Shadowed) > 0 {
 		b.WriteString("\nEntries of aws-auth that have no effect, since access entries decide:\n")
-		for _, s := range l.Shadowed {
-			fmt.Fprintf(&b, "  %s (%s)\n", printable(s.ARN), printable(s.Place))
-		}
+	}
+	for _, s := range l.Shadowed {
+		fmt.Fprintf(&b, "  %s (%s)\n", report.Visible(s.ARN), report.Visible(s.Place))
 	}
 	if slices.ContainsFunc(l.Entries, func(e fleetEntry) bool { return e.NoEffect != "" }) {
 		b.WriteString("\nAccess entries that have no effect")
@@ -241,22 +275,11 @@ func (l *fleetList) write(out io.Writer, form string) error {
 			b.WriteString(", so that aws-auth decides")
 		}
 		b.WriteString(":\n")
-		for _, e := range l.Entries {
-			if e.NoEffect != "" {
-				fmt.Fprintf(&b, "  %s (%s)\n", e.ARN, e.NoEffect)
-			}
+	}
+	for _, e := range l.Entries {
+		if e.NoEffect != "" {
+			fmt.Fprintf(&b, "  %s (%s)\n", e.ARN, e.NoEffect)
 		}
 	}
-	if l.NodesTrouble != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", printable(l.NodesTrouble))
-	}
-	if l.AccessTrouble != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", printable(l.AccessTrouble))
-	}
-	for line := range strings.Lines(b.String()) {
-		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil { // the table pads its last column
-			return err
-		}
-	}
-	return nil
+	return b.String()
 }

@@ -1,9 +1,7 @@
-package main
+package cli
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -11,10 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
-
-// errNobody ends whois for an ARN that cannot authenticate. The answer is printed already.
-var errNobody = errors.New("cannot authenticate")
 
 func newWhois() *cobra.Command {
 	o := newViewOptions()
@@ -51,30 +47,29 @@ func (o *viewOptions) whois(cmd *cobra.Command, arn string) error {
 	}
 	canonical, err := awsauth.ParseARN(a.Canonical())
 	if err != nil || !canonical.Matchable() {
-		return usagef("%q names a kind of resource (%s) that no caller is, want a role, a user or a session of a role", arn, a.Kind)
+		return usagef("%q names a kind of resource (%s) that no caller is, want a role, a user or a session of a role",
+			arn, a.Kind)
 	}
-	v, err := o.open(cmd, &inputs{stdin: cmd.InOrStdin()}, o.file)
+	v, err := o.open(cmd, &input{stdin: cmd.InOrStdin()}, o.file)
 	if err != nil {
 		return err
 	}
 	answer := v.whois(a)
-	if o.output.value == "json" {
-		err = writeJSON(cmd.OutOrStdout(), answer)
-	} else {
-		err = answer.write(cmd.OutOrStdout())
+	if err := printAnswer(cmd, o.output, answer, answer.text); err != nil {
+		return err
 	}
-	if err == nil && len(answer.Identities) == 0 {
-		return errNobody
+	if len(answer.Identities) == 0 {
+		return errNo
 	}
-	return err
+	return nil
 }
 
 // identity is the answer: more than one only where EKS picks at random.
 type identity struct {
-	ARN        string        `json:"arn"`
-	Canonical  string        `json:"canonical"` // what EKS compares with
-	Session    string        `json:"session,omitempty"`
-	Identities []accessEntry `json:"identities"`
+	ARN        string         `json:"arn"`
+	Canonical  string         `json:"canonical"` // what EKS compares with
+	Session    string         `json:"session,omitempty"`
+	Identities []principalRow `json:"identities"`
 	// Refused are entries that match it, and of which EKS cannot render the username or a group for it.
 	Refused []refusal `json:"refused,omitempty"`
 	// Near are entries that may have been meant for it, and match it not.
@@ -93,7 +88,7 @@ type nearEntry struct {
 }
 
 func (v *view) whois(a awsauth.ARN) *identity {
-	answer := &identity{ARN: a.String(), Canonical: a.Canonical(), Session: a.Session, Identities: []accessEntry{}}
+	answer := &identity{ARN: a.String(), Canonical: a.Canonical(), Session: a.Session, Identities: []principalRow{}}
 	matching := v.access.Lookup(answer.Canonical)
 	for _, id := range matching {
 		full, ok := rendered(id, a)
@@ -101,39 +96,42 @@ func (v *view) whois(a awsauth.ARN) *identity {
 			answer.Refused = append(answer.Refused, refusal{v.place(id.Entry.Place), instanceTemplate(id)})
 			continue
 		}
-		answer.Identities = append(answer.Identities, v.entry(full))
+		answer.Identities = append(answer.Identities, v.row(full))
 	}
 	// EKS does not look at mapAccounts where it has an entry, even one that it cannot render.
 	if t, ok := v.access.Accounts[a.Account]; ok && len(matching) == 0 {
-		e := v.entry(awsauth.Identity{Canonical: answer.Canonical, Username: answer.Canonical})
+		e := v.row(awsauth.Identity{Canonical: answer.Canonical, Username: answer.Canonical})
 		e.Place = v.place(t.Place)
 		answer.Identities = append(answer.Identities, e)
 	}
-	if len(matching) > 0 {
-		return answer
-	}
-	if len(answer.Identities) > 0 {
-		return answer
-	}
-	for _, e := range v.doc.Entries() {
-		if n, err := awsauth.ParseARN(strings.TrimSpace(e.ARN.Value)); err == nil && n.Name != "" && strings.EqualFold(n.Name, a.Name) {
-			answer.Near = append(answer.Near, nearEntry{e.ARN.Value, v.place(e.ARN.Place)})
-		}
+	if len(matching) == 0 && len(answer.Identities) == 0 {
+		answer.Near = v.near(a)
 	}
 	return answer
 }
 
-// rendered fills the templates of an identity, as far as the ARN tells; ok is false if EKS refuses the caller. Of a role
-// without a session the ARN tells only who can authenticate at all.
-func rendered(id awsauth.Identity, a awsauth.ARN) (full awsauth.Identity, ok bool) {
-	c := awsauth.Caller{Account: a.Account, Session: a.Session}
-	if a.Kind == awsauth.KindAssumedRole || id.Sessions() == awsauth.NoSession {
-		if !id.Admits(c) {
-			return awsauth.Identity{}, false
+// near are the entries whose ARN ends in the same name.
+func (v *view) near(a awsauth.ARN) (near []nearEntry) {
+	for _, e := range v.doc.Entries() {
+		n, err := awsauth.ParseARN(strings.TrimSpace(e.ARN.Value))
+		if err == nil && n.Name != "" && strings.EqualFold(n.Name, a.Name) {
+			near = append(near, nearEntry{e.ARN.Value, v.place(e.ARN.Place)})
 		}
 	}
+	return near
+}
+
+// rendered fills the templates of an identity, as far as the ARN tells; ok is false if EKS refuses the caller. Of a
+// role without a session the ARN tells only who can authenticate at all.
+func rendered(id awsauth.Identity, a awsauth.ARN) (full awsauth.Identity, ok bool) {
+	c := awsauth.Caller{Account: a.Account, Session: a.Session}
+	asked := a.Kind == awsauth.KindAssumedRole || id.Sessions() == awsauth.NoSession
+	if asked && !id.Admits(c) {
+		return awsauth.Identity{}, false
+	}
 	fill := func(s string) string {
-		if a.Kind == awsauth.KindRole && (strings.Contains(s, awsauth.SessionName) || strings.Contains(s, awsauth.SessionNameRaw)) {
+		named := strings.Contains(s, awsauth.SessionName) || strings.Contains(s, awsauth.SessionNameRaw)
+		if named && a.Kind == awsauth.KindRole {
 			return s
 		}
 		if full, ok := c.Render(s); ok {
@@ -159,38 +157,35 @@ func instanceTemplate(id awsauth.Identity) string {
 	return ""
 }
 
-func (i *identity) write(out io.Writer) error {
+func (i *identity) text(int) string {
 	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	b.WriteString(report.Visible(i.ARN) + "\n")
 	if i.Canonical != i.ARN {
-		fmt.Fprintf(&b, "%s\nEKS compares with %s\n", printable(i.ARN), printable(i.Canonical))
-	} else {
-		fmt.Fprintf(&b, "%s\n", printable(i.ARN))
+		fmt.Fprintf(&b, "EKS compares with %s\n", report.Visible(i.Canonical))
 	}
 	for _, r := range i.Refused {
 		fmt.Fprintf(&b, "EKS cannot render %q (%s) for it: it is not an EC2 instance\n", r.Template, r.Place)
 	}
-	switch len(i.Identities) + len(i.Refused) {
-	case len(i.Refused):
+	switch {
+	case len(i.Identities) == 0:
 		b.WriteString("cannot authenticate by aws-auth\n")
-	case 1:
-	default:
+	case len(i.Identities)+len(i.Refused) > 1:
 		b.WriteString("several entries match it, and EKS picks one at random:\n")
 	}
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, e := range i.Identities {
-		fmt.Fprintf(t, "username\t%s\n", printable(e.Username))
-		fmt.Fprintf(t, "groups\t%s\n", printable(strings.Join(withEverybody(e.Groups), ", ")))
-		fmt.Fprintf(t, "by\t%s\n", printable(e.Place))
+		fmt.Fprintf(t, "username\t%s\n", report.Visible(e.Username))
+		fmt.Fprintf(t, "groups\t%s\n", report.Visible(strings.Join(withEverybody(e.Groups), ", ")))
+		fmt.Fprintf(t, "by\t%s\n", report.Visible(e.Place))
 		for _, w := range e.Ways {
-			fmt.Fprintf(t, "as good as system:masters\t%s\n", printable(w.String()))
+			fmt.Fprintf(t, "as good as system:masters\t%s\n", report.Visible(w.String()))
 		}
 	}
 	_ = t.Flush() // into memory
 	for _, n := range i.Near {
-		fmt.Fprintf(&b, "near: %s (%s)\n", printable(n.ARN), printable(n.Place))
+		fmt.Fprintf(&b, "near: %s (%s)\n", report.Visible(n.ARN), report.Visible(n.Place))
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	return b.String()
 }
 
 // withEverybody are the groups with those that the API server adds: everybody who has authenticated is in

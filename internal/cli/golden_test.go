@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func build(m *testing.M) int {
 	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary directory fails no test
 	plugin = filepath.Join(dir, "kubectl-awsauth")
 	// Without the version control stamp, the version in SARIF does not change with every commit.
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", plugin, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", plugin, "../../cmd/kubectl-awsauth").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -48,16 +48,19 @@ account. That role needs the same policy, printed with --account and the other a
 			return err
 		},
 	}
-	flags := cmd.Flags()
+	p, flags := &o.permissions, cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&o.permissions.Lists, "list", false, "allow iam:ListRoles and iam:ListUsers as well")
-	flags.BoolVar(&o.permissions.Fleet, "fleet", false, "allow what --fleet on asks of EC2, IAM and EKS as well")
-	flags.StringVar(&o.permissions.Cluster, "cluster-name", "*", "`NAME` of the cluster that --fleet is about; * is any")
-	flags.StringVar(&o.permissions.Region, "region", "*", "AWS `REGION` of that cluster; * is any")
-	flags.StringArrayVar(&o.permissions.AssumeRoles, "role-arn", nil, "`ARN` of a role in another account to assume; may be given again")
-	flags.StringVar(&o.permissions.Account, "account", "*", "`ID` of the account that is looked into; * is the one in which the policy is attached")
-	flags.StringVar(&o.permissions.Partition, "partition", "aws", "AWS `PARTITION`: "+strings.Join(awsauth.Partitions, ", "))
-	flags.StringVar(&o.trust, "trust", "", "print instead the trust policy that lets the guard's role, `ARN`, assume the role it is attached to")
+	flags.BoolVar(&p.Lists, "list", false, "allow iam:ListRoles and iam:ListUsers as well")
+	flags.BoolVar(&p.Fleet, "fleet", false, "allow what --fleet on asks of EC2, IAM and EKS as well")
+	flags.StringVar(&p.Cluster, "cluster-name", "*", "`NAME` of the cluster that --fleet is about; * is any")
+	flags.StringVar(&p.Region, "region", "*", "AWS `REGION` of that cluster; * is any")
+	flags.StringArrayVar(&p.AssumeRoles, "role-arn", nil,
+		"`ARN` of a role in another account to assume; may be given again")
+	flags.StringVar(&p.Account, "account", "*",
+		"`ID` of the account that is looked into; * is the one in which the policy is attached")
+	flags.StringVar(&p.Partition, "partition", "aws", "AWS `PARTITION`: "+strings.Join(awsauth.Partitions, ", "))
+	flags.StringVar(&o.trust, "trust", "",
+		"print instead the trust policy that lets the guard's role, `ARN`, assume the role it is attached to")
 	return cmd
 }
 

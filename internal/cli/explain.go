@@ -1,10 +1,10 @@
-package main
+package cli
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 
@@ -29,23 +29,22 @@ func newExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return explain(cmd.OutOrStdout(), r)
+			return printText(cmd, func(width int) string { return explain(r, width) })
 		},
 	}
 }
 
-func explain(w io.Writer, r validate.Rule) error {
+func explain(r validate.Rule, width int) string {
 	bold, cyan, dim := color.New(color.Bold), color.New(color.FgCyan), color.New(color.FgHiBlack)
 	red, green := color.New(color.FgRed, color.Bold), color.New(color.FgGreen, color.Bold)
-	room := textOptions(w).Width
-	if room <= 0 || room > 100 {
-		room = 100
+	if width <= 0 || width > 100 {
+		width = 100
 	}
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "%s %s %s\n", cyan.Sprint(r.ID), bold.Sprint(r.Name), dim.Sprintf("(%s)", r.Severity))
 	paragraph := func(title, s string) {
 		if s != "" {
-			fmt.Fprintf(b, "\n%s\n  %s\n", bold.Sprint(title), strings.Join(wrap(s, room-2), "\n  "))
+			fmt.Fprintf(b, "\n%s\n  %s\n", bold.Sprint(title), strings.Join(wrap(s, width-2), "\n  "))
 		}
 	}
 	paragraph("What it catches", r.What)
@@ -57,8 +56,7 @@ func explain(w io.Writer, r validate.Rule) error {
 	}
 	example("Found", red, r.Bad)
 	example("Better", green, r.Good)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // indented moves an example to the right. A tab is what some examples are about, so it is shown.
@@ -71,4 +69,38 @@ func indented(s string) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// ruleNamed finds a rule by id or name.
+func ruleNamed(name string) (validate.Rule, error) {
+	if r, ok := validate.Lookup(name); ok {
+		return r, nil
+	}
+	best, distance := "", 4
+	for _, r := range validate.Catalogue() {
+		for _, known := range []string{r.ID, r.Name} {
+			if d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(known), nil); d < distance {
+				best, distance = known, d
+			}
+		}
+	}
+	if best != "" {
+		return validate.Rule{}, fmt.Errorf("unknown rule %q; did you mean %s?", name, best)
+	}
+	return validate.Rule{}, fmt.Errorf("unknown rule %q; 'kubectl awsauth rules' lists them", name)
+}
+
+func completeRules(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var all []string
+	for _, r := range validate.Catalogue() {
+		for _, pair := range [][2]string{{r.ID, r.Name}, {r.Name, r.ID}} {
+			if strings.HasPrefix(pair[0], typed) {
+				all = append(all, pair[0]+"\t"+pair[1])
+			}
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
 }

@@ -1,7 +1,8 @@
-package main
+package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,7 +29,8 @@ func (o *clusterOptions) flags(f *pflag.FlagSet) {
 func (o clusterOptions) config() (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.context}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
 	if err != nil {
 		return nil, o.explain(err)
 	}
@@ -48,11 +50,21 @@ func (o clusterOptions) live(ctx context.Context) (*corev1.ConfigMap, error) {
 		return nil, o.explain(err)
 	}
 	cm, err := client.ConfigMaps("kube-system").Get(ctx, "aws-auth", metav1.GetOptions{})
+	anyServer := apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) // which may say 404 as well
 	switch {
-	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse): // any server may say 404
+	case apierrors.IsNotFound(err) && !anyServer:
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("cannot read configmap kube-system/aws-auth: %w", o.explain(err))
 	}
 	return cm, nil
+}
+
+// existing is aws-auth from the cluster, which must have one.
+func (o clusterOptions) existing(ctx context.Context) (*corev1.ConfigMap, error) {
+	cm, err := o.live(ctx)
+	if err == nil && cm == nil {
+		err = errors.New("it has none")
+	}
+	return cm, err
 }

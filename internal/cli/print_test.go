@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -22,6 +22,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
 
 // unprintable is every character that a terminal obeys or does not show, an escape sequence that hides what follows, and bytes
@@ -137,7 +139,7 @@ func TestNothingUnprintable(t *testing.T) {
 			color.NoColor = !colours
 			for _, args := range commands {
 				var stdout, stderr bytes.Buffer
-				code := run(context.Background(), args, strings.NewReader(""), &stdout, &stderr, func() {})
+				code := run(context.Background(), args, streams{strings.NewReader(""), &stdout, &stderr}, func() {})
 				both := stdout.String() + stderr.String()
 				if found := raw(both, chars); len(found) > 0 || !utf8.ValidString(both) {
 					t.Errorf("%q prints %q as they are (exit code %d):\n%q", args, found, code, both)
@@ -156,7 +158,9 @@ func TestNothingUnprintable(t *testing.T) {
 		nodes := &fleetList{Cluster: text, Region: text, NodesTrouble: text, AccessTrouble: text, Roles: []fleetRole{{ARN: text, Nodes: []string{text}, By: text}}, Shadowed: []shadowedEntry{{text, text}}}
 		for _, form := range []string{"text", "wide", "json"} {
 			var b bytes.Buffer
-			if err := nodes.write(&b, form); err != nil {
+			if form != "json" {
+				b.WriteString(nodes.text(0, form == "wide"))
+			} else if err := report.WriteJSON(&b, nodes); err != nil {
 				t.Fatal(err)
 			}
 			if found := raw(b.String(), chars); len(found) > 0 {
@@ -172,7 +176,7 @@ const policyHead = "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\n"
 func TestJSONKeepsCharacters(t *testing.T) {
 	want := strings.ToValidUTF8(marked(unprintable()), "\ufffd") + "\"\\<東京>\U000e0001"
 	var b bytes.Buffer
-	if err := writeJSON(&b, want); err != nil {
+	if err := report.WriteJSON(&b, want); err != nil {
 		t.Fatal(err)
 	}
 	var got string

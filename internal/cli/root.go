@@ -1,14 +1,14 @@
-package main
+package cli
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
 
@@ -18,17 +18,18 @@ const (
 	exitFailed   = 2
 )
 
-// errDenied ends a command whose answer is no. The answer is printed already.
-var errDenied = errors.New("would be denied")
+// errNo ends a command whose answer is no, as diff itself does. The answer is printed already.
+var errNo = errors.New("the answer is no")
 
-// run is the whole program but for the process around it. settle returns when what exec plugins had to say is on stderr.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, settle func()) int {
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	out, errs := newScreen(stdout), newScreen(stderr)
+// run is the whole program but for the process around it. settle returns when what exec plugins had to say is on
+// stderr.
+func run(ctx context.Context, args []string, std streams, settle func()) int {
+	out, errs := newScreen(std.out), newScreen(std.err)
 	defer out.flush()
 	defer errs.flush()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(std.in)
 	root.SetOut(out)
 	root.SetErr(errs)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -36,24 +37,24 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return exitAdmitted
-	case errors.Is(err, errDenied), errors.Is(err, errDiffers), errors.Is(err, errNobody):
+	case errors.Is(err, errNo):
 		return exitDenied
 	}
-	fmt.Fprintf(errs, "error: %s\n", errorText(err))
-	for _, fix := range fixesOf(err) {
-		fmt.Fprintf(errs, "  = fix: %s\n", printable(fix))
-	}
-	var usage usageError
-	if errors.As(err, &usage) {
-		fmt.Fprintf(errs, "see '%s --help'\n", cmd.CommandPath())
-	}
+	writeError(errs, cmd, err)
 	return exitFailed
 }
 
-// usageError is a mistake in the command line itself.
-type usageError struct{ error }
-
-func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
+// writeError says why a command could not run, and what to type instead.
+func writeError(w io.Writer, cmd *cobra.Command, err error) {
+	fmt.Fprintf(w, "error: %s\n", errorText(err))
+	for _, fix := range fixesOf(err) {
+		fmt.Fprintf(w, "  = fix: %s\n", report.Visible(fix))
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(w, "see '%s --help'\n", cmd.CommandPath())
+	}
+}
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -78,7 +79,8 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 		Version:       version.Version(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy", args[0])
+				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy",
+					args[0])
 			}
 			return nil
 		},
@@ -88,26 +90,4 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
 	return root
-}
-
-// oneOf is a flag that takes one of a few words.
-type oneOf struct {
-	value string
-	words []string
-}
-
-func (o *oneOf) String() string { return o.value }
-func (o *oneOf) Type() string   { return strings.Join(o.words, "|") }
-func (o *oneOf) Set(s string) error {
-	for _, w := range o.words {
-		if s == w {
-			o.value = s
-			return nil
-		}
-	}
-	return fmt.Errorf("want %s", strings.Join(o.words, " or "))
-}
-
-func (o *oneOf) complete(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return o.words, cobra.ShellCompDirectiveNoFileComp
 }

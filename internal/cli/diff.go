@@ -1,19 +1,15 @@
-package main
+package cli
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
-
-// errDiffers ends diff when there is a difference, as diff itself does.
-var errDiffers = errors.New("differs")
 
 func newDiff() *cobra.Command {
 	o := newViewOptions()
@@ -45,7 +41,7 @@ Exit codes: 0 nobody's access changes, 1 somebody's does, 2 could not run.`,
 }
 
 func (o *viewOptions) diff(cmd *cobra.Command, args []string) error {
-	in := &inputs{stdin: cmd.InOrStdin()}
+	in := &input{stdin: cmd.InOrStdin()}
 	oldFile := ""
 	if len(args) == 2 {
 		oldFile = args[0]
@@ -55,47 +51,46 @@ func (o *viewOptions) diff(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	after := *before // the same policy and RBAC
-	if after.object, after.source, err = o.read(cmd.Context(), in, args[len(args)-1]); err != nil {
+	if err := after.read(cmd.Context(), in, o.cluster, args[len(args)-1]); err != nil {
 		return err
 	}
-	after.doc, _ = awsauth.Parse(after.object.Data)
-	after.access = after.doc.Access()
-	changes := []change{}
+	changes := changeList{}
 	for _, c := range awsauth.Diff(before.access, after.access) {
 		changes = append(changes, newChange(before, &after, c))
 	}
-	if o.output.value == "json" {
-		err = writeJSON(cmd.OutOrStdout(), changes)
-	} else {
-		err = writeChanges(cmd.OutOrStdout(), changes)
+	if err := printAnswer(cmd, o.output, changes, changes.text); err != nil {
+		return err
 	}
-	if err == nil && len(changes) > 0 {
-		return errDiffers
+	if len(changes) > 0 {
+		return errNo
 	}
-	return err
+	return nil
 }
+
+type changeList []change
 
 // change is what becomes of one principal.
 type change struct {
-	Principal string        `json:"principal"`
-	Account   bool          `json:"account"` // Principal is an account, all of which gets in
-	Before    []accessEntry `json:"before"`
-	After     []accessEntry `json:"after"`
+	Principal string         `json:"principal"`
+	Account   bool           `json:"account"` // Principal is an account, all of which gets in
+	Before    []principalRow `json:"before"`
+	After     []principalRow `json:"after"`
 	// Gained and Lost are the ways of being as good as system:masters that come and go.
 	Gained []wayText `json:"gained"`
 	Lost   []wayText `json:"lost"`
 }
 
 func newChange(before, after *view, c awsauth.Change) change {
-	out := change{Principal: c.Principal, Account: c.Account, Before: []accessEntry{}, After: []accessEntry{}, Gained: []wayText{}, Lost: []wayText{}}
+	out := change{Principal: c.Principal, Account: c.Account, Before: []principalRow{}, After: []principalRow{},
+		Gained: []wayText{}, Lost: []wayText{}}
 	if c.Account {
 		return out.account(len(c.Before) > 0)
 	}
 	for _, id := range c.Before {
-		out.Before = append(out.Before, before.entry(id))
+		out.Before = append(out.Before, before.row(id))
 	}
 	for _, id := range c.After {
-		out.After = append(out.After, after.entry(id))
+		out.After = append(out.After, after.row(id))
 	}
 	out.Gained, out.Lost = missing(out.After, out.Before), missing(out.Before, out.After)
 	return out
@@ -103,7 +98,7 @@ func newChange(before, after *view, c awsauth.Change) change {
 
 // account marks a whole account as gone or come by an entry without a name.
 func (c change) account(before bool) change {
-	e := []accessEntry{{Principal: c.Principal, Groups: []string{}, Privileged: "none", Ways: []wayText{}}}
+	e := []principalRow{{Principal: c.Principal, Groups: []string{}, Privileged: "none", Ways: []wayText{}}}
 	if before {
 		c.Before = e
 	} else {
@@ -113,12 +108,13 @@ func (c change) account(before bool) change {
 }
 
 // missing are the ways of some entries that others lack.
-func missing(of, in []accessEntry) []wayText {
+func missing(of, in []principalRow) []wayText {
 	ways := []wayText{}
 	for _, e := range of {
 		for _, w := range e.Ways {
 			same := func(o wayText) bool { return o.Kind == w.Kind && o.Name == w.Name && o.Becomes == w.Becomes }
-			if !slices.ContainsFunc(in, func(o accessEntry) bool { return slices.ContainsFunc(o.Ways, same) }) {
+			has := func(o principalRow) bool { return slices.ContainsFunc(o.Ways, same) }
+			if !slices.ContainsFunc(in, has) {
 				ways = append(ways, w)
 			}
 		}
@@ -126,70 +122,72 @@ func missing(of, in []accessEntry) []wayText {
 	return ways
 }
 
-func writeChanges(out io.Writer, changes []change) error {
+func (l changeList) text(int) string {
+	if len(l) == 0 {
+		return "nobody's access changes\n"
+	}
 	var b strings.Builder
-	for _, c := range changes {
-		name := printable(c.Principal)
-		if c.Account {
-			name = "account " + name + ", all of it"
-		}
-		switch {
-		case len(c.Before) == 0:
-			fmt.Fprintf(&b, "+ %s gets in%s\n", name, as(c.After))
-		case len(c.After) == 0:
-			fmt.Fprintf(&b, "- %s no longer gets in%s\n", name, as(c.Before))
-		default:
-			fmt.Fprintf(&b, "~ %s%s\n", name, difference(c.Before, c.After))
-		}
+	for _, c := range l {
+		b.WriteString(c.line())
 		for _, w := range c.Gained {
-			fmt.Fprintf(&b, "    becomes as good as system:masters: %s\n", printable(w.String()))
+			fmt.Fprintf(&b, "    becomes as good as system:masters: %s\n", report.Visible(w.String()))
 		}
 		for _, w := range c.Lost {
-			fmt.Fprintf(&b, "    is no longer as good as system:masters by %s %s\n", w.Kind, printable(w.Name))
+			fmt.Fprintf(&b, "    is no longer as good as system:masters by %s %s\n", w.Kind, report.Visible(w.Name))
 		}
 	}
-	if len(changes) == 0 {
-		b.WriteString("nobody's access changes\n")
+	return b.String()
+}
+
+func (c change) line() string {
+	name := report.Visible(c.Principal)
+	if c.Account {
+		name = "account " + name + ", all of it"
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	switch {
+	case len(c.Before) == 0:
+		return fmt.Sprintf("+ %s gets in%s\n", name, as(c.After))
+	case len(c.After) == 0:
+		return fmt.Sprintf("- %s no longer gets in%s\n", name, as(c.Before))
+	}
+	return fmt.Sprintf("~ %s%s\n", name, difference(c.Before, c.After))
 }
 
 // as says what somebody gets in as.
-func as(entries []accessEntry) string {
+func as(entries []principalRow) string {
 	var all []string
 	for _, e := range entries {
 		if e.Place == "" {
 			continue // a whole account
 		}
-		s := " as " + printable(e.Username)
+		s := " as " + report.Visible(e.Username)
 		if len(e.Groups) > 0 {
-			s += " with " + printable(strings.Join(e.Groups, ", "))
+			s += " with " + report.Visible(strings.Join(e.Groups, ", "))
 		}
-		all = append(all, s+" ("+printable(e.Place)+")")
+		all = append(all, s+" ("+report.Visible(e.Place)+")")
 	}
 	return strings.Join(all, ", or")
 }
 
 // difference says what changes of a principal that stays. Where EKS picks at random, both pictures are given whole.
-func difference(before, after []accessEntry) string {
+func difference(before, after []principalRow) string {
 	if len(before) != 1 || len(after) != 1 {
 		return ": was" + as(before) + ", is" + as(after)
 	}
 	was, is := before[0], after[0]
 	var parts []string
 	if was.Username != is.Username {
-		parts = append(parts, fmt.Sprintf("username %s -> %s", printable(was.Username), printable(is.Username)))
+		parts = append(parts, fmt.Sprintf("username %s -> %s", report.Visible(was.Username), report.Visible(is.Username)))
 	}
 	for _, g := range is.Groups {
 		if !slices.Contains(was.Groups, g) {
-			parts = append(parts, "+"+printable(g))
+			parts = append(parts, "+"+report.Visible(g))
 		}
 	}
 	for _, g := range was.Groups {
 		if !slices.Contains(is.Groups, g) {
-			parts = append(parts, "-"+printable(g))
+			parts = append(parts, "-"+report.Visible(g))
 		}
 	}
-	return ": " + strings.Join(parts, ", ") + " (" + printable(is.Place) + ")"
+	return ": " + strings.Join(parts, ", ") + " (" + report.Visible(is.Place) + ")"
 }
