@@ -3,7 +3,6 @@ package cli
 import (
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,11 +26,11 @@ func TestIAMDocs(t *testing.T) {
 			continue
 		}
 		shown++
-		got, err := exec.Command(plugin, strings.Fields(args)...).Output()
-		if err != nil {
-			t.Errorf("%s: %v", command, err)
+		got, code := kubectl(strings.Fields(args)...)
+		if code != exitAdmitted {
+			t.Errorf("%s: exit code %d", command, code)
 		}
-		if d := cmp.Diff(want, string(got)); d != "" {
+		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s (-docs +printed):\n%s", command, d)
 		}
 	}
@@ -89,16 +88,18 @@ accounts:
 			if key == "" {
 				key = "guard"
 			}
-			cmd := exec.Command(plugin, "check", "--map-roles", roles(tt.arn), "--policy", policy, "--iam", tt.iam)
-			for _, v := range os.Environ() {
-				if !strings.HasPrefix(v, "AWS_") {
-					cmd.Env = append(cmd.Env, v)
-				}
+			for _, name := range variables {
+				t.Setenv(name, "")
 			}
-			cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_IAM="+server.URL, "AWS_ENDPOINT_URL_STS="+server.URL, "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY=secret",
-				"AWS_CONFIG_FILE="+filepath.Join(dir, "none"), "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(dir, "none"))
-			out, _ := cmd.CombinedOutput() // the exit code tells
-			if code := cmd.ProcessState.ExitCode(); code != tt.code || !strings.Contains(string(out), tt.says) {
+			for name, value := range map[string]string{
+				"AWS_ENDPOINT_URL_IAM": server.URL, "AWS_ENDPOINT_URL_STS": server.URL, "AWS_EC2_METADATA_DISABLED": "true",
+				"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "secret",
+				"AWS_CONFIG_FILE": filepath.Join(dir, "none"), "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(dir, "none"),
+			} {
+				t.Setenv(name, value)
+			}
+			out, code := kubectl("check", "--map-roles", roles(tt.arn), "--policy", policy, "--iam", tt.iam)
+			if code != tt.code || !strings.Contains(out, tt.says) {
 				t.Errorf("exit code %d, want %d, and %q in\n%s", code, tt.code, tt.says, out)
 			}
 		})

@@ -225,7 +225,7 @@ func TestPluginsAreHeard(t *testing.T) {
 // plugged runs the command of the table with a kubeconfig. All that it says comes in one text.
 func plugged(t *testing.T, kubeconfig, way string) (text string, code int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), plugin, append(strings.Fields(strings.ReplaceAll(way, "IN", "testdata/in/good.yaml")), "--kubeconfig", kubeconfig)...)
+	cmd := exec.CommandContext(t.Context(), program(t), append(strings.Fields(strings.ReplaceAll(way, "IN", "testdata/in/good.yaml")), "--kubeconfig", kubeconfig)...)
 	cmd.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true", "KUBECONFIG=", "HTTPS_PROXY=", "HTTP_PROXY=", "NO_PROXY=*")
 	out, err := os.CreateTemp(t.TempDir(), "out") // a pipe would be waited for as long as anybody has it
 	if err != nil {

@@ -4,19 +4,17 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
 const fleetRoles = `- rolearn: arn:aws:iam::111122223333:role/nodes
@@ -33,29 +31,9 @@ const fleetRoles = `- rolearn: arn:aws:iam::111122223333:role/nodes
   groups: [system:bootstrappers, system:nodes]
 `
 
-// TestFleet runs the command against a real API server with nodes of every kind, and a fake AWS.
-func TestFleet(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
-	}
-	env := &envtest.Environment{}
-	config, err := env.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.CoreV1().ConfigMaps("kube-system").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth"},
-		Data: map[string]string{"mapRoles": fleetRoles}}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+// testFleet runs the scripts of testdata/fleet, with nodes of every kind in the cluster and a fake AWS.
+func testFleet(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interface) {
+	setMapRoles(t, client, fleetRoles)
 	create := func(name, provider, os, compute string, ready bool) {
 		t.Helper()
 		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/os": os, "topology.kubernetes.io/region": "us-west-2",
@@ -111,48 +89,22 @@ func TestFleet(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(aws)
-	defer server.Close()
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(kubeconfig, env.KubeConfig, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(server.Close) // the scripts run when this function has returned
+	runScripts(t, "testdata/fleet", map[string]string{"KUBECONFIG": cluster.Kubeconfig, "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_ENDPOINT_URL_IAM": server.URL, "AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ENDPOINT_URL_EKS": server.URL})
+}
+
+// TestFleetDocs holds that docs/fleet.md shows what the command prints.
+func TestFleetDocs(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/fleet.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, tt := range map[string]struct{ args, key string }{
-		"fleet":            {"fleet", "operator"},
-		"fleet-wide":       {"fleet -o wide", "operator"},
-		"fleet-json":       {"fleet --cluster-name demo -o json", "operator"},
-		"fleet-stranger":   {"fleet", "stranger"},
-		"fleet-half":       {"fleet", "half"},
-		"fleet-no-cluster": {"fleet --cluster-name production", "operator"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(plugin, strings.Fields(tt.args)...)
-			cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "AWS_ACCESS_KEY_ID="+tt.key, "AWS_SECRET_ACCESS_KEY=secret", "AWS_REGION=",
-				"AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL_IAM="+server.URL, "AWS_ENDPOINT_URL_EC2="+server.URL, "AWS_ENDPOINT_URL_EKS="+server.URL)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			got := "$ kubectl awsauth " + tt.args + "\n" + string(out)
-			golden := filepath.Join("testdata/golden", name+".txt")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatalf("%v; -update writes it", err)
-			}
-			if d := cmp.Diff(string(want), got); d != "" {
-				t.Errorf("(-want +got):\n%s", d)
-			}
-			if name == "fleet" && !strings.Contains(string(docs), "```\n"+got+"```\n") {
-				t.Error("docs/fleet.md shows something else")
-			}
-		})
+	script, err := txtar.ParseFile("testdata/fleet/fleet.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := "```\n$ kubectl awsauth fleet\n" + string(script.Files[0].Data) + "```\n"; !strings.Contains(string(docs), shown) {
+		t.Errorf("docs/fleet.md does not show\n%s", shown)
 	}
 }
