@@ -172,7 +172,7 @@ func TestAdvice(t *testing.T) {
 			for _, way := range ways {
 				t.Run(name+"/"+command+"/"+way, func(t *testing.T) {
 					t.Parallel()
-					text, code := plugged(t, tt.kubeconfig, way)
+					text, code := answered(t, tt.kubeconfig, way)
 					if code != exitFailed {
 						t.Errorf("exit code %d, want %d", code, exitFailed)
 					}
@@ -201,7 +201,7 @@ func TestAdvice(t *testing.T) {
 
 // TestAdviceOfContexts holds that a context that is not there is answered with those that are.
 func TestAdviceOfContexts(t *testing.T) {
-	text, code := plugged(t, kubeconfigFile(t, "{server: 'https://cluster.invalid'}", "{}"), "access --context ther")
+	text, code := answered(t, kubeconfigFile(t, "{server: 'https://cluster.invalid'}", "{}"), "access --context ther")
 	if code != exitFailed || !strings.Contains(text, `context "ther" is not in kubeconfig`) || !strings.Contains(text, "= fix: want one of its contexts: here\n") {
 		t.Errorf("exit code %d:\n%s", code, text)
 	}
@@ -213,7 +213,7 @@ func TestPluginsAreHeard(t *testing.T) {
 	kubeconfig := kubeconfigFile(t, served(t, answers(http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "Unauthorized")),
 		execPlugin(t, "echo first >&2; sleep 30 >/dev/null & printf 'half a line' >&2; exit 1"))
 	began := time.Now()
-	text, _ := plugged(t, kubeconfig, "access")
+	text, _ := answered(t, kubeconfig, "access")
 	if !strings.HasPrefix(text, "first\nhalf a line") || !strings.Contains(text, "error: ") {
 		t.Errorf("%s", text)
 	}
@@ -222,11 +222,15 @@ func TestPluginsAreHeard(t *testing.T) {
 	}
 }
 
-// plugged runs the command of the table with a kubeconfig. All that it says comes in one text.
-func plugged(t *testing.T, kubeconfig, way string) (text string, code int) {
+// answered runs a command of the table with a kubeconfig. All that it says comes in one text. An exec plugin writes to
+// the stderr of its process, so a command that has one gets a process of its own.
+func answered(t *testing.T, kubeconfig, way string) (text string, code int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program(t), append(strings.Fields(strings.ReplaceAll(way, "IN", "testdata/in/good.yaml")), "--kubeconfig", kubeconfig)...)
-	cmd.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true", "KUBECONFIG=", "HTTPS_PROXY=", "HTTP_PROXY=", "NO_PROXY=*")
+	args := append(strings.Fields(strings.ReplaceAll(way, "IN", "testdata/in/good.yaml")), "--kubeconfig", kubeconfig)
+	if config, err := os.ReadFile(kubeconfig); err != nil || !strings.Contains(string(config), "{exec: ") {
+		return kubectl(args...)
+	}
+	cmd := exec.CommandContext(t.Context(), program(t), args...)
 	out, err := os.CreateTemp(t.TempDir(), "out") // a pipe would be waited for as long as anybody has it
 	if err != nil {
 		t.Fatal(err)

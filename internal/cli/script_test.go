@@ -18,10 +18,12 @@ import (
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
 func TestMain(m *testing.M) {
-	color.NoColor = true // whatever terminal the tests run in
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
-		for _, v := range []string{name, strings.ToLower(name)} {
-			_ = os.Unsetenv(v) // all that is asked is on this machine
+	color.NoColor = true                        // whatever terminal the tests run in
+	for name, value := range map[string]string{ // all that is asked is on this machine
+		"KUBECONFIG": "", "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "*", "no_proxy": "*",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
 		}
 	}
 	code := m.Run()
