@@ -151,24 +151,26 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 }
 
 // old is the object that --against names; nil if there is none.
-func (o *checkOptions) old(cmd *cobra.Command, in *input) (old *corev1.ConfigMap, err error) {
+func (o *checkOptions) old(cmd *cobra.Command, in *input) (*corev1.ConfigMap, error) {
 	switch o.against {
 	case "":
 		return nil, nil
 	case "live":
-		old, err = o.cluster.live(cmd.Context())
-	default:
-		if old, _, err = in.object(o.against); err == nil {
-			err = checkSize(old)
+		old, err := o.cluster.live(cmd.Context())
+		if err != nil {
+			return nil, fmt.Errorf("--against live: %w", err)
 		}
+		if old == nil {
+			note(cmd, "the cluster has no aws-auth; judged as a new object")
+		}
+		return old, nil
 	}
-	switch {
-	case err != nil && o.against == "live":
-		return nil, fmt.Errorf("--against live: %w", err)
-	case err != nil:
+	old, _, err := in.object(o.against)
+	if err == nil {
+		err = checkSize(old)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("--against: %w", err)
-	case old == nil:
-		note(cmd, "the cluster has no aws-auth; judged as a new object")
 	}
 	return old, nil
 }
@@ -224,20 +226,18 @@ func (o *checkOptions) validator(cmd *cobra.Command, in *input) (*validate.Valid
 // withManifest adds what is wrong with the file itself to the verdict on the object in it: an object that cannot be
 // sent is not admitted. It keeps the report's order: errors, then what the edit brings, then what was there.
 func withManifest(rep validate.Report, findings []validate.Finding) validate.Report {
-	var errs, warnings []validate.Finding
-	for _, f := range findings {
-		if f.Severity == validate.Error {
-			errs = append(errs, f)
-		} else {
-			warnings = append(warnings, f)
+	isError := func(f validate.Finding) bool { return f.Severity == validate.Error }
+	rep.Findings = slices.Concat(findings, rep.Findings)
+	slices.SortStableFunc(rep.Findings, func(a, b validate.Finding) int {
+		switch {
+		case isError(a) == isError(b):
+			return 0
+		case isError(a):
+			return -1
 		}
-	}
-	at := slices.IndexFunc(rep.Findings, func(f validate.Finding) bool { return f.Severity != validate.Error })
-	if at < 0 {
-		at = len(rep.Findings)
-	}
-	rep.Findings = slices.Concat(errs, rep.Findings[:at], warnings, rep.Findings[at:])
-	if len(errs) > 0 {
+		return 1
+	})
+	if slices.ContainsFunc(findings, isError) {
 		rep.Allowed, rep.Excuse = false, ""
 	}
 	return rep

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -58,13 +57,4 @@ func (o clusterOptions) live(ctx context.Context) (*corev1.ConfigMap, error) {
 		return nil, fmt.Errorf("cannot read configmap kube-system/aws-auth: %w", o.explain(err))
 	}
 	return cm, nil
-}
-
-// existing is aws-auth from the cluster, which must have one.
-func (o clusterOptions) existing(ctx context.Context) (*corev1.ConfigMap, error) {
-	cm, err := o.live(ctx)
-	if err == nil && cm == nil {
-		err = errors.New("it has none")
-	}
-	return cm, err
 }

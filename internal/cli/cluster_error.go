@@ -35,15 +35,6 @@ func (e *clusterError) Error() string    { return e.what }
 func (e *clusterError) Unwrap() error    { return e.err }
 func (e *clusterError) toType() []string { return e.fixes }
 
-// orElse is an error with another way round it.
-type orElse struct {
-	error
-	fix string
-}
-
-func (e orElse) Unwrap() error    { return e.error }
-func (e orElse) toType() []string { return []string{e.fix} }
-
 // fixesOf are the lines that follow an error: those of its cause first.
 func fixesOf(err error) (fixes []string) {
 	var e interface {

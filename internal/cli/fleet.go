@@ -161,47 +161,40 @@ func place(id awsauth.Identity) string {
 // roleOf says what lets nodes in.
 func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
 	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady,
-		Starting: w.Set.Joining, Maybe: w.Set.Maybe, SignsIn: "no", By: "nothing"}
-	switch {
-	case w.Set.Doubt != "":
-		r.SignsIn, r.By = "unknown", "not taken for a node of this cluster: "+w.Set.Doubt
-		return r
-	case w.Set.Kind == validate.HyperPodNode:
-		return hyperPod(r, w)
-	case w.Role == "":
-		r.SignsIn, r.By = "unknown", "the role is not known"
-		return r
-	case w.Entry != nil:
-		r.By = "an access entry"
-		if w.Entry.Type != "" {
-			r.By += " of type " + w.Entry.Type
-		}
-		if w.Unsure {
-			r.SignsIn = "unknown"
-			return r
-		}
-	case w.Mapping != nil && mode != validate.APIMode:
-		r.By = place(*w.Mapping)
-	}
-	if w.Open {
-		r.SignsIn = "yes"
-	} else if r.By != "nothing" {
-		r.By += ", which is not for such nodes"
-	}
+		Starting: w.Set.Joining, Maybe: w.Set.Maybe}
+	r.SignsIn, r.By = signsIn(w, mode)
 	return r
 }
 
-// hyperPod says what lets nodes of SageMaker HyperPod in: nothing but an access entry can.
-func hyperPod(r fleetRole, w validate.WayIn) fleetRole {
+func signsIn(w validate.WayIn, mode validate.AuthenticationMode) (answer, by string) {
+	by = "nothing"
 	switch {
-	case w.Open:
-		r.SignsIn, r.By = "yes", "an access entry of type HYPERPOD_LINUX"
-	case w.Unsure:
-		r.SignsIn, r.By = "unknown", "the access entries are not all known"
-	default:
-		r.By = "no access entry of type HYPERPOD_LINUX"
+	case w.Set.Doubt != "":
+		return "unknown", "not taken for a node of this cluster: " + w.Set.Doubt
+	case w.Set.Kind == validate.HyperPodNode && w.Open: // nothing but an access entry can let it in
+		return "yes", "an access entry of type HYPERPOD_LINUX"
+	case w.Set.Kind == validate.HyperPodNode && w.Unsure:
+		return "unknown", "the access entries are not all known"
+	case w.Set.Kind == validate.HyperPodNode:
+		return "no", "no access entry of type HYPERPOD_LINUX"
+	case w.Role == "":
+		return "unknown", "the role is not known"
+	case w.Entry != nil && w.Entry.Type != "":
+		by = "an access entry of type " + w.Entry.Type
+	case w.Entry != nil:
+		by = "an access entry"
+	case w.Mapping != nil && mode != validate.APIMode:
+		by = place(*w.Mapping)
 	}
-	return r
+	switch {
+	case w.Entry != nil && w.Unsure:
+		return "unknown", by
+	case w.Open:
+		return "yes", by
+	case by != "nothing":
+		by += ", which is not for such nodes"
+	}
+	return "no", by
 }
 
 func (l *fleetList) text(width int, wide bool) string {
