@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,6 +56,19 @@ func (o clusterOptions) live(ctx context.Context) (*corev1.ConfigMap, error) {
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("cannot read configmap kube-system/aws-auth: %w", o.explain(err))
+	}
+	return cm, nil
+}
+
+// existing is aws-auth from the cluster, which must have one.
+func (o clusterOptions) existing(ctx context.Context) (*corev1.ConfigMap, error) {
+	cm, err := o.live(ctx)
+	if err == nil && cm == nil {
+		err = errors.New("it has none")
+	}
+	if err != nil {
+		return nil, &clusterError{fmt.Sprintf("no aws-auth from the cluster: %s", err),
+			[]string{"or give a manifest instead of the cluster's object"}, err}
 	}
 	return cm, nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -81,14 +80,11 @@ func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, e
 
 // read reads the object and what EKS makes of it.
 func (v *view) read(ctx context.Context, in *input, cluster clusterOptions, file string) (err error) {
-	if v.source = nil; file != "" {
+	if file == "" {
+		v.source = nil
+		v.object, err = cluster.existing(ctx)
+	} else {
 		v.object, v.source, err = in.object(file)
-	} else if v.object, err = cluster.live(ctx); err == nil && v.object == nil {
-		err = errors.New("it has none")
-	}
-	if err != nil && file == "" {
-		return &clusterError{fmt.Sprintf("no aws-auth from the cluster: %s", err),
-			[]string{"or give a manifest instead of the cluster's object"}, err}
 	}
 	if err != nil {
 		return err
