@@ -79,7 +79,7 @@ func (k kubeconfigEntry) noKubeconfig(err error) *clusterError {
 				k.updateKubeconfig(), shell(path.Path)))
 	case clientcmd.IsEmptyConfig(err):
 		return because(fmt.Sprintf("kubeconfig %s names no cluster", k.kubeconfig),
-			fmt.Sprintf("write an entry for the cluster: `%s`", k.updateKubeconfig()))
+			k.update("write an entry for the cluster"))
 	case k.contexts != nil && k.context != "" && !slices.Contains(k.contexts, k.context):
 		return because(fmt.Sprintf("context %q is not in kubeconfig %s", k.context, k.kubeconfig),
 			"want one of its contexts: "+atMostFive(k.contexts))
@@ -106,7 +106,7 @@ func (k kubeconfigEntry) noPlugin(err error) *clusterError {
 	text := err.Error()
 	if _, version, ok := strings.Cut(text, oldPlugin); ok {
 		return because(who+fmt.Sprintf("has apiVersion %s, which is no longer supported", version),
-			fmt.Sprintf("write the entry again with a current AWS CLI: `%s`", k.updateKubeconfig()))
+			k.update("write the entry again with a current AWS CLI"))
 	}
 	_, why, ok := strings.Cut(text, noCredentials)
 	if !ok {
@@ -142,14 +142,14 @@ func (k kubeconfigEntry) refused(err error) *clusterError {
 // unauthorized says why an API server may not accept the credentials of the kubeconfig.
 func (k kubeconfigEntry) unauthorized() *clusterError {
 	const unknown = "(Unauthorized): they have expired, or the cluster does not know whose they are"
-	withIAM := fmt.Sprintf("on EKS, authenticate with IAM instead: `%s`", k.updateKubeconfig())
+	withIAM := k.update("on EKS, authenticate with IAM instead")
 	if expired := k.certificateExpired(); !expired.IsZero() {
 		return because(fmt.Sprintf("the client certificate of user %q expired on %s",
 			k.user, expired.UTC().Format(time.DateOnly)), "ask whoever issued it for another", withIAM)
 	}
 	if k.anonymous() {
 		return because(fmt.Sprintf("the API server wants credentials, and user %q of the kubeconfig has none (Unauthorized)",
-			k.user), fmt.Sprintf("write the entry again: `%s`", k.updateKubeconfig()))
+			k.user), k.update("write the entry again"))
 	}
 	what := fmt.Sprintf("the API server does not accept the credentials of user %q ", k.user) + unknown
 	if k.user == "" {
@@ -170,7 +170,7 @@ func (k kubeconfigEntry) untrusted(err error) *clusterError {
 	var record tls.RecordHeaderError
 	var alert *net.OpError
 	at := k.at(err)
-	again := fmt.Sprintf("fetch the cluster's address and authority again: `%s`", k.updateKubeconfig())
+	again := k.update("fetch the cluster's address and authority again")
 	const proxy = "if that does not help, a proxy may intercept TLS: ask whoever runs your network"
 	const notTLS = "server gave HTTP response to HTTPS client" // net/http has no type for it
 	switch {
@@ -204,7 +204,7 @@ func (k kubeconfigEntry) unreachable(err error) *clusterError {
 	var dial *net.OpError
 	there := fmt.Sprintf("check that the cluster exists: `aws eks describe-cluster --name %s%s "+
 		"--query 'cluster.[status,endpoint]'`", k.clusterName(), k.where())
-	again := fmt.Sprintf("if the kubeconfig has another endpoint: `%s`", k.updateKubeconfig())
+	again := k.update("if the kubeconfig has another endpoint")
 	const private = "a cluster with a private endpoint is reached from its VPC: connect your VPN"
 	switch {
 	case errors.As(err, &dial) && dial.Op == "proxyconnect":
@@ -241,7 +241,7 @@ func (k kubeconfigEntry) notKubernetes(err error) *clusterError {
 			"try again in a minute")
 	case apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
 		return because(fmt.Sprintf("%s does not answer like an API server (%d): %s", k.at(err), code, message(err)),
-			fmt.Sprintf("fetch the cluster's address again: `%s`", k.updateKubeconfig()))
+			k.update("fetch the cluster's address again"))
 	}
 	return nil
 }
@@ -280,7 +280,7 @@ func (k kubeconfigEntry) signIn() []string {
 			k.withProfile()),
 		fmt.Sprintf("if that fails, sign in again: `aws sso login%s`, or renew them where they come from", k.withProfile()),
 		"if it answers, that ARN needs an access entry or a mapping in aws-auth",
-		fmt.Sprintf("if the kubeconfig is old: `%s`", k.updateKubeconfig()),
+		k.update("if the kubeconfig is old"),
 	}
 }
 
@@ -293,7 +293,7 @@ func (k kubeconfigEntry) pluginAlone() []string {
 	return []string{
 		fmt.Sprintf("sign in again: `aws sso login%s`, or renew your AWS credentials where they come from", k.withProfile()),
 		alone,
-		fmt.Sprintf("if the kubeconfig is old: `%s`", k.updateKubeconfig()),
+		k.update("if the kubeconfig is old"),
 	}
 }
 

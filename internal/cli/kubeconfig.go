@@ -162,6 +162,9 @@ func (k kubeconfigEntry) where() string {
 	return " --region " + shell(region) + k.withProfile()
 }
 
+// update says for what to write the kubeconfig again, and the command.
+func (k kubeconfigEntry) update(why string) string { return why + ": `" + k.updateKubeconfig() + "`" }
+
 func (k kubeconfigEntry) updateKubeconfig() string {
 	return "aws eks update-kubeconfig --name " + k.clusterName() + k.where()
 }
