@@ -224,15 +224,8 @@ func configMap(o runtime.RawExtension) (*corev1.ConfigMap, error) {
 		}
 		cm = read.configMap()
 	}
-	size := 0
-	for _, value := range cm.Data {
-		size += len(value)
-	}
-	for _, value := range cm.BinaryData {
-		size += len(value)
-	}
-	if size > corev1.MaxSecretSize {
-		return nil, fmt.Errorf("the data is %w: a ConfigMap holds %d bytes at most", errTooLarge, corev1.MaxSecretSize)
+	if validate.DataSize(cm) > validate.MaxDataSize {
+		return nil, fmt.Errorf("the data is %w: a ConfigMap holds %d bytes at most", errTooLarge, validate.MaxDataSize)
 	}
 	return cm, nil
 }

@@ -55,8 +55,8 @@ func visibleRune(r rune) string {
 	return string(r)
 }
 
-// obeyed reports the characters beyond ASCII that a terminal obeys or does not show: controls, format characters (among them
-// those for bidirectional text and the zero-width ones), line and paragraph separators.
+// obeyed reports the characters beyond ASCII that a terminal obeys or does not show: controls, format characters (among
+// them those for bidirectional text and the zero-width ones), line and paragraph separators.
 func obeyed(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
 }
@@ -77,7 +77,9 @@ func excerptOf(chars []rune, column, length, width int) excerpt {
 	// Widths are measured over whole pieces, so that a combining character stays with its base.
 	// What is far from the window is not even looked at: no character takes less than no cell, few take none.
 	far := 4*width + 16
-	head, run, tail := Visible(string(chars[max(0, from-far):from])), Visible(string(chars[from:min(to, from+far)])), Visible(string(chars[to:min(len(chars), to+far)]))
+	head := Visible(string(chars[max(0, from-far):from]))
+	run := Visible(string(chars[from:min(to, from+far)]))
+	tail := Visible(string(chars[to:min(len(chars), to+far)]))
 	measure := displaywidth.String
 	if measure(head)+measure(run)+measure(tail) > width {
 		// Most room for the offending text; what is left is shared, two parts before and one after.

@@ -27,8 +27,8 @@ func JSON(w io.Writer, rep validate.Report, sources ...Source) error {
 	return WriteJSON(w, rep)
 }
 
-// WriteJSON writes a value as JSON for a screen as well as for a program: what Visible would write out is escaped in the way of
-// JSON, so that a parser reads the very characters.
+// WriteJSON writes a value as JSON for a screen as well as for a program: what Visible would write out is escaped in the
+// way of JSON, so that a parser reads the very characters.
 func WriteJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -41,8 +41,8 @@ func WriteJSON(w io.Writer, v any) error {
 	return err
 }
 
-// escapeJSON escapes what encoding/json leaves as it is. Beyond ASCII there is nothing outside of strings, and what is below
-// a blank is escaped already.
+// escapeJSON escapes what encoding/json leaves as it is. Beyond ASCII there is nothing outside of strings, and what is
+// below a blank is escaped already.
 func escapeJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for {

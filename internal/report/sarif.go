@@ -1,71 +1,119 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
-
-	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-const (
-	toolName = "aws-auth-guard"
-	toolURI  = "https://github.com/aws-auth-guard/aws-auth-guard"
-)
+const sarifSchema = "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/main/sarif-2.1/schema/sarif-schema-2.1.0.json"
+
+// object is a JSON object.
+type object map[string]any
 
 // SARIF writes a log of one run: the catalogue as the tool's rules and one result a finding, an empty list if there are
 // none. version is the tool's, "" if unknown.
 func SARIF(w io.Writer, rep validate.Report, sources []Source, catalogue []validate.Rule, version string) error {
-	run := sarif.NewRunWithInformationURI(toolName, toolURI)
-	run.WithColumnKind("unicodeCodePoints")
-	if version != "" {
-		run.Tool.Driver.WithVersion(version)
+	run := object{
+		"columnKind":       "unicodeCodePoints",
+		"language":         "en-US",
+		"newlineSequences": []string{"\r\n", "\n"},
+		"results":          sarifResults(rep.Findings, sources, catalogue),
+		"tool":             object{"driver": sarifDriver(catalogue, version)},
 	}
+	if artifacts := sarifArtifacts(sources); len(artifacts) > 0 {
+		run["artifacts"] = artifacts
+	}
+	return WriteJSON(w, object{
+		"$schema":    sarifSchema,
+		"properties": object{},
+		"runs":       []object{run},
+		"version":    "2.1.0",
+	})
+}
+
+func sarifDriver(catalogue []validate.Rule, version string) object {
+	rules := make([]object, 0, len(catalogue))
 	for _, r := range catalogue {
-		run.AddRule(r.ID).
-			WithName(r.Name).
-			WithShortDescription(sarif.NewMultiformatMessageString().WithText(r.What)).
-			WithFullDescription(sarif.NewMultiformatMessageString().WithText(r.Why)).
-			WithHelp(sarif.NewMultiformatMessageString().WithText(help(r, false)).WithMarkdown(help(r, true))).
-			WithDefaultConfiguration(sarif.NewReportingConfiguration().WithLevel(level(r.Severity)))
+		rules = append(rules, object{
+			"id":                   r.ID,
+			"name":                 r.Name,
+			"shortDescription":     object{"text": r.What},
+			"fullDescription":      object{"text": r.Why},
+			"help":                 object{"text": help(r, "", ""), "markdown": help(r, "```yaml\n", "```\n")},
+			"defaultConfiguration": object{"enabled": true, "level": level(r.Severity)},
+		})
 	}
-	for _, s := range sources {
-		run.AddDistinctArtifact(fileURI(s.Name))
+	driver := object{
+		"contents":        []string{"localizedData", "nonLocalizedData"},
+		"informationUri":  "https://github.com/aws-auth-guard/aws-auth-guard",
+		"isComprehensive": false,
+		"language":        "en-US",
+		"name":            "aws-auth-guard",
+		"rules":           rules,
 	}
+	if version != "" {
+		driver["version"] = version
+	}
+	return driver
+}
+
+// sarifArtifacts names each file once: it may be given for two values.
+func sarifArtifacts(sources []Source) (artifacts []object) {
+	for i, s := range sources {
+		if !slices.ContainsFunc(sources[:i], func(o Source) bool { return o.Name == s.Name }) {
+			artifacts = append(artifacts, object{"location": object{"uri": fileURI(s.Name)}})
+		}
+	}
+	return artifacts
+}
+
+func sarifResults(findings []validate.Finding, sources []Source, catalogue []validate.Rule) []object {
+	results := make([]object, 0, len(findings))
 	files := index(sources)
-	for _, f := range rep.Findings {
-		message := f.Message
-		if f.Why != "" {
-			message += ", " + f.Why
+	for _, f := range findings {
+		result := object{
+			"kind":       "fail",
+			"level":      level(f.Severity),
+			"locations":  []object{sarifLocation(f, locate(f, files))},
+			"message":    object{"text": Visible(sentence(f))},
+			"properties": object{"preexisting": f.Preexisting},
+			"ruleId":     f.Rule,
 		}
-		if f.Fix != "" {
-			message += "; " + f.Fix
+		if i := slices.IndexFunc(catalogue, func(r validate.Rule) bool { return r.ID == f.Rule }); i >= 0 {
+			result["ruleIndex"] = i
 		}
-		p := locate(f, files)
-		physical := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation(fileURI(p.source.Name)))
-		if p.line > 0 {
-			physical.WithRegion(sarif.NewRegion().WithStartLine(p.line).WithStartColumn(p.column).
-				WithEndLine(p.line).WithEndColumn(p.column + offending(f, p)))
-		}
-		location := sarif.NewLocationWithPhysicalLocation(physical)
-		if f.Field != "" {
-			location.AddLogicalLocation(sarif.NewLogicalLocation().WithFullyQualifiedName(Visible(f.Field)).WithKind("member"))
-		}
-		properties := sarif.NewPropertyBag()
-		properties.Add("preexisting", f.Preexisting)
-		run.CreateResultForRule(f.Rule).
-			WithLevel(level(f.Severity)).
-			WithMessage(sarif.NewTextMessage(Visible(message))).
-			WithLocations([]*sarif.Location{location}).
-			WithProperties(properties)
+		results = append(results, result)
 	}
-	log := sarif.NewReport()
-	log.AddRun(run)
-	return write(w, log)
+	return results
+}
+
+func sarifLocation(f validate.Finding, p place) object {
+	physical := object{"artifactLocation": object{"uri": fileURI(p.source.Name)}}
+	if p.line > 0 {
+		physical["region"] = object{"startLine": p.line, "startColumn": p.column,
+			"endLine": p.line, "endColumn": p.column + offending(f, p)}
+	}
+	location := object{"physicalLocation": physical}
+	if f.Field != "" {
+		location["logicalLocations"] = []object{{"fullyQualifiedName": Visible(f.Field), "kind": "member"}}
+	}
+	return location
+}
+
+func sentence(f validate.Finding) string {
+	s := f.Message
+	if f.Why != "" {
+		s += ", " + f.Why
+	}
+	if f.Fix != "" {
+		s += "; " + f.Fix
+	}
+	return s
 }
 
 func level(s validate.Severity) string {
@@ -75,11 +123,8 @@ func level(s validate.Severity) string {
 	return "warning"
 }
 
-func help(r validate.Rule, markdown bool) string {
-	open, end := "", ""
-	if markdown {
-		open, end = "```yaml\n", "```\n"
-	}
+// help is a rule's reason and its examples, each between the marks of a code block.
+func help(r validate.Rule, open, end string) string {
 	b := r.Why + "\n"
 	if r.Bad != "" {
 		b += "\nFound:\n\n" + open + r.Bad + end
@@ -97,39 +142,4 @@ func fileURI(name string) string {
 		return (&url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(path, "/")}).String()
 	}
 	return (&url.URL{Path: path}).String()
-}
-
-// write leaves out the library's empty lists and its -1 for "none", which not every reader takes: an absent field says
-// the same.
-func write(w io.Writer, log *sarif.Report) error {
-	raw, err := json.Marshal(log)
-	if err != nil {
-		return err
-	}
-	var tree any
-	if err := json.Unmarshal(raw, &tree); err != nil {
-		return err
-	}
-	return WriteJSON(w, prune(tree))
-}
-
-func prune(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, child := range v {
-			child = prune(child)
-			list, isList := child.([]any)
-			number, isNumber := child.(float64)
-			if isList && len(list) == 0 && k != "results" && k != "rules" || isNumber && number == -1 {
-				delete(v, k)
-				continue
-			}
-			v[k] = child
-		}
-	case []any:
-		for i := range v {
-			v[i] = prune(v[i])
-		}
-	}
-	return v
 }

@@ -40,9 +40,14 @@ func newStyles(on bool) styles {
 		return c
 	}
 	return styles{
-		place: style(color.Bold), err: style(color.FgRed, color.Bold), warning: style(color.FgYellow, color.Bold),
-		rule: style(color.FgCyan), message: style(color.Bold), dim: style(color.FgHiBlack), caret: style(color.FgGreen, color.Bold),
-		good: style(color.FgGreen, color.Bold),
+		place:   style(color.Bold),
+		err:     style(color.FgRed, color.Bold),
+		warning: style(color.FgYellow, color.Bold),
+		rule:    style(color.FgCyan),
+		message: style(color.Bold),
+		dim:     style(color.FgHiBlack),
+		caret:   style(color.FgGreen, color.Bold),
+		good:    style(color.FgGreen, color.Bold),
 	}
 }
 
@@ -64,6 +69,24 @@ func Text(w io.Writer, rep validate.Report, sources []Source, o TextOptions) err
 }
 
 func writeFinding(b *bytes.Buffer, f validate.Finding, p place, st styles, o TextOptions) {
+	writeHeading(b, f, p, st)
+	gutter := 3
+	if p.line > 0 {
+		gutter = writeExcerpt(b, f, p, st, o.Width)
+	}
+	label := func(style *color.Color, name, text string) {
+		if text != "" {
+			fmt.Fprintf(b, "%*s %s %s\n", gutter, "", style.Sprint("= "+name+":"), Visible(text))
+		}
+	}
+	if !p.exact {
+		label(st.dim, "in", f.Field)
+	}
+	label(st.dim, "why", sentencePart(f.Why))
+	label(st.good, "fix", f.Fix)
+}
+
+func writeHeading(b *bytes.Buffer, f validate.Finding, p place, st styles) {
 	b.WriteString(st.place.Sprint(Visible(p.source.Name)))
 	if p.line > 0 {
 		fmt.Fprintf(b, ":%d:%d", p.line, p.column)
@@ -72,32 +95,23 @@ func writeFinding(b *bytes.Buffer, f validate.Finding, p place, st styles, o Tex
 	if f.Severity != validate.Error {
 		severity = st.warning
 	}
-	fmt.Fprintf(b, ": %s %s %s", severity.Sprint(string(f.Severity)+":"), st.rule.Sprint(f.Rule, " ", f.Name+":"), st.message.Sprint(Visible(f.Message)))
+	fmt.Fprintf(b, ": %s %s %s", severity.Sprint(string(f.Severity)+":"), st.rule.Sprint(f.Rule, " ", f.Name+":"),
+		st.message.Sprint(Visible(f.Message)))
 	if f.Preexisting {
 		b.WriteString(st.dim.Sprint(" [was there before]"))
 	}
 	b.WriteByte('\n')
+}
 
-	gutter := 3
-	if p.line > 0 {
-		number := strconv.Itoa(p.line)
-		gutter = max(gutter, len(number))
-		indent := strings.Repeat(" ", gutter-len(number)+1)
-		room := max(o.Width-gutter-4, minWidth)
-		e := excerptOf(p.source.line(p.line), p.column, offending(f, p), room)
-		fmt.Fprintf(b, "%s %s\n", st.dim.Sprint(indent+number+" |"), e.text)
-		fmt.Fprintf(b, "%s %s%s\n", st.dim.Sprint(strings.Repeat(" ", gutter+1)+" |"), strings.Repeat(" ", e.before), st.caret.Sprint("^"+strings.Repeat("~", e.run-1)))
-	}
-	label := func(style *color.Color, name, text string) {
-		if text != "" {
-			fmt.Fprintf(b, "%s %s %s\n", strings.Repeat(" ", gutter), style.Sprint("= "+name+":"), Visible(text))
-		}
-	}
-	if !p.exact {
-		label(st.dim, "in", f.Field)
-	}
-	label(st.dim, "why", sentencePart(f.Why))
-	label(st.good, "fix", f.Fix)
+// writeExcerpt writes the source line and marks what is wrong in it. gutter is how wide its number is.
+func writeExcerpt(b *bytes.Buffer, f validate.Finding, p place, st styles, width int) (gutter int) {
+	number := strconv.Itoa(p.line)
+	gutter = max(3, len(number))
+	e := excerptOf(p.source.line(p.line), p.column, offending(f, p), max(width-gutter-4, minWidth))
+	carets := st.caret.Sprint("^" + strings.Repeat("~", e.run-1))
+	fmt.Fprintf(b, "%s %s\n", st.dim.Sprintf("%*s |", gutter+1, number), e.text)
+	fmt.Fprintf(b, "%s %*s%s\n", st.dim.Sprintf("%*s |", gutter+1, ""), e.before, "", carets)
+	return gutter
 }
 
 // sentencePart takes off the word by which a reason is joined to its message in one line.

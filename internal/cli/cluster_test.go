@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
+)
+
+// TestCluster runs the commands against a real API server.
+func TestCluster(t *testing.T) {
+	cluster := guarded.StartFor(t)
+	client, err := kubernetes.NewForConfig(cluster.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", cluster.Kubeconfig)
+	t.Run("live", func(t *testing.T) { testLive(t, cluster, client) })
+	t.Run("fleet", func(t *testing.T) { testFleet(t, cluster, client) })
+	t.Run("size", func(t *testing.T) { testSize(t, client) })
+}
+
+// setMapRoles puts aws-auth into the cluster until the test ends.
+func setMapRoles(t *testing.T, client kubernetes.Interface, mapRoles string) {
+	t.Helper()
+	objects := client.CoreV1().ConfigMaps("kube-system")
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth"}, Data: map[string]string{"mapRoles": mapRoles}}
+	if _, err := objects.Create(t.Context(), cm, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := objects.Delete(context.Background(), "aws-auth", metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// testLive is about the object and RBAC in the cluster: as its admin, and as somebody who may read aws-auth and not RBAC.
+func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interface) {
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
+	binding := func(name, role, kind, subject string) error {
+		_, err := client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: meta(name),
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: kind, Name: subject}}}, metav1.CreateOptions{})
+		return err
+	}
+	reader := &rbacv1.ClusterRole{ObjectMeta: meta("reader"), Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}}}}
+	const nodes = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	const ops = "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [ops]\n"
+	setMapRoles(t, client, nodes)
+	_, roleErr := client.RbacV1().ClusterRoles().Create(t.Context(), reader, metav1.CreateOptions{})
+	most := &rbacv1.ClusterRole{ObjectMeta: meta("most-of-rbac"), Rules: append(slices.Clone(reader.Rules), rbacv1.PolicyRule{Verbs: []string{"list"}, APIGroups: []string{rbacv1.GroupName},
+		Resources: []string{"clusterroles", "clusterrolebindings", "roles"}})}
+	_, mostErr := client.RbacV1().ClusterRoles().Create(t.Context(), most, metav1.CreateOptions{})
+	for _, err := range []error{roleErr, mostErr, binding("most-of-rbac", "most-of-rbac", rbacv1.UserKind, "carol"), binding("ops-admin", "cluster-admin", rbacv1.GroupKind, "ops"), binding("reader", "reader", rbacv1.UserKind, "bob")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	as := func(user string) (kubeconfig string) {
+		config, err := clientcmd.LoadFromFile(cluster.Kubeconfig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, info := range config.AuthInfos {
+			info.Impersonate = user
+		}
+		kubeconfig = filepath.Join(dir, user)
+		if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
+			t.Fatal(err)
+		}
+		return kubeconfig
+	}
+	bob, carol, roles := as("bob"), as("carol"), filepath.Join(dir, "roles.yaml")
+	if err := os.WriteFile(roles, []byte(nodes+ops), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(dir, "aws-auth.yaml")
+	text := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n    " + strings.ReplaceAll(strings.TrimSpace(nodes+ops), "\n", "\n    ") + "\n"
+	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const chain = "group ops -> ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)"
+	const blind = "note: RBAC cannot be read, so only the groups that the policy names count as privileged: clusterroles.rbac.authorization.k8s.io is forbidden"
+	const part = "note: part of RBAC cannot be read: the guard cannot tell whether a group or username is equivalent to cluster-admin, unless the other kinds prove it (cannot read rolebindings: rolebindings.rbac.authorization.k8s.io is forbidden"
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		want []string
+		not  string
+	}{
+		"an edit of the live object asks live RBAC":    {[]string{"check", "--map-roles", roles, "--against", "live"}, exitDenied, []string{"AA402", chain}, ""},
+		"not if it is turned off":                      {[]string{"check", "--map-roles", roles, "--against", "live", "--rbac", "off"}, exitAdmitted, nil, "AA402"},
+		"a manifest by itself asks nothing":            {[]string{"check", "-f", manifest}, exitAdmitted, nil, "AA402"},
+		"unless it is told to":                         {[]string{"check", "-f", manifest, "--rbac", "live"}, exitDenied, []string{"AA402", chain}, ""},
+		"who may not read RBAC is told":                {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", bob}, exitAdmitted, []string{blind}, "AA402"},
+		"and not let go on who wants it":               {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", bob}, exitFailed, []string{"--rbac live: clusterroles.rbac"}, ""},
+		"what can be read of RBAC counts":              {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
+		"also who wants it":                            {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
+		"access of the live object":                    {[]string{"access"}, 0, []string{"mapRoles:1", "arn:aws:iam::111122223333:role/nodes"}, "note:"},
+		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops gets in as ops with ops", "becomes as good as system:masters: " + chain}, ""},
+		"whois by a manifest and live RBAC":            {[]string{"whois", "arn:aws:sts::111122223333:assumed-role/ops/bob", "-f", manifest, "--rbac", "live"}, 0, []string{chain}, "note:"},
+		"access of the live object without RBAC":       {[]string{"access", "--kubeconfig", bob}, 0, []string{blind}, ""},
+		"whois by the live object where nobody is bob": {[]string{"whois", "arn:aws:iam::111122223333:user/bob"}, 1, []string{"cannot authenticate by aws-auth"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, code := kubectl(tt.args...)
+			if code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("want %q", want)
+				}
+			}
+			if tt.not != "" && strings.Contains(out, tt.not) {
+				t.Errorf("want no %q", tt.not)
+			}
+			if t.Failed() {
+				t.Logf("%s", out)
+			}
+		})
+	}
+}
+
+// testSize holds that what checkSize refuses is what the API server refuses.
+func testSize(t *testing.T, client kubernetes.Interface) {
+	const most = 1 << 20
+	keys := map[string]string{}
+	for i := range 5_000 {
+		keys[fmt.Sprintf("%0250d", i)] = "x"
+	}
+	for name, tt := range map[string]struct {
+		data   map[string]string
+		binary map[string][]byte
+		fits   bool
+	}{
+		"at the limit":                      {data: map[string]string{"mapRoles": strings.Repeat("#", most)}, fits: true},
+		"a byte more":                       {data: map[string]string{"mapRoles": strings.Repeat("#", most+1)}},
+		"several values at the limit":       {data: map[string]string{"mapRoles": "#", "mapUsers": strings.Repeat("#", most-1)}, fits: true},
+		"several values, a byte more":       {data: map[string]string{"mapRoles": "#", "mapUsers": strings.Repeat("#", most)}},
+		"binary data at the limit":          {binary: map[string][]byte{"b": make([]byte, most)}, fits: true},
+		"binary data, a byte more":          {binary: map[string][]byte{"b": make([]byte, most+1)}},
+		"data and binary data":              {data: map[string]string{"mapRoles": "##"}, binary: map[string][]byte{"b": make([]byte, most-1)}},
+		"data and binary data that fit":     {data: map[string]string{"mapRoles": "#"}, binary: map[string][]byte{"b": make([]byte, most-1)}, fits: true},
+		"keys of more than the limit":       {data: keys, fits: true},
+		"multibyte characters, in bytes":    {data: map[string]string{"mapRoles": strings.Repeat("é", most/2) + "#"}},
+		"multibyte characters at the limit": {data: map[string]string{"mapRoles": strings.Repeat("é", most/2)}, fits: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth"}, Data: tt.data, BinaryData: tt.binary}
+			_, err := client.CoreV1().ConfigMaps("kube-system").Create(t.Context(), cm, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			if fits := err == nil; fits != tt.fits || err != nil && !apierrors.IsInvalid(err) {
+				t.Errorf("the API server accepts it: %t, want %t (%v)", fits, tt.fits, err)
+			}
+			if err := checkSize(cm); (err == nil) != tt.fits {
+				t.Errorf("check: %v, want it to fit: %t", err, tt.fits)
+			}
+		})
+	}
+}

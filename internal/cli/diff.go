@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
+)
+
+func newDiff() *cobra.Command {
+	o := newViewOptions()
+	cmd := &cobra.Command{
+		Use:   "diff [OLD] NEW",
+		Short: "Say who gains, loses or changes what between two versions of aws-auth",
+		Long: `Say who gains, loses or changes what between two versions of aws-auth, by effective access: what EKS makes of the
+text, not the text. OLD and NEW are manifests; without OLD, NEW is compared with the object in the cluster.
+
+Exit codes: 0 nobody's access changes, 1 somebody's does, 2 could not run.`,
+		Example: `  # what a manifest would change in the cluster
+  kubectl awsauth diff aws-auth.yaml
+
+  # what a commit changed
+  git show HEAD~1:aws-auth.yaml | kubectl awsauth diff - aws-auth.yaml`,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 || len(args) > 2:
+				return usagef("want one manifest, to compare with the cluster, or two")
+			case len(args) == 2 && args[0] == "-" && args[1] == "-":
+				return usagef("standard input (-) can be read only once")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.diff(cmd, args) },
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *viewOptions) diff(cmd *cobra.Command, args []string) error {
+	in := &input{stdin: cmd.InOrStdin()}
+	oldFile := ""
+	if len(args) == 2 {
+		oldFile = args[0]
+	}
+	before, err := o.open(cmd, in, oldFile)
+	if err != nil {
+		return err
+	}
+	after := *before // the same policy and RBAC
+	if err := after.read(cmd.Context(), in, o.cluster, args[len(args)-1]); err != nil {
+		return err
+	}
+	changes := changeList{}
+	for _, c := range awsauth.Diff(before.access, after.access) {
+		changes = append(changes, newChange(before, &after, c))
+	}
+	if err := printAnswer(cmd, o.output, changes, changes.text); err != nil {
+		return err
+	}
+	if len(changes) > 0 {
+		return errNo
+	}
+	return nil
+}
+
+type changeList []change
+
+// change is what becomes of one principal.
+type change struct {
+	Principal string         `json:"principal"`
+	Account   bool           `json:"account"` // Principal is an account, all of which gets in
+	Before    []principalRow `json:"before"`
+	After     []principalRow `json:"after"`
+	// Gained and Lost are the ways of being as good as system:masters that come and go.
+	Gained []wayText `json:"gained"`
+	Lost   []wayText `json:"lost"`
+}
+
+func newChange(before, after *view, c awsauth.Change) change {
+	out := change{Principal: c.Principal, Account: c.Account, Before: []principalRow{}, After: []principalRow{},
+		Gained: []wayText{}, Lost: []wayText{}}
+	if c.Account {
+		return out.account(len(c.Before) > 0)
+	}
+	for _, id := range c.Before {
+		out.Before = append(out.Before, before.row(id))
+	}
+	for _, id := range c.After {
+		out.After = append(out.After, after.row(id))
+	}
+	out.Gained, out.Lost = missing(out.After, out.Before), missing(out.Before, out.After)
+	return out
+}
+
+// account marks a whole account as gone or come by an entry without a name.
+func (c change) account(before bool) change {
+	e := []principalRow{{Principal: c.Principal, Groups: []string{}, Privileged: "none", Ways: []wayText{}}}
+	if before {
+		c.Before = e
+	} else {
+		c.After = e
+	}
+	return c
+}
+
+// missing are the ways of some entries that others lack.
+func missing(of, in []principalRow) []wayText {
+	ways := []wayText{}
+	for _, e := range of {
+		for _, w := range e.Ways {
+			same := func(o wayText) bool { return o.Kind == w.Kind && o.Name == w.Name && o.Becomes == w.Becomes }
+			has := func(o principalRow) bool { return slices.ContainsFunc(o.Ways, same) }
+			if !slices.ContainsFunc(in, has) {
+				ways = append(ways, w)
+			}
+		}
+	}
+	return ways
+}
+
+func (l changeList) text(int) string {
+	if len(l) == 0 {
+		return "nobody's access changes\n"
+	}
+	var b strings.Builder
+	for _, c := range l {
+		b.WriteString(c.line())
+		for _, w := range c.Gained {
+			fmt.Fprintf(&b, "    becomes as good as system:masters: %s\n", report.Visible(w.String()))
+		}
+		for _, w := range c.Lost {
+			fmt.Fprintf(&b, "    is no longer as good as system:masters by %s %s\n", w.Kind, report.Visible(w.Name))
+		}
+	}
+	return b.String()
+}
+
+func (c change) line() string {
+	name := report.Visible(c.Principal)
+	if c.Account {
+		name = "account " + name + ", all of it"
+	}
+	switch {
+	case len(c.Before) == 0:
+		return fmt.Sprintf("+ %s gets in%s\n", name, as(c.After))
+	case len(c.After) == 0:
+		return fmt.Sprintf("- %s no longer gets in%s\n", name, as(c.Before))
+	}
+	return fmt.Sprintf("~ %s%s\n", name, difference(c.Before, c.After))
+}
+
+// as says what somebody gets in as.
+func as(entries []principalRow) string {
+	var all []string
+	for _, e := range entries {
+		if e.Place == "" {
+			continue // a whole account
+		}
+		s := " as " + report.Visible(e.Username)
+		if len(e.Groups) > 0 {
+			s += " with " + report.Visible(strings.Join(e.Groups, ", "))
+		}
+		all = append(all, s+" ("+report.Visible(e.Place)+")")
+	}
+	return strings.Join(all, ", or")
+}
+
+// difference says what changes of a principal that stays. Where EKS picks at random, both pictures are given whole.
+func difference(before, after []principalRow) string {
+	if len(before) != 1 || len(after) != 1 {
+		return ": was" + as(before) + ", is" + as(after)
+	}
+	was, is := before[0], after[0]
+	var parts []string
+	if was.Username != is.Username {
+		parts = append(parts, fmt.Sprintf("username %s -> %s", report.Visible(was.Username), report.Visible(is.Username)))
+	}
+	for _, g := range is.Groups {
+		if !slices.Contains(was.Groups, g) {
+			parts = append(parts, "+"+report.Visible(g))
+		}
+	}
+	for _, g := range was.Groups {
+		if !slices.Contains(is.Groups, g) {
+			parts = append(parts, "-"+report.Visible(g))
+		}
+	}
+	return ": " + strings.Join(parts, ", ") + " (" + report.Visible(is.Place) + ")"
+}

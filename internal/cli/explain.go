@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+func newExplain() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain RULE",
+		Short: "Say what a rule catches, why, and how to write it right",
+		Example: `  kubectl awsauth explain AA203
+  kubectl awsauth explain role-arn-path`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("want one rule, by id or name, such as AA203 or role-arn-path")
+			}
+			return nil
+		},
+		ValidArgsFunction: completeRules,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := ruleNamed(args[0])
+			if err != nil {
+				return err
+			}
+			return printText(cmd, func(width int) string { return explain(r, width) })
+		},
+	}
+}
+
+func explain(r validate.Rule, width int) string {
+	bold, cyan, dim := color.New(color.Bold), color.New(color.FgCyan), color.New(color.FgHiBlack)
+	red, green := color.New(color.FgRed, color.Bold), color.New(color.FgGreen, color.Bold)
+	if width <= 0 || width > 100 {
+		width = 100
+	}
+	b := &strings.Builder{}
+	fmt.Fprintf(b, "%s %s %s\n", cyan.Sprint(r.ID), bold.Sprint(r.Name), dim.Sprintf("(%s)", r.Severity))
+	paragraph := func(title, s string) {
+		if s != "" {
+			fmt.Fprintf(b, "\n%s\n  %s\n", bold.Sprint(title), strings.Join(wrap(s, width-2), "\n  "))
+		}
+	}
+	paragraph("What it catches", r.What)
+	paragraph("Why", r.Why)
+	example := func(title string, style *color.Color, s string) {
+		if s != "" {
+			fmt.Fprintf(b, "\n%s\n%s", style.Sprint(title), indented(s))
+		}
+	}
+	example("Found", red, r.Bad)
+	example("Better", green, r.Good)
+	return b.String()
+}
+
+// indented moves an example to the right. A tab is what some examples are about, so it is shown.
+func indented(s string) string {
+	b := &strings.Builder{}
+	for line := range strings.Lines(s) {
+		b.WriteString("  " + strings.ReplaceAll(line, "\t", "<tab>"))
+	}
+	if !strings.HasSuffix(s, "\n") {
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// ruleNamed finds a rule by id or name.
+func ruleNamed(name string) (validate.Rule, error) {
+	if r, ok := validate.Lookup(name); ok {
+		return r, nil
+	}
+	best, distance := "", 4
+	for _, r := range validate.Catalogue() {
+		for _, known := range []string{r.ID, r.Name} {
+			if d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(known), nil); d < distance {
+				best, distance = known, d
+			}
+		}
+	}
+	if best != "" {
+		return validate.Rule{}, fmt.Errorf("unknown rule %q; did you mean %s?", name, best)
+	}
+	return validate.Rule{}, fmt.Errorf("unknown rule %q; 'kubectl awsauth rules' lists them", name)
+}
+
+func completeRules(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var all []string
+	for _, r := range validate.Catalogue() {
+		for _, pair := range [][2]string{{r.ID, r.Name}, {r.Name, r.ID}} {
+			if strings.HasPrefix(pair[0], typed) {
+				all = append(all, pair[0]+"\t"+pair[1])
+			}
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
+}

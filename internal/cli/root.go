@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
+)
+
+const (
+	exitAdmitted = 0
+	exitDenied   = 1
+	exitFailed   = 2
+)
+
+// errNo ends a command whose answer is no, as diff itself does. The answer is printed already.
+var errNo = errors.New("the answer is no")
+
+// run is the whole program but for the process around it. settle returns when what exec plugins had to say is on
+// stderr.
+func run(ctx context.Context, args []string, std streams, settle func()) int {
+	out, errs := newScreen(std.out), newScreen(std.err)
+	defer out.flush()
+	defer errs.flush()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	cmd, err := root.ExecuteContextC(ctx)
+	settle()
+	switch {
+	case err == nil:
+		return exitAdmitted
+	case errors.Is(err, errNo):
+		return exitDenied
+	}
+	writeError(errs, cmd, err)
+	return exitFailed
+}
+
+// writeError says why a command could not run, and what to type instead.
+func writeError(w io.Writer, cmd *cobra.Command, err error) {
+	fmt.Fprintf(w, "error: %s\n", errorText(err))
+	for _, fix := range fixesOf(err) {
+		fmt.Fprintf(w, "  = fix: %s\n", report.Visible(fix))
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(w, "see '%s --help'\n", cmd.CommandPath())
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kubectl-awsauth",
+		Short: "Check the aws-auth ConfigMap of Amazon EKS before the cluster reads it",
+		Long: `Check the aws-auth ConfigMap of Amazon EKS before the cluster reads it.
+
+The verdicts are those of the aws-auth-guard webhook: the same rules, the same policy file.
+
+Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
+		Example: `  # judge a manifest as if it were created
+  kubectl awsauth check -f aws-auth.yaml
+
+  # judge it as an edit of what the cluster has now
+  kubectl awsauth check -f aws-auth.yaml --against live
+
+  # what a rule means, and how to write it right
+  kubectl awsauth explain AA203`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl awsauth"},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version.Version(),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy",
+					args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
+	return root
+}

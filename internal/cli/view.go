@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// viewOptions are those of the commands that look at aws-auth without judging an edit.
+type viewOptions struct {
+	file    string
+	policy  string
+	output  oneOf
+	cluster clusterOptions
+	rbac    rbacOptions
+}
+
+func newViewOptions() *viewOptions { return &viewOptions{output: outputForm("text", "json")} }
+
+func (o *viewOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.policy, "policy", "", "policy `FILE`; without it, nothing is said of approvals")
+	o.rbac.flags(f)
+	o.cluster.flags(f)
+	o.output.flag(cmd, "output", "o", "output form")
+}
+
+func (o *viewOptions) fileFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.file, "filename", "f", "", "manifest `FILE` that holds the aws-auth ConfigMap, "+
+		"- is standard input; without it, the object in the cluster")
+}
+
+// view is one version of aws-auth, read, and what is known of the privileges in it.
+type view struct {
+	object    *corev1.ConfigMap
+	doc       *awsauth.Document
+	access    *awsauth.Access
+	source    *report.Source // nil for the object in the cluster
+	validator *validate.Validator
+	// approvals says that there is a policy to say anything of them.
+	approvals bool
+}
+
+// open reads the object from a file, or from the cluster for "", and connects all that is to be asked about it.
+func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, error) {
+	p, err := loadPolicy(o.policy)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{approvals: o.policy != ""}
+	if err := v.read(cmd.Context(), in, o.cluster, file); err != nil {
+		return nil, err
+	}
+	privileges, err := o.rbac.privileges(cmd, in, o.cluster, file == "", p)
+	if err != nil {
+		return nil, err
+	}
+	if file != "" && o.rbac.from == "" && p.Privileged.FromRBAC {
+		note(cmd, "RBAC is not asked, so only the groups that the policy names count as privileged; "+
+			"--rbac says where to read it")
+	}
+	v.validator, err = validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges}))
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range awsauth.Keys {
+		if v.doc.Unreadable[key] {
+			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; 'kubectl awsauth check' says why", key))
+		}
+	}
+	return v, nil
+}
+
+// read reads the object and what EKS makes of it.
+func (v *view) read(ctx context.Context, in *input, cluster clusterOptions, file string) (err error) {
+	if file == "" {
+		v.source = nil
+		v.object, err = cluster.existing(ctx)
+	} else {
+		v.object, v.source, err = in.object(file)
+	}
+	if err != nil {
+		return err
+	}
+	v.doc, _ = awsauth.Parse(v.object.Data)
+	v.access = v.doc.Access()
+	return nil
+}
+
+// place says where something stands: in the file, or in the value of the object in the cluster.
+func (v *view) place(p awsauth.Place) string {
+	if v.source != nil {
+		if line, _, ok := v.source.Locate(p.DataKey, p.Line, p.Column); ok {
+			return fmt.Sprintf("%s:%d", v.source.Name, line)
+		}
+	}
+	return fmt.Sprintf("%s:%d", p.DataKey, p.Line)
+}
