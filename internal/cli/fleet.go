@@ -12,8 +12,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // fleetTimeout bounds all questions together: a large cluster takes some seconds.
@@ -64,9 +64,9 @@ what the guard knows with --fleet on.
 
 // fleetList is the answer, in the form that scripts read.
 type fleetList struct {
-	Cluster string                      `json:"cluster"`
-	Region  string                      `json:"region"`
-	Mode    validate.AuthenticationMode `json:"authenticationMode"` // "" if it is not known
+	Cluster string     `json:"cluster"`
+	Region  string     `json:"region"`
+	Mode    nodes.Mode `json:"authenticationMode"` // "" if it is not known
 	// NodesTrouble and AccessTrouble say why what follows is not complete; "" if it is.
 	NodesTrouble  string          `json:"nodesTrouble"`
 	AccessTrouble string          `json:"accessTrouble"`
@@ -77,11 +77,11 @@ type fleetList struct {
 
 // fleetRole is one kind of node with one role.
 type fleetRole struct {
-	ARN      string            `json:"arn"` // "" if the role is not known
-	Kind     validate.NodeKind `json:"kind"`
-	Nodes    []string          `json:"nodes"`
-	NotReady int               `json:"notReady"`
-	Starting int               `json:"starting"`
+	ARN      string     `json:"arn"` // "" if the role is not known
+	Kind     nodes.Kind `json:"kind"`
+	Nodes    []string   `json:"nodes"`
+	NotReady int        `json:"notReady"`
+	Starting int        `json:"starting"`
 	// Maybe says that the role is one of several that these nodes may have.
 	Maybe bool `json:"maybe"`
 	// SignsIn is yes, no or unknown, By what decides: a line of aws-auth, an access entry, or nothing.
@@ -112,7 +112,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := fleet.Nodes(config)
+	objects, err := fleet.Nodes(config)
 	if err != nil {
 		return nil, o.cluster.explain(err)
 	}
@@ -120,7 +120,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.name, Region: o.region,
+	f := fleet.New(fleet.Options{Nodes: objects, AWS: aws, Cluster: o.name, Region: o.region,
 		Who: func() string { return "your identity" }})
 	view, err := f.Sync(ctx)
 	if err != nil {
@@ -136,7 +136,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	return l, nil
 }
 
-func newFleetList(view *validate.FleetView, access *awsauth.Access, now time.Time) *fleetList {
+func newFleetList(view *nodes.View, access *awsauth.Access, now time.Time) *fleetList {
 	l := &fleetList{Mode: view.Mode,
 		NodesTrouble: view.NodesKnown.Trouble(now), AccessTrouble: view.AccessKnown.Trouble(now),
 		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
@@ -159,23 +159,23 @@ func place(id awsauth.Identity) string {
 }
 
 // roleOf says what lets nodes in.
-func roleOf(w validate.WayIn, mode validate.AuthenticationMode) fleetRole {
+func roleOf(w nodes.WayIn, mode nodes.Mode) fleetRole {
 	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady,
 		Starting: w.Set.Joining, Maybe: w.Set.Maybe}
 	r.SignsIn, r.By = signsIn(w, mode)
 	return r
 }
 
-func signsIn(w validate.WayIn, mode validate.AuthenticationMode) (answer, by string) {
+func signsIn(w nodes.WayIn, mode nodes.Mode) (answer, by string) {
 	by = "nothing"
 	switch {
 	case w.Set.Doubt != "":
 		return "unknown", "not taken for a node of this cluster: " + w.Set.Doubt
-	case w.Set.Kind == validate.HyperPodNode && w.Open: // nothing but an access entry can let it in
+	case w.Set.Kind == nodes.HyperPod && w.Open: // nothing but an access entry can let it in
 		return "yes", "an access entry of type HYPERPOD_LINUX"
-	case w.Set.Kind == validate.HyperPodNode && w.Unsure:
+	case w.Set.Kind == nodes.HyperPod && w.Unsure:
 		return "unknown", "the access entries are not all known"
-	case w.Set.Kind == validate.HyperPodNode:
+	case w.Set.Kind == nodes.HyperPod:
 		return "no", "no access entry of type HYPERPOD_LINUX"
 	case w.Role == "":
 		return "unknown", "the role is not known"
@@ -183,7 +183,7 @@ func signsIn(w validate.WayIn, mode validate.AuthenticationMode) (answer, by str
 		by = "an access entry of type " + w.Entry.Type
 	case w.Entry != nil:
 		by = "an access entry"
-	case w.Mapping != nil && mode != validate.APIMode:
+	case w.Mapping != nil && mode != nodes.APIMode:
 		by = place(*w.Mapping)
 	}
 	switch {
@@ -264,7 +264,7 @@ func (l *fleetList) withoutEffect() string {
 	}
 	if slices.ContainsFunc(l.Entries, func(e fleetEntry) bool { return e.NoEffect != "" }) {
 		b.WriteString("\nAccess entries that have no effect")
-		if l.Mode != validate.APIMode {
+		if l.Mode != nodes.APIMode {
 			b.WriteString(", so that aws-auth decides")
 		}
 		b.WriteString(":\n")

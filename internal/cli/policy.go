@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac/watch"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // loadPolicy is the policy of a file, or the default one.
@@ -35,7 +35,7 @@ func (o *rbacOptions) flags(f *pflag.FlagSet) {
 
 // privileges resolves RBAC; nil if it is not asked. live says that the object is read from the cluster.
 func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterOptions, live bool,
-	p *policy.Policy) (validate.Privileges, error) {
+	p *policy.Policy) (privilege.Source, error) {
 	guard := rbac.Guard{Namespace: o.namespace, Groups: p.PrivilegedGroups(), Usernames: p.PrivilegedUsernames()}
 	switch {
 	case o.from == "off", o.from == "" && !live:

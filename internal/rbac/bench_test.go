@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -57,13 +58,13 @@ func BenchmarkResolve(b *testing.B) {
 // BenchmarkAdmission is what an admission costs, without RBAC and with that of 5,000 bindings; and one with a template, which
 // has to be held against every privileged name.
 func BenchmarkAdmission(b *testing.B) {
-	const nodes = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	const nodeRole = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 	const plain = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"
 	const template = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: '{{SessionName}}'\n  groups: [deployers]\n"
 	known := rbac.Know(large(5000), guard)
 	for _, bench := range []struct {
 		name, entry string
-		port        validate.Privileges
+		port        privilege.Source
 	}{{"without RBAC", plain, nil}, {"5000 bindings", plain, known}, {"a template, without RBAC", template, nil}, {"a template, 5000 bindings", template, known}} {
 		b.Run(bench.name, func(b *testing.B) {
 			v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Privileges: bench.port}))
@@ -73,7 +74,7 @@ func BenchmarkAdmission(b *testing.B) {
 			object := func(mapRoles string) *corev1.ConfigMap {
 				return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": mapRoles}}
 			}
-			req := validate.Request{Operation: validate.Update, Old: object(nodes), New: object(nodes + bench.entry)}
+			req := validate.Request{Operation: validate.Update, Old: object(nodeRole), New: object(nodeRole + bench.entry)}
 			b.ReportAllocs()
 			for b.Loop() {
 				v.Validate(b.Context(), req)

@@ -10,8 +10,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // chain is a cluster with one service account that is cluster-admin, and a chain of rights that ends at it. link makes
@@ -57,7 +57,7 @@ func TestLongChains(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cost := func(length int) (least time.Duration, bytes int) {
 				o := chain(length, link)
-				var known *validate.Equivalents
+				var known *privilege.Equivalents
 				for range 5 {
 					before := cpuTime(t)
 					known = rbac.Resolve(o, guard)

@@ -5,7 +5,7 @@
 // the table in powers.go; docs/privileges.md says why, with the source of each.
 //
 // Of the four, those that could not be read do not take the others with them: what these prove is proven, and the answer says of
-// which other names it is not known (validate.Partial).
+// which other names it is not known (privilege.Partial).
 //
 // The package reads nothing by itself and imports no client: package watch keeps its answer in step with a cluster.
 package rbac

@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 )
 
 // Guard is what of the guard itself a right may be about. Empty fields are not known: then every name counts as its.
@@ -45,10 +45,10 @@ const (
 // names in it that turns out to be privileged.
 //
 // Where kinds could not be read, the answer is what the others prove, and says of which names there may be more.
-func Resolve(o *Objects, guard Guard) *validate.Equivalents {
+func Resolve(o *Objects, guard Guard) *privilege.Equivalents {
 	c := newComputation(o, guard, false)
 	c.close()
-	known := &validate.Equivalents{Groups: inWords(c.groups), Usernames: inWords(c.users)}
+	known := &privilege.Equivalents{Groups: inWords(c.groups), Usernames: inWords(c.users)}
 	known.Partial = partial(o, guard, known)
 	return known
 }

@@ -13,7 +13,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 )
 
 // Objects are the RBAC objects of a cluster. Nothing of their metadata is looked at but names, namespaces and, for
@@ -115,10 +115,10 @@ func decodeList[T any](doc []byte, into *[]*T) error {
 }
 
 // Known is validate's port Privileges for objects that do not change.
-type Known struct{ equivalents *validate.Equivalents }
+type Known struct{ equivalents *privilege.Equivalents }
 
 // Know resolves objects once.
 func Know(o *Objects, guard Guard) Known { return Known{Resolve(o, guard)} }
 
 // Equivalents never fails.
-func (k Known) Equivalents() (*validate.Equivalents, error) { return k.equivalents, nil }
+func (k Known) Equivalents() (*privilege.Equivalents, error) { return k.equivalents, nil }

@@ -7,7 +7,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 )
 
 // The kinds of RBAC objects, as the API calls them.
@@ -45,12 +45,12 @@ var shipped = map[string]*role{
 //
 // RBAC only ever adds rights, so what the other kinds prove is so. Without a kind of bindings any name may be bound to anything. With
 // all bindings, the names that can be more are those that are if every role that is not known gives everything.
-func partial(o *Objects, guard Guard, known *validate.Equivalents) *validate.Partial {
+func partial(o *Objects, guard Guard, known *privilege.Equivalents) *privilege.Partial {
 	if len(o.Unreadable) == 0 {
 		return nil
 	}
 	kinds := o.unreadable()
-	p := &validate.Partial{Kinds: kinds, Why: fmt.Errorf("cannot read %s: %w", Enumerate(kinds), o.Unreadable[kinds[0]])}
+	p := &privilege.Partial{Kinds: kinds, Why: fmt.Errorf("cannot read %s: %w", Enumerate(kinds), o.Unreadable[kinds[0]])}
 	if o.Unreadable[ClusterRoleBindings] != nil || o.Unreadable[RoleBindings] != nil {
 		p.Any = true
 		return p

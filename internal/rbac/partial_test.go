@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -134,13 +135,13 @@ func TestPartialKnowledge(t *testing.T) {
 			}
 			partial := got.Partial
 			if partial == nil {
-				partial = &validate.Partial{}
+				partial = &privilege.Partial{}
 			}
 			bindings := unreadable[ClusterRoleBindings] != nil || unreadable[RoleBindings] != nil
 			if partial.Any != bindings {
 				fail("any name may be more: %v", partial.Any)
 			}
-			var possible *validate.Equivalents
+			var possible *privilege.Equivalents
 			if len(unreadable) > 0 && !bindings {
 				possible = Resolve(completed(w, seen), testGuard)
 			}
@@ -197,9 +198,9 @@ func TestPartialKnowledge(t *testing.T) {
 	}
 }
 
-func orEmpty(e *validate.Equivalents) *validate.Equivalents {
+func orEmpty(e *privilege.Equivalents) *privilege.Equivalents {
 	if e == nil {
-		return &validate.Equivalents{}
+		return &privilege.Equivalents{}
 	}
 	return e
 }
@@ -221,11 +222,11 @@ func TestEditsUnderPartialKnowledge(t *testing.T) {
 	object := func(mapRoles string) *corev1.ConfigMap {
 		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: kubeSystem}, Data: map[string]string{"mapRoles": mapRoles}}
 	}
-	const nodes = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+	const nodeRole = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 	entry := func(username string, groups ...string) string {
 		return fmt.Sprintf("- rolearn: arn:aws:iam::111122223333:role/team\n  username: %q\n  groups: [%s]\n", username, strings.Join(groups, ", "))
 	}
-	verdict := func(p *policy.Policy, e *validate.Equivalents, from, to string) (allowed, unsure bool) {
+	verdict := func(p *policy.Policy, e *privilege.Equivalents, from, to string) (allowed, unsure bool) {
 		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: Known{e}}), validate.WithClock(func() time.Time { return time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC) }))
 		if err != nil {
 			t.Fatal(err)
@@ -242,15 +243,15 @@ func TestEditsUnderPartialKnowledge(t *testing.T) {
 		for _, unreadable := range subsets() {
 			part := Resolve(without(&w.objects, unreadable), testGuard)
 			for _, s := range w.subjectsPool() {
-				old, updated := nodes, nodes+entry("viewer-of-nothing", s.Name)
+				old, updated := nodeRole, nodeRole+entry("viewer-of-nothing", s.Name)
 				switch {
 				case s.Kind == rbacv1.UserKind && !strings.HasPrefix(s.Name, "system:"):
-					updated = nodes + entry(s.Name, "viewers-of-nothing")
+					updated = nodeRole + entry(s.Name, "viewers-of-nothing")
 				case s.Kind != rbacv1.GroupKind:
 					continue
 				}
 				if n%2 == 1 { // the entry is there, with another name
-					old = nodes + entry("viewer-of-nothing", "viewers-of-nothing")
+					old = nodeRole + entry("viewer-of-nothing", "viewers-of-nothing")
 				}
 				legitimate, _ := verdict(warn, full, old, updated)
 				allowed, unsure := verdict(warn, part, old, updated)
@@ -270,7 +271,7 @@ func TestEditsUnderPartialKnowledge(t *testing.T) {
 				if strict != (allowed && !unsure) {
 					fail("onUnreadable: deny allows %v; else allowed %v, unsure %v", strict, allowed, unsure)
 				}
-				if back, unsure := verdict(deny, part, updated, nodes); !back || unsure {
+				if back, unsure := verdict(deny, part, updated, nodeRole); !back || unsure {
 					fail("to take it away: allowed %v, unsure %v", back, unsure)
 				}
 				if same, unsure := verdict(deny, part, updated, "# a comment\n"+updated); !same || unsure {

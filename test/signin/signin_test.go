@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/test/signin"
 	"github.com/aws-auth-guard/aws-auth-guard/test/signin/draw"
 )
@@ -25,7 +25,7 @@ func TestSignIn(t *testing.T) {
 	a.Instance("i-01234567", "ip-10-0-0-2.us-west-2.compute.internal")
 	a.Instance("i-ABCDEFGH", "ip-10-0-0-3.us-west-2.compute.internal")
 	for name, test := range map[string]func(*testing.T, *signin.Authenticator){
-		"templates": templates, "nodes": nodes, "order": order, "accounts": accounts, "no DNS name": noDNSName,
+		"templates": templates, "nodes": nodeRoleEntry, "order": order, "accounts": accounts, "no DNS name": noDNSName,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, a) })
 	}
@@ -174,18 +174,18 @@ func canBe(s string, of awsauth.ARN, name string) bool {
 
 // nodes holds, for every kind of node, every username and every group with a placeholder, who can authenticate as a node by the
 // guard's rules to the authenticator.
-func nodes(t *testing.T, a *signin.Authenticator) {
+func nodeRoleEntry(t *testing.T, a *signin.Authenticator) {
 	kinds := []struct {
-		set           validate.NodeSet
+		set           nodes.Set
 		name, session string
 	}{
-		{validate.NodeSet{Kind: validate.EC2Node}, "ip-10-0-0-1.us-west-2.compute.internal", draw.Instance},
-		{validate.NodeSet{Kind: validate.EC2Node, ByInstanceID: true}, draw.Instance, draw.Instance},
-		{validate.NodeSet{Kind: validate.WindowsNode}, "ip-10-0-0-2.us-west-2.compute.internal", "i-01234567"},
-		{validate.NodeSet{Kind: validate.FargateNode}, "fargate-ip-10-0-2-1.us-west-2.compute.internal", "fargate-ip-10-0-2-1.us-west-2.compute.internal"},
-		{validate.NodeSet{Kind: validate.HybridNode}, "mi-0123456789abcdef0", "mi-0123456789abcdef0"},
+		{nodes.Set{Kind: nodes.EC2}, "ip-10-0-0-1.us-west-2.compute.internal", draw.Instance},
+		{nodes.Set{Kind: nodes.EC2, ByInstanceID: true}, draw.Instance, draw.Instance},
+		{nodes.Set{Kind: nodes.Windows}, "ip-10-0-0-2.us-west-2.compute.internal", "i-01234567"},
+		{nodes.Set{Kind: nodes.Fargate}, "fargate-ip-10-0-2-1.us-west-2.compute.internal", "fargate-ip-10-0-2-1.us-west-2.compute.internal"},
+		{nodes.Set{Kind: nodes.Hybrid}, "mi-0123456789abcdef0", "mi-0123456789abcdef0"},
 	}
-	needed := map[validate.NodeKind]string{validate.WindowsNode: "eks:kube-proxy-windows", validate.FargateNode: "system:node-proxier"}
+	needed := map[nodes.Kind]string{nodes.Windows: "eks:kube-proxy-windows", nodes.Fargate: "system:node-proxier"}
 	const kept = "system:nodes"
 	var entries []entry
 	add := func(username string, groups ...string) {
@@ -213,10 +213,10 @@ func nodes(t *testing.T, a *signin.Authenticator) {
 	access := doc.Access()
 	checked, open := 0, 0
 	for _, k := range kinds {
-		view := &validate.FleetView{Mode: validate.ConfigMapMode, Nodes: map[string][]validate.NodeSet{}}
+		view := &nodes.View{Mode: nodes.ConfigMapMode, Nodes: map[string][]nodes.Set{}}
 		k.set.Names = []string{k.name}
 		for _, e := range entries {
-			view.Nodes[awsauth.Subject(e.ARN)] = []validate.NodeSet{k.set}
+			view.Nodes[awsauth.Subject(e.ARN)] = []nodes.Set{k.set}
 		}
 		says := map[string]bool{}
 		for _, w := range view.WaysIn(access, time.Now()) {

@@ -10,7 +10,7 @@ import (
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 )
 
 // The virtual resources of which the API server knows nothing but what RBAC says of them.
@@ -24,7 +24,7 @@ type Grants struct {
 	client authorizationv1client.SubjectAccessReviewInterface
 }
 
-var _ validate.Grants = (*Grants)(nil)
+var _ privilege.Authorizer = (*Grants)(nil)
 
 // NewGrants connects to a cluster.
 func NewGrants(config *rest.Config) (*Grants, error) {

@@ -21,9 +21,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac/watch"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // The ways in which a kind cannot be read.
@@ -137,7 +137,7 @@ func newRBACServer(t *testing.T) (*rbacServer, *rest.Config) {
 }
 
 // judged holds an answer against what can be known without some kinds.
-func judged(known *validate.Equivalents, missing []string) error {
+func judged(known *privilege.Equivalents, missing []string) error {
 	without := map[string]bool{}
 	for _, k := range missing {
 		without[k] = true
@@ -225,7 +225,7 @@ func TestKindsUnreadable(t *testing.T) {
 						}
 						return nil
 					})
-					if _, err := w.Equivalents(); !errors.Is(err, validate.ErrNotYet) || w.Check(nil) == nil {
+					if _, err := w.Equivalents(); !errors.Is(err, privilege.ErrNotYet) || w.Check(nil) == nil {
 						t.Errorf("just started: %v, ready: %v", err, w.Check(nil))
 					}
 					w.Age(30 * time.Second)

@@ -13,9 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac/watch"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // TestStart runs a Watcher before an API server that never answers: it is not known yet what RBAC says, until that has taken
@@ -35,15 +35,15 @@ func TestStart(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() { done <- w.Start(ctx) }()
-	if _, err := w.Equivalents(); !errors.Is(err, validate.ErrNotYet) || w.Check(nil) == nil {
+	if _, err := w.Equivalents(); !errors.Is(err, privilege.ErrNotYet) || w.Check(nil) == nil {
 		t.Errorf("just started: %v, ready: %v", err, w.Check(nil))
 	}
 	w.Age(29 * time.Second)
-	if _, err := w.Equivalents(); !errors.Is(err, validate.ErrNotYet) || w.Check(nil) == nil {
+	if _, err := w.Equivalents(); !errors.Is(err, privilege.ErrNotYet) || w.Check(nil) == nil {
 		t.Errorf("after 29 s: %v, ready: %v", err, w.Check(nil))
 	}
 	w.Age(time.Second)
-	if _, err := w.Equivalents(); err == nil || errors.Is(err, validate.ErrNotYet) || !strings.Contains(err.Error(), "within 30s of the start") || w.Check(nil) != nil {
+	if _, err := w.Equivalents(); err == nil || errors.Is(err, privilege.ErrNotYet) || !strings.Contains(err.Error(), "within 30s of the start") || w.Check(nil) != nil {
 		t.Errorf("after 30 s: %v, ready: %v", err, w.Check(nil))
 	}
 	stop()

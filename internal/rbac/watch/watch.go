@@ -27,8 +27,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // settle is how long changes are gathered before the answer is worked out anew: long enough for the many objects of one
@@ -48,7 +48,7 @@ type Watcher struct {
 	client  rest.Interface
 	stores  [4]*store
 	dirty   chan struct{}
-	answer  atomic.Pointer[validate.Equivalents]
+	answer  atomic.Pointer[privilege.Equivalents]
 	started time.Time
 
 	mu    sync.Mutex
@@ -66,7 +66,7 @@ type failure struct {
 	since time.Time
 }
 
-var _ validate.Privileges = (*Watcher)(nil)
+var _ privilege.Source = (*Watcher)(nil)
 
 // New makes a Watcher; Start sets it to work.
 func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometheus.Registerer) (*Watcher, error) {
@@ -288,14 +288,14 @@ func (w *Watcher) resolve(unreadable map[string]error) time.Duration {
 	return took
 }
 
-// Equivalents is what was known last. An error says that nothing of RBAC could ever be read; validate.ErrNotYet, that it may yet be.
-func (w *Watcher) Equivalents() (*validate.Equivalents, error) {
+// Equivalents is what was known last. An error says that nothing of RBAC could ever be read; privilege.ErrNotYet, that it may yet be.
+func (w *Watcher) Equivalents() (*privilege.Equivalents, error) {
 	if answer := w.answer.Load(); answer != nil {
 		return answer, nil
 	}
 	unreadable, settled := w.state()
 	if !settled || len(unreadable) < len(resources) { // or it is being worked out
-		return nil, validate.ErrNotYet
+		return nil, privilege.ErrNotYet
 	}
 	return nil, unreadable[resources[0]]
 }
@@ -342,7 +342,7 @@ func (w *Watcher) Err() error {
 // Check is for readiness: not ready until RBAC is read, or known to be out of reach, or has taken too long. What cannot be had must not keep the
 // guard from doing the rest.
 func (w *Watcher) Check(*http.Request) error {
-	if _, err := w.Equivalents(); errors.Is(err, validate.ErrNotYet) {
+	if _, err := w.Equivalents(); errors.Is(err, privilege.ErrNotYet) {
 		return fmt.Errorf("RBAC: %w", err)
 	}
 	return nil
