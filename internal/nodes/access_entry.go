@@ -23,8 +23,8 @@ type AccessEntry struct {
 	// Groups are the Kubernetes groups; ClusterAdmin says that the entry has AmazonEKSClusterAdminPolicy.
 	Groups       []string
 	ClusterAdmin bool
-	// Created is when the entry was created, PrincipalCreated when the role or user was that has the principal's name now.
-	// Zero: not known.
+	// Created is when the entry was created, PrincipalCreated when the role or user was that has the principal's name
+	// now. Zero: not known.
 	Created, PrincipalCreated time.Time
 }
 
@@ -34,8 +34,8 @@ type entryType struct {
 	onEC2  bool   // it denies every session but those of EC2 instances; else the session name is the node's name
 }
 
-// entryTypes are the types that are known (Amazon EKS user guide, "Create access entries"; EC2 is that of Auto Mode). By
-// STANDARD no node authenticates: EKS takes no username or group that begins with system: there.
+// entryTypes are the types that are known (Amazon EKS user guide, "Create access entries"; EC2 is that of Auto Mode).
+// By STANDARD no node authenticates: EKS takes no username or group that begins with system: there.
 var entryTypes = map[string]entryType{
 	"STANDARD":       {},
 	"EC2_LINUX":      {[]Kind{EC2}, true},
@@ -47,9 +47,9 @@ var entryTypes = map[string]entryType{
 }
 
 // Outlived reports that the entry is older than its principal. EKS keeps the principal's unique id with an entry, so a
-// role or user that was deleted and created again under the same name is not covered by it, and EKS goes on to aws-auth
-// (aws/containers-roadmap#2441; aws-iam-authenticator pkg/mapper/dynamicfile, userIDStrict). EKS tells milliseconds and
-// IAM seconds, so an entry of the same second counts as the younger.
+// role or user that was deleted and created again under the same name is not covered by it, and EKS goes on to
+// aws-auth (aws/containers-roadmap#2441; aws-iam-authenticator pkg/mapper/dynamicfile, userIDStrict). EKS tells
+// milliseconds and IAM seconds, so an entry of the same second counts as the younger.
 func (e AccessEntry) Outlived() bool {
 	return !e.Created.IsZero() && !e.PrincipalCreated.IsZero() &&
 		e.Created.Truncate(time.Second).Before(e.PrincipalCreated.Truncate(time.Second))
@@ -64,8 +64,8 @@ func (e AccessEntry) covers(kind Kind) bool {
 	return slices.Contains(entryTypes[e.Type].covers, kind)
 }
 
-// excludes reports that no node of the set can be ready by the entry, if the entry decides. A missing group does not keep
-// a node from being ready, another username does.
+// excludes reports that no node of the set can be ready by the entry, if the entry decides. A missing group does not
+// keep a node from being ready, another username does.
 func (e AccessEntry) excludes(s Set) bool {
 	t, known := entryTypes[e.Type]
 	switch {

@@ -36,8 +36,8 @@ func Claims(old, updated *awsauth.Version, ignored bool) []Claim {
 	return claims
 }
 
-// given are the identities that entries give, and those that they give as long as EKS cannot read a value: then an entry
-// of mapUsers counts that one of mapRoles would win against.
+// given are the identities that entries give, and those that they give as long as EKS cannot read a value: then an
+// entry of mapUsers counts that one of mapRoles would win against.
 func given(v *awsauth.Version) []awsauth.Identity {
 	if v == nil {
 		return nil
@@ -58,8 +58,8 @@ func given(v *awsauth.Version) []awsauth.Identity {
 // UsedByNodes reports that running nodes authenticate with the role of a claim and such a username, or by an access
 // entry. A Node object alone shows nothing: whoever may create nodes can make one for any instance of the account. An
 // instance that has not joined yet shows no more than that somebody may start one with the role and tag it: where IAM
-// should have said who may assume the role, and does not (unsure), that is not enough; and nothing shows that it will be
-// named for its instance.
+// should have said who may assume the role, and does not (unsure), that is not enough; and nothing shows that it will
+// be named for its instance.
 func (v *View) UsedByNodes(c Claim, unsure bool, now time.Time) bool {
 	if v == nil {
 		return false

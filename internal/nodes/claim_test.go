@@ -56,7 +56,7 @@ func TestClaims(t *testing.T) {
 // TestClaimsOfUnreadable: an entry that EKS cannot read at the moment exists already.
 func TestClaimsOfUnreadable(t *testing.T) {
 	ec2 := mapping("nodes", dnsName, "system:bootstrappers, system:nodes")
-	broken := awsauth.Read(map[string]string{awsauth.MapRoles: ec2 + "\t- x\n"})
+	broken := awsauth.Read(nil, map[string]string{awsauth.MapRoles: ec2 + "\t- x\n"})
 	if !broken.Unreadable[awsauth.MapRoles] {
 		t.Fatal("EKS reads it")
 	}

@@ -31,8 +31,8 @@ func IdentityOf(id awsauth.Identity) Identity {
 }
 
 // Covers reports that o gives no more than n. Who is in system:nodes can do what system:bootstrappers may: request a
-// certificate (Kubernetes documentation, "TLS bootstrapping"). Who chooses the session name can have the name of an EC2
-// node as well.
+// certificate (Kubernetes documentation, "TLS bootstrapping"). Who chooses the session name can have the name of an
+// EC2 node as well.
 func (n Identity) Covers(o Identity) bool {
 	anyName := n.Username == sessionName && strings.HasPrefix(o.Username, awsauth.NodePrefix)
 	username := o.Username == "" || o.Username == n.Username || anyName

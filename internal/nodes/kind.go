@@ -19,6 +19,6 @@ const (
 func (k Kind) OnEC2() bool { return k == EC2 || k == Windows }
 
 // mapped reports that nodes of a kind can authenticate by aws-auth. Those of SageMaker HyperPod run in an account of
-// SageMaker's and authenticate by an access entry alone: HyperPod takes no cluster in mode CONFIG_MAP (Amazon SageMaker
-// developer guide, "Amazon EKS cluster authentication mode").
+// SageMaker's and authenticate by an access entry alone: HyperPod takes no cluster in mode CONFIG_MAP (Amazon
+// SageMaker developer guide, "Amazon EKS cluster authentication mode").
 func (k Kind) mapped() bool { return k != HyperPod }

@@ -29,22 +29,22 @@ type Losses struct {
 	Gone, Broken []Loss
 }
 
-// Loss is a node role of which an edit takes the mapping away, or makes another. Nodes are known to use the role or, where
-// that is not known, may.
+// Loss is a node role of which an edit takes the mapping away, or makes another. Nodes are known to use the role or,
+// where that is not known, may.
 type Loss struct {
 	Was   awsauth.Identity
 	Is    []awsauth.Identity // what the role is mapped to now
 	Cut   []Set              // running nodes that cannot authenticate any more
 	Maybe []Set              // running nodes of which it is not known whether they have this role
 	Doubt []Set              // Node objects with this role, or that may have it, which may be no nodes
-	Ready []Set              // running nodes with this role that are ready and, as far as is known, could not be by its mapping
+	Ready []Set              // running nodes with this role that are ready and, by what is known, could not be by its mapping
 	Fatal bool               // the edit must not be allowed
 	// guessed are those of View.Unplaced, by index, that had no other way to authenticate and are cut.
 	guessed []int
 }
 
-// Losses finds the roles by which nodes authenticated, or may have, and cannot any more. A role that no running node uses
-// is none. deleted reports that IAM does not know a role of MayBeDeleted any more.
+// Losses finds the roles by which nodes authenticated, or may have, and cannot any more. A role that no running node
+// uses is none. deleted reports that IAM does not know a role of MayBeDeleted any more.
 func (e Edit) Losses(deleted func(awsauth.ARN) bool) Losses {
 	before, after := roles(e.Old), roles(e.New)
 	void := map[string]bool{}
@@ -91,9 +91,9 @@ func roles(a *awsauth.Access) map[string]awsauth.Identity {
 	return roles
 }
 
-// keeps reports that a node role which is mapped stays so. Where the nodes are not known, those that run have one of the
-// roles that were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no nodes:
-// that is being fixed. Nor has one that IAM does not know any more (void): its credentials are void.
+// keeps reports that a node role which is mapped stays so. Where the nodes are not known, those that run have one of
+// the roles that were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no
+// nodes: that is being fixed. Nor has one that IAM does not know any more (void): its credentials are void.
 func (e Edit) keeps(before, after map[string]awsauth.Identity, void map[string]bool) bool {
 	possible := false
 	for key, was := range before {
@@ -108,8 +108,8 @@ func (e Edit) keeps(before, after map[string]awsauth.Identity, void map[string]b
 	return !possible && len(after) > 0
 }
 
-// MayBeDeleted are the node roles about which IAM is to be asked: where the nodes are not known and none of the roles that
-// were mapped stays, the edit may still be right if all of them were deleted.
+// MayBeDeleted are the node roles about which IAM is to be asked: where the nodes are not known and none of the roles
+// that were mapped stays, the edit may still be right if all of them were deleted.
 func (e Edit) MayBeDeleted() []awsauth.ARN {
 	before := roles(e.Old)
 	var arns []awsauth.ARN

@@ -167,7 +167,7 @@ func TestMayBeDeleted(t *testing.T) {
 
 func TestLost(t *testing.T) {
 	ec2, more := mapping("nodes", dnsName, basic), mapping("more", dnsName, basic)
-	broken := awsauth.Read(map[string]string{awsauth.MapRoles: ec2 + "\t- x\n"})
+	broken := awsauth.Read(nil, map[string]string{awsauth.MapRoles: ec2 + "\t- x\n"})
 	for name, tt := range map[string]struct {
 		view         *nodes.View
 		old, updated *awsauth.Version

@@ -26,7 +26,8 @@ var needs = map[Kind]Mapping{
 	Windows: {dnsName, []string{awsauth.GroupBootstrappers, awsauth.GroupNodes, awsauth.GroupWindows}},
 	Fargate: {sessionName, []string{awsauth.GroupBootstrappers, awsauth.GroupNodes, awsauth.GroupNodeProxier}},
 	Hybrid:  {sessionName, []string{awsauth.GroupBootstrappers, awsauth.GroupNodes}},
-	Other:   {sessionName, []string{awsauth.GroupBootstrappers, awsauth.GroupNodes}}, // what does not run on EC2 can use no other
+	// What does not run on EC2 can use no other.
+	Other: {sessionName, []string{awsauth.GroupBootstrappers, awsauth.GroupNodes}},
 }
 
 // Needs are the username template and the groups that nodes of the kind need; those of HyperPod need none.
@@ -42,8 +43,8 @@ func (s Set) Needs() Mapping {
 }
 
 // HasGroups reports that an identity has the groups without which nodes do not work. EKS asks for system:bootstrappers
-// besides, and new entries are held to that; the API server's Node authorizer does not, and maps without it keep clusters
-// alive.
+// besides, and new entries are held to that; the API server's Node authorizer does not, and maps without it keep
+// clusters alive.
 func (m Mapping) HasGroups(id awsauth.Identity) bool {
 	return !slices.ContainsFunc(m.Groups, func(g string) bool { return g != awsauth.GroupBootstrappers && !id.Has(g) })
 }

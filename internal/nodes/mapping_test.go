@@ -23,7 +23,7 @@ func mapping(name, username, groups string) string {
 
 func read(t *testing.T, mapRoles string) *awsauth.Version {
 	t.Helper()
-	v := awsauth.Read(map[string]string{awsauth.MapRoles: mapRoles})
+	v := awsauth.Read(nil, map[string]string{awsauth.MapRoles: mapRoles})
 	if len(v.Unreadable) > 0 {
 		t.Fatalf("EKS cannot read %s", mapRoles)
 	}

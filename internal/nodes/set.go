@@ -40,7 +40,8 @@ func names(sets []Set) []string {
 // ready is how many nodes of a set are ready.
 func (s Set) ready() int { return len(s.Names) - s.NotReady - s.Joining }
 
-// traceable reports that the role of such nodes can be found out, so that not to know it is a gap and not their nature.
+// traceable reports that the role of such nodes can be found out, so that not to know it is a gap and not their
+// nature.
 func (s Set) traceable() bool { return s.Kind != Hybrid && s.Kind != Other }
 
 // where are the sets for which keep holds.

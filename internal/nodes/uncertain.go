@@ -7,15 +7,15 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// mayHave reports that nodes whose role is not known may have this one. A hybrid node's role is not one that nodes in AWS
-// use: it is made for hybrid nodes.
+// mayHave reports that nodes whose role is not known may have this one. A hybrid node's role is not one that nodes in
+// AWS use: it is made for hybrid nodes.
 func (v *View) mayHave(s Set, principal string) bool {
 	a, err := awsauth.ParseARN(principal)
 	return err == nil && a.Kind == awsauth.KindRole && (s.traceable() || len(v.Nodes[principal]) == 0)
 }
 
-// otherWay reports that nodes whose role is not known may still authenticate: by another mapping, or by an access entry.
-// Of nodes of another provider it is not even known that they authenticate by IAM.
+// otherWay reports that nodes whose role is not known may still authenticate: by another mapping, or by an access
+// entry. Of nodes of another provider it is not even known that they authenticate by IAM.
 func (v *View) otherWay(a *awsauth.Access, s Set, now time.Time) bool {
 	if s.Kind == Other || v.NodeEntry(s.Kind, now) {
 		return true
@@ -28,9 +28,9 @@ func (v *View) otherWay(a *awsauth.Access, s Set, now time.Time) bool {
 	return false
 }
 
-// inSpite are the nodes with a role that are ready although what is known of them says that they cannot authenticate by
-// its mapping, if the role is mapped as a node's no longer. What is known of them must be wrong, so that the mapping may
-// be what they need.
+// inSpite are the nodes with a role that are ready although what is known of them says that they cannot authenticate
+// by its mapping, if the role is mapped as a node's no longer. What is known of them must be wrong, so that the
+// mapping may be what they need.
 func (v *View) inSpite(role string, c awsauth.Change) []Set {
 	if !slices.ContainsFunc(c.Before, partly) || slices.ContainsFunc(c.After, partly) {
 		return nil

@@ -16,8 +16,8 @@ type Unserved struct {
 	ServesOthers bool
 }
 
-// Unserved are the nodes with the entry's role that cannot authenticate by it: running nodes, or else doubtful ones. An
-// ARN with a path finds none, another rule says so. Where an access entry decides, aws-auth keeps nobody out.
+// Unserved are the nodes with the entry's role that cannot authenticate by it: running nodes, or else doubtful ones.
+// An ARN with a path finds none, another rule says so. Where an access entry decides, aws-auth keeps nobody out.
 func (v *View) Unserved(e *awsauth.Entry, now time.Time) Unserved {
 	if v == nil || len(v.Nodes)+len(v.Doubtful) == 0 || v.Ignored() {
 		return Unserved{}
@@ -38,9 +38,9 @@ func (v *View) Unserved(e *awsauth.Entry, now time.Time) Unserved {
 	return Unserved{Sets: where(doubtful, cannot), Doubtful: true}
 }
 
-// servesSome reports that an entry serves some of the nodes with its role, if not those that are cut. How an instance will
-// be named that has not joined is a guess, which whoever may create nodes can have made: it excuses no entry that cuts off
-// others.
+// servesSome reports that an entry serves some of the nodes with its role, if not those that are cut. How an instance
+// will be named that has not joined is a guess, which whoever may create nodes can have made: it excuses no entry that
+// cuts off others.
 func servesSome(all, cut []Set) bool {
 	guess := func(s Set) bool { return len(s.Names) == s.Joining }
 	joined := slices.ContainsFunc(cut, func(s Set) bool { return !guess(s) })

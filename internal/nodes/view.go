@@ -25,8 +25,8 @@ type View struct {
 	// that nothing was found out about yet.
 	Unplaced []Set
 	// Doubtful are Node objects that something speaks against, by the role that they would authenticate with; "" if that
-	// is not known. Whoever may create nodes can make them, so they deny nothing and prove nothing; but they may be nodes,
-	// so a loss is not silent.
+	// is not known. Whoever may create nodes can make them, so they deny nothing and prove nothing; but they may be
+	// nodes, so a loss is not silent.
 	Doubtful map[string][]Set
 	// NodesKnown says whether there are no others.
 	NodesKnown Knowledge
@@ -41,12 +41,12 @@ type View struct {
 	AccessKnown Knowledge
 }
 
-// Ignored reports that EKS does not look at aws-auth at all. There is no way back from that mode, so it does not matter
-// how long ago that was heard.
+// Ignored reports that EKS does not look at aws-auth at all. There is no way back from that mode, so it does not
+// matter how long ago that was heard.
 func (v *View) Ignored() bool { return v != nil && v.Mode == APIMode }
 
-// Starting reports that the guard has just started and has not yet looked for the running nodes to the end, well or not.
-// Then nothing is known, which is not the same as that there is nothing.
+// Starting reports that the guard has just started and has not yet looked for the running nodes to the end, well or
+// not. Then nothing is known, which is not the same as that there is nothing.
 func (v *View) Starting() bool {
 	return v != nil && v.NodesKnown.At.IsZero() && v.NodesKnown.Problem == ""
 }
@@ -101,7 +101,8 @@ func (v *View) WhyInert(e AccessEntry) string {
 		if a, err := awsauth.ParseARN(e.ARN); err == nil && a.Kind == awsauth.KindUser {
 			kind = "user"
 		}
-		return "it is older than the " + kind + ", which was deleted and created again: EKS keeps the unique id of the old one"
+		return "it is older than the " + kind +
+			", which was deleted and created again: EKS keeps the unique id of the old one"
 	}
 	if sets := v.despite(awsauth.Subject(e.ARN), e); len(sets) > 0 {
 		return fmt.Sprintf("it is of type %s, and %s with the role %s ready: %s",

@@ -21,8 +21,8 @@ type WayIn struct {
 	Open, Unsure bool
 }
 
-// WaysIn lists how all running nodes authenticate under aws-auth as it is, by role. Where the role is not known, neither
-// is the way.
+// WaysIn lists how all running nodes authenticate under aws-auth as it is, by role. Where the role is not known,
+// neither is the way.
 func (v *View) WaysIn(a *awsauth.Access, now time.Time) []WayIn {
 	var ways []WayIn
 	for _, role := range slices.Sorted(maps.Keys(v.Nodes)) {

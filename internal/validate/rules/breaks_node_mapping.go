@@ -39,8 +39,8 @@ func checkNodeMappings(c *rule.ObjectContext) {
 	}
 }
 
-// liveMapping is about an entry that nodes have and cannot use. An entry that serves some of them is better than none, and
-// so allowed: no entry can serve two kinds of node that need different usernames.
+// liveMapping is about an entry that nodes have and cannot use. An entry that serves some of them is better than none,
+// and so allowed: no entry can serve two kinds of node that need different usernames.
 func liveMapping(e *awsauth.Entry, u nodes.Unserved) rule.Finding {
 	cut := u.Sets
 	kind, need := cut[0].Kind, cut[0].Needs()
@@ -50,7 +50,8 @@ func liveMapping(e *awsauth.Entry, u nodes.Unserved) rule.Finding {
 		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", need.Username, strings.Join(need.Groups, ", "))}
 	i := nodes.Barring(e.GroupNames())
 	if i >= 0 && !kind.OnEC2() && need.HasGroups(e.Identity()) && e.Username.Value == need.Username {
-		f.Why = fmt.Sprintf("since EKS can render the group %s only for EC2 instances, and no other caller can authenticate", phrase.Quote(e.Groups[i].Value))
+		f.Why = fmt.Sprintf("since EKS can render the group %s only for EC2 instances, and no other caller can authenticate",
+			phrase.Quote(e.Groups[i].Value))
 		f.Fix = "remove that group"
 	}
 	switch {

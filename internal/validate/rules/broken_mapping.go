@@ -68,7 +68,8 @@ func (b broken) finding(c *rule.EditContext) rule.Finding {
 	role := phrase.Quote(b.Was.Canonical)
 	switch {
 	case b.bars >= 0:
-		f.Message = fmt.Sprintf("the node role %s gets the group %s, which EKS can render only for EC2 instances", role, phrase.Quote(b.is.Groups[b.bars]))
+		f.Message = fmt.Sprintf("the node role %s gets the group %s, which EKS can render only for EC2 instances",
+			role, phrase.Quote(b.is.Groups[b.bars]))
 		f.Fix = "remove that group"
 	case b.renamed:
 		f.Message = fmt.Sprintf("the node role %s is mapped as %s no longer", role, b.need.Username)
@@ -109,7 +110,8 @@ func (b broken) cost(c *rule.EditContext) (s rule.Severity, why string) {
 	case len(b.Doubt) > 0 && known:
 		return rule.Warning, "and " + mayUse(b.Doubt) + ", " + nodes.Doubted(b.Doubt)
 	case len(b.Ready) > 0 && known:
-		return rule.Warning, "and " + nodes.Count(b.Ready) + " with it " + nodes.Agree(b.Ready, "is", "are") + " ready: " + nodes.Which(b.Ready)
+		return rule.Warning, "and " + nodes.Count(b.Ready) + " with it " + nodes.Agree(b.Ready, "is", "are") + " ready: " +
+			nodes.Which(b.Ready)
 	}
 	return rule.Error, fmt.Sprintf("and %s nodes with it turn NotReady within minutes", b.kind)
 }

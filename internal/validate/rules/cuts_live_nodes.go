@@ -40,8 +40,8 @@ func checkCutNodes(c *rule.EditContext) {
 	}
 }
 
-// checkUnmapped warns that an aws-auth which is created leaves out roles that running nodes use, as after a deletion that
-// was to be a replacement. The creation itself takes nothing from anybody.
+// checkUnmapped warns that an aws-auth which is created leaves out roles that running nodes use, as after a deletion
+// that was to be a replacement. The creation itself takes nothing from anybody.
 func checkUnmapped(c *rule.EditContext) {
 	if len(c.New.Entries()) == 0 || c.New.Unreadable[awsauth.MapRoles] {
 		return // another finding says it
@@ -93,13 +93,15 @@ func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
 	case len(l.Maybe) > 0:
 		f.Severity = rule.Warning
 		f.Message += ", and " + mayUse(l.Maybe)
-		f.Why = nodes.Agree(l.Maybe, "and nothing tells which role it has", "and nothing tells which role they have") + untraced(c)
+		f.Why = nodes.Agree(l.Maybe, "and nothing tells which role it has", "and nothing tells which role they have") +
+			untraced(c)
 		f.Fix = "make sure that they do not use the role any more, or keep the entry"
 	case len(l.Doubt) > 0 && known:
 		f.Severity = rule.Warning
 		f.Message += ", and " + mayUse(l.Doubt)
 		f.Why = nodes.Doubted(l.Doubt)
-		f.Fix = nodes.Agree(l.Doubt, "make sure that it is no node", "make sure that they are no nodes") + ", or keep the entry"
+		f.Fix = nodes.Agree(l.Doubt, "make sure that it is no node", "make sure that they are no nodes") +
+			", or keep the entry"
 	case len(l.Ready) > 0 && known:
 		return readyInSpite(l.Ready, f)
 	default:

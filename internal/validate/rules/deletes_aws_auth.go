@@ -48,13 +48,15 @@ func reportDeletion(c *rule.EditContext) {
 	c.Report(at, f)
 }
 
-// checkPending speaks of an aws-auth that is being deleted and that a finalizer keeps: it works, until that is removed.
+// checkPending speaks of an aws-auth that is being deleted and that a finalizer keeps: it works, until that is
+// removed.
 func checkPending(c *rule.EditContext) {
 	deleted, kept := c.New.Object.DeletionTimestamp, c.New.Object.Finalizers
 	if deleted == nil || len(kept) == 0 {
 		return
 	}
-	c.Report(rule.AtField("metadata.deletionTimestamp", deleted.UTC().Format(time.RFC3339)), rule.Finding{Severity: rule.Warning, Subject: "pending",
+	at := rule.AtField("metadata.deletionTimestamp", deleted.UTC().Format(time.RFC3339))
+	c.Report(at, rule.Finding{Severity: rule.Warning, Subject: "pending",
 		Message: "aws-auth is being deleted and waits only for its finalizers: " + phrase.Bare(strings.Join(kept, ", ")),
 		Why:     "and EKS forgets every mapping at once when the last one is removed",
 		Fix:     writeAnew})

@@ -45,12 +45,13 @@ func checkRequired(c *rule.ObjectContext) {
 // meets reports that an identity has what is required of it.
 func meets(id awsauth.Identity, r policy.Required) bool {
 	lacks := func(g string) bool { return !id.Has(g) }
-	return authenticates(id, r.Groups) && (r.Username == "" || r.Username == id.Username) && !slices.ContainsFunc(r.Groups, lacks)
+	return authenticates(id, r.Groups) && (r.Username == "" || r.Username == id.Username) &&
+		!slices.ContainsFunc(r.Groups, lacks)
 }
 
 // authenticates reports that those for whom an entry is meant can authenticate through it. An entry with
-// {{EC2PrivateDNSName}} in its username is for EC2 instances; in a group it keeps out whoever the username is for, unless
-// the policy asks for that group.
+// {{EC2PrivateDNSName}} in its username is for EC2 instances; in a group it keeps out whoever the username is for,
+// unless the policy asks for that group.
 func authenticates(id awsauth.Identity, required []string) bool {
 	switch id.Sessions() {
 	case awsauth.AnySession:

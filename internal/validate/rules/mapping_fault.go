@@ -66,10 +66,13 @@ func (m mappingFault) position() rule.Position {
 func (m mappingFault) finding() rule.Finding {
 	switch m.kind {
 	case fargateOnEC2:
-		return rule.Finding{Severity: rule.Warning, Subject: "group of Fargate", // EC2 nodes work with it: it only adds what Fargate's kube-proxy may do
-			Message: fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2", phrase.Quote(awsauth.GroupNodeProxier), awsauth.EC2PrivateDNSName),
-			Why:     "and EC2 nodes work without it, while Fargate nodes do not work with this username",
-			Fix:     "leave the group out, and map the Fargate pod execution role by itself with username: " + nodes.Fargate.Needs().Username}
+		// EC2 nodes work with it: it only adds what Fargate's kube-proxy may do.
+		return rule.Finding{Severity: rule.Warning, Subject: "group of Fargate",
+			Message: fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2",
+				phrase.Quote(awsauth.GroupNodeProxier), awsauth.EC2PrivateDNSName),
+			Why: "and EC2 nodes work without it, while Fargate nodes do not work with this username",
+			Fix: "leave the group out, and map the Fargate pod execution role by itself with username: " +
+				nodes.Fargate.Needs().Username}
 	case windowsOffEC2:
 		return rule.Finding{Subject: "node mapping",
 			Message: fmt.Sprintf("%s is a group of Windows nodes on EC2, and %s a username of Fargate and hybrid nodes",
@@ -91,7 +94,8 @@ func (m mappingFault) finding() rule.Finding {
 	return f
 }
 
-// withMissing is what to write instead: without groups that have findings of their own, or that keep nodes off EC2 out.
+// withMissing is what to write instead: without groups that have findings of their own, or that keep nodes off EC2
+// out.
 func (m mappingFault) withMissing() string {
 	groups := m.entry.GroupNames()
 	if slices.Contains(groups, policy.Masters) { // whether it may stay, its own finding says

@@ -17,8 +17,8 @@ var noEffect = &rule.Rule{
 }
 
 // checkEffect says what of the edit EKS will not look at. Entries that the edit leaves alone are not told: EKS itself
-// writes both an access entry and a mapping for the node groups that it manages, and a warning for each of those on every
-// edit would teach people not to read warnings.
+// writes both an access entry and a mapping for the node groups that it manages, and a warning for each of those on
+// every edit would teach people not to read warnings.
 func checkEffect(c *rule.EditContext) {
 	if c.Fleet.Ignored() {
 		c.Report(rule.AtField("data", ""), rule.Finding{Subject: "mode", Message: "the cluster's authentication mode is API",

@@ -29,15 +29,16 @@ func mapRolesEmptied(c *rule.EditContext, l nodes.Losses) bool {
 }
 
 // notYet is why a guard that has just started does not let go what may be in use.
-const notYet = "and the guard has just started and does not know the running nodes yet: if one uses this role, it turns NotReady within minutes"
+const notYet = "and the guard has just started and does not know the running nodes yet: " +
+	"if one uses this role, it turns NotReady within minutes"
 
 // mayUse says that nodes may have a role.
 func mayUse(sets []nodes.Set) string {
 	return nodes.Count(sets) + " may use it: " + nodes.Which(sets)
 }
 
-// uncovered says that an access entry might save the nodes with a role, where the guard cannot tell, or why the one that is
-// there does not.
+// uncovered says that an access entry might save the nodes with a role, where the guard cannot tell, or why the one
+// that is there does not.
 func uncovered(c *rule.EditContext, role string) string {
 	if e, ok := c.Fleet.Entry(role, c.Now); ok {
 		if why := c.Fleet.WhyInert(e); why != "" {
@@ -56,5 +57,6 @@ func entryText(id awsauth.Identity) string {
 	for i, g := range id.Groups {
 		groups[i] = phrase.Bare(g)
 	}
-	return fmt.Sprintf(" {rolearn: %s, username: %q, groups: [%s]}", phrase.Bare(id.Canonical), id.Username, strings.Join(groups, ", "))
+	return fmt.Sprintf(" {rolearn: %s, username: %q, groups: [%s]}",
+		phrase.Bare(id.Canonical), id.Username, strings.Join(groups, ", "))
 }

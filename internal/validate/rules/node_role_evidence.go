@@ -21,13 +21,17 @@ var nodeRoleEvidence = &rule.Rule{
 `, Good: goodNodesAndCI,
 	SilencedBy: []rule.Silence{ // what another rule denies needs no evidence
 		{Rule: "AA405", Same: rule.SameEntry},
-		{Rule: "AA301", Same: rule.SamePrincipal}, {Rule: "AA302", Same: rule.SamePrincipal}, {Rule: "AA303", Same: rule.SamePrincipal},
-		{Rule: "AA403", Same: rule.SamePrincipal}, {Rule: "AA404", Same: rule.SamePrincipal},
+		{Rule: "AA301", Same: rule.SamePrincipal},
+		{Rule: "AA302", Same: rule.SamePrincipal},
+		{Rule: "AA303", Same: rule.SamePrincipal},
+		{Rule: "AA403", Same: rule.SamePrincipal},
+		{Rule: "AA404", Same: rule.SamePrincipal},
 	},
 	Edit: checkNodeRoles,
 }
 
-// checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy counts before all others.
+// checkNodeRoles asks for evidence that the roles which become nodes' belong to nodes. The policy counts before all
+// others.
 func checkNodeRoles(c *rule.EditContext) {
 	for _, claimed := range c.Claims {
 		if c.Policy.NodeRole(claimed.Canonical) {
@@ -84,7 +88,8 @@ const (
 	noAnswer                       // IAM was asked, and does not say
 )
 
-// evidence is the first that there is: somebody else may assume the role; nodes use it; nobody but nodes can assume it.
+// evidence is the first that there is: somebody else may assume the role; nodes use it; nobody but nodes can assume
+// it.
 func (r roleOfNodes) evidence() evidence {
 	trust := r.answer.Trust
 	unsure := trust.Known == principal.TrustUnreadable || r.answer.Existence == principal.Unverified
@@ -113,8 +118,9 @@ func (r roleOfNodes) fits(t principal.Trust) bool {
 	return t.Sessions
 }
 
-// ofAnotherAccount reports that the role is known to be none of the cluster's account. EC2 and Fargate nodes have a role of
-// that account (aws-iam-authenticator looks instances up in it), and so has what authenticates by an access entry of nodes.
+// ofAnotherAccount reports that the role is known to be none of the cluster's account. EC2 and Fargate nodes have a
+// role of that account (aws-iam-authenticator looks instances up in it), and so has what authenticates by an access
+// entry of nodes.
 func (r roleOfNodes) ofAnotherAccount() bool {
 	a, err := awsauth.ParseARN(r.Canonical)
 	return r.c.Account != "" && err == nil && a.Account != r.c.Account
@@ -135,7 +141,8 @@ func (r roleOfNodes) finding(claims string) (f rule.Finding, ok bool) {
 		f.Message = fmt.Sprintf("%s maps %s as a node, and %s may assume that role", claims, role, phrase.Quote(trust.Other))
 		f.Fix = alone
 	case ofOtherAccount:
-		f.Message = fmt.Sprintf("%s makes %s a node, and the administrators of its account decide who may assume that role", claims, role)
+		f.Message = fmt.Sprintf("%s makes %s a node, and the administrators of its account decide who may assume that role",
+			claims, role)
 		f.Fix = alone
 	case ofNoNodes:
 		f.Message = fmt.Sprintf("%s maps %s as a node, and no node can assume that role", claims, role)
