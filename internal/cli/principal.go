@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // principalRow is what EKS makes of one principal.
@@ -76,7 +76,7 @@ var approvalWords = map[policy.Standing]string{
 	policy.Valid:   "approved",
 }
 
-func (v *view) way(w privilege.Way) wayText {
+func (v *view) way(w validate.Way) wayText {
 	t := wayText{Rule: w.Rule, Kind: "group", Name: w.Name, Becomes: w.Becomes, Session: w.Session,
 		Evidence: w.Evidence}
 	if w.Username {

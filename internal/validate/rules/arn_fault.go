@@ -40,9 +40,6 @@ func init() {
 
 // firstFault is the first thing that is wrong with an entry's ARN; ok is false if nothing is.
 func firstFault(e *awsauth.Entry, partition string) (by *rule.Rule, f rule.Finding, ok bool) {
-	if e.SSO != nil || e.ARN.Value == "" {
-		return nil, rule.Finding{}, false
-	}
 	w := written{entry: e, text: e.ARN.Value, partition: partition}
 	w.arn, w.err = e.Principal()
 	for _, c := range arnChecks {
@@ -53,10 +50,20 @@ func firstFault(e *awsauth.Entry, partition string) (by *rule.Rule, f rule.Findi
 	return nil, rule.Finding{}, false
 }
 
+// arnFaultOf is the first fault if it is one of a rule's own. Other rules say what is wrong with an sso block, and with an
+// entry without an ARN.
+func arnFaultOf(id string, e *awsauth.Entry, partition string) (f rule.Finding, ok bool) {
+	if e.SSO != nil || e.ARN.Value == "" {
+		return f, false
+	}
+	by, f, ok := firstFault(e, partition)
+	return f, ok && by.ID == id
+}
+
 // arnFaultsOf reports those first faults that are a rule's own.
 func arnFaultsOf(id string) func(*rule.EntryContext) {
 	return func(c *rule.EntryContext) {
-		if by, f, ok := firstFault(c.Entry, c.Partition); ok && by.ID == id {
+		if f, ok := arnFaultOf(id, c.Entry, c.Partition); ok {
 			c.Report(rule.AtARN(c.Entry), f)
 		}
 	}
@@ -64,9 +71,6 @@ func arnFaultsOf(id string) func(*rule.EntryContext) {
 
 // MatchesNobody reports that nobody can authenticate by an entry, since its ARN is not how EKS names a principal.
 func MatchesNobody(e *awsauth.Entry, partition string) bool {
-	if e.SSO != nil || e.ARN.Value == "" {
-		return false
-	}
 	_, f, ok := firstFault(e, partition)
 	return ok && f.Severity != rule.Warning
 }
