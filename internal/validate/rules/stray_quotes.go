@@ -18,24 +18,29 @@ var strayQuotes = &rule.Rule{
 }
 
 func checkStrayQuotes(c *rule.EntryContext) {
-	strayQuotesIn(c, rule.AtUsername(c.Entry), "username")
-	for i := range c.Entry.Groups {
-		strayQuotesIn(c, rule.AtGroup(c.Entry, i), "group")
+	e := c.Entry
+	if f, ok := strayQuotesIn("username", e.Username.Value); ok {
+		c.Report(rule.AtUsername(e).Of(e.Name()), f)
+	}
+	for i, g := range e.Groups {
+		if f, ok := strayQuotesIn("group", g.Value); ok {
+			c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
+		}
 	}
 }
 
-// strayQuotesIn judges one name. what it is the name of keeps a username and a group apart that are written alike.
-func strayQuotesIn(c *rule.EntryContext, at rule.Position, what string) {
-	meant := strings.TrimFunc(at.Value, isQuote)
-	if meant == at.Value {
-		return
+// strayQuotesIn judges one name. A username and a group that are written alike are told apart by what they are.
+func strayQuotesIn(what, name string) (f rule.Finding, ok bool) {
+	meant := strings.TrimFunc(name, isQuote)
+	if meant == name {
+		return f, false
 	}
-	f := rule.Finding{Subject: what + " " + at.Value, Message: phrase.Quote(at.Value) + " has quotes that YAML takes for part of the name",
+	f = rule.Finding{Subject: what + " " + name, Message: phrase.Quote(name) + " has quotes that YAML takes for part of the name",
 		Why: "so it is not " + phrase.Quote(meant) + ", and nothing is bound to it", Fix: "write " + phrase.Bare(meant), Yields: rule.YieldsToRule}
 	if meant == "" || strings.ContainsFunc(meant, isQuote) {
 		f.Why, f.Fix = "so nothing is bound to it", "type the name again, without quotes"
 	}
-	c.Report(at.Of(c.Entry.Name()), f)
+	return f, true
 }
 
 // isQuote reports what people and word processors write as a quote: Unicode's quotation marks, accents and primes.
