@@ -91,19 +91,23 @@ func TestOracleIsNotShipped(t *testing.T) {
 // mayImport are the arrows of docs/design.md: which packages of internal a package may import. Packages that are not
 // listed are commands and wiring, which may import everything below.
 var mayImport = map[string][]string{
-	"awsauth":    {},
-	"policy":     {"awsauth"},
-	"validate":   {"awsauth", "policy"},
-	"manifest":   {"awsauth", "validate"}, // what is a comment is asked once
-	"report":     {"validate"},
-	"listen":     {},
-	"coverage":   {"admission"},
-	"version":    {},
-	"admission":  {"listen", "validate"}, // whose turn it is depends on the address
-	"iam":        {"awsauth", "policy", "validate"},
-	"fleet":      {"awsauth", "iam", "validate"}, // what AWS's errors mean is said once
-	"rbac":       {"awsauth", "validate"},
-	"rbac/watch": {"rbac", "validate"},
+	"awsauth":     {},
+	"policy":      {"awsauth"},
+	"validate":    {"awsauth", "policy"},
+	"manifest":    {"awsauth", "validate"}, // what is a comment is asked once
+	"report":      {"validate"},
+	"listen":      {},
+	"coverage":    {"admission"},
+	"approvals":   {"admission", "validate"},
+	"events":      {"admission"},
+	"health":      {"listen"},
+	"metricsauth": {},
+	"version":     {},
+	"admission":   {"listen", "validate"}, // whose turn it is depends on the address
+	"iam":         {"awsauth", "policy", "validate"},
+	"fleet":       {"awsauth", "iam", "validate"}, // what AWS's errors mean is said once
+	"rbac":        {"awsauth", "validate"},
+	"rbac/watch":  {"rbac", "validate"},
 }
 
 func TestArrowsPointInward(t *testing.T) {

@@ -28,18 +28,23 @@ const (
 // body is what a request brought.
 type body struct {
 	text []byte
-	// share is what it counts for among the large bodies: its length, or that of the longest if it did not say; 0 if it is small.
+	// share is what it counts for among the large bodies: its length, or that of the longest if it did not say; 0 if
+	// it is small.
 	share int64
 }
 
-// read reads the body of a request. A large one waits for its share of the room for large bodies, and holds it until release.
-func (s *server) read(ctx context.Context, w http.ResponseWriter, r *http.Request, from string) (b body, release func(), err error) {
+// read reads the body of a request. A large one waits for its share of the room for large bodies, and holds it until
+// release.
+func (s *server) read(ctx context.Context, w http.ResponseWriter, r *http.Request, from string) (
+	b body, release func(), err error,
+) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return body{}, nil, unreadable(errors.New("request body is empty"))
 	}
 	if r.ContentLength > maxBody {
 		readWithin(ctx, w, drainTimeout)
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 2*maxBody)) // or the client would see a broken connection, and no answer
+		// Unread, it would be a broken connection to the client, and no answer.
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 2*maxBody))
 		return body{}, nil, errTooMuch
 	}
 	var text bytes.Buffer
@@ -71,7 +76,8 @@ func (s *server) read(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	return b, release, nil
 }
 
-// acceptable is an error unless a body was read whole and is said to be JSON. It is worded as controller-runtime words it.
+// acceptable is an error unless a body was read whole and is said to be JSON. It is worded as controller-runtime words
+// it.
 func acceptable(contentType string, size int, err error) error {
 	switch usual := contentType == "application/json"; {
 	case err == nil && usual:
@@ -87,8 +93,8 @@ func acceptable(contentType string, size int, err error) error {
 	}
 }
 
-// readWithin is how long the connection may take to bring the body, and never longer than the review has. The server takes the
-// deadline back before the connection's next request. A writer without deadlines needs none.
+// readWithin is how long the connection may take to bring the body, and never longer than the review has. The server
+// takes the deadline back before the connection's next request. A writer without deadlines needs none.
 func readWithin(ctx context.Context, w http.ResponseWriter, d time.Duration) {
 	until := time.Now().Add(d)
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {

@@ -19,29 +19,31 @@ import (
 const (
 	// mostLarge is how many bytes of large bodies are held at once: the largest there is, and some more beside it.
 	mostLarge = maxBody + 4<<20
-	// A string of JSON takes some 100 bytes when it is decoded, however short it is: a list of a million of them would take
-	// many times its body. maxQuotes is how many quotation marks a body may have, two for each string. Those in the text of
-	// an aws-auth do not count, they are escaped. perQuote is what one counts for, and mostDecoded how much there is at once.
+	// A string of JSON takes some 100 bytes when it is decoded, however short it is: a list of a million of them would
+	// take many times its body. maxQuotes is how many quotation marks a body may have, two for each string. Those in
+	// the text of an aws-auth do not count, they are escaped. perQuote is what one counts for, and mostDecoded how
+	// much there is at once.
 	maxQuotes   = 1 << 20
 	perQuote    = 64
 	mostDecoded = maxQuotes * perQuote
 	// mostAny is how many bodies apimachinery decodes at once.
 	mostAny = 8
-	// maxUser is how much the name, the groups and the extra fields of a caller may be. They came with one HTTP request whose
-	// header has 1 MiB at most, or from an answer to it.
+	// maxUser is how much the name, the groups and the extra fields of a caller may be. They came with one HTTP
+	// request whose header has 1 MiB at most, or from an answer to it.
 	maxUser = 1 << 20
 )
 
-// What it costs to judge an object goes by what YAML takes apart: line ends, commas and opening brackets, here called marks.
-// One costs up to 600 bytes until the verdict. An entry that matches somebody has an ARN in it and so one mark in ten
-// bytes at most: a ConfigMap that is full to the brim has 80,000 at most.
+// What it costs to judge an object goes by what YAML takes apart: line ends, commas and opening brackets, here called
+// marks. One costs up to 600 bytes until the verdict. An entry that matches somebody has an ARN in it and so one mark
+// in ten bytes at most: a ConfigMap that is full to the brim has 80,000 at most.
 const (
 	maxMarks = 96 << 10
-	// Reviews of up to smallMarks (an aws-auth of 300 entries, before and after) are judged beside each other and wait for
-	// no larger ones. Of the larger ones there is one worst case at a time.
+	// Reviews of up to smallMarks (an aws-auth of 300 entries, before and after) are judged beside each other and wait
+	// for no larger ones. Of the larger ones there is one worst case at a time.
 	smallMarks = 4 << 10
 	mostSmall  = 4 * smallMarks
-	// Dry runs of that size have room of their own: IAM is asked for them last, and what they wait for must not keep edits out.
+	// Dry runs of that size have room of their own: IAM is asked for them last, and what they wait for must not keep
+	// edits out.
 	mostDryRuns = 2 * smallMarks
 	mostLarger  = 2 * maxMarks
 	fewestMarks = mostSmall / 64 // whatever it is, there are no more than 64 at once
@@ -57,14 +59,15 @@ type bounds struct {
 	held         holdings
 }
 
-// holdings are what callers hold of the large bodies and of what is decoded of them until they are answered, which may take as long as IAM
-// is asked.
+// holdings are what callers hold of the large bodies and of what is decoded of them until they are answered, which may
+// take as long as IAM is asked.
 type holdings struct {
 	mu sync.Mutex
 	of map[sender]holding
 }
 
-// sender is a user at an address: whoever reaches the port may give himself any name, but not at the API server's address.
+// sender is a user at an address: whoever reaches the port may give himself any name, but not at the API server's
+// address.
 type sender struct{ host, user string }
 
 type holding struct{ body, decoded int64 }
@@ -75,7 +78,8 @@ func newBounds() *bounds {
 		held: holdings{of: map[sender]holding{}}}
 }
 
-// decode waits until there is room to decode a body, and says how much of it that takes. release is called when the request is answered.
+// decode waits until there is room to decode a body, and says how much of it that takes. release is called when the
+// request is answered.
 func (b *bounds) decode(ctx context.Context, from string, in body) (takes int64, release func(), err error) {
 	if in.share == 0 {
 		return 0, func() {}, nil
@@ -91,8 +95,8 @@ func (b *bounds) decode(ctx context.Context, from string, in body) (takes int64,
 	return takes, release, nil
 }
 
-// hold lets one user have half of the room for large bodies at most, or one body, so that others' always find some. release is called
-// when the request is answered.
+// hold lets one user have half of the room for large bodies at most, or one body, so that others' always find some.
+// release is called when the request is answered.
 func (b *bounds) hold(who sender, more holding) (release func(), err error) {
 	if more == (holding{}) {
 		return func() {}, nil

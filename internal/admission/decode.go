@@ -31,16 +31,19 @@ type review struct {
 	old, new                     configMap
 }
 
-// configMap is an object of a review, or the reason why it is none that can be judged. That counts only if the review is about
-// aws-auth. Both are nil if there is no object.
+// configMap is an object of a review, or the reason why it is none that can be judged. That counts only if the review
+// is about aws-auth. Both are nil if there is no object.
 type configMap struct {
 	object *corev1.ConfigMap
 	err    error
 }
 
-func newReview(version metav1.TypeMeta, r *admissionv1.AdmissionRequest, user authenticationv1.UserInfo, old, updated configMap) review {
-	return review{version: version, uid: r.UID, operation: r.Operation, resource: r.Resource, subResource: r.SubResource,
-		namespace: r.Namespace, name: r.Name, user: user, dryRun: r.DryRun != nil && *r.DryRun, old: old, new: updated}
+func newReview(
+	version metav1.TypeMeta, r *admissionv1.AdmissionRequest, user authenticationv1.UserInfo, old, updated configMap,
+) review {
+	return review{version: version, uid: r.UID, operation: r.Operation,
+		resource: r.Resource, subResource: r.SubResource, namespace: r.Namespace, name: r.Name,
+		user: user, dryRun: r.DryRun != nil && *r.DryRun, old: old, new: updated}
 }
 
 // decode is the one place where bytes become a review.
@@ -70,9 +73,9 @@ type usualReview struct {
 	} `json:"request"`
 }
 
-// decodeUsual decodes what API servers send, in one pass. Apimachinery's decoder, which controller-runtime uses, passes four
-// times: with it a review of a full aws-auth takes 1.8 times as long on one core, TLS and verdict included (75 ms, not 41), and one
-// of 100 roles 1.4 times (1.1 ms, not 0.8).
+// decodeUsual decodes what API servers send, in one pass. Apimachinery's decoder, which controller-runtime uses,
+// passes four times: with it a review of a full aws-auth takes 1.8 times as long on one core, TLS and verdict included
+// (75 ms, not 41), and one of 100 roles 1.4 times (1.1 ms, not 0.8).
 func decodeUsual(text []byte) (review, bool) {
 	var in usualReview
 	if json.Unmarshal(text, &in) != nil || in.TypeMeta != reviewVersion || in.Request == nil {
@@ -84,7 +87,8 @@ func decodeUsual(text []byte) (review, bool) {
 			return review{}, false
 		}
 	}
-	return newReview(in.TypeMeta, &r.AdmissionRequest, r.UserInfo.decoded(), r.OldObject.configMap(), r.Object.configMap()), true
+	old, updated := r.OldObject.configMap(), r.Object.configMap()
+	return newReview(in.TypeMeta, &r.AdmissionRequest, r.UserInfo.decoded(), old, updated), true
 }
 
 // largeReview is any other AdmissionReview. A response, which is nobody's to send, is not decoded.
@@ -99,7 +103,8 @@ type largeReview struct {
 // decodeLarge decodes any other review that would cost apimachinery's decoder too much.
 func decodeLarge(text []byte) (review, error) {
 	var in largeReview
-	err := json.Unmarshal(text, &in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), json.MatchCaseInsensitiveNames(true))
+	err := json.Unmarshal(text, &in,
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), json.MatchCaseInsensitiveNames(true))
 	switch {
 	case errors.Is(err, errTooLarge):
 		return review{}, errTooMuch
@@ -107,18 +112,19 @@ func decodeLarge(text []byte) (review, error) {
 		return review{}, errNoReview
 	}
 	r := in.Request
-	return newReview(in.TypeMeta, &r.AdmissionRequest, r.UserInfo.decoded(), decodeObject(r.OldObject.Raw), decodeObject(r.Object.Raw)), nil
+	old, updated := decodeObject(r.OldObject.Raw), decodeObject(r.Object.Raw)
+	return newReview(in.TypeMeta, &r.AdmissionRequest, r.UserInfo.decoded(), old, updated), nil
 }
 
-// Apimachinery's decoder takes what is no JSON for YAML, which costs 600 bytes a mark, and much more where aliases are followed.
-// So it gets nothing of more than maxAny bytes and nothing with an alias.
+// Apimachinery's decoder takes what is no JSON for YAML, which costs 600 bytes a mark, and much more where aliases are
+// followed. So it gets nothing of more than maxAny bytes and nothing with an alias.
 const maxAny = 8 << 10
 
 // cheap reports that it costs little to find out what is wrong with a body that is no review.
 func cheap(text []byte) bool { return len(text) <= maxAny && bytes.IndexByte(text, '*') < 0 }
 
-// unversionedAdmissionReview takes an AdmissionReview of any version. It is in no scheme, so the decoder coerces them all to it.
-// Error messages have its name, which is controller-runtime's.
+// unversionedAdmissionReview takes an AdmissionReview of any version. It is in no scheme, so the decoder coerces them
+// all to it. Error messages have its name, which is controller-runtime's.
 type unversionedAdmissionReview struct{ admissionv1.AdmissionReview }
 
 var anyDecoder = func() runtime.Decoder {
@@ -128,7 +134,8 @@ var anyDecoder = func() runtime.Decoder {
 	return serializer.NewCodecFactory(scheme).UniversalDeserializer()
 }()
 
-// decodeAny decodes whatever apimachinery takes for a review, and says as controller-runtime does what is wrong with the rest.
+// decodeAny decodes whatever apimachinery takes for a review, and says as controller-runtime does what is wrong with
+// the rest.
 func decodeAny(text []byte) (review, error) {
 	var r admissionv1.AdmissionRequest
 	var in unversionedAdmissionReview
@@ -210,10 +217,12 @@ func (o *object) configMap() configMap {
 		size += len(value)
 	}
 	if size > corev1.MaxSecretSize {
-		return configMap{err: fmt.Errorf("the data is %w: a ConfigMap holds %d bytes at most", errTooLarge, corev1.MaxSecretSize)}
+		err := fmt.Errorf("the data is %w: a ConfigMap holds %d bytes at most", errTooLarge, corev1.MaxSecretSize)
+		return configMap{err: err}
 	}
 	m := &o.Metadata
-	return configMap{object: &corev1.ConfigMap{TypeMeta: o.TypeMeta, Data: o.Data, BinaryData: o.BinaryData, Immutable: o.Immutable,
+	return configMap{object: &corev1.ConfigMap{TypeMeta: o.TypeMeta,
+		Data: o.Data, BinaryData: o.BinaryData, Immutable: o.Immutable,
 		ObjectMeta: metav1.ObjectMeta{Name: m.Name, Namespace: m.Namespace, UID: m.UID,
 			OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers, DeletionTimestamp: m.DeletionTimestamp}}}
 }

@@ -15,10 +15,10 @@ import (
 func (r *review) edit() (edit validate.Request, guarded bool, err error) {
 	edit = validate.Request{Operation: validate.Operation(r.operation), User: r.user, DryRun: r.dryRun}
 	if r.operation == "" && r.old == (configMap{}) && r.new == (configMap{}) {
-		return edit, false, fmt.Errorf("not an AdmissionReview with a request: send one of admission.k8s.io/v1 for ConfigMap %s/%s", Namespace, Name)
+		return edit, false, fmt.Errorf("not an AdmissionReview with a request: "+
+			"send one of admission.k8s.io/v1 for ConfigMap %s/%s", Namespace, Name)
 	}
-	if r.resource.Resource != "" && (r.resource.Resource != "configmaps" || r.resource.Group != "") || r.subResource != "" ||
-		r.namespace != "" && r.namespace != Namespace || r.name != "" && r.name != Name {
+	if r.envelopeNamesAnother() {
 		return edit, false, nil
 	}
 	if size := userSize(r.user); size > maxUser {
@@ -52,8 +52,15 @@ func (r *review) edit() (edit validate.Request, guarded bool, err error) {
 	return edit, true, nil
 }
 
-// names reports whether a review that may be about aws-auth is. A deletecollection comes without a name, a CREATE by generateName as
-// well: the objects tell.
+// envelopeNamesAnother reports whether what a review says beside its objects is about another object, or a part of one.
+func (r *review) envelopeNamesAnother() bool {
+	resource := r.resource.Resource == "" || r.resource.Resource == "configmaps" && r.resource.Group == ""
+	namespace, name := r.namespace == "" || r.namespace == Namespace, r.name == "" || r.name == Name
+	return !resource || r.subResource != "" || !namespace || !name
+}
+
+// names reports whether a review that may be about aws-auth is. A deletecollection comes without a name, a CREATE by
+// generateName as well: the objects tell.
 func (r *review) names() (guarded bool, err error) {
 	name, namespace := r.name, r.namespace
 	if named := cmp.Or(r.old.object, r.new.object); named != nil {
@@ -66,20 +73,22 @@ func (r *review) names() (guarded bool, err error) {
 		return false, nil
 	}
 	// The API server never says two names: whoever does is not let past the guard by it.
-	return true, fmt.Errorf("the request is for %q, its object is %q: want one and the same", Name, clip(namespace+"/"+name, maxLogged))
+	return true, fmt.Errorf("the request is for %q, its object is %q: want one and the same",
+		Name, clip(namespace+"/"+name, maxLogged))
 }
 
 // errTooLarge keeps from the rules what no aws-auth can be.
 var errTooLarge = errors.New("too large")
 
-// tooManyMarks is an error for an edit whose new data is no aws-auth, unless the old one has the same. Where only the old one is
-// none, it counts as empty: so it can be repaired, and nothing of it makes the new one better.
+// tooManyMarks is an error for an edit whose new data is no aws-auth, unless the old one has the same. Where only the
+// old one is none, it counts as empty: so it can be repaired, and nothing of it makes the new one better.
 func tooManyMarks(edit *validate.Request) error {
 	if edit.Old != nil && edit.New != nil && maps.Equal(edit.Old.Data, edit.New.Data) {
 		return nil
 	}
 	if n := marks(edit.New); n > maxMarks {
-		return fmt.Errorf("the data is %w to judge: it has %d line ends, commas and opening brackets, and no aws-auth needs more than %d", errTooLarge, n, maxMarks)
+		return fmt.Errorf("the data is %w to judge: it has %d line ends, commas and opening brackets, "+
+			"and no aws-auth needs more than %d", errTooLarge, n, maxMarks)
 	}
 	if marks(edit.Old) > maxMarks {
 		edit.Old = edit.Old.DeepCopy()

@@ -39,7 +39,8 @@ func (s *server) judge(ctx context.Context, from string, r review) (response *ad
 		// Let in without a word: the match conditions keep such requests away, and a guard that is called for them by
 		// mistake must not be in the way.
 		s.Metrics.observe(r.operation, "not guarded", nil, started)
-		return &admissionv1.AdmissionResponse{Allowed: true, Result: &metav1.Status{Code: http.StatusOK, Message: "not " + Namespace + "/" + Name}}
+		return &admissionv1.AdmissionResponse{Allowed: true,
+			Result: &metav1.Status{Code: http.StatusOK, Message: "not " + Namespace + "/" + Name}}
 	}
 	report, err := s.validate(ctx, from, edit)
 	if err != nil {

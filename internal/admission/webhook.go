@@ -61,8 +61,8 @@ type Excused struct {
 // Webhook answers AdmissionReviews over HTTP.
 func Webhook(h *Handler) http.Handler { return newServer(h) }
 
-// server takes each review through four steps, in this order: read (body.go), decode (decode.go), judge (judge.go), answer.
-// docs/design.md draws them.
+// server takes each review through four steps, in this order: read (body.go), decode (decode.go), judge (judge.go),
+// answer. docs/design.md draws them.
 type server struct {
 	Handler
 	bounds *bounds
@@ -126,8 +126,8 @@ type refusal struct {
 
 var (
 	errBusy     = refusal{code: http.StatusServiceUnavailable, error: errors.New("too many reviews at once: try again")}
-	errNoReview = refusal{code: http.StatusBadRequest,
-		error: errors.New("no AdmissionReview in JSON: send one of admission.k8s.io/v1 for ConfigMap " + Namespace + "/" + Name)}
+	errNoReview = refusal{code: http.StatusBadRequest, error: errors.New(
+		"no AdmissionReview in JSON: send one of admission.k8s.io/v1 for ConfigMap " + Namespace + "/" + Name)}
 	errTooMuch = refusal{code: http.StatusRequestEntityTooLarge,
 		error: fmt.Errorf("the review is too large: two ConfigMaps take %d bytes at most", maxBody)}
 )
