@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -79,8 +78,14 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	if err := errors.Join(mgr.Add(probes), mgr.Add(server)); err != nil {
 		return err
 	}
-	if err := o.addMetrics(run, mgr, cert, guard.log); err != nil {
+	served, err := o.metricsServer(run, mgr.GetConfig(), cert.GetCertificate, guard.log)
+	if err != nil {
 		return err
+	}
+	if served != nil {
+		if err := mgr.Add(served); err != nil {
+			return err
+		}
 	}
 	for _, task := range guard.background() {
 		if err := mgr.Add(manager.RunnableFunc(task)); err != nil {
@@ -106,24 +111,6 @@ func unlessStopped(ctx context.Context, do func() error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// addMetrics adds the server of the metrics, if there is to be one.
-func (o *options) addMetrics(ctx context.Context, mgr manager.Manager, cert certificate, log logr.Logger) error {
-	if o.metricsAddress == "0" {
-		return nil
-	}
-	var served *manager.Server
-	var err error
-	if o.metricsAuthentication {
-		served, err = o.secureMetrics(ctx, mgr.GetConfig(), cert.GetCertificate, log.WithName("metrics"))
-	} else {
-		served, err = o.metricsServer(ctx, metricsHandler())
-	}
-	if err != nil {
-		return err
-	}
-	return mgr.Add(served)
 }
 
 // manager makes a manager that watches no more of the cluster than it needs, and the certificate that it looks after.

@@ -87,11 +87,11 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 	if store != nil {
 		group.Go(func() error { store.Watch(ctx); return nil })
 	}
-	if o.metricsAddress != "0" {
-		served, err := o.metricsServer(ctx, metricsHandler())
-		if err != nil {
-			return err
-		}
+	served, err := o.metricsServer(ctx, nil, nil, guard.log)
+	if err != nil {
+		return err
+	}
+	if served != nil {
 		group.Go(func() error { return served.Start(ctx) })
 	}
 	for _, task := range guard.background() {

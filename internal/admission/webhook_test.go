@@ -117,6 +117,7 @@ func post(c net.Conn, length int64, body io.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer resp.Body.Close() //nolint:errcheck // read only
 	text, err := io.ReadAll(resp.Body)
 	return string(text), err
 }
@@ -230,6 +231,7 @@ func TestSlowSenders(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				defer resp.Body.Close() //nolint:errcheck // read only
 				text, err := io.ReadAll(resp.Body)
 				if took := time.Since(started); err != nil || took != tt.want || !strings.Contains(string(text), "timeout") {
 					t.Errorf("answered after %v: %v %s, want %v and that it is a timeout", took, err, text, tt.want)
