@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -20,13 +19,8 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/certs"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
-)
-
-// The values of --tls-mode, as the chart's tls.mode.
-const (
-	tlsSelf           = "self"
-	tlsCertManager    = "certManager"
-	tlsExistingSecret = "existingSecret"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/events"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/health"
 )
 
 // certificate is what package certs offers.
@@ -48,26 +42,26 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	}); err != nil {
 		return err
 	}
-	guard.events = newEvents(mgr.GetEventRecorder("aws-auth-guard"), o.namespace, guard.log)
+	guard.events = events.New(mgr.GetEventRecorder("aws-auth-guard"), o.namespace, guard.log)
 	store, err := o.clusterPolicy(ctx, mgr, guard)
 	if err != nil {
 		return err
 	}
-	var drain drain
-	server, err := o.server(drain.wrap(admission.Webhook(guard.handler())), cert.GetCertificate)
+	var drain health.Drain
+	server, err := o.webhook(drain.Wrap(admission.Webhook(guard.handler())), cert.GetCertificate)
 	if err != nil {
 		return err
 	}
-	ready := []check{
-		{name: "running", ask: drain.check},
-		{name: "certificate", ask: func(*http.Request) error { return cert.Check() }},
-		{name: "certificate renewal", ask: func(*http.Request) error { return cert.Renewal() }, tells: true},
-		{name: "webhook", ask: server.StartedChecker()},
+	ready := []health.Check{
+		{Name: "running", Ask: drain.Check},
+		{Name: "certificate", Ask: func(*http.Request) error { return cert.Check() }},
+		{Name: "certificate renewal", Ask: func(*http.Request) error { return cert.Renewal() }, Informational: true},
+		{Name: "webhook", Ask: server.StartedChecker()},
 	}
 	ready = append(ready, guard.privileges.checks()...)
 	ready = append(ready, guard.fleetChecks()...)
 	if store != nil {
-		ready = append(ready, check{name: "policy", ask: func(*http.Request) error { return store.Err() }, tells: true})
+		ready = append(ready, health.Check{Name: "policy", Ask: func(*http.Request) error { return store.Err() }, Informational: true})
 		metrics.Registry.MustRegister(policyMetric(store))
 	}
 	covered, err := o.addCoverage(ctx, mgr, guard)
@@ -77,15 +71,21 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	ready = append(ready, covered)
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	health, err := healthServer(run, o.healthAddress, ready)
+	probes, err := health.Server(run, o.healthAddress, ready)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(mgr.Add(health), mgr.Add(server)); err != nil {
+	if err := errors.Join(mgr.Add(probes), mgr.Add(server)); err != nil {
 		return err
 	}
-	if err := o.addMetrics(run, mgr, cert, guard.log); err != nil {
+	served, err := o.metricsServer(run, mgr.GetConfig(), cert.GetCertificate, guard.log)
+	if err != nil {
 		return err
+	}
+	if served != nil {
+		if err := mgr.Add(served); err != nil {
+			return err
+		}
 	}
 	for _, task := range guard.background() {
 		if err := mgr.Add(manager.RunnableFunc(task)); err != nil {
@@ -94,14 +94,14 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 	}
 	context.AfterFunc(ctx, func() {
 		guard.log.Info("stopping", "after", o.shutdownDelay.String())
-		drain.on.Store(true)
+		drain.Start()
 		time.AfterFunc(o.shutdownDelay, stop)
 	})
 	return mgr.Start(run)
 }
 
-// unlessStopped does what takes no context, as controller-runtime's discovery of the cluster, and does not wait for it when ctx ends:
-// nothing is served before.
+// unlessStopped does what takes no context, as controller-runtime's discovery of the cluster, and does not wait for it
+// when ctx ends: nothing is served before.
 func unlessStopped(ctx context.Context, do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -111,24 +111,6 @@ func unlessStopped(ctx context.Context, do func() error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// addMetrics adds the server of the metrics, if there is to be one.
-func (o *options) addMetrics(ctx context.Context, mgr manager.Manager, cert certificate, log logr.Logger) error {
-	if o.metricsAddress == "0" {
-		return nil
-	}
-	var served *manager.Server
-	var err error
-	if o.metricsAuthentication {
-		served, err = o.secureMetrics(ctx, mgr.GetConfig(), cert.GetCertificate, log.WithName("metrics"))
-	} else {
-		served, err = o.metricsServer(ctx, metricsHandler())
-	}
-	if err != nil {
-		return err
-	}
-	return mgr.Add(served)
 }
 
 // manager makes a manager that watches no more of the cluster than it needs, and the certificate that it looks after.

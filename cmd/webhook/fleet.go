@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/health"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 )
 
@@ -57,12 +58,12 @@ func (o *fleetOptions) connect(ctx context.Context, log logr.Logger, who func() 
 }
 
 // fleetChecks are the lines of the readiness detail: whether the first look at the fleet has ended, and what of it is not known.
-func (g *guard) fleetChecks() []check {
+func (g *guard) fleetChecks() []health.Check {
 	if g.fleet == nil {
 		return nil
 	}
-	return []check{{name: "fleet", ask: g.fleet.Check},
-		{name: "fleet known", ask: func(*http.Request) error { return g.fleet.Trouble() }, tells: true}}
+	return []health.Check{{Name: "fleet", Ask: g.fleet.Check},
+		{Name: "fleet known", Ask: func(*http.Request) error { return g.fleet.Trouble() }, Informational: true}}
 }
 
 // who names the guard's identity at AWS, as far as it is known.

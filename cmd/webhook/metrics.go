@@ -2,24 +2,19 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/go-logr/logr"
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/time/rate"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/metricsauth"
 )
 
 const metricsPath = "/metrics"
@@ -27,113 +22,29 @@ const metricsPath = "/metrics"
 // scrapes is how many may be answered at once. One takes some hundred kilobytes.
 const scrapes = 4
 
-// metricsServer serves /metrics on --metrics-address. controller-runtime's own takes any number of connections.
-func (o *options) metricsServer(ctx context.Context, by http.Handler) (*manager.Server, error) {
-	mux := http.NewServeMux()
-	mux.Handle(metricsPath, by)
-	return plainServer(ctx, "metrics", o.metricsAddress, mux)
-}
-
-func metricsHandler() http.Handler {
-	return promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: scrapes})
-}
-
-// secureMetrics is metricsServer for --metrics-authentication: over TLS, for those who may get /metrics in the cluster.
-func (o *options) secureMetrics(ctx context.Context, config *rest.Config, getCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), log logr.Logger) (*manager.Server, error) {
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("--metrics-authentication: %w", err)
+// metricsServer serves /metrics on --metrics-address; nil: nowhere. With --metrics-authentication it does so over TLS,
+// for those who may get /metrics in the cluster. controller-runtime's own takes any number of connections.
+func (o *options) metricsServer(
+	ctx context.Context, cluster *rest.Config, getCertificate listen.GetCertificate, log logr.Logger,
+) (*manager.Server, error) {
+	if o.metricsAddress == "0" {
+		return nil, nil
 	}
-	served, err := o.metricsServer(ctx, newGate(client, metricsHandler(), log))
-	if err != nil {
-		return nil, err
-	}
-	served.Listener = tls.NewListener(served.Listener, &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}, GetCertificate: getCertificate})
-	return served, nil
-}
-
-// gate asks the API server who the owner of a bearer token is, and whether RBAC allows the owner to get the path.
-// controller-runtime's filter does the same with k8s.io/apiserver, which the guard would need for nothing else.
-type gate struct {
-	client kubernetes.Interface
-	next   http.Handler
-	log    logr.Logger
-	// known are answers by the hash of their tokens; pace is how often the API server is asked.
-	known *lru.Cache[[sha256.Size]byte, admitted]
-	pace  *rate.Limiter
-}
-
-const (
-	knownTokens  = 64
-	knownFor     = time.Minute
-	reviewsASec  = 5
-	reviewWithin = 5 * time.Second
-)
-
-// admitted is what became of a token, as an HTTP status.
-type admitted struct {
-	status int
-	until  time.Time
-}
-
-func newGate(client kubernetes.Interface, next http.Handler, log logr.Logger) *gate {
-	known, _ := lru.New[[sha256.Size]byte, admitted](knownTokens) // fails only for a size below 1
-	return &gate{client: client, next: next, log: log, known: known, pace: rate.NewLimiter(reviewsASec, reviewsASec)}
-}
-
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
-		http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
-		return
-	}
-	key := sha256.Sum256([]byte(r.Method + " " + r.URL.Path + " " + token))
-	answer, ok := g.known.Get(key)
-	if !ok || time.Now().After(answer.until) {
-		if !g.pace.Allow() {
-			http.Error(w, "too many unknown tokens: try again", http.StatusTooManyRequests)
-			return
-		}
-		status, err := g.ask(r, token)
+	handler := promhttp.HandlerFor(metrics.Registry,
+		promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: scrapes})
+	if o.metricsAuthentication {
+		client, err := kubernetes.NewForConfig(cluster)
 		if err != nil {
-			g.log.Error(err, "cannot ask who may read the metrics")
-			http.Error(w, "the API server could not be asked", http.StatusServiceUnavailable)
-			return
+			return nil, fmt.Errorf("--metrics-authentication: %w", err)
 		}
-		answer = admitted{status, time.Now().Add(knownFor)}
-		g.known.Add(key, answer)
+		handler = metricsauth.New(client, handler, log.WithName("metrics"))
 	}
-	if answer.status != http.StatusOK {
-		http.Error(w, http.StatusText(answer.status), answer.status)
-		return
+	mux := http.NewServeMux()
+	mux.Handle(metricsPath, handler)
+	served, err := listen.Plain(ctx, "metrics", o.metricsAddress, mux)
+	if err == nil && o.metricsAuthentication {
+		served.Listener = tls.NewListener(served.Listener, &tls.Config{MinVersion: tls.VersionTLS13,
+			NextProtos: []string{"http/1.1"}, GetCertificate: getCertificate})
 	}
-	g.next.ServeHTTP(w, r)
-}
-
-// ask says by an HTTP status whether the token's owner may.
-func (g *gate) ask(r *http.Request, token string) (status int, err error) {
-	ctx, cancel := context.WithTimeout(r.Context(), reviewWithin)
-	defer cancel()
-	who, err := g.client.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
-	if err != nil {
-		return 0, err
-	}
-	if !who.Status.Authenticated {
-		return http.StatusUnauthorized, nil
-	}
-	user := who.Status.User
-	extra := map[string]authorizationv1.ExtraValue{}
-	for k, v := range user.Extra {
-		extra[k] = authorizationv1.ExtraValue(v)
-	}
-	may, err := g.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
-		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: r.URL.Path, Verb: strings.ToLower(r.Method)}}}, metav1.CreateOptions{})
-	if err != nil {
-		return 0, err
-	}
-	if !may.Status.Allowed || may.Status.Denied {
-		return http.StatusForbidden, nil
-	}
-	return http.StatusOK, nil
+	return served, err
 }

@@ -19,8 +19,8 @@ const policyKey = "policy.yaml"
 // clusterPolicy puts the policy in force and sees to it that a change comes into force while the manager runs. A nil
 // store: there is no policy.
 //
-// The ConfigMap is watched and not mounted: the kubelet takes up to two minutes to bring a change into a volume, and each
-// replica at another time.
+// The ConfigMap is watched and not mounted: the kubelet takes up to two minutes to bring a change into a volume, and
+// each replica at another time.
 func (o *options) clusterPolicy(ctx context.Context, mgr manager.Manager, guard *guard) (*policy.Store, error) {
 	if o.policyConfigMap == "" {
 		store, err := guard.open(o.policy)

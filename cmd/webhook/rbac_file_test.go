@@ -32,7 +32,7 @@ func TestRBACFromAFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(helperMayImpersonate), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := (&options{standalone: true, rbac: file}).connectPrivileges(logr.Discard())
+	p, err := (&options{standalone: true, rbac: file}).connectPrivileges(logr.Discard(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,17 +67,17 @@ func TestRBACFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	for flag, want := range map[string]string{bad: `unknown field "ruels"`, filepath.Join(t.TempDir(), "none.yaml"): "no such file"} {
-		if _, err := (&options{standalone: true, rbac: flag}).connectPrivileges(logr.Discard()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := (&options{standalone: true, rbac: flag}).connectPrivileges(logr.Discard(), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("--rbac %s: %v, want %q", flag, err, want)
 		}
 	}
 	for _, flag := range []string{"", "off"} {
-		p, err := (&options{standalone: true, rbac: flag}).connectPrivileges(logr.Discard())
+		p, err := (&options{standalone: true, rbac: flag}).connectPrivileges(logr.Discard(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var ports validate.Ports
-		if p.connect(&ports, policy.Default()); ports.Privileges != nil || ports.Grants != nil || len(p.tasks(nil)) > 0 || len(p.checks()) > 0 {
+		if p.connect(&ports, policy.Default()); ports.Privileges != nil || ports.Grants != nil || len(p.tasks()) > 0 || len(p.checks()) > 0 {
 			t.Errorf("--rbac %q with --standalone: something is asked", flag)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// trustBundledRoots brings the authorities that AWS's certificates hang on, since the image holds nothing but this program.
-// They are used only where the system has none. They cost half a megabyte, so a guard that does not ask AWS goes without.
-// It must be called once at most.
+// trustBundledRoots brings the authorities that AWS's certificates hang on, since the image holds nothing but this
+// program. They are used only where the system has none. They cost half a megabyte, so a guard that does not ask AWS
+// goes without. It must be called once at most.
 func trustBundledRoots() error {
 	pool := x509.NewCertPool()
 	for root := range bundle.Roots() {

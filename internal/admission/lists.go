@@ -8,8 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A list or map may take many times the bytes that it is written with: {} is two bytes of JSON, and 80 bytes of an owner
-// reference. So everything that is decoded of a review has an end, and decoding stops there. No honest review is near it.
+// A list or map may take many times the bytes that it is written with: {} is two bytes of JSON, and 80 bytes of an
+// owner reference. So everything that is decoded of a review has an end, and decoding stops there. No honest review is
+// near it.
 const (
 	// maxNames is for groups, values and finalizers. A caller comes with one request, whose header holds 1 MiB
 	// (net/http, DefaultMaxHeaderBytes), so there are no more groups.

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// queue gives out shares of something that there is only so much of. Those who wait come from addresses, and the addresses
-// take turns: whoever asks a hundred times waits behind himself, and not the API servers behind him. All users come from the API
-// servers' addresses: at one address its users take turns, and before a user is known whoever asks for least goes first.
-// golang.org/x/sync/semaphore has one line for all.
+// queue gives out shares of something that there is only so much of. Those who wait come from addresses, and the
+// addresses take turns: whoever asks a hundred times waits behind himself, and not the API servers behind him. All
+// users come from the API servers' addresses: at one address its users take turns, and before a user is known whoever
+// asks for least goes first. golang.org/x/sync/semaphore has one line for all.
 type queue struct {
 	most int64
 
@@ -68,8 +68,8 @@ func (q *queue) take(ctx context.Context, from, user string, share int64) (relea
 	return nil, ctx.Err()
 }
 
-// place is where w waits in a line: behind as many of each other user as of its own; if the user is not known, behind those who ask
-// for no more.
+// place is where w waits in a line: behind as many of each other user as of its own; if the user is not known, behind
+// those who ask for no more.
 func place(line []*waiter, w *waiter) int {
 	if w.user == "" {
 		at := slices.IndexFunc(line, func(other *waiter) bool { return other.share > w.share })

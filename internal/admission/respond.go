@@ -9,7 +9,6 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -33,12 +32,12 @@ var excuses = map[string]string{
 }
 
 // respond says a report as an AdmissionResponse.
-func respond(r validate.Report, decision string) admission.Response {
-	resp := admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
+func respond(r validate.Report, decision string) *admissionv1.AdmissionResponse {
+	resp := &admissionv1.AdmissionResponse{
 		Allowed:          r.Allowed,
 		AuditAnnotations: map[string]string{"decision": decision},
 		Result:           &metav1.Status{Code: http.StatusOK},
-	}}
+	}
 	if ids := rules(r.Findings); ids != "" {
 		resp.AuditAnnotations["rules"] = ids
 	}

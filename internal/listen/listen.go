@@ -1,5 +1,6 @@
-// Package listen keeps what a port costs within bounds: how many connections there are, how long each may take to say what
-// it wants, and how large its header may be. Nobody is asked who they are before that, so anybody can take these things.
+// Package listen keeps what a port costs within bounds: how many connections there are, how long each may take to say
+// what it wants, and how large its header may be. Nobody is asked who they are before that, so anybody can take these
+// things.
 package listen
 
 import (
@@ -15,8 +16,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Most is how many connections a port has at once. An API server keeps 25 idle ones to a webhook (client-go
-// transport, idleConnsPerHost): this is enough for ten of them. A connection with a TLS session and a full header takes less than
+// Most is how many connections a port has at once. An API server keeps 25 idle ones to a webhook (client-go transport,
+// idleConnsPerHost): this is enough for ten of them. A connection with a TLS session and a full header takes less than
 // 64 KiB.
 const Most = 256
 
@@ -82,8 +83,8 @@ func ServeTLS(ctx context.Context, l net.Listener, config *tls.Config, handler h
 }
 
 // Listener accepts a limited number of connections at once. Where there is no room for one more, it takes the place of
-// one that is not being answered: of the address that has the most connections, the one that has been silent for the longest. So
-// whoever fills the port closes his own connections, and not those of the API servers.
+// one that is not being answered: of the address that has the most connections, the one that has been silent for the
+// longest. So whoever fills the port closes his own connections, and not those of the API servers.
 type Listener struct {
 	net.Listener
 	most int
@@ -140,9 +141,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// victim is the connection that can be spared best: the newest itself where all others are being answered. One that was never
-// answered goes before one that was, which is an API server's more likely, and may carry a request at this moment; unless
-// they are less than a quarter of that address, among which is everybody who has just come.
+// victim is the connection that can be spared best: the newest itself where all others are being answered. One that
+// was never answered goes before one that was, which is an API server's more likely, and may carry a request at this
+// moment; unless they are less than a quarter of that address, among which is everybody who has just come.
 func (l *Listener) victim() *conn {
 	var oldest, unanswered *conn
 	few := 0

@@ -3,6 +3,8 @@ package validate
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
@@ -55,3 +57,9 @@ func Lookup(idOrName string) (Rule, bool) {
 	}
 	return *r, true
 }
+
+// MaxDataSize is how many bytes of values the API server accepts in a ConfigMap.
+const MaxDataSize = rule.MaxDataSize
+
+// DataSize is how many bytes of an object count against MaxDataSize.
+func DataSize(cm *corev1.ConfigMap) int { return rule.DataSize(cm) }

@@ -57,11 +57,11 @@ func checkSizes(c *rule.EditContext) {
 		f.Preexisting = there && s.within(was)
 		c.Report(at, f)
 	}
-	data := dataSize(c.New)
+	data := rule.DataSize(c.New.Object)
 	if data <= largeData {
 		return
 	}
-	c.Report(rule.AtField("data", ""), rule.Finding{Severity: rule.Warning, Subject: "data", Preexisting: c.Old != nil && data <= dataSize(c.Old),
+	c.Report(rule.AtField("data", ""), rule.Finding{Severity: rule.Warning, Subject: "data", Preexisting: c.Old != nil && data <= rule.DataSize(c.Old.Object),
 		Message: "the object holds " + phrase.KiB(data) + " of data",
 		Why:     "and from " + phrase.KiB(largeData) + " on kubectl apply cannot write it; from 1,024 KiB on nobody can add an entry",
 		Fix:     "remove unused entries and comments; map one role that people assume instead of each user"})
@@ -141,16 +141,4 @@ func rendered(s string) int { return len(s) + 64*strings.Count(s, "{{") }
 // within reports that an entry is no larger in any way.
 func (s size) within(o size) bool {
 	return s.groups <= o.groups && s.names <= o.names && s.longest <= o.longest
-}
-
-// dataSize is how much the API server counts of an object (k8s.io/kubernetes, ValidateConfigMap).
-func dataSize(v *rule.Version) int {
-	n := 0
-	for _, value := range v.Object.Data {
-		n += len(value)
-	}
-	for _, value := range v.Object.BinaryData {
-		n += len(value)
-	}
-	return n
 }

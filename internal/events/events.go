@@ -1,4 +1,5 @@
-package main
+// Package events writes Kubernetes Events about what an operator should come across.
+package events
 
 import (
 	"fmt"
@@ -18,21 +19,23 @@ import (
 // What an Event's note and its action may hold.
 const maxNote, maxAction = 1024, 128
 
-// events tells the cluster what an operator would want to come across.
-type events struct {
+// Events tells the cluster what an operator would want to come across.
+type Events struct {
 	recorder  clientevents.EventRecorder
 	namespace string
 	log       logr.Logger
-	// pace is how often an Event is written: whoever reaches the port can say that he is exempt, each time under another name.
+	// pace is how often an Event is written: whoever reaches the port can say that he is exempt, each time under
+	// another name.
 	pace *rate.Limiter
 }
 
-func newEvents(recorder clientevents.EventRecorder, namespace string, log logr.Logger) *events {
-	return &events{recorder: recorder, namespace: namespace, log: log, pace: rate.NewLimiter(rate.Every(5*time.Second), 60)}
+// New writes Events as the guard in that namespace.
+func New(recorder clientevents.EventRecorder, namespace string, log logr.Logger) *Events {
+	return &Events{recorder: recorder, namespace: namespace, log: log, pace: rate.NewLimiter(rate.Every(5*time.Second), 60)}
 }
 
-// policyChanged tells of a reload at the guard's own pod.
-func (e *events) policyChanged(err error) {
+// PolicyChanged tells of a reload at the guard's own pod.
+func (e *Events) PolicyChanged(err error) {
 	name := os.Getenv("POD_NAME")
 	if name == "" {
 		return // not in a pod
@@ -46,9 +49,10 @@ func (e *events) policyChanged(err error) {
 	e.recorder.Eventf(pod, nil, corev1.EventTypeNormal, "PolicyReloaded", "Reload", "the changed policy is in force")
 }
 
-// excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it was,
-// and which nodes it costs: Events that are alike but for their note are counted as one, under the first one's note.
-func (e *events) excused(x admission.Excused) {
+// Excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it
+// was, and which nodes it costs: Events that are alike but for their note are counted as one, under the first one's
+// note.
+func (e *Events) Excused(x admission.Excused) {
 	if !e.pace.Allow() {
 		e.log.Info("too many edits were allowed that would be denied otherwise: no Event is written for this one", "why", x.Why)
 		return

@@ -1,4 +1,4 @@
-package validate
+package rule
 
 import corev1 "k8s.io/api/core/v1"
 

@@ -1,4 +1,4 @@
-package main
+package health
 
 import (
 	"errors"
@@ -6,20 +6,24 @@ import (
 	"sync/atomic"
 )
 
-// drain lets a server go without losing a request. The API server keeps its connections open and notices late that an
+// Drain lets a server go without losing a request. The API server keeps its connections open and notices late that an
 // endpoint has gone. So the guard says first that it is not ready, goes on answering, asks for every connection to be
 // closed with its answer, and only then stops.
-type drain struct{ on atomic.Bool }
+type Drain struct{ on atomic.Bool }
 
-// check makes readiness say so.
-func (d *drain) check(*http.Request) error {
+// Start begins it.
+func (d *Drain) Start() { d.on.Store(true) }
+
+// Check makes readiness say so.
+func (d *Drain) Check(*http.Request) error {
 	if d.on.Load() {
 		return errors.New("stopping")
 	}
 	return nil
 }
 
-func (d *drain) wrap(next http.Handler) http.Handler {
+// Wrap closes each connection with its answer from then on.
+func (d *Drain) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d.on.Load() {
 			w.Header().Set("Connection", "close")

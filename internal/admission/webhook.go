@@ -1,0 +1,157 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// The one object that is guarded.
+const (
+	Namespace = "kube-system"
+	Name      = "aws-auth"
+	// Path is where the webhook is served; the ValidatingWebhookConfiguration names it.
+	Path = "/validate-aws-auth"
+)
+
+const (
+	// defaultBudget is the time for a verdict where the request names no timeout: the API server's own default.
+	defaultBudget = 10 * time.Second
+	// answerMargin is left of the API server's timeout for the answer to travel.
+	answerMargin = 500 * time.Millisecond
+	// writeTimeout is how long an answer may take to be taken.
+	writeTimeout = 5 * time.Second
+)
+
+// Validator judges a request; the one in force is asked for anew each time, since the policy may be reloaded.
+type Validator func() *validate.Validator
+
+// Handler is what reviews are judged with.
+type Handler struct {
+	Validator Validator
+	Log       logr.Logger
+	Metrics   *Metrics
+	// Excused is told of edits that were let in though they would be refused otherwise, dry runs apart. It may be nil,
+	// and must not wait for anything.
+	Excused func(Excused)
+}
+
+// Excused is an edit that was let in for its author's or the policy's sake.
+type Excused struct {
+	Operation admissionv1.Operation
+	Username  string
+	UID       types.UID // of the object, if it existed
+	Why       string    // exempt, break-glass or audit
+	Rules     string    // ids, with commas
+	// Nodes are the live nodes that the edit costs, as far as they are known.
+	Nodes []string
+}
+
+// Webhook answers AdmissionReviews over HTTP.
+func Webhook(h *Handler) http.Handler { return newServer(h) }
+
+// server takes each review through four steps, in this order: read (body.go), decode (decode.go), judge (judge.go),
+// answer. docs/design.md draws them.
+type server struct {
+	Handler
+	bounds *bounds
+}
+
+func newServer(h *Handler) *server { return &server{*h, newBounds()} }
+
+// ServeHTTP sets the one deadline of a review: whatever waits, waits until then at most. The context also ends when the
+// client closes its connection, so a review that its API server has given up holds nothing any longer.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), budget(r))
+	defer cancel()
+	answer := s.review(ctx, w, r)
+	// A writer without deadlines needs none, and nobody is left to report to where the connection is gone.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// budget is how long a request may take: the API server's timeout is in the request's URL.
+func budget(r *http.Request) time.Duration {
+	allowed := defaultBudget
+	if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 && d < allowed {
+		allowed = d
+	}
+	return allowed - min(answerMargin, allowed/4)
+}
+
+// review takes a request from its body to its answer. What it holds of the bounds it holds until then.
+func (s *server) review(ctx context.Context, w http.ResponseWriter, r *http.Request) admissionv1.AdmissionReview {
+	from := listen.Host(r)
+	body, release, err := s.read(ctx, w, r, from)
+	if err != nil {
+		return refused(err)
+	}
+	defer release()
+	decoding, release, err := s.bounds.decode(ctx, from, body)
+	if err != nil {
+		return refused(err)
+	}
+	defer release()
+	review, err := s.decode(ctx, from, body.text)
+	if err != nil {
+		return refused(err)
+	}
+	release, err = s.bounds.hold(sender{from, review.user.Username}, holding{body.share, decoding})
+	if err != nil {
+		return refused(err)
+	}
+	defer release()
+	response := s.judge(ctx, from, review)
+	return admissionv1.AdmissionReview{TypeMeta: review.version, Response: response}
+}
+
+// refusal is the reason why a body is not judged.
+type refusal struct {
+	code int32
+	error
+	// bare is set where controller-runtime answers in no version of AdmissionReview: it could not decode the body.
+	bare bool
+}
+
+var (
+	errBusy     = refusal{code: http.StatusServiceUnavailable, error: errors.New("too many reviews at once: try again")}
+	errNoReview = refusal{code: http.StatusBadRequest, error: errors.New(
+		"no AdmissionReview in JSON: send one of admission.k8s.io/v1 for ConfigMap " + Namespace + "/" + Name)}
+	errTooMuch = refusal{code: http.StatusRequestEntityTooLarge,
+		error: fmt.Errorf("the review is too large: two ConfigMaps take %d bytes at most", maxBody)}
+)
+
+// unreadable is the refusal of a body that is not an AdmissionReview.
+func unreadable(err error) refusal {
+	return refusal{code: http.StatusBadRequest, error: err, bare: true}
+}
+
+// reviewVersion is what a review is answered in that does not say its own.
+var reviewVersion = metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "AdmissionReview"}
+
+// refused answers a request that is not judged.
+func refused(err error) admissionv1.AdmissionReview {
+	why := refusal{code: http.StatusInternalServerError, error: err}
+	errors.As(err, &why)
+	answer := admissionv1.AdmissionReview{Response: errored(why.code, why.error)}
+	if !why.bare {
+		answer.TypeMeta = reviewVersion
+	}
+	return answer
+}
+
+// errored is the answer to a request that could not be judged.
+func errored(code int32, err error) *admissionv1.AdmissionResponse {
+	return &admissionv1.AdmissionResponse{Result: &metav1.Status{Code: code, Message: err.Error()}}
+}
