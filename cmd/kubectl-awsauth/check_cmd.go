@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
@@ -155,10 +156,11 @@ func (o *checkOptions) judge(cmd *cobra.Command, in *inputs, old, updated *corev
 	}
 	var ports validate.Ports
 	if o.iam.value == "aws" {
-		directory, err := iam.New(cmd.Context(), p, iam.Options{})
+		cfg, err := aws.LoadConfig(cmd.Context())
 		if err != nil {
 			return validate.Report{}, fmt.Errorf("--iam aws: %w", err)
 		}
+		directory := iam.New(cfg, p, iam.Options{})
 		directory.Identify(cmd.Context())
 		ports.Principals = directory
 	}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -114,11 +114,11 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	if err != nil {
 		return nil, o.cluster.explain(err)
 	}
-	aws, err := iam.Config(ctx)
+	cfg, err := aws.LoadConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.name, Region: o.region, Who: func() string { return "your identity" }})
+	f := fleet.New(fleet.Options{Nodes: nodes, AWS: cfg, Cluster: o.name, Region: o.region, Who: func() string { return "your identity" }})
 	view, err := f.Sync(ctx)
 	if err != nil {
 		return nil, o.cluster.explain(err)

@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
@@ -117,11 +118,11 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 		}
 	}
 	if o.iam == "aws" {
-		directory, err := iam.New(ctx, policy.Default(), iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)})
+		cfg, err := aws.LoadConfig(ctx)
 		if err != nil {
 			return fmt.Errorf("--iam aws: %w", err)
 		}
-		guard.directory = directory
+		guard.directory = iam.New(cfg, policy.Default(), iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)})
 	}
 	var err error
 	if guard.fleet, err = o.fleet.connect(ctx, log.WithName("fleet"), guard.who); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -98,7 +99,7 @@ func (d *Directory) route(s *setup, q question) *account {
 	own := !identified || self.Account == q.arn.Account
 	switch {
 	case q.key.partition != strings.ToLower(partition): // EqualFold takes other characters for an s
-		unverified(q, failed(validate.ReasonForeign, "principals of the partition %s cannot be looked up from %s", q.arn.Partition, partition))
+		unverified(q, aws.Errorf(aws.Foreign, "principals of the partition %s cannot be looked up from %s", q.arn.Partition, partition))
 	case q.arn.Kind != awsauth.KindRole && q.arn.Kind != awsauth.KindUser:
 		if !own && !known {
 			s.notOwn(q)
@@ -128,15 +129,21 @@ func (d *Directory) reroute(s *setup, a *account, questions []question) []questi
 // notOwn answers for an account that is not the guard's, and that nobody has said how to read.
 func (s *setup) notOwn(q question) {
 	if _, known := s.policy.Account(q.arn.Account); known {
-		unverified(q, failed(validate.ReasonForeign, "the policy names account %s, but no roleARN to look its principals up", q.arn.Account))
+		unverified(q, aws.Errorf(aws.Foreign, "the policy names account %s, but no roleARN to look its principals up", q.arn.Account))
 		return
 	}
 	q.answer.Existence = validate.Foreign
 }
 
+// reasons are why AWS said nothing, as the port has them.
+var reasons = map[aws.Reason]validate.Reason{
+	aws.Throttled: validate.ReasonThrottled, aws.Denied: validate.ReasonDenied, aws.Unreachable: validate.ReasonUnreachable,
+	aws.Timeout: validate.ReasonTimeout, aws.Malformed: validate.ReasonMalformed, aws.Foreign: validate.ReasonForeign,
+}
+
 func unverified(q question, err error) {
-	f := asFailure(err)
-	*q.answer = validate.Principal{Existence: validate.Unverified, Reason: f.reason, Detail: f.detail}
+	f := aws.AsError(err)
+	*q.answer = validate.Principal{Existence: validate.Unverified, Reason: reasons[f.Reason], Detail: f.Detail}
 }
 
 // resolve answers questions about one kind of principal of one account.
@@ -169,7 +176,7 @@ func (d *Directory) resolve(ctx context.Context, s *setup, a *account, questions
 	if len(absent) == 0 {
 		return
 	}
-	if end, ok := ctx.Deadline(); ok && pause(ctx, min(secondLook, time.Until(end)/2)) {
+	if end, ok := ctx.Deadline(); ok && aws.Pause(ctx, min(secondLook, time.Until(end)/2)) {
 		absent = d.reroute(s, a, d.ask(ctx, s, a, absent, true))
 	}
 	d.conclude(ctx, s, a, absent)
@@ -187,7 +194,7 @@ func (d *Directory) known(a *account, k key) (entity, bool) {
 // found answers with a principal that there is: the one that was asked for, and no other.
 func found(q question, e entity) {
 	if k, ok := read(e.arn); !ok || k != q.key {
-		unverified(q, failed(validate.ReasonMalformed, "the answer about %s is about something else", q.arn.Canonical()))
+		unverified(q, aws.Errorf(aws.Malformed, "the answer about %s is about something else", q.arn.Canonical()))
 		return
 	}
 	*q.answer = validate.Principal{Existence: validate.Exists, ARN: e.arn, Trust: e.trust}
@@ -214,17 +221,17 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 			return absent
 		case again:
 			return questions
-		case reasonOf(err) == validate.ReasonThrottled: // many small questions would fare worse
+		case aws.ReasonOf(err) == aws.Throttled: // many small questions would fare worse
 			for _, q := range questions {
 				unverified(q, err)
 			}
 			return nil
-		case outage(err):
+		case aws.Outage(err):
 			tooMany = err
 		}
 	}
 	if n := a.inTime(ctx); n < len(questions) {
-		if end, _ := ctx.Deadline(); n == 0 && time.Until(end) < time.Second/callRate && !outage(tooMany) {
+		if end, _ := ctx.Deadline(); n == 0 && time.Until(end) < time.Second/callRate && !aws.Outage(tooMany) {
 			tooMany = errNoTime
 		}
 		for _, q := range questions[n:] {
@@ -256,7 +263,7 @@ func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []q
 	for i, q := range questions {
 		switch {
 		case errs[i] == nil:
-		case isMissing(errs[i]) || again:
+		case aws.ReasonOf(errs[i]) == aws.Missing || again:
 			absent = append(absent, q)
 		case errors.Is(errs[i], errNotOwn):
 			s.notOwn(q)
@@ -280,7 +287,7 @@ func (d *Directory) get(ctx context.Context, a *account, k key, name string, aga
 		e, err := a.get(ctx, k.kind, name, func(arn string) (err error) {
 			var ok bool
 			if got, ok = read(arn); !ok || got.kind != k.kind || got.name != k.name {
-				return failed(validate.ReasonMalformed, "the answer about %s %s is about something else", k.kind, name)
+				return aws.Errorf(aws.Malformed, "the answer about %s %s is about something else", k.kind, name)
 			}
 			return d.belongs(a, k, got)
 		})
@@ -307,7 +314,7 @@ func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (ma
 	}
 	return share(ctx, d, fmt.Sprintf("list %p %v %t", a, k, again), func(ctx context.Context) (map[string]entity, error) {
 		list, whose, err := a.list(ctx, k.kind, func(got key) error { return d.belongs(a, k, got) })
-		if err != nil && asFailure(err).permission {
+		if err != nil && aws.AsError(err).Permission {
 			d.caches.unlisted.Add(l, err)
 		}
 		if err != nil {
