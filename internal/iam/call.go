@@ -53,15 +53,6 @@ var (
 	errNoTime  error = aws.Errorf(aws.Timeout, "no time was left to ask AWS")
 )
 
-// inTime is how many names can be asked for one by one before ctx ends.
-func (a *account) inTime(ctx context.Context) int {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return callBurst
-	}
-	return a.limiter.Until(end)
-}
-
 // newBreaker is one for calls of an account that are names or lists.
 func (d *Directory) newBreaker(account, calls string, tripAfter uint32) *aws.Breaker {
 	d.metrics.breaker(account, calls, false)

@@ -156,7 +156,7 @@ func (f *flight) wait(l *aws.Limiter, m *Metrics) error {
 	if !f.toEnd && !slices.ContainsFunc(flows, inTime) { // whoever comes now starts anew, and may be luckier
 		f.end()
 		g.mu.Unlock()
-		m.heldBack()
+		m.heldBack(1)
 		return errOwnPace
 	}
 	if len(flows) == 0 {
@@ -172,7 +172,7 @@ func (f *flight) wait(l *aws.Limiter, m *Metrics) error {
 	defer g.mu.Unlock()
 	f.limiter, f.ticket = nil, nil
 	if !turn {
-		m.heldBack()
+		m.heldBack(1)
 		return errOwnPace
 	}
 	f.asked = time.Now()

@@ -62,9 +62,9 @@ func (m *Metrics) hit() {
 	}
 }
 
-func (m *Metrics) heldBack() {
+func (m *Metrics) heldBack(calls int) {
 	if m != nil {
-		m.throttled.Inc()
+		m.throttled.Add(float64(calls))
 	}
 }
 
