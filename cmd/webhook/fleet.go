@@ -11,9 +11,9 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/health"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 )
 
 // fleetOptions are the flags named after the chart's fleet values.
@@ -42,7 +42,7 @@ func (o *fleetOptions) connect(ctx context.Context, log logr.Logger, who func() 
 	if err != nil {
 		return nil, fmt.Errorf("no cluster: %w", err)
 	}
-	aws, err := iam.Config(ctx)
+	cfg, err := aws.LoadConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("--fleet on: %w", err)
 	}
@@ -53,7 +53,7 @@ func (o *fleetOptions) connect(ctx context.Context, log logr.Logger, who func() 
 	if err := rest.LoadTLSFiles(cluster); err != nil {
 		return nil, fmt.Errorf("--fleet on: %w", err)
 	}
-	return fleet.New(fleet.Options{Nodes: nodes, AWS: aws, Cluster: o.clusterName, Region: o.region, Authority: cluster.CAData, Who: who, Log: log,
+	return fleet.New(fleet.Options{Nodes: nodes, AWS: cfg, Cluster: o.clusterName, Region: o.region, Authority: cluster.CAData, Who: who, Log: log,
 		Metrics: fleet.NewMetrics(metrics.Registry)}), nil
 }
 

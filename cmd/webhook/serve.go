@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/health"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
@@ -44,11 +45,11 @@ func (o *options) connect(ctx context.Context, log logr.Logger) (*guard, error) 
 	}
 	if o.iam == "aws" {
 		options := iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)}
-		directory, err := iam.New(ctx, policy.Default(), options)
+		cfg, err := aws.LoadConfig(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("--iam aws: %w", err)
 		}
-		g.directory = directory
+		g.directory = iam.New(cfg, policy.Default(), options)
 	}
 	var err error
 	if g.fleet, err = o.fleet.connect(ctx, log.WithName("fleet"), g.who); err != nil {

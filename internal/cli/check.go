@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -210,10 +211,11 @@ func (o *checkOptions) validator(cmd *cobra.Command, in *input) (*validate.Valid
 	}
 	var ports validate.Ports
 	if o.iam.value == "aws" {
-		directory, err := iam.New(cmd.Context(), p, iam.Options{})
+		cfg, err := aws.LoadConfig(cmd.Context())
 		if err != nil {
 			return nil, fmt.Errorf("--iam aws: %w", err)
 		}
+		directory := iam.New(cfg, p, iam.Options{})
 		directory.Identify(cmd.Context())
 		ports.Principals = directory
 	}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
@@ -116,11 +116,11 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	if err != nil {
 		return nil, o.cluster.explain(err)
 	}
-	aws, err := iam.Config(ctx)
+	cfg, err := aws.LoadConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := fleet.New(fleet.Options{Nodes: objects, AWS: aws, Cluster: o.name, Region: o.region,
+	f := fleet.New(fleet.Options{Nodes: objects, AWS: cfg, Cluster: o.name, Region: o.region,
 		Who: func() string { return "your identity" }})
 	view, err := f.Sync(ctx)
 	if err != nil {

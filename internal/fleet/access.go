@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -132,8 +132,7 @@ func (f *Fleet) readGroups(ctx context.Context, x *access, cluster string, profi
 func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now time.Time) error {
 	c, err := f.aws.cluster(ctx, cluster)
 	if err != nil {
-		var p problem
-		if errors.As(err, &p) && p.absent {
+		if aws.ReasonOf(err) == aws.Missing {
 			f.notThere(cluster)
 		}
 		return err
@@ -188,5 +187,5 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 // adminPolicy is the access policy that is as good as cluster-admin (Amazon EKS user guide, "Access policy permissions").
 func (f *Fleet) adminPolicy() string {
 	_, region := f.Where()
-	return "arn:" + iam.Partition(region) + ":eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+	return "arn:" + aws.Partition(region) + ":eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 }

@@ -3,93 +3,102 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
-	"golang.org/x/time/rate"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 )
 
 const (
-	// callTimeout bounds one call with the SDK's own retries.
-	callTimeout = 20 * time.Second
+	// callTimeout bounds one call with all its attempts, attemptTimeout each of them: a page of 1,000 instances takes EC2 some seconds.
+	callTimeout, attemptTimeout = 20 * time.Second, 10 * time.Second
+	// maxBackoff bounds the wait between two attempts. Nobody waits for the answer, so it is longer than for an admission.
+	maxBackoff = 2 * time.Second
 	// callRate and callBurst are what each service is asked at most, in calls a second: half of the rate at which EC2
 	// refills its bucket for DescribeInstances (Amazon EC2 API reference, "Request throttling").
 	callRate, callBurst = 10, 10
+	// tripAfter is how many attempts in a row AWS must leave without an answer before an operation is not asked for any more, until openFor
+	// is over: not in the same round, so that one that hangs for each of 40 instance profiles does not take a quarter of an hour, and
+	// soon enough for the rounds at the start, which are a second apart.
+	tripAfter, openFor = 2, firstTry
 	// maxPages bounds a list: a service that says "and so on" for ever must not be listened to for ever.
 	maxPages = 200
 )
 
-// problem is a question to AWS without an answer, in one line for the operator. absent: the answer is that there is no such thing.
-type problem struct {
-	text   string
-	absent bool
-}
-
-func (p problem) Error() string { return p.text }
-
-func problemf(format string, a ...any) error { return problem{text: fmt.Sprintf(format, a...)} }
-
-// why is the line of an error that ask returned.
+// why is what went wrong, in one line for the operator. Of several failures it is the first.
 func why(err error) string {
-	var p problem
-	if errors.As(err, &p) {
-		return p.text
+	for {
+		several, ok := err.(interface{ Unwrap() []error })
+		if !ok {
+			break
+		}
+		err = several.Unwrap()[0]
+	}
+	var e *aws.Error
+	if errors.As(err, &e) {
+		return e.Detail
 	}
 	return err.Error()
 }
 
-// asker puts questions to AWS, to each service at its own pace.
+// asker puts questions to AWS: to each service at its own pace, and to none that hangs again and again.
 type asker struct {
 	who     func() string
 	metrics *Metrics
 
+	iam aws.IAM
+	ec2 aws.EC2
+	eks aws.EKS
+
 	mu       sync.Mutex
-	limiters map[string]*rate.Limiter
-	iam      *awsiam.Client
-	ec2, eks *service
+	limiters map[string]*aws.Limiter // by service
+	breakers map[string]*aws.Breaker // by operation: what one of them does not answer says nothing of the others
+}
+
+func newAsker(who func() string, metrics *Metrics) *asker {
+	return &asker{who: who, metrics: metrics, limiters: map[string]*aws.Limiter{}, breakers: map[string]*aws.Breaker{}}
 }
 
 // connect makes the clients, all for the same region.
-func (a *asker) connect(cfg aws.Config) (err error) {
-	a.limiters = map[string]*rate.Limiter{}
-	a.iam = iam.Client(cfg)
-	if a.ec2, err = newService(cfg, "ec2", ec2Code); err != nil {
-		return err
-	}
-	a.eks, err = newService(cfg, "eks", eksCode)
-	return err
+func (a *asker) connect(cfg sdk.Config) {
+	a.iam, a.ec2, a.eks = aws.NewIAM(cfg), aws.NewEC2(cfg), aws.NewEKS(cfg)
 }
 
-func (a *asker) limiter(service string) *rate.Limiter {
+// guards are the limiter and the breaker of an operation.
+func (a *asker) guards(service, api string) (*aws.Limiter, *aws.Breaker) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.limiters[service] == nil {
-		a.limiters[service] = rate.NewLimiter(callRate, callBurst)
+		a.limiters[service] = aws.NewLimiter(callRate, callBurst)
 	}
-	return a.limiters[service]
+	if a.breakers[api] == nil {
+		a.breakers[api] = aws.NewBreaker(aws.BreakerSettings{TripAfter: tripAfter, OpenFor: openFor, Counts: aws.Unanswered})
+	}
+	return a.limiters[service], a.breakers[api]
 }
 
-// ask makes one call: service and api as IAM policies spell them, on what it asks about. The error is a problem.
-func ask[T any](ctx context.Context, a *asker, service, api, on string, do func(context.Context) (T, error)) (T, error) {
-	var none T
-	if err := a.limiter(service).Wait(ctx); err != nil {
-		return none, problemf("%s:%s was given up: %v", service, api, err)
-	}
+// ask makes one call. The error is an aws.Error.
+func ask[T any](ctx context.Context, a *asker, op aws.Operation, do func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := do(ctx)
-	a.metrics.call(api, err)
-	if err != nil {
-		var p problem
-		if errors.As(err, &p) {
-			return none, err
-		}
-		return none, problem{text: iam.Explain(err, a.who(), service+":"+api, on)}
+	service, api, _ := strings.Cut(op.API, ":")
+	limiter, breaker := a.guards(service, api)
+	made := false
+	out, err := aws.Call(ctx, aws.Caller{
+		Who: a.who(), Timeout: attemptTimeout, MaxBackoff: maxBackoff, Breaker: breaker,
+		Turn: func(ctx context.Context) error {
+			if err := limiter.Wait(ctx); err != nil {
+				return aws.Errorf(aws.Timeout, "%s was given up: %v", op.API, err)
+			}
+			return nil
+		},
+		Attempted: func(error, time.Time) { made = true },
+	}, op, do)
+	if made {
+		a.metrics.call(api, err)
 	}
-	return out, nil
+	return out, err
 }

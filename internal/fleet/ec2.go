@@ -2,95 +2,125 @@ package fleet
 
 import (
 	"context"
-	"encoding/xml"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strconv"
+	"slices"
+	"strings"
 	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 )
 
-// ec2Version is the version of EC2's Query API (Amazon EC2 API reference, "Query requests").
-const ec2Version = "2016-11-15"
+const (
+	// instancePage is the most instances that EC2 returns at once, filterValues the most values of one filter (Amazon EC2
+	// API reference, DescribeInstances; Amazon EC2 user guide, "List and filter").
+	instancePage, filterValues = 1000, 200
+	// maxPage bounds what is read of a page: 1,000 instances are some megabytes, with hundreds of addresses each some tens.
+	maxPage = 64 << 20
+)
 
-// ec2Code finds the code in an error document of EC2.
-func ec2Code(_ http.Header, body []byte) string {
-	var document struct {
-		XMLName xml.Name `xml:"Response"`
-		Code    string   `xml:"Errors>Error>Code"`
-	}
-	if xml.Unmarshal(body, &document) != nil {
-		return ""
-	}
-	return document.Code
+// found is an instance as EC2 describes it.
+type found struct {
+	id string
+	Instance
+}
+
+// filter is one of DescribeInstances' filters: an instance passes if it has one of the values.
+func filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: &name, Values: values}
 }
 
 // instancesPage is one page of DescribeInstances.
 type instancesPage struct {
 	instances []found
-	next      string
+	next      *string
 }
 
-// instancesAnswer is what is read of DescribeInstances' answer.
-type instancesAnswer struct {
-	XMLName      xml.Name `xml:"DescribeInstancesResponse"`
-	Reservations *struct {
-		Items []struct {
-			Instances []instanceAnswer `xml:"instancesSet>item"`
-		} `xml:"item"`
-	} `xml:"reservationSet"`
-	NextToken string `xml:"nextToken"`
-}
-
-type instanceAnswer struct {
-	ID       string `xml:"instanceId"`
-	Profile  string `xml:"iamInstanceProfile>arn"`
-	Platform string `xml:"platform"`
-	DNSName  string `xml:"privateDnsName"`
-	Launched string `xml:"launchTime"`
-	State    string `xml:"instanceState>name"`
-	Tags     []struct {
-		Key   string `xml:"key"`
-		Value string `xml:"value"`
-	} `xml:"tagSet>item"`
-}
-
-func (a *asker) instances(ctx context.Context, filters []filter, next string) (*instancesPage, error) {
-	form := url.Values{"Action": {"DescribeInstances"}, "Version": {ec2Version}, "MaxResults": {strconv.Itoa(instancePage)}}
-	if next != "" {
-		form.Set("NextToken", next)
-	}
-	for i, f := range filters {
-		form.Set(fmt.Sprintf("Filter.%d.Name", i+1), f.name)
-		for j, v := range f.values {
-			form.Set(fmt.Sprintf("Filter.%d.Value.%d", i+1, j+1), v)
+// describe reads all pages of the instances that pass the filters.
+func (a *asker) describe(ctx context.Context, filters ...types.Filter) ([]found, error) {
+	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(instancePage)}
+	op := aws.Operation{API: "ec2:DescribeInstances", On: "*"}
+	var all []found
+	for range maxPages {
+		page, err := ask(ctx, a, op, func(ctx context.Context) (instancesPage, error) {
+			out, err := a.ec2.DescribeInstances(aws.ExpectTags(ctx, maxPage), in)
+			if err != nil {
+				return instancesPage{}, err
+			}
+			if out.Reservations == nil { // no instances are an empty list
+				return instancesPage{}, aws.Errorf(aws.Malformed, "the answer to ec2:DescribeInstances holds no list")
+			}
+			return instancesPage{instancesOf(out.Reservations), out.NextToken}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.instances...)
+		if in.NextToken = page.next; sdk.ToString(page.next) == "" {
+			return all, nil
 		}
 	}
-	var out instancesAnswer
-	err := a.ec2.call(ctx, http.MethodPost, "/", []byte(form.Encode()), func(r io.Reader) error { return xml.NewDecoder(r).Decode(&out) })
-	if err != nil {
-		return nil, err
-	}
-	if out.Reservations == nil { // no instances are an empty list
-		return nil, problemf("the answer to ec2:DescribeInstances holds no list")
-	}
-	p := &instancesPage{next: out.NextToken}
-	for _, r := range out.Reservations.Items {
+	return nil, aws.Errorf(aws.Malformed, "ec2:DescribeInstances does not come to an end")
+}
+
+// instancesOf keeps of a page what the guard needs, a few hundred bytes of each instance.
+func instancesOf(reservations []types.Reservation) []found {
+	var all []found
+	for _, r := range reservations {
 		for _, i := range r.Instances {
-			p.instances = append(p.instances, i.found())
+			all = append(all, foundOf(i))
 		}
 	}
-	return p, nil
+	return all
 }
 
-func (i instanceAnswer) found() found {
+func foundOf(i types.Instance) found {
 	tags := make(map[string]string, len(i.Tags))
 	for _, t := range i.Tags {
-		tags[t.Key] = t.Value
+		tags[sdk.ToString(t.Key)] = sdk.ToString(t.Value)
 	}
-	launched, _ := time.Parse(time.RFC3339, i.Launched) // the zero value, if EC2 names none: long ago
-	one, all := clustersOf(tags)
-	return found{id: i.ID, Instance: Instance{Cluster: one, Clusters: all, Profile: i.Profile, Windows: i.Platform == "windows",
-		Gone: i.State == "terminated" || i.State == "shutting-down", DNSName: i.DNSName, Launched: launched}}
+	f := found{id: sdk.ToString(i.InstanceId), Instance: Instance{
+		Windows:  strings.EqualFold(string(i.Platform), string(types.PlatformValuesWindows)), // EC2 writes it in lower case
+		DNSName:  sdk.ToString(i.PrivateDnsName),
+		Launched: sdk.ToTime(i.LaunchTime), // the zero value, if EC2 names none: long ago
+	}}
+	f.Cluster, f.Clusters = clustersOf(tags)
+	if i.IamInstanceProfile != nil {
+		f.Profile = sdk.ToString(i.IamInstanceProfile.Arn)
+	}
+	if i.State != nil {
+		f.Gone = i.State.Name == types.InstanceStateNameTerminated || i.State.Name == types.InstanceStateNameShuttingDown
+	}
+	return f
+}
+
+// byID describes instances by their ids. What is not returned, EC2 does not know.
+func (a *asker) byID(ctx context.Context, ids []string) ([]found, error) {
+	var all []found
+	for chunk := range slices.Chunk(ids, filterValues) {
+		some, err := a.describe(ctx, filter("instance-id", chunk...))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// tagged describes the instances with the cluster's tag that run or could run again.
+func (a *asker) tagged(ctx context.Context, cluster string) ([]found, error) {
+	return a.describe(ctx, filter("tag-key", clusterTag+cluster),
+		filter("instance-state-name", "pending", "running", "stopping", "stopped"))
+}
+
+// starting describes the instances with the cluster's tag that were launched lately, in this hour or the hours before.
+func (a *asker) starting(ctx context.Context, cluster string, now time.Time) ([]found, error) {
+	var hours []string
+	for t := now; !t.Before(now.Add(-startingFor)); t = t.Add(-time.Hour) {
+		hours = append(hours, t.UTC().Format("2006-01-02T15:")+"*")
+	}
+	return a.describe(ctx, filter("tag-key", clusterTag+cluster),
+		filter("instance-state-name", "pending", "running"), filter("launch-time", hours...))
 }

@@ -3,19 +3,14 @@ package fleet
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strconv"
+	"encoding/base64"
 	"strings"
 
-	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/encoding/httpbinding"
-	smithytime "github.com/aws/smithy-go/time"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -23,29 +18,10 @@ import (
 // eksPage is the most that EKS returns at once.
 const eksPage = 100
 
-// eksCode finds the code of an error of EKS: in a header, by itself or before a colon (smithy, "AWS restJson1 protocol").
-func eksCode(h http.Header, _ []byte) string {
-	code, _, _ := strings.Cut(h.Get("X-Amzn-Errortype"), ":")
-	return code
-}
-
-// get reads one resource of EKS's REST API into out. path are the parts of its path.
-func (a *asker) get(ctx context.Context, out any, query url.Values, path ...string) error {
-	var escaped strings.Builder
-	for _, p := range path {
-		escaped.WriteString("/" + httpbinding.EscapePath(p, true))
-	}
-	if len(query) > 0 {
-		escaped.WriteString("?" + query.Encode())
-	}
-	return a.eks.call(ctx, http.MethodGet, escaped.String(), nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(out) })
-}
-
 // absent says of what EKS does not know that it does not know it.
 func absent(err error, what, name string) error {
-	var answer smithy.APIError
-	if errors.As(err, &answer) && answer.ErrorCode() == "ResourceNotFoundException" {
-		return problem{fmt.Sprintf("EKS knows no %s %s in this region", what, name), true}
+	if aws.ReasonOf(err) == aws.Missing {
+		return aws.Errorf(aws.Missing, "EKS knows no %s %s in this region", what, name)
 	}
 	return err
 }
@@ -57,96 +33,127 @@ type described struct {
 	authority []byte // the certificates by which its API server is known, PEM
 }
 
-// cluster asks for the cluster. One from before there were authentication modes names none.
+// cluster asks for the cluster.
 func (a *asker) cluster(ctx context.Context, name string) (described, error) {
-	return ask(ctx, a, "eks", "DescribeCluster", "cluster "+name, func(ctx context.Context) (described, error) {
-		var out struct {
-			Cluster struct {
-				Name, Arn            string
-				AccessConfig         struct{ AuthenticationMode validate.AuthenticationMode }
-				CertificateAuthority struct{ Data []byte } // base64, as encoding/json has bytes
-			}
+	op := aws.Operation{API: "eks:DescribeCluster", On: "cluster " + name}
+	d, err := ask(ctx, a, op, func(ctx context.Context) (described, error) {
+		out, err := a.eks.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &name})
+		if err != nil {
+			return described{}, err
 		}
-		if err := a.get(ctx, &out, nil, "clusters", name); err != nil {
-			return described{}, absent(err, "cluster", name)
+		if out.Cluster == nil || sdk.ToString(out.Cluster.Name) != name {
+			return described{}, aws.Errorf(aws.Malformed, "the answer to eks:DescribeCluster holds no cluster %s", name)
 		}
-		if out.Cluster.Name != name {
-			return described{}, problemf("the answer to eks:DescribeCluster holds no cluster %s", name)
-		}
-		d := described{mode: cmp.Or(out.Cluster.AccessConfig.AuthenticationMode, validate.ConfigMapMode), authority: out.Cluster.CertificateAuthority.Data}
-		if parts := strings.SplitN(out.Cluster.Arn, ":", 6); len(parts) == 6 { // arn:P:eks:REGION:ACCOUNT:cluster/NAME
-			d.account = parts[4]
-		}
-		return d, nil
+		return describedOf(out.Cluster)
 	})
+	return d, absent(err, "cluster", name)
 }
 
-// list reads all pages of one of EKS's lists of names. field is the name that the list has in the answer.
-func (a *asker) list(ctx context.Context, api, cluster, kind, field string, query url.Values) ([]string, error) {
-	query.Set("maxResults", strconv.Itoa(eksPage))
+// describedOf is what is kept of a cluster. One from before there were authentication modes names none.
+func describedOf(c *types.Cluster) (described, error) {
+	d := described{mode: validate.ConfigMapMode}
+	if c.AccessConfig != nil {
+		d.mode = cmp.Or(validate.AuthenticationMode(c.AccessConfig.AuthenticationMode), d.mode)
+	}
+	if c.CertificateAuthority != nil {
+		var err error
+		if d.authority, err = base64.StdEncoding.DecodeString(sdk.ToString(c.CertificateAuthority.Data)); err != nil {
+			return described{}, aws.Errorf(aws.Malformed, "the answer to eks:DescribeCluster holds a certificate authority that is not base64")
+		}
+	}
+	if parts := strings.SplitN(sdk.ToString(c.Arn), ":", 6); len(parts) == 6 { // arn:P:eks:REGION:ACCOUNT:cluster/NAME
+		d.account = parts[4]
+	}
+	return d, nil
+}
+
+// namesPage is one page of one of EKS's lists of names; nil names are no list.
+type namesPage struct {
+	names []string
+	next  *string
+}
+
+// names reads all pages of a list of names.
+func (a *asker) names(ctx context.Context, api, cluster string, read func(ctx context.Context, next *string) (namesPage, error)) ([]string, error) {
+	op := aws.Operation{API: "eks:" + api, On: "cluster " + cluster}
 	var all []string
+	var next *string
 	for range maxPages {
-		page, err := ask(ctx, a, "eks", api, "cluster "+cluster, func(ctx context.Context) (map[string]json.RawMessage, error) {
-			out := map[string]json.RawMessage{}
-			return out, a.get(ctx, &out, query, "clusters", cluster, kind)
+		page, err := ask(ctx, a, op, func(ctx context.Context) (namesPage, error) {
+			page, err := read(ctx, next)
+			if err == nil && page.names == nil {
+				err = aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
+			}
+			return page, err
 		})
 		if err != nil {
 			return nil, err
 		}
-		var names []string
-		if err := json.Unmarshal(page[field], &names); err != nil || names == nil {
-			return nil, problemf("the answer to eks:%s holds no list", api)
-		}
-		all = append(all, names...)
-		next := ""
-		if token, ok := page["nextToken"]; ok && json.Unmarshal(token, &next) != nil {
-			return nil, problemf("the answer to eks:%s says nothing of what comes next", api)
-		}
-		if next == "" {
+		all = append(all, page.names...)
+		if next = page.next; sdk.ToString(next) == "" {
 			return all, nil
 		}
-		query.Set("nextToken", next)
 	}
-	return nil, problemf("eks:%s does not come to an end", api)
+	return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
 }
 
 // principals are the ARNs that have an access entry; with a policy, those that the policy is attached to.
 func (a *asker) principals(ctx context.Context, cluster, policy string) ([]string, error) {
-	query := url.Values{}
+	in := &eks.ListAccessEntriesInput{ClusterName: &cluster, MaxResults: sdk.Int32(eksPage)}
 	if policy != "" {
-		query.Set("associatedPolicyArn", policy)
+		in.AssociatedPolicyArn = &policy
 	}
-	return a.list(ctx, "ListAccessEntries", cluster, "access-entries", "accessEntries", query)
-}
-
-// entry asks for the type, the groups and the age of one access entry.
-func (a *asker) entry(ctx context.Context, cluster, principal string) (validate.AccessEntry, error) {
-	return ask(ctx, a, "eks", "DescribeAccessEntry", principal, func(ctx context.Context) (validate.AccessEntry, error) {
-		var out struct {
-			AccessEntry struct {
-				PrincipalArn, Type string
-				KubernetesGroups   []string
-				CreatedAt          float64 // seconds, with fractions
-			}
+	return a.names(ctx, "ListAccessEntries", cluster, func(ctx context.Context, next *string) (namesPage, error) {
+		in.NextToken = next
+		out, err := a.eks.ListAccessEntries(ctx, in)
+		if err != nil {
+			return namesPage{}, err
 		}
-		if err := a.get(ctx, &out, nil, "clusters", cluster, "access-entries", principal); err != nil {
-			return validate.AccessEntry{}, absent(err, "access entry for", principal)
-		}
-		e := out.AccessEntry
-		if awsauth.Subject(e.PrincipalArn) != awsauth.Subject(principal) {
-			return validate.AccessEntry{}, problemf("the answer to eks:DescribeAccessEntry holds no access entry for %s", principal)
-		}
-		entry := validate.AccessEntry{ARN: principal, Type: e.Type, Groups: e.KubernetesGroups}
-		if e.CreatedAt > 0 {
-			entry.Created = smithytime.ParseEpochSeconds(e.CreatedAt)
-		}
-		return entry, nil
+		return namesPage{out.AccessEntries, out.NextToken}, nil
 	})
 }
 
 // fargateProfiles are the names of all Fargate profiles of the cluster.
 func (a *asker) fargateProfiles(ctx context.Context, cluster string) ([]string, error) {
-	return a.list(ctx, "ListFargateProfiles", cluster, "fargate-profiles", "fargateProfileNames", url.Values{})
+	in := &eks.ListFargateProfilesInput{ClusterName: &cluster, MaxResults: sdk.Int32(eksPage)}
+	return a.names(ctx, "ListFargateProfiles", cluster, func(ctx context.Context, next *string) (namesPage, error) {
+		in.NextToken = next
+		out, err := a.eks.ListFargateProfiles(ctx, in)
+		if err != nil {
+			return namesPage{}, err
+		}
+		return namesPage{out.FargateProfileNames, out.NextToken}, nil
+	})
+}
+
+// nodegroups are the names of all managed node groups of the cluster.
+func (a *asker) nodegroups(ctx context.Context, cluster string) ([]string, error) {
+	in := &eks.ListNodegroupsInput{ClusterName: &cluster, MaxResults: sdk.Int32(eksPage)}
+	return a.names(ctx, "ListNodegroups", cluster, func(ctx context.Context, next *string) (namesPage, error) {
+		in.NextToken = next
+		out, err := a.eks.ListNodegroups(ctx, in)
+		if err != nil {
+			return namesPage{}, err
+		}
+		return namesPage{out.Nodegroups, out.NextToken}, nil
+	})
+}
+
+// entry asks for the type, the groups and the age of one access entry.
+func (a *asker) entry(ctx context.Context, cluster, principal string) (validate.AccessEntry, error) {
+	op := aws.Operation{API: "eks:DescribeAccessEntry", On: principal}
+	entry, err := ask(ctx, a, op, func(ctx context.Context) (validate.AccessEntry, error) {
+		out, err := a.eks.DescribeAccessEntry(ctx, &eks.DescribeAccessEntryInput{ClusterName: &cluster, PrincipalArn: &principal})
+		if err != nil {
+			return validate.AccessEntry{}, err
+		}
+		e := out.AccessEntry
+		if e == nil || awsauth.Subject(sdk.ToString(e.PrincipalArn)) != awsauth.Subject(principal) {
+			return validate.AccessEntry{}, aws.Errorf(aws.Malformed, "the answer to %s holds no access entry for %s", op.API, principal)
+		}
+		return validate.AccessEntry{ARN: principal, Type: sdk.ToString(e.Type), Groups: e.KubernetesGroups, Created: sdk.ToTime(e.CreatedAt)}, nil
+	})
+	return entry, absent(err, "access entry for", principal)
 }
 
 // fargateRoles are the pod execution roles of Fargate profiles of the cluster.
@@ -166,34 +173,38 @@ func (a *asker) fargateRoles(ctx context.Context, cluster string, profiles func(
 	return roles, nil
 }
 
-// nodegroups are the names of all managed node groups of the cluster.
-func (a *asker) nodegroups(ctx context.Context, cluster string) ([]string, error) {
-	return a.list(ctx, "ListNodegroups", cluster, "node-groups", "nodegroups", url.Values{})
-}
-
+// fargateRole is the pod execution role of a Fargate profile.
 func (a *asker) fargateRole(ctx context.Context, cluster, profile string) (string, error) {
-	return a.groupRole(ctx, "DescribeFargateProfile", "Fargate profile", cluster, "fargate-profiles", profile)
+	role, err := a.roleIn(ctx, "DescribeFargateProfile", profile, func(ctx context.Context) (*string, error) {
+		out, err := a.eks.DescribeFargateProfile(ctx, &eks.DescribeFargateProfileInput{ClusterName: &cluster, FargateProfileName: &profile})
+		if err != nil || out.FargateProfile == nil {
+			return nil, err
+		}
+		return out.FargateProfile.PodExecutionRoleArn, nil
+	})
+	return role, absent(err, "Fargate profile", profile)
 }
 
 // nodegroupRole is the role of the nodes of a managed node group.
 func (a *asker) nodegroupRole(ctx context.Context, cluster, group string) (string, error) {
-	return a.groupRole(ctx, "DescribeNodegroup", "managed node group", cluster, "node-groups", group)
+	role, err := a.roleIn(ctx, "DescribeNodegroup", group, func(ctx context.Context) (*string, error) {
+		out, err := a.eks.DescribeNodegroup(ctx, &eks.DescribeNodegroupInput{ClusterName: &cluster, NodegroupName: &group})
+		if err != nil || out.Nodegroup == nil {
+			return nil, err
+		}
+		return out.Nodegroup.NodeRole, nil
+	})
+	return role, absent(err, "managed node group", group)
 }
 
-// groupRole asks for the role of a Fargate profile or managed node group. kind is where EKS has them in its paths.
-func (a *asker) groupRole(ctx context.Context, api, what, cluster, kind, name string) (string, error) {
-	return ask(ctx, a, "eks", api, name, func(ctx context.Context) (string, error) {
-		var out struct {
-			FargateProfile struct{ PodExecutionRoleArn string }
-			Nodegroup      struct{ NodeRole string }
+// roleIn asks for the role in a Fargate profile or managed node group.
+func (a *asker) roleIn(ctx context.Context, api, name string, read func(context.Context) (*string, error)) (string, error) {
+	op := aws.Operation{API: "eks:" + api, On: name}
+	return ask(ctx, a, op, func(ctx context.Context) (string, error) {
+		role, err := read(ctx)
+		if err == nil && sdk.ToString(role) == "" {
+			err = aws.Errorf(aws.Malformed, "the answer to %s holds no role", op.API)
 		}
-		if err := a.get(ctx, &out, nil, "clusters", cluster, kind, name); err != nil {
-			return "", absent(err, what, name)
-		}
-		role := cmp.Or(out.FargateProfile.PodExecutionRoleArn, out.Nodegroup.NodeRole)
-		if role == "" {
-			return "", problemf("the answer to eks:%s holds no role", api)
-		}
-		return role, nil
+		return sdk.ToString(role), err
 	})
 }

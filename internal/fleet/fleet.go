@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -41,7 +41,7 @@ type Options struct {
 	// Nodes reads the cluster's nodes.
 	Nodes corev1client.NodesGetter
 	// AWS is how AWS is asked: credentials and, unless Region or the nodes tell, the region.
-	AWS aws.Config
+	AWS sdk.Config
 	// Cluster is the name of the EKS cluster, Region where it is; empty: the nodes and their instances tell.
 	Cluster, Region string
 	// Authority are the certificates by which the API server is known, PEM: a name that nodes or instances give has to be
@@ -63,7 +63,7 @@ type Fleet struct {
 	now     func() time.Time
 	started time.Time
 	store   *nodeStore
-	aws     asker
+	aws     *asker
 	changes chan struct{}
 	current atomic.Pointer[validate.FleetView]
 
@@ -91,10 +91,11 @@ func New(o Options) *Fleet {
 	}
 	f.started = f.now()
 	f.store = newNodeStore(f.changed, f.now)
-	f.aws.who, f.aws.metrics = o.Who, o.Metrics
-	if f.aws.who == nil {
-		f.aws.who = func() string { return "the guard" }
+	who := o.Who
+	if who == nil {
+		who = func() string { return "the guard" }
 	}
+	f.aws = newAsker(who, o.Metrics)
 	f.sources.place = place{cluster: o.Cluster, region: o.Region}
 	f.current.Store(&validate.FleetView{})
 	o.Metrics.watch(f)
@@ -404,9 +405,9 @@ func (f *Fleet) nameless() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s := f.sources.strangers; len(s) > 0 {
-		return problemf("the cluster's name is not known: nodes or instances name %s, which has another certificate authority than this cluster, so set fleet.clusterName", strings.Join(s, " and "))
+		return fmt.Errorf("the cluster's name is not known: nodes or instances name %s, which has another certificate authority than this cluster, so set fleet.clusterName", strings.Join(s, " and "))
 	}
-	return problemf("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+	return errors.New("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
 }
 
 // tried reports that the instances have been looked at, well or not.
@@ -429,13 +430,11 @@ func (f *Fleet) locate(nodes map[string]Node) error {
 		}
 		cfg := f.options.AWS.Copy()
 		cfg.Region = region
-		if err := f.aws.connect(cfg); err != nil {
-			return err
-		}
+		f.aws.connect(cfg)
 		f.sources.place.region, f.sources.connected = region, true
 		return nil
 	}
-	return problemf("the region is not known: neither the environment nor a node tells it, so set fleet.region")
+	return errors.New("the region is not known: neither the environment nor a node tells it, so set fleet.region")
 }
 
 var _ validate.Fleet = (*Fleet)(nil)

@@ -281,34 +281,36 @@ func TestForgedNodes(t *testing.T) {
 		for _, flag := range []string{"demo", ""} {
 			t.Run(name+" "+flag, func(t *testing.T) {
 				t.Parallel()
-				seed, items := forgedCluster()
-				s := newSetup(t, seed, items...)
-				s.options.Cluster = flag
-				f := fleet.New(s.options)
-				s.sync(t, f)
-				tt.forge(s)
-				s.now = s.now.Add(61 * time.Minute) // so that everything is read again
-				v := s.sync(t, f)
-				if cluster, _ := f.Where(); cluster != "demo" || v.NodesKnown.Doubt(s.now) != "" || v.AccessKnown.Doubt(s.now) != "" || v.Mode != validate.BothModes || len(v.Entries) != 1 {
-					t.Errorf("cluster %q, nodes %q, access %q, mode %q, entries %v: want all known", cluster, v.NodesKnown.Doubt(s.now), v.AccessKnown.Doubt(s.now), v.Mode, v.Entries)
-				}
-				if trouble := v.NodesKnown.Trouble(s.now); (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
-					t.Errorf("trouble %q, want one that says %q", trouble, tt.trouble)
-				}
-				for i, l := range all[:len(all)-1] {
-					r := judgeAt(t, s.now, v, all, slices.Delete(slices.Clone(all), i, i+1))
-					denied, _, warned := ofNodes(r)
-					wantDenied, wantWarned := l.role == "nodes" || l.role == tt.denies, slices.Contains(tt.warns, l.role)
-					if denied != wantDenied || warned != wantWarned {
-						t.Errorf("role %s goes: denied %v, warned %v, want %v, %v: %v", l.role, denied, warned, wantDenied, wantWarned, r.Findings)
+				atNoon(t, func(t *testing.T) {
+					seed, items := forgedCluster()
+					s := newSetup(t, seed, items...)
+					s.options.Cluster = flag
+					f := fleet.New(s.options)
+					s.sync(t, f)
+					tt.forge(s)
+					time.Sleep(61 * time.Minute) // so that everything is read again
+					v := s.sync(t, f)
+					if cluster, _ := f.Where(); cluster != "demo" || v.NodesKnown.Doubt(time.Now()) != "" || v.AccessKnown.Doubt(time.Now()) != "" || v.Mode != validate.BothModes || len(v.Entries) != 1 {
+						t.Errorf("cluster %q, nodes %q, access %q, mode %q, entries %v: want all known", cluster, v.NodesKnown.Doubt(time.Now()), v.AccessKnown.Doubt(time.Now()), v.Mode, v.Entries)
 					}
-				}
-				for _, role := range []string{"other", "new"} { // it becomes a node's, and no node has it
-					r := judgeAt(t, s.now, v, []line{nodeLine("nodes"), viewerLine}, []line{nodeLine("nodes"), nodeLine(role), viewerLine})
-					if len(evidence(r)) == 0 {
-						t.Errorf("the mapping of role %s gets no warning", role)
+					if trouble := v.NodesKnown.Trouble(time.Now()); (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
+						t.Errorf("trouble %q, want one that says %q", trouble, tt.trouble)
 					}
-				}
+					for i, l := range all[:len(all)-1] {
+						r := judgeAt(t, time.Now(), v, all, slices.Delete(slices.Clone(all), i, i+1))
+						denied, _, warned := ofNodes(r)
+						wantDenied, wantWarned := l.role == "nodes" || l.role == tt.denies, slices.Contains(tt.warns, l.role)
+						if denied != wantDenied || warned != wantWarned {
+							t.Errorf("role %s goes: denied %v, warned %v, want %v, %v: %v", l.role, denied, warned, wantDenied, wantWarned, r.Findings)
+						}
+					}
+					for _, role := range []string{"other", "new"} { // it becomes a node's, and no node has it
+						r := judgeAt(t, time.Now(), v, []line{nodeLine("nodes"), viewerLine}, []line{nodeLine("nodes"), nodeLine(role), viewerLine})
+						if len(evidence(r)) == 0 {
+							t.Errorf("the mapping of role %s gets no warning", role)
+						}
+					}
+				})
 			})
 		}
 	}
@@ -352,14 +354,16 @@ func TestForgedAlone(t *testing.T) {
 		"one that is gone":                      {forged: []corev1.Node{onEC2(9)}, known: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSetup(t, seed, append(tt.forged, hybrid)...)
-			s.options.Cluster, s.options.Region, s.options.Authority = "demo", "us-west-2", []byte(tt.authority)
-			f := fleet.New(s.options)
-			s.sync(t, f)
-			v := s.sync(t, f) // once EKS has answered
-			if known := v.NodesKnown.Doubt(noon) == "" && v.AccessKnown.Doubt(noon) == ""; known != tt.known {
-				t.Errorf("nodes %q, access %q, want them known: %v", v.NodesKnown.Doubt(noon), v.AccessKnown.Doubt(noon), tt.known)
-			}
+			atNoon(t, func(t *testing.T) {
+				s := newSetup(t, seed, append(tt.forged, hybrid)...)
+				s.options.Cluster, s.options.Region, s.options.Authority = "demo", "us-west-2", []byte(tt.authority)
+				f := fleet.New(s.options)
+				s.sync(t, f)
+				v := s.sync(t, f) // once EKS has answered
+				if known := v.NodesKnown.Doubt(noon) == "" && v.AccessKnown.Doubt(noon) == ""; known != tt.known {
+					t.Errorf("nodes %q, access %q, want them known: %v", v.NodesKnown.Doubt(noon), v.AccessKnown.Doubt(noon), tt.known)
+				}
+			})
 		})
 	}
 }
@@ -407,31 +411,33 @@ func TestElection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			seed, _ := forgedCluster()
-			if tt.seed != nil {
-				tt.seed(&seed)
-			}
-			s := newSetup(t, seed, tt.first...)
-			s.options.Region = "us-west-2"
-			f := fleet.New(s.options)
-			s.sync(t, f)
-			if tt.then != nil {
-				if cluster, _ := f.Where(); cluster != "another" {
-					t.Fatalf("cluster %q at first, want another", cluster)
+			atNoon(t, func(t *testing.T) {
+				seed, _ := forgedCluster()
+				if tt.seed != nil {
+					tt.seed(&seed)
 				}
-				s.nodes.items = tt.then
-			}
-			var v *validate.FleetView
-			for range 3 {
-				s.now = s.now.Add(2 * time.Minute)
-				v = s.sync(t, f)
-			}
-			if cluster, _ := f.Where(); cluster != tt.found {
-				t.Errorf("cluster %q, want %q", cluster, tt.found)
-			}
-			if want := map[string]validate.AuthenticationMode{"demo": validate.BothModes, "another": validate.APIMode}[tt.found]; v.Mode != want {
-				t.Errorf("mode %q, want %q", v.Mode, want)
-			}
+				s := newSetup(t, seed, tt.first...)
+				s.options.Region = "us-west-2"
+				f := fleet.New(s.options)
+				s.sync(t, f)
+				if tt.then != nil {
+					if cluster, _ := f.Where(); cluster != "another" {
+						t.Fatalf("cluster %q at first, want another", cluster)
+					}
+					s.nodes.items = tt.then
+				}
+				var v *validate.FleetView
+				for range 3 {
+					time.Sleep(2 * time.Minute)
+					v = s.sync(t, f)
+				}
+				if cluster, _ := f.Where(); cluster != tt.found {
+					t.Errorf("cluster %q, want %q", cluster, tt.found)
+				}
+				if want := map[string]validate.AuthenticationMode{"demo": validate.BothModes, "another": validate.APIMode}[tt.found]; v.Mode != want {
+					t.Errorf("mode %q, want %q", v.Mode, want)
+				}
+			})
 		})
 	}
 }
@@ -456,21 +462,23 @@ func TestNeverReady(t *testing.T) {
 	} {
 		for age, launched := range map[string]time.Duration{"young": time.Hour, "old": 5 * time.Hour} {
 			t.Run(name+" "+age, func(t *testing.T) {
-				seed, items := forgedCluster()
-				i := instance(3, "other")
-				i.Launched = noon.Add(-launched)
-				seed.Instances = append(seed.Instances, i)
-				n := onEC2(3)
-				n.CreationTimestamp, n.Status.Conditions = born, tt.conditions
-				s := newSetup(t, seed, append(items, n)...)
-				r := oneOfTwoRoles(t, s.sync(t, fleet.New(s.options)))
-				denied, _, warned := ofNodes(r)
-				if deny := !tt.never || age == "young"; denied != deny || warned == deny {
-					t.Errorf("denied %v, warned %v: %v", denied, warned, r.Findings)
-				}
-				if starting := strings.Contains(r.Findings[0].Message, "still starting"); starting != (tt.never && age == "young") {
-					t.Errorf("%s", r.Findings[0].Message)
-				}
+				atNoon(t, func(t *testing.T) {
+					seed, items := forgedCluster()
+					i := instance(3, "other")
+					i.Launched = noon.Add(-launched)
+					seed.Instances = append(seed.Instances, i)
+					n := onEC2(3)
+					n.CreationTimestamp, n.Status.Conditions = born, tt.conditions
+					s := newSetup(t, seed, append(items, n)...)
+					r := oneOfTwoRoles(t, s.sync(t, fleet.New(s.options)))
+					denied, _, warned := ofNodes(r)
+					if deny := !tt.never || age == "young"; denied != deny || warned == deny {
+						t.Errorf("denied %v, warned %v: %v", denied, warned, r.Findings)
+					}
+					if starting := strings.Contains(r.Findings[0].Message, "still starting"); starting != (tt.never && age == "young") {
+						t.Errorf("%s", r.Findings[0].Message)
+					}
+				})
 			})
 		}
 	}
@@ -488,17 +496,19 @@ func TestForgedRegion(t *testing.T) {
 	for _, region := range []string{"evil.example.com#", "evil.example.com?", "evil.example.com:443", "a@evil.example.com", "evil.example.com", "us-west-2.evil", "us-west-2\nx", "US-WEST-2", "us west 2", "-1", "us--1",
 		strings.Repeat("us-", 30) + "west-2"} {
 		t.Run(region, func(t *testing.T) {
-			seed, items := forgedCluster()
-			for i := range 5 {
-				name := fmt.Sprintf("mi-%d", i)
-				items = append(items, node(name, "eks-hybrid:///"+region+"/demo/"+name, nil), node("label-"+name, "", map[string]string{"topology.kubernetes.io/region": region}))
-			}
-			s := newSetup(t, seed, items...)
-			f := fleet.New(s.options)
-			s.sync(t, f)
-			if _, got := f.Where(); got != "us-west-2" {
-				t.Errorf("region %q", got)
-			}
+			atNoon(t, func(t *testing.T) {
+				seed, items := forgedCluster()
+				for i := range 5 {
+					name := fmt.Sprintf("mi-%d", i)
+					items = append(items, node(name, "eks-hybrid:///"+region+"/demo/"+name, nil), node("label-"+name, "", map[string]string{"topology.kubernetes.io/region": region}))
+				}
+				s := newSetup(t, seed, items...)
+				f := fleet.New(s.options)
+				s.sync(t, f)
+				if _, got := f.Where(); got != "us-west-2" {
+					t.Errorf("region %q", got)
+				}
+			})
 		})
 	}
 }
@@ -513,25 +523,27 @@ func TestForgedStatus(t *testing.T) {
 	} {
 		for _, another := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, another Node %v", name, another), func(t *testing.T) {
-				seed, items := forgedCluster()
-				for i := range items {
-					items[i].UID, items[i].CreationTimestamp = types.UID(fmt.Sprint(i)), born
-				}
-				s := newSetup(t, seed, items...)
-				f := fleet.New(s.options)
-				s.sync(t, f)
-				for i := range items {
-					items[i].Status.Conditions = conditions
-					if another {
-						items[i].UID += "x"
+				atNoon(t, func(t *testing.T) {
+					seed, items := forgedCluster()
+					for i := range items {
+						items[i].UID, items[i].CreationTimestamp = types.UID(fmt.Sprint(i)), born
 					}
-				}
-				s.sync(t, f)
-				v := s.sync(t, f)
-				all := []line{nodeLine("nodes"), nodeLine("other"), viewerLine}
-				if denied, _, warned := ofNodes(judge(t, v, all, all[1:])); denied == another || warned != another {
-					t.Errorf("denied %v, warned %v", denied, warned)
-				}
+					s := newSetup(t, seed, items...)
+					f := fleet.New(s.options)
+					s.sync(t, f)
+					for i := range items {
+						items[i].Status.Conditions = conditions
+						if another {
+							items[i].UID += "x"
+						}
+					}
+					s.sync(t, f)
+					v := s.sync(t, f)
+					all := []line{nodeLine("nodes"), nodeLine("other"), viewerLine}
+					if denied, _, warned := ofNodes(judge(t, v, all, all[1:])); denied == another || warned != another {
+						t.Errorf("denied %v, warned %v", denied, warned)
+					}
+				})
 			})
 		}
 	}
@@ -543,36 +555,38 @@ func TestForgedCrowd(t *testing.T) {
 	const crowd = 2000
 	for _, cluster := range []string{"demo", ""} {
 		t.Run(cluster, func(t *testing.T) {
-			seed, items := forgedCluster()
-			for i := range seed.Instances {
-				seed.Instances[i].Tags = nil
-			}
-			for i := range crowd {
-				items = append(items, onEC2(1000+i))
-			}
-			s := newSetup(t, seed, items...)
-			s.options.Cluster = cluster
-			f := fleet.New(s.options)
-			s.sync(t, f)
-			late := instance(1000, "other")
-			late.Tags = nil
-			s.aws.Launch(late)
-			found := false
-			for range crowd/200 + 1 {
-				s.aws.Forget()
-				s.now = s.now.Add(30 * time.Second)
-				found = found || len(s.sync(t, f).Nodes[roleARN("other")]) > 0
-				if n := s.aws.Count("DescribeInstances"); n > 2 {
-					t.Fatalf("%d calls to EC2 in one round, want one more than without the crowd", n)
+			atNoon(t, func(t *testing.T) {
+				seed, items := forgedCluster()
+				for i := range seed.Instances {
+					seed.Instances[i].Tags = nil
 				}
-				s.aws.Forget()
-				if s.sync(t, f); s.aws.Count("DescribeInstances") > 2 {
-					t.Fatalf("%d calls to EC2 in the same second", s.aws.Count("DescribeInstances"))
+				for i := range crowd {
+					items = append(items, onEC2(1000+i))
 				}
-			}
-			if !found {
-				t.Error("the instance that EC2 knows by now is not found")
-			}
+				s := newSetup(t, seed, items...)
+				s.options.Cluster = cluster
+				f := fleet.New(s.options)
+				s.sync(t, f)
+				late := instance(1000, "other")
+				late.Tags = nil
+				s.aws.Launch(late)
+				found := false
+				for range crowd/200 + 1 {
+					s.aws.Forget()
+					time.Sleep(30 * time.Second)
+					found = found || len(s.sync(t, f).Nodes[roleARN("other")]) > 0
+					if n := s.aws.Count("DescribeInstances"); n > 2 {
+						t.Fatalf("%d calls to EC2 in one round, want one more than without the crowd", n)
+					}
+					s.aws.Forget()
+					if s.sync(t, f); s.aws.Count("DescribeInstances") > 2 {
+						t.Fatalf("%d calls to EC2 in the same second", s.aws.Count("DescribeInstances"))
+					}
+				}
+				if !found {
+					t.Error("the instance that EC2 knows by now is not found")
+				}
+			})
 		})
 	}
 }
@@ -593,22 +607,24 @@ func (n *longNodes) List(context.Context, metav1.ListOptions) (*corev1.NodeList,
 
 // TestForgedLength has Nodes with provider ids of a megabyte.
 func TestForgedLength(t *testing.T) {
-	s := newSetup(t, fake.Seed{})
-	s.options.Nodes, s.options.Cluster, s.options.Region = &longNodes{}, "demo", "us-west-2"
-	f := fleet.New(s.options)
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
-	s.sync(t, f)
-	if kept := int64(heap()) - int64(before); kept > 5<<20 {
-		t.Errorf("%d bytes kept of 50 Nodes, want 5 MiB at most", kept)
-	}
-	runtime.KeepAlive(f)
+	atNoon(t, func(t *testing.T) {
+		s := newSetup(t, fake.Seed{})
+		s.options.Nodes, s.options.Cluster, s.options.Region = &longNodes{}, "demo", "us-west-2"
+		f := fleet.New(s.options)
+		heap := func() uint64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before := heap()
+		s.sync(t, f)
+		if kept := int64(heap()) - int64(before); kept > 5<<20 {
+			t.Errorf("%d bytes kept of 50 Nodes, want 5 MiB at most", kept)
+		}
+		runtime.KeepAlive(f)
+	})
 }
 
 // TestProviderIDOfAnother has a running node whose Node names something else than its instance: another instance had the name before, or
@@ -630,25 +646,27 @@ func TestProviderIDOfAnother(t *testing.T) {
 		for age, launched := range map[string]time.Duration{"young": time.Hour, "old": 5 * time.Hour} {
 			for naming, name := range map[string]string{"DNS name": onEC2(3).Name, "id": instanceID(3)} {
 				t.Run(what+", "+age+", "+naming, func(t *testing.T) {
-					seed, items := forgedCluster()
-					real, dead := instance(3, "other"), instance(5, "nodes")
-					real.Launched, real.PrivateDNSName = noon.Add(-launched), strings.ToUpper(real.PrivateDNSName)
-					dead.State, dead.PrivateDNSName = "terminated", ""
-					seed.Instances = append(seed.Instances, real, dead)
-					s := newSetup(t, seed, append(items, node(name, id, nil))...)
-					f := fleet.New(s.options)
-					lost := nodeLine("other")
-					if naming == "id" {
-						lost.username = "system:node:{{SessionName}}"
-					}
-					all := []line{lost, nodeLine("nodes"), viewerLine}
-					for _, after := range []time.Duration{0, 3 * time.Hour} { // the guard's own pace is what takes time
-						s.now = s.now.Add(after)
-						r := judgeAt(t, s.now, s.sync(t, f), all, all[1:])
-						if denied, _, _ := ofNodes(r); !denied || !strings.Contains(r.Findings[0].Message, "1 live EC2 node uses it: "+name) {
-							t.Fatalf("after %v: denied %v: %v", after, denied, r.Findings)
+					atNoon(t, func(t *testing.T) {
+						seed, items := forgedCluster()
+						real, dead := instance(3, "other"), instance(5, "nodes")
+						real.Launched, real.PrivateDNSName = noon.Add(-launched), strings.ToUpper(real.PrivateDNSName)
+						dead.State, dead.PrivateDNSName = "terminated", ""
+						seed.Instances = append(seed.Instances, real, dead)
+						s := newSetup(t, seed, append(items, node(name, id, nil))...)
+						f := fleet.New(s.options)
+						lost := nodeLine("other")
+						if naming == "id" {
+							lost.username = "system:node:{{SessionName}}"
 						}
-					}
+						all := []line{lost, nodeLine("nodes"), viewerLine}
+						for _, after := range []time.Duration{0, 3 * time.Hour} { // the guard's own pace is what takes time
+							time.Sleep(after)
+							r := judgeAt(t, time.Now(), s.sync(t, f), all, all[1:])
+							if denied, _, _ := ofNodes(r); !denied || !strings.Contains(r.Findings[0].Message, "1 live EC2 node uses it: "+name) {
+								t.Fatalf("after %v: denied %v: %v", after, denied, r.Findings)
+							}
+						}
+					})
 				})
 			}
 		}
@@ -657,38 +675,42 @@ func TestProviderIDOfAnother(t *testing.T) {
 
 // TestTerminated has a Node be Ready whose instance is terminated, which carries no tag: the name may be another's by now.
 func TestTerminated(t *testing.T) {
-	for _, ready := range []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse} {
-		seed, items := forgedCluster()
-		dead := instance(5, "other")
-		dead.State, dead.PrivateDNSName, dead.Tags = "terminated", "", nil
-		seed.Instances = append(seed.Instances, dead)
-		n := onEC2(5)
-		n.Status.Conditions[0].Status = ready
-		s := newSetup(t, seed, append(items, n)...)
-		r := oneOfTwoRoles(t, s.sync(t, fleet.New(s.options)))
-		if denied, _, warned := ofNodes(r); denied || warned != (ready == corev1.ConditionTrue) {
-			t.Errorf("ready %s: denied %v, warned %v: %v", ready, denied, warned, r.Findings)
+	atNoon(t, func(t *testing.T) {
+		for _, ready := range []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse} {
+			seed, items := forgedCluster()
+			dead := instance(5, "other")
+			dead.State, dead.PrivateDNSName, dead.Tags = "terminated", "", nil
+			seed.Instances = append(seed.Instances, dead)
+			n := onEC2(5)
+			n.Status.Conditions[0].Status = ready
+			s := newSetup(t, seed, append(items, n)...)
+			r := oneOfTwoRoles(t, s.sync(t, fleet.New(s.options)))
+			if denied, _, warned := ofNodes(r); denied || warned != (ready == corev1.ConditionTrue) {
+				t.Errorf("ready %s: denied %v, warned %v: %v", ready, denied, warned, r.Findings)
+			}
 		}
-	}
+	})
 }
 
 // TestFargateAgain has a forged Fargate node show that there is no profile, and a real one come after a profile was made: it is no
 // stranger because of what EKS said long ago.
 func TestFargateAgain(t *testing.T) {
-	seed, items := forgedCluster()
-	fargate := func(name string) corev1.Node { return node(name, "aws:///us-west-2a/0123456789-abcdef/"+name, nil) }
-	s := newSetup(t, seed, append(items, fargate("fargate-evil"))...)
-	f := fleet.New(s.options)
-	if v := s.sync(t, f); len(v.Doubtful[""]) != 1 {
-		t.Fatalf("doubtful %v, want the Fargate node", v.Doubtful)
-	}
-	s.nodes.items = items
-	s.sync(t, f)
-	s.nodes.items = append(items, fargate("fargate-ip-10-0-9-9"))
-	if err := s.aws.SetFaults(fake.Faults{Answer: fake.Throttling, Actions: []string{"ListFargateProfiles"}}); err != nil { // EKS does not answer this time
-		t.Fatal(err)
-	}
-	if v := s.sync(t, f); len(v.Doubtful) != 0 {
-		t.Errorf("doubtful %v, want none", v.Doubtful)
-	}
+	atNoon(t, func(t *testing.T) {
+		seed, items := forgedCluster()
+		fargate := func(name string) corev1.Node { return node(name, "aws:///us-west-2a/0123456789-abcdef/"+name, nil) }
+		s := newSetup(t, seed, append(items, fargate("fargate-evil"))...)
+		f := fleet.New(s.options)
+		if v := s.sync(t, f); len(v.Doubtful[""]) != 1 {
+			t.Fatalf("doubtful %v, want the Fargate node", v.Doubtful)
+		}
+		s.nodes.items = items
+		s.sync(t, f)
+		s.nodes.items = append(items, fargate("fargate-ip-10-0-9-9"))
+		if err := s.aws.SetFaults(fake.Faults{Answer: fake.Throttling, Actions: []string{"ListFargateProfiles"}}); err != nil { // EKS does not answer this time
+			t.Fatal(err)
+		}
+		if v := s.sync(t, f); len(v.Doubtful) != 0 {
+			t.Errorf("doubtful %v, want none", v.Doubtful)
+		}
+	})
 }

@@ -3,20 +3,16 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
 const (
-	// instancePage is the most instances that EC2 returns at once, filterValues the most values of one filter (Amazon EC2
-	// API reference, DescribeInstances; Amazon EC2 user guide, "List and filter").
-	instancePage, filterValues = 1000, 200
 	// startingFor is how long after its launch an instance is waited for: what has not joined then will not do so by itself.
 	startingFor = 2 * time.Hour
 	// instancesFor is how long what is known of an instance is believed: its profile may be exchanged while it runs.
@@ -28,83 +24,6 @@ const (
 	// profilesFor is how long the role in an instance profile is believed.
 	profilesFor = 10 * time.Minute
 )
-
-// found is an instance as EC2 describes it.
-type found struct {
-	id string
-	Instance
-}
-
-// filter is one of DescribeInstances' filters: an instance passes if it has one of the values.
-type filter struct {
-	name   string
-	values []string
-}
-
-// describe reads all pages of the instances that pass the filters.
-func (a *asker) describe(ctx context.Context, filters ...filter) ([]found, error) {
-	var all []found
-	next := ""
-	for range maxPages {
-		page, err := ask(ctx, a, "ec2", "DescribeInstances", "*", func(ctx context.Context) (*instancesPage, error) {
-			return a.instances(ctx, filters, next)
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.instances...)
-		if next = page.next; next == "" {
-			return all, nil
-		}
-	}
-	return nil, problemf("ec2:DescribeInstances does not come to an end")
-}
-
-// byID describes instances by their ids. What is not returned, EC2 does not know.
-func (a *asker) byID(ctx context.Context, ids []string) ([]found, error) {
-	var all []found
-	for chunk := range slices.Chunk(ids, filterValues) {
-		some, err := a.describe(ctx, filter{"instance-id", chunk})
-		if err != nil {
-			return all, err
-		}
-		all = append(all, some...)
-	}
-	return all, nil
-}
-
-// tagged describes the instances with the cluster's tag that run or could run again.
-func (a *asker) tagged(ctx context.Context, cluster string) ([]found, error) {
-	return a.describe(ctx, filter{"tag-key", []string{clusterTag + cluster}},
-		filter{"instance-state-name", []string{"pending", "running", "stopping", "stopped"}})
-}
-
-// starting describes the instances with the cluster's tag that were launched lately, in this hour or the hours before.
-func (a *asker) starting(ctx context.Context, cluster string, now time.Time) ([]found, error) {
-	var hours []string
-	for t := now; !t.Before(now.Add(-startingFor)); t = t.Add(-time.Hour) {
-		hours = append(hours, t.UTC().Format("2006-01-02T15:")+"*")
-	}
-	return a.describe(ctx, filter{"tag-key", []string{clusterTag + cluster}},
-		filter{"instance-state-name", []string{"pending", "running"}}, filter{"launch-time", hours})
-}
-
-// profileRole is the role in an instance profile, the zero value if there is none in it.
-func (a *asker) profileRole(ctx context.Context, profileARN string) (role, error) {
-	name := profileARN[strings.LastIndexByte(profileARN, '/')+1:]
-	return ask(ctx, a, "iam", "GetInstanceProfile", profileARN, func(ctx context.Context) (role, error) {
-		out, err := a.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{InstanceProfileName: &name})
-		switch {
-		case err != nil:
-			return role{}, err
-		case out.InstanceProfile == nil || aws.ToString(out.InstanceProfile.InstanceProfileName) != name:
-			return role{}, problemf("the answer to iam:GetInstanceProfile holds no instance profile %s", name)
-		case len(out.InstanceProfile.Roles) == 0:
-			return role{}, nil
-		}
-		return roleOf(out.InstanceProfile.Roles[0]), nil
-	})
-}
 
 // instances is what the guard knows of EC2, and when it found out. Only syncInstances changes it.
 type instances struct {
@@ -131,14 +50,14 @@ func (x *instances) take(all []found, on map[string]bool) {
 
 // takeNamed takes in those of the instances with the cluster's tag that have a node's name, but are not those that nodes run on by
 // their provider ids.
-func (x *instances) takeNamed(all []found, nodes map[string]Node, on map[string]bool) {
+func (x *instances) takeNamed(all []found, r round) {
 	for _, i := range all {
 		x.named[i.id] = i.Instance
 	}
 	maps.DeleteFunc(x.named, func(id string, i Instance) bool {
-		_, byID := nodes[id]
-		_, byDNS := nodes[strings.ToLower(i.DNSName)]
-		return on[id] || !byID && !byDNS
+		_, byID := r.nodes[id]
+		_, byDNS := r.nodes[strings.ToLower(i.DNSName)]
+		return r.on[id] || !byID && !byDNS
 	})
 }
 
@@ -189,6 +108,32 @@ func (x instances) clone() instances {
 	return x
 }
 
+// round is one look at the instances.
+type round struct {
+	nodes map[string]Node
+	on    map[string]bool // the ids of the instances that nodes run on
+	now   time.Time
+}
+
+func (f *Fleet) newRound(nodes map[string]Node) round {
+	r := round{nodes: nodes, on: make(map[string]bool, len(nodes)), now: f.now()}
+	for _, n := range nodes {
+		if id := n.Instance(); id != "" {
+			r.on[id] = true
+		}
+	}
+	return r
+}
+
+// without are the ids of the instances that nodes run on and that are not among some.
+func (r round) without(some []found) []string {
+	left := maps.Clone(r.on)
+	for _, i := range some {
+		delete(left, i.id)
+	}
+	return slices.Sorted(maps.Keys(left))
+}
+
 // syncInstances brings up to date which instances there are and which roles they have. In the steady state that is one
 // call: the instances launched lately, which are also those of the nodes that have just joined. What could be found out
 // is kept, whatever else failed.
@@ -198,18 +143,12 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 		f.update(func(s *sources) { s.instances.problem = why(err) })
 		return err
 	}
-	now := f.now()
+	r := f.newRound(nodes)
 	x := f.instances()
-	on := make(map[string]bool, len(nodes))
-	for _, n := range nodes {
-		if id := n.Instance(); id != "" {
-			on[id] = true
-		}
-	}
-	err := f.readInstances(ctx, &x, nodes, on, now)
-	maps.DeleteFunc(x.known, func(id string, _ Instance) bool { return !on[id] })
-	maps.DeleteFunc(x.absent, func(id string, _ time.Time) bool { return !on[id] })
-	if profileErr := f.readProfiles(ctx, &x, now); err == nil {
+	err := f.readInstances(ctx, &x, r)
+	maps.DeleteFunc(x.known, func(id string, _ Instance) bool { return !r.on[id] })
+	maps.DeleteFunc(x.absent, func(id string, _ time.Time) bool { return !r.on[id] })
+	if profileErr := f.readProfiles(ctx, &x, r.now); err == nil {
 		err = profileErr
 	}
 	x.problem = ""
@@ -218,6 +157,102 @@ func (f *Fleet) syncInstances(ctx context.Context) error {
 	}
 	f.update(func(s *sources) { s.instances = x })
 	return err
+}
+
+// readInstances finds out about the instances that nodes run on, and about those that are about to become nodes.
+func (f *Fleet) readInstances(ctx context.Context, x *instances, r round) error {
+	cluster, err := f.discoverCluster(ctx, x, r)
+	if err != nil {
+		return err
+	}
+	whole := r.now.Sub(x.read) >= instancesFor && len(r.on) > 0
+	tagged, err := f.readTagged(ctx, x, r, cluster, whole)
+	if err != nil {
+		return err
+	}
+	ids := x.missing(r.on, r.now)
+	if whole { // those without the tag, too; what is known of them stays until EC2 has answered
+		ids = r.without(tagged)
+	}
+	if err := f.ask(ctx, x, ids, r); err != nil {
+		return err
+	}
+	if whole {
+		x.read = r.now
+		debug.FreeOSMemory() // what the SDK makes of a page of 1,000 with 60 addresses each stays in an idle guard else, 15 MiB
+	}
+	return f.conclude(x, r, cluster)
+}
+
+// discoverCluster finds out what the cluster is called; "" if nothing tells.
+func (f *Fleet) discoverCluster(ctx context.Context, x *instances, r round) (string, error) {
+	if f.cluster() == "" { // the tags of any node tell
+		some := x.missing(r.on, r.now)
+		if err := f.ask(ctx, x, some[:min(len(some), filterValues)], r); err != nil {
+			f.elect(clusterNames(r.nodes, x.known)) // by what the nodes say
+			return "", err
+		}
+	}
+	cluster, changed := f.elect(clusterNames(r.nodes, x.known))
+	if changed { // what was found by the tags of another cluster is not this one's
+		x.starting, x.named, x.read, x.complete = nil, map[string]Instance{}, time.Time{}, time.Time{}
+	}
+	return cluster, nil
+}
+
+// readTagged reads the instances with the cluster's tag: the whole cluster, or those launched lately.
+func (f *Fleet) readTagged(ctx context.Context, x *instances, r round, cluster string, whole bool) (all []found, err error) {
+	if cluster != "" && whole {
+		if all, err = f.aws.tagged(ctx, cluster); err != nil {
+			return nil, err
+		}
+	}
+	if cluster != "" {
+		starting, err := f.aws.starting(ctx, cluster, r.now)
+		if err != nil {
+			return nil, err
+		}
+		x.starting = map[string]Instance{}
+		for _, i := range starting {
+			x.starting[i.id] = i.Instance
+		}
+		all = append(all, starting...)
+	}
+	if whole {
+		clear(x.named)
+	}
+	x.take(all, r.on)
+	x.takeNamed(all, r)
+	return all, nil
+}
+
+// ask describes instances by their ids, and takes in which of them EC2 does not know.
+func (f *Fleet) ask(ctx context.Context, x *instances, ids []string, r round) error {
+	all, err := f.aws.byID(ctx, ids)
+	if err == nil {
+		for _, id := range ids {
+			delete(x.known, id)
+			x.absent[id] = r.now
+		}
+	}
+	x.take(all, r.on)
+	return err
+}
+
+// conclude says whether what has been read is about this cluster.
+func (f *Fleet) conclude(x *instances, r round, cluster string) error {
+	x.elsewhere = x.whose(r.nodes, cluster)
+	if cluster != "" && f.confirmed() == cluster { // EKS has shown whose it is
+		x.elsewhere = ""
+	}
+	switch {
+	case cluster == "":
+		return f.nameless()
+	case x.elsewhere != "":
+		return errors.New(x.elsewhere)
+	}
+	x.complete = r.now
+	return nil
 }
 
 // missing are the instances of which nothing is known and which EC2 is to be asked for now: those for which it never was, and some of
@@ -238,85 +273,6 @@ func (x *instances) missing(on map[string]bool, now time.Time) []string {
 	slices.Sort(ids)
 	slices.SortFunc(again, func(a, b string) int { return cmp.Or(x.absent[a].Compare(x.absent[b]), strings.Compare(a, b)) })
 	return append(ids, again[:min(len(again), absentAtOnce)]...)
-}
-
-// ask describes instances by their ids, and takes in which of them EC2 does not know.
-func (f *Fleet) ask(ctx context.Context, x *instances, ids []string, on map[string]bool, now time.Time) error {
-	all, err := f.aws.byID(ctx, ids)
-	if err == nil {
-		for _, id := range ids {
-			delete(x.known, id)
-			x.absent[id] = now
-		}
-	}
-	x.take(all, on)
-	return err
-}
-
-// readInstances finds out about the instances that nodes run on, and about those that are about to become nodes.
-func (f *Fleet) readInstances(ctx context.Context, x *instances, nodes map[string]Node, on map[string]bool, now time.Time) error {
-	if f.cluster() == "" { // the tags of any node tell
-		some := x.missing(on, now)
-		if err := f.ask(ctx, x, some[:min(len(some), filterValues)], on, now); err != nil {
-			f.elect(clusterNames(nodes, x.known)) // by what the nodes say
-			return err
-		}
-	}
-	cluster, again := f.elect(clusterNames(nodes, x.known))
-	if again { // what was found by the tags of another cluster is not this one's
-		x.starting, x.named, x.read, x.complete = nil, map[string]Instance{}, time.Time{}, time.Time{}
-	}
-	var heard []found
-	again = now.Sub(x.read) >= instancesFor && len(on) > 0
-	if cluster != "" {
-		if again {
-			all, err := f.aws.tagged(ctx, cluster)
-			if err != nil {
-				return err
-			}
-			heard = all
-		}
-		all, err := f.aws.starting(ctx, cluster, now)
-		if err != nil {
-			return err
-		}
-		heard = append(heard, all...)
-		x.starting = map[string]Instance{}
-		for _, i := range all {
-			x.starting[i.id] = i.Instance
-		}
-	}
-	if again {
-		clear(x.named)
-	}
-	x.take(heard, on)
-	x.takeNamed(heard, nodes, on)
-	ids := x.missing(on, now)
-	if again { // those without the tag, too; what is known of them stays until EC2 has answered
-		untold := maps.Clone(on)
-		for _, i := range heard {
-			delete(untold, i.id)
-		}
-		ids = slices.Sorted(maps.Keys(untold))
-	}
-	if err := f.ask(ctx, x, ids, on, now); err != nil {
-		return err
-	}
-	if again {
-		x.read = now
-	}
-	x.elsewhere = x.whose(nodes, cluster)
-	if cluster != "" && f.confirmed() == cluster { // EKS has shown whose it is
-		x.elsewhere = ""
-	}
-	switch {
-	case cluster == "":
-		return f.nameless()
-	case x.elsewhere != "":
-		return problem{text: x.elsewhere}
-	}
-	x.complete = now
-	return nil
 }
 
 // readProfiles finds the roles in the instance profiles that are in use.

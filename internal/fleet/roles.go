@@ -3,16 +3,16 @@ package fleet
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
@@ -37,26 +37,42 @@ type role struct {
 }
 
 func roleOf(r types.Role) role {
-	return role{arn: aws.ToString(r.Arn), created: aws.ToTime(r.CreateDate)}
+	return role{arn: sdk.ToString(r.Arn), created: sdk.ToTime(r.CreateDate)}
+}
+
+// profileRole is the role in an instance profile, the zero value if there is none in it.
+func (a *asker) profileRole(ctx context.Context, profileARN string) (role, error) {
+	name := profileARN[strings.LastIndexByte(profileARN, '/')+1:]
+	op := aws.Operation{API: "iam:GetInstanceProfile", On: profileARN}
+	return ask(ctx, a, op, func(ctx context.Context) (role, error) {
+		out, err := a.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{InstanceProfileName: &name})
+		switch {
+		case err != nil:
+			return role{}, err
+		case out.InstanceProfile == nil || sdk.ToString(out.InstanceProfile.InstanceProfileName) != name:
+			return role{}, aws.Errorf(aws.Malformed, "the answer to iam:GetInstanceProfile holds no instance profile %s", name)
+		case len(out.InstanceProfile.Roles) == 0:
+			return role{}, nil
+		}
+		return roleOf(out.InstanceProfile.Roles[0]), nil
+	})
 }
 
 // principal asks IAM for the role or user that has a principal's name. It is the zero value if there is none, or if it is not
 // the principal: that may be another account's.
 func (a *asker) principal(ctx context.Context, p awsauth.ARN) (role, error) {
-	api, kind, get := "GetRole", "role ", a.getRole
+	op, get := aws.Operation{API: "iam:GetRole", On: "role " + p.Name}, a.getRole
 	if p.Kind == awsauth.KindUser {
-		api, kind, get = "GetUser", "user ", a.getUser
+		op, get = aws.Operation{API: "iam:GetUser", On: "user " + p.Name}, a.getUser
 	}
-	return ask(ctx, a, "iam", api, kind+p.Name, func(ctx context.Context) (role, error) {
+	return ask(ctx, a, op, func(ctx context.Context) (role, error) {
 		r, err := get(ctx, p.Name)
-		var missing *types.NoSuchEntityException
-		if errors.As(err, &missing) {
+		switch err = aws.Classify(err, a.who(), op); {
+		case aws.ReasonOf(err) == aws.Missing:
 			return role{}, nil
-		}
-		if err != nil {
+		case err != nil:
 			return role{}, err
-		}
-		if awsauth.Subject(r.arn) != awsauth.Subject(p.Canonical()) {
+		case awsauth.Subject(r.arn) != awsauth.Subject(p.Canonical()):
 			return role{}, nil
 		}
 		return r, nil
@@ -69,7 +85,7 @@ func (a *asker) getRole(ctx context.Context, name string) (role, error) {
 		return role{}, err
 	}
 	if out.Role == nil {
-		return role{}, problemf("the answer to iam:GetRole holds no role")
+		return role{}, aws.Errorf(aws.Malformed, "the answer to iam:GetRole holds no role")
 	}
 	return roleOf(*out.Role), nil
 }
@@ -80,9 +96,9 @@ func (a *asker) getUser(ctx context.Context, name string) (role, error) {
 		return role{}, err
 	}
 	if out.User == nil {
-		return role{}, problemf("the answer to iam:GetUser holds no user")
+		return role{}, aws.Errorf(aws.Malformed, "the answer to iam:GetUser holds no user")
 	}
-	return role{arn: aws.ToString(out.User.Arn), created: aws.ToTime(out.User.CreateDate)}, nil
+	return role{arn: sdk.ToString(out.User.Arn), created: sdk.ToTime(out.User.CreateDate)}, nil
 }
 
 // readPrincipals finds out when the principals of access entries were created, since an entry that is older than its principal

@@ -61,66 +61,74 @@ func TestFirstLook(t *testing.T) {
 		}
 	}
 	t.Run("well", func(t *testing.T) {
-		s := newSetup(t, seed, items...)
-		f := fleet.New(s.options)
-		check(t, f, false, false, "nodes not known yet; access entries not known yet")
-		f.Rebuild()
-		check(t, f, false, false, "nodes not known yet")
-		s.sync(t, f)
-		if err := f.Check(nil); err != nil {
-			t.Error(err)
-		}
-		if r := oneOfTwo(t, f.View()); r.Allowed || !strings.Contains(r.Findings[0].Message, "3 live EC2 nodes (1 still starting) use it") {
-			t.Errorf("%v", r.Findings)
-		}
+		atNoon(t, func(t *testing.T) {
+			s := newSetup(t, seed, items...)
+			f := fleet.New(s.options)
+			check(t, f, false, false, "nodes not known yet; access entries not known yet")
+			f.Rebuild()
+			check(t, f, false, false, "nodes not known yet")
+			s.sync(t, f)
+			if err := f.Check(nil); err != nil {
+				t.Error(err)
+			}
+			if r := oneOfTwo(t, f.View()); r.Allowed || !strings.Contains(r.Findings[0].Message, "3 live EC2 nodes (1 still starting) use it") {
+				t.Errorf("%v", r.Findings)
+			}
+		})
 	})
 	t.Run("not well", func(t *testing.T) {
-		s := newSetup(t, seed, items...)
-		s.options.Region, s.options.Cluster = "us-west-2", "demo"
-		if err := s.aws.SetFaults(fake.Faults{Answer: fake.AccessDenied}); err != nil {
-			t.Fatal(err)
-		}
-		f := fleet.New(s.options)
-		s.sync(t, f)
-		check(t, f, true, true, "nodes not known: role guard lacks ec2:DescribeInstances")
+		atNoon(t, func(t *testing.T) {
+			s := newSetup(t, seed, items...)
+			s.options.Region, s.options.Cluster = "us-west-2", "demo"
+			if err := s.aws.SetFaults(fake.Faults{Answer: fake.AccessDenied}); err != nil {
+				t.Fatal(err)
+			}
+			f := fleet.New(s.options)
+			s.sync(t, f)
+			check(t, f, true, true, "nodes not known: role guard lacks ec2:DescribeInstances")
+		})
 	})
 	t.Run("too slow", func(t *testing.T) {
-		s := newSetup(t, seed, items...)
-		f := fleet.New(s.options)
-		s.now = s.now.Add(29 * time.Second)
-		f.Rebuild()
-		check(t, f, false, false, "not known yet")
-		s.now = s.now.Add(time.Second)
-		f.Rebuild()
-		check(t, f, true, true, "nodes not known: the first look has not ended within 30s of the start")
-		s.sync(t, f)
-		if trouble := f.Trouble(); strings.Contains(trouble.Error(), "first look") {
-			t.Errorf("it has ended since: %v", trouble)
-		}
+		atNoon(t, func(t *testing.T) {
+			s := newSetup(t, seed, items...)
+			f := fleet.New(s.options)
+			time.Sleep(29 * time.Second)
+			f.Rebuild()
+			check(t, f, false, false, "not known yet")
+			time.Sleep(time.Second)
+			f.Rebuild()
+			check(t, f, true, true, "nodes not known: the first look has not ended within 30s of the start")
+			s.sync(t, f)
+			if trouble := f.Trouble(); strings.Contains(trouble.Error(), "first look") {
+				t.Errorf("it has ended since: %v", trouble)
+			}
+		})
 	})
 	t.Run("nodes cannot be read", func(t *testing.T) {
-		s := newSetup(t, seed)
-		s.options.Nodes = closed{}
-		s.options.Region, s.options.Cluster = "us-west-2", "demo"
-		f := fleet.New(s.options)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- f.Run(ctx) }()
-		for end := time.Now().Add(20 * time.Second); f.View().NodesKnown.Problem == ""; time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("not a word about it")
+		atNoon(t, func(t *testing.T) {
+			s := newSetup(t, seed)
+			s.options.Nodes = closed{}
+			s.options.Region, s.options.Cluster = "us-west-2", "demo"
+			f := fleet.New(s.options)
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- f.Run(ctx) }()
+			for end := time.Now().Add(20 * time.Second); f.View().NodesKnown.Problem == ""; time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("not a word about it")
+				}
 			}
-		}
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if problem := f.View().NodesKnown.Problem; problem != "cannot list the cluster's nodes: nodes is forbidden" {
-			t.Errorf("problem %q", problem)
-		}
-		if r := oneOfTwo(t, f.View()); !r.Allowed || !strings.Contains(r.Findings[0].Why, "nodes is forbidden") {
-			t.Errorf("%v", r.Findings)
-		}
+			stop()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if problem := f.View().NodesKnown.Problem; problem != "cannot list the cluster's nodes: nodes is forbidden" {
+				t.Errorf("problem %q", problem)
+			}
+			if r := oneOfTwo(t, f.View()); !r.Allowed || !strings.Contains(r.Findings[0].Why, "nodes is forbidden") {
+				t.Errorf("%v", r.Findings)
+			}
+		})
 	})
 }
 
@@ -173,24 +181,26 @@ func TestStrangers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSetup(t, fake.Seed{Instances: []fake.Instance{tt.instance}, InstanceProfiles: []fake.InstanceProfile{{ARN: profileARN("nodes"), Role: roleARN("nodes")}},
-				Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", CertificateAuthority: ours}, {Name: "another", Mode: "API", CertificateAuthority: theirs}}}, tt.nodes...)
-			s.options.Authority, s.options.Cluster = []byte(tt.authority), tt.flag
-			f := fleet.New(s.options)
-			var v *validate.FleetView
-			for range 4 {
-				v = s.sync(t, f)
-				if v.Mode != tt.mode && v.Mode != "" {
-					t.Errorf("mode %q", v.Mode)
+			atNoon(t, func(t *testing.T) {
+				s := newSetup(t, fake.Seed{Instances: []fake.Instance{tt.instance}, InstanceProfiles: []fake.InstanceProfile{{ARN: profileARN("nodes"), Role: roleARN("nodes")}},
+					Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", CertificateAuthority: ours}, {Name: "another", Mode: "API", CertificateAuthority: theirs}}}, tt.nodes...)
+				s.options.Authority, s.options.Cluster = []byte(tt.authority), tt.flag
+				f := fleet.New(s.options)
+				var v *validate.FleetView
+				for range 4 {
+					v = s.sync(t, f)
+					if v.Mode != tt.mode && v.Mode != "" {
+						t.Errorf("mode %q", v.Mode)
+					}
 				}
-			}
-			cluster, _ := f.Where()
-			if trouble := v.AccessKnown.Trouble(noon); cluster != tt.cluster || v.Mode != tt.mode || (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
-				t.Errorf("cluster %q in mode %q, trouble %q", cluster, v.Mode, trouble)
-			}
-			if nodes := v.NodesKnown.Doubt(noon); tt.cluster == "demo" && nodes != "" || tt.trouble != "" && nodes == "" {
-				t.Errorf("doubt about the nodes %q", nodes)
-			}
+				cluster, _ := f.Where()
+				if trouble := v.AccessKnown.Trouble(noon); cluster != tt.cluster || v.Mode != tt.mode || (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
+					t.Errorf("cluster %q in mode %q, trouble %q", cluster, v.Mode, trouble)
+				}
+				if nodes := v.NodesKnown.Doubt(noon); tt.cluster == "demo" && nodes != "" || tt.trouble != "" && nodes == "" {
+					t.Errorf("doubt about the nodes %q", nodes)
+				}
+			})
 		})
 	}
 }

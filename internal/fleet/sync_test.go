@@ -2,19 +2,16 @@ package fleet_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -22,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
@@ -74,21 +72,20 @@ func instance(i int, profile string) fake.Instance {
 		Tags: map[string]string{"kubernetes.io/cluster/demo": "owned", "Name": "worker"}}
 }
 
-// TestMain lets many tests wait at the same time: most of them wait for the pace at which the guard asks AWS.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if set := flag.Lookup("test.parallel"); set.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", "8") // a sound number
-	}
-	os.Exit(m.Run())
-}
-
 // setup is a fleet with a fake AWS behind it.
 type setup struct {
 	aws     *fake.Server
 	nodes   *nodes
 	options fleet.Options
-	now     time.Time
+}
+
+// atNoon runs a test in a world of its own in which it is noon, and in which waiting takes no time.
+func atNoon(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(noon))
+		test(t)
+	})
 }
 
 func newSetup(t testing.TB, seed fake.Seed, items ...corev1.Node) *setup {
@@ -97,12 +94,10 @@ func newSetup(t testing.TB, seed fake.Seed, items ...corev1.Node) *setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &setup{aws: server, nodes: &nodes{items: items}, now: noon}
-	h := httptest.NewServer(server)
-	t.Cleanup(h.Close)
-	s.options = fleet.Options{Nodes: s.nodes, Now: func() time.Time { return s.now }, Who: func() string { return "role guard" },
-		AWS: aws.Config{Credentials: credentials.NewStaticCredentialsProvider("guard", "secret", ""), BaseEndpoint: &h.URL,
-			RetryMaxAttempts: 1, HTTPClient: &http.Client{Timeout: time.Minute}}}
+	s := &setup{aws: server, nodes: &nodes{items: items}}
+	s.options = fleet.Options{Nodes: s.nodes, Who: func() string { return "role guard" },
+		AWS: sdk.Config{APIOptions: []func(*middleware.Stack) error{aws.BoundAnswers}, HTTPClient: fake.Memory{Handler: server},
+			Credentials: credentials.NewStaticCredentialsProvider("guard", "secret", "")}}
 	return s
 }
 
@@ -156,48 +151,50 @@ func key(name string) string { return strings.ToLower(roleARN(name)) }
 
 func TestSync(t *testing.T) {
 	t.Parallel()
-	seed, items := everything()
-	s := newSetup(t, seed, items...)
-	got := s.sync(t, fleet.New(s.options))
-	want := map[string][]validate.NodeSet{
-		key("nodes"): {
-			{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{instanceID(3)}, NotReady: 1},
-			{Kind: validate.EC2Node, Names: []string{instanceID(9), items[0].Name, items[3].Name}, Joining: 1, Unproven: 1}, // the one without a tag
-		},
-		key("windows"): {{Kind: validate.WindowsNode, Names: []string{"win"}}},
-		key("pods"):    {{Kind: validate.FargateNode, Names: []string{items[6].Name}, Unproven: 1}},
-	}
-	for role, sets := range got.Nodes {
-		slices.SortFunc(sets, func(a, b validate.NodeSet) int { return len(a.Names) - len(b.Names) })
-		got.Nodes[role] = sets
-	}
-	if d := cmp.Diff(want, got.Nodes); d != "" {
-		t.Errorf("nodes: want -, got +\n%s", d)
-	}
-	unplaced := []validate.NodeSet{{Kind: validate.HybridNode, Names: []string{"mi-0123456789abcdef0"}, Unproven: 1}}
-	if d := cmp.Diff(unplaced, got.Unplaced); d != "" {
-		t.Errorf("unplaced: want -, got +\n%s", d)
-	}
-	doubtful := map[string][]validate.NodeSet{"": {{Kind: validate.EC2Node, Names: []string{items[5].Name}, Unproven: 1, Doubt: "EC2 does not know the instance"}},
-		key("nodes"): {{Kind: validate.EC2Node, Names: []string{items[4].Name}, Doubt: "EC2 has terminated the instance"}}}
-	if d := cmp.Diff(doubtful, got.Doubtful); d != "" {
-		t.Errorf("doubtful: want -, got +\n%s", d)
-	}
-	entries := map[string]validate.AccessEntry{
-		key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -2, 0)},
-		key("admins"):  {ARN: "arn:aws:iam::" + account + ":role/people/admins", Type: "STANDARD", Groups: []string{}, ClusterAdmin: true, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -3, 0)},
-		key("viewers"): {ARN: roleARN("viewers"), Type: "STANDARD", Groups: []string{"viewers"}, Created: entriesAt}, // IAM knows no such role
-	}
-	if d := cmp.Diff(entries, got.Entries); d != "" {
-		t.Errorf("access entries: want -, got +\n%s", d)
-	}
-	assigned := map[string][]validate.NodeKind{key("new"): {validate.EC2Node}, key("nodes"): {validate.EC2Node}, key("pods"): {validate.FargateNode, validate.FargateNode}}
-	if d := cmp.Diff(assigned, got.Assigned); d != "" {
-		t.Errorf("roles of node groups and Fargate profiles: want -, got +\n%s", d)
-	}
-	if got.Mode != validate.BothModes || got.NodesKnown.Doubt(noon) != "" || got.AccessKnown.Doubt(noon) != "" {
-		t.Errorf("mode %q, nodes %q, access %q: want all known", got.Mode, got.NodesKnown.Doubt(noon), got.AccessKnown.Doubt(noon))
-	}
+	atNoon(t, func(t *testing.T) {
+		seed, items := everything()
+		s := newSetup(t, seed, items...)
+		got := s.sync(t, fleet.New(s.options))
+		want := map[string][]validate.NodeSet{
+			key("nodes"): {
+				{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{instanceID(3)}, NotReady: 1},
+				{Kind: validate.EC2Node, Names: []string{instanceID(9), items[0].Name, items[3].Name}, Joining: 1, Unproven: 1}, // the one without a tag
+			},
+			key("windows"): {{Kind: validate.WindowsNode, Names: []string{"win"}}},
+			key("pods"):    {{Kind: validate.FargateNode, Names: []string{items[6].Name}, Unproven: 1}},
+		}
+		for role, sets := range got.Nodes {
+			slices.SortFunc(sets, func(a, b validate.NodeSet) int { return len(a.Names) - len(b.Names) })
+			got.Nodes[role] = sets
+		}
+		if d := cmp.Diff(want, got.Nodes); d != "" {
+			t.Errorf("nodes: want -, got +\n%s", d)
+		}
+		unplaced := []validate.NodeSet{{Kind: validate.HybridNode, Names: []string{"mi-0123456789abcdef0"}, Unproven: 1}}
+		if d := cmp.Diff(unplaced, got.Unplaced); d != "" {
+			t.Errorf("unplaced: want -, got +\n%s", d)
+		}
+		doubtful := map[string][]validate.NodeSet{"": {{Kind: validate.EC2Node, Names: []string{items[5].Name}, Unproven: 1, Doubt: "EC2 does not know the instance"}},
+			key("nodes"): {{Kind: validate.EC2Node, Names: []string{items[4].Name}, Doubt: "EC2 has terminated the instance"}}}
+		if d := cmp.Diff(doubtful, got.Doubtful); d != "" {
+			t.Errorf("doubtful: want -, got +\n%s", d)
+		}
+		entries := map[string]validate.AccessEntry{
+			key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -2, 0)},
+			key("admins"):  {ARN: "arn:aws:iam::" + account + ":role/people/admins", Type: "STANDARD", Groups: []string{}, ClusterAdmin: true, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -3, 0)},
+			key("viewers"): {ARN: roleARN("viewers"), Type: "STANDARD", Groups: []string{"viewers"}, Created: entriesAt}, // IAM knows no such role
+		}
+		if d := cmp.Diff(entries, got.Entries); d != "" {
+			t.Errorf("access entries: want -, got +\n%s", d)
+		}
+		assigned := map[string][]validate.NodeKind{key("new"): {validate.EC2Node}, key("nodes"): {validate.EC2Node}, key("pods"): {validate.FargateNode, validate.FargateNode}}
+		if d := cmp.Diff(assigned, got.Assigned); d != "" {
+			t.Errorf("roles of node groups and Fargate profiles: want -, got +\n%s", d)
+		}
+		if got.Mode != validate.BothModes || got.NodesKnown.Doubt(noon) != "" || got.AccessKnown.Doubt(noon) != "" {
+			t.Errorf("mode %q, nodes %q, access %q: want all known", got.Mode, got.NodesKnown.Doubt(noon), got.AccessKnown.Doubt(noon))
+		}
+	})
 }
 
 // TestDiscovery finds the cluster's name and region where the flags do not give them.
@@ -232,22 +229,24 @@ func TestDiscovery(t *testing.T) {
 		"a cluster of another account": {seed: fake.Seed{Clusters: []fake.Cluster{{Name: "demo", Account: "444455556666"}}}, node: onEC2(1), flags: fleet.Options{Cluster: "demo"}, cluster: "demo", region: "us-west-2", doubt: "in this account"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSetup(t, tt.seed, tt.node)
-			s.options.Cluster, s.options.Region = tt.flags.Cluster, tt.flags.Region
-			f := fleet.New(s.options)
-			v := s.sync(t, f)
-			if cluster, region := f.Where(); cluster != tt.cluster || region != tt.region {
-				t.Errorf("got %q in %q, want %q in %q", cluster, region, tt.cluster, tt.region)
-			}
-			if doubt := v.NodesKnown.Doubt(noon); (doubt == "") != (tt.doubt == "") || !strings.Contains(doubt, tt.doubt) {
-				t.Errorf("doubt about the nodes %q, want one that says %q", doubt, tt.doubt)
-			}
-			if v.Mode == validate.APIMode && tt.doubt != "" {
-				t.Error("the mode of another cluster is taken for this one's")
-			}
-			if tt.cluster == "nope" && !strings.Contains(v.AccessKnown.Doubt(noon), `no cluster nope`) {
-				t.Errorf("doubt about access %q", v.AccessKnown.Doubt(noon))
-			}
+			atNoon(t, func(t *testing.T) {
+				s := newSetup(t, tt.seed, tt.node)
+				s.options.Cluster, s.options.Region = tt.flags.Cluster, tt.flags.Region
+				f := fleet.New(s.options)
+				v := s.sync(t, f)
+				if cluster, region := f.Where(); cluster != tt.cluster || region != tt.region {
+					t.Errorf("got %q in %q, want %q in %q", cluster, region, tt.cluster, tt.region)
+				}
+				if doubt := v.NodesKnown.Doubt(noon); (doubt == "") != (tt.doubt == "") || !strings.Contains(doubt, tt.doubt) {
+					t.Errorf("doubt about the nodes %q, want one that says %q", doubt, tt.doubt)
+				}
+				if v.Mode == validate.APIMode && tt.doubt != "" {
+					t.Error("the mode of another cluster is taken for this one's")
+				}
+				if tt.cluster == "nope" && !strings.Contains(v.AccessKnown.Doubt(noon), `no cluster nope`) {
+					t.Errorf("doubt about access %q", v.AccessKnown.Doubt(noon))
+				}
+			})
 		})
 	}
 }
@@ -263,56 +262,56 @@ func TestFaults(t *testing.T) {
 			}
 			t.Run(action+" "+string(answer), func(t *testing.T) {
 				t.Parallel()
-				seed, items := everything()
-				s := newSetup(t, seed, items...)
-				s.options.AWS.HTTPClient = &http.Client{Timeout: 300 * time.Millisecond,
-					CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-				s.options.Cluster = "demo"
-				if err := s.aws.SetFaults(fake.Faults{Answer: answer, Actions: []string{action}}); err != nil {
-					t.Fatal(err)
-				}
-				v := s.sync(t, fleet.New(s.options))
-				nodesDoubt, accessDoubt := v.NodesKnown.Doubt(noon), v.AccessKnown.Doubt(noon)
-				names := func(s, api string) bool { return strings.Contains(s, api) || answer == fake.ExpiredToken && s != "" }
-				switch action {
-				case "DescribeInstances":
-					if !names(nodesDoubt, "ec2:DescribeInstances") {
-						t.Errorf("doubt about the nodes %q, want one that names ec2:DescribeInstances", nodesDoubt)
+				atNoon(t, func(t *testing.T) {
+					seed, items := everything()
+					s := newSetup(t, seed, items...)
+					s.options.Cluster = "demo"
+					if err := s.aws.SetFaults(fake.Faults{Answer: answer, Actions: []string{action}}); err != nil {
+						t.Fatal(err)
 					}
-				case "GetInstanceProfile":
-					if len(v.Nodes[key("nodes")]) > 0 || len(v.Unplaced) < 2 || !names(v.NodesKnown.Problem, "iam:GetInstanceProfile") {
-						t.Errorf("nodes %v, unplaced %v, problem %q, want the nodes unplaced", v.Nodes, v.Unplaced, v.NodesKnown.Problem)
+					v := s.sync(t, fleet.New(s.options))
+					nodesDoubt, accessDoubt := v.NodesKnown.Doubt(noon), v.AccessKnown.Doubt(noon)
+					names := func(s, api string) bool { return strings.Contains(s, api) || answer == fake.ExpiredToken && s != "" }
+					switch action {
+					case "DescribeInstances":
+						if !names(nodesDoubt, "ec2:DescribeInstances") {
+							t.Errorf("doubt about the nodes %q, want one that names ec2:DescribeInstances", nodesDoubt)
+						}
+					case "GetInstanceProfile":
+						if len(v.Nodes[key("nodes")]) > 0 || len(v.Unplaced) < 2 || !names(v.NodesKnown.Problem, "iam:GetInstanceProfile") {
+							t.Errorf("nodes %v, unplaced %v, problem %q, want the nodes unplaced", v.Nodes, v.Unplaced, v.NodesKnown.Problem)
+						}
+					case "ListFargateProfiles", "DescribeFargateProfile":
+						if !slices.ContainsFunc(v.Unplaced, func(s validate.NodeSet) bool { return s.Kind == validate.FargateNode }) {
+							t.Errorf("unplaced %v, want the Fargate node among them", v.Unplaced)
+						}
+					case "ListNodegroups", "DescribeNodegroup": // evidence is missing, and nothing else
+						if nodesDoubt+accessDoubt != "" || strings.Contains(v.NodesKnown.Problem+v.AccessKnown.Problem, "Nodegroup") || len(v.Assigned[key("new")]) > 0 || len(v.Assigned[key("pods")]) == 0 {
+							t.Errorf("nodes %q, access %q, roles assigned %v, want the pods' alone and no doubt", nodesDoubt, accessDoubt, v.Assigned)
+						}
+					case "DescribeAccessEntry":
+						if e := v.Entries[key("windows")]; accessDoubt != "" || len(v.Entries) != 3 || e.Type != "" || !names(v.AccessKnown.Problem, "eks:DescribeAccessEntry") {
+							t.Errorf("entries %v, problem %q, want them without types, and the problem told", v.Entries, v.AccessKnown.Problem)
+						}
+					case "GetRole":
+						if e := v.Entries[key("admins")]; accessDoubt != "" || len(v.Entries) != 3 || e.Created.IsZero() || !e.PrincipalCreated.IsZero() || !names(v.AccessKnown.Problem, "iam:GetRole") {
+							t.Errorf("entries %v, problem %q, want no role's age, and the problem told", v.Entries, v.AccessKnown.Problem)
+						}
+					default:
+						if !names(accessDoubt, "eks:"+action) {
+							t.Errorf("doubt about access %q, want one that names eks:%s", accessDoubt, action)
+						}
 					}
-				case "ListFargateProfiles", "DescribeFargateProfile":
-					if !slices.ContainsFunc(v.Unplaced, func(s validate.NodeSet) bool { return s.Kind == validate.FargateNode }) {
-						t.Errorf("unplaced %v, want the Fargate node among them", v.Unplaced)
+					if answer == fake.AccessDenied && !strings.Contains(nodesDoubt+v.NodesKnown.Problem+v.AccessKnown.Problem, "role guard lacks") && !strings.Contains(action, "Fargate") && !strings.Contains(action, "Nodegroup") {
+						t.Errorf("%q and %q, want who lacks what", nodesDoubt, accessDoubt)
 					}
-				case "ListNodegroups", "DescribeNodegroup": // evidence is missing, and nothing else
-					if nodesDoubt+accessDoubt != "" || strings.Contains(v.NodesKnown.Problem+v.AccessKnown.Problem, "Nodegroup") || len(v.Assigned[key("new")]) > 0 || len(v.Assigned[key("pods")]) == 0 {
-						t.Errorf("nodes %q, access %q, roles assigned %v, want the pods' alone and no doubt", nodesDoubt, accessDoubt, v.Assigned)
-					}
-				case "DescribeAccessEntry":
-					if e := v.Entries[key("windows")]; accessDoubt != "" || len(v.Entries) != 3 || e.Type != "" || !names(v.AccessKnown.Problem, "eks:DescribeAccessEntry") {
-						t.Errorf("entries %v, problem %q, want them without types, and the problem told", v.Entries, v.AccessKnown.Problem)
-					}
-				case "GetRole":
-					if e := v.Entries[key("admins")]; accessDoubt != "" || len(v.Entries) != 3 || e.Created.IsZero() || !e.PrincipalCreated.IsZero() || !names(v.AccessKnown.Problem, "iam:GetRole") {
-						t.Errorf("entries %v, problem %q, want no role's age, and the problem told", v.Entries, v.AccessKnown.Problem)
-					}
-				default:
-					if !names(accessDoubt, "eks:"+action) {
-						t.Errorf("doubt about access %q, want one that names eks:%s", accessDoubt, action)
-					}
-				}
-				if answer == fake.AccessDenied && !strings.Contains(nodesDoubt+v.NodesKnown.Problem+v.AccessKnown.Problem, "role guard lacks") && !strings.Contains(action, "Fargate") && !strings.Contains(action, "Nodegroup") {
-					t.Errorf("%q and %q, want who lacks what", nodesDoubt, accessDoubt)
-				}
 
-				last := line{role: "nodes", username: "system:node:{{EC2PrivateDNSName}}", groups: []string{"system:bootstrappers", "system:nodes"}}
-				keep := line{role: "viewer", username: "viewer", groups: []string{"viewers"}}
-				if r := judge(t, v, []line{last, keep}, []line{keep}); r.Allowed {
-					t.Errorf("the last node mapping (%s) may go: %v", gone, r.Findings)
-				}
+					last := line{role: "nodes", username: "system:node:{{EC2PrivateDNSName}}", groups: []string{"system:bootstrappers", "system:nodes"}}
+					keep := line{role: "viewer", username: "viewer", groups: []string{"viewers"}}
+					if r := judge(t, v, []line{last, keep}, []line{keep}); r.Allowed {
+						t.Errorf("the last node mapping (%s) may go: %v", gone, r.Findings)
+					}
+				})
 			})
 		}
 	}
@@ -322,103 +321,107 @@ func TestFaults(t *testing.T) {
 // AWS answers.
 func TestRecovery(t *testing.T) {
 	t.Parallel()
-	seed, items := everything()
-	s := newSetup(t, seed, items...)
-	registry := prometheus.NewPedanticRegistry()
-	s.options.Metrics = fleet.NewMetrics(registry)
-	f := fleet.New(s.options)
-	known := func() float64 {
-		t.Helper()
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := 0.0
-		for _, family := range families {
-			if family.GetName() == "aws_auth_guard_fleet_known" {
-				for _, m := range family.GetMetric() {
-					sum += m.GetGauge().GetValue()
+	atNoon(t, func(t *testing.T) {
+		seed, items := everything()
+		s := newSetup(t, seed, items...)
+		registry := prometheus.NewPedanticRegistry()
+		s.options.Metrics = fleet.NewMetrics(registry)
+		f := fleet.New(s.options)
+		known := func() float64 {
+			t.Helper()
+			families, err := registry.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := 0.0
+			for _, family := range families {
+				if family.GetName() == "aws_auth_guard_fleet_known" {
+					for _, m := range family.GetMetric() {
+						sum += m.GetGauge().GetValue()
+					}
 				}
 			}
+			return sum
 		}
-		return sum
-	}
-	if known() != 0 {
-		t.Error("known before the first sync")
-	}
-	s.sync(t, f)
-	if known() != 2 {
-		t.Error("not known after the first sync")
-	}
-	if err := s.aws.SetFaults(fake.Faults{Answer: fake.AccessDenied}); err != nil {
-		t.Fatal(err)
-	}
-	s.now = s.now.Add(10 * time.Minute)
-	v := s.sync(t, f)
-	if known() != 2 || len(v.Nodes[key("nodes")]) == 0 || len(v.Entries) != 3 {
-		t.Errorf("after 10 minutes without AWS: %+v, want what was known before", v)
-	}
-	s.now = s.now.Add(10 * time.Minute)
-	v = s.sync(t, f)
-	if known() != 0 || !strings.Contains(v.NodesKnown.Doubt(s.now), "last known at 12:00 UTC on 2026-11-24: role guard lacks ec2:DescribeInstances") {
-		t.Errorf("after 20 minutes without AWS: %q", v.NodesKnown.Doubt(s.now))
-	}
-	if err := s.aws.SetFaults(fake.Faults{}); err != nil {
-		t.Fatal(err)
-	}
-	s.sync(t, f)
-	if known() != 2 {
-		t.Error("not known again")
-	}
-	problems, err := testutil.GatherAndLint(registry)
-	if err != nil || len(problems) > 0 {
-		t.Errorf("metrics: %v %v", problems, err)
-	}
+		if known() != 0 {
+			t.Error("known before the first sync")
+		}
+		s.sync(t, f)
+		if known() != 2 {
+			t.Error("not known after the first sync")
+		}
+		if err := s.aws.SetFaults(fake.Faults{Answer: fake.AccessDenied}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		v := s.sync(t, f)
+		if known() != 2 || len(v.Nodes[key("nodes")]) == 0 || len(v.Entries) != 3 {
+			t.Errorf("after 10 minutes without AWS: %+v, want what was known before", v)
+		}
+		time.Sleep(10 * time.Minute)
+		v = s.sync(t, f)
+		if known() != 0 || !strings.Contains(v.NodesKnown.Doubt(time.Now()), "last known at 12:00 UTC on 2026-11-24: role guard lacks ec2:DescribeInstances") {
+			t.Errorf("after 20 minutes without AWS: %q", v.NodesKnown.Doubt(time.Now()))
+		}
+		if err := s.aws.SetFaults(fake.Faults{}); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t, f)
+		if known() != 2 {
+			t.Error("not known again")
+		}
+		problems, err := testutil.GatherAndLint(registry)
+		if err != nil || len(problems) > 0 {
+			t.Errorf("metrics: %v %v", problems, err)
+		}
+	})
 }
 
 // TestChanges follows a fleet that changes: nodes that come and go, another role in a profile, an instance's other profile.
 func TestChanges(t *testing.T) {
 	t.Parallel()
-	seed, items := everything()
-	s := newSetup(t, seed, items...)
-	f := fleet.New(s.options)
-	s.sync(t, f)
-	count := func(v *validate.FleetView, role string) (n int) {
-		for _, set := range v.Nodes[key(role)] {
-			n += len(set.Names)
+	atNoon(t, func(t *testing.T) {
+		seed, items := everything()
+		s := newSetup(t, seed, items...)
+		f := fleet.New(s.options)
+		s.sync(t, f)
+		count := func(v *validate.FleetView, role string) (n int) {
+			for _, set := range v.Nodes[key(role)] {
+				n += len(set.Names)
+			}
+			return n
 		}
-		return n
-	}
 
-	s.now = s.now.Add(time.Minute)
-	s.nodes.items = append(s.nodes.items, onEC2(9)) // the one that was starting
-	v := s.sync(t, f)
-	if n := count(v, "nodes"); n != 4 {
-		t.Errorf("%d nodes after one has joined, want 4 as before", n)
-	}
-	s.nodes.items = s.nodes.items[1:]
-	if n := count(s.sync(t, f), "nodes"); n != 3 {
-		t.Errorf("%d nodes after one has gone, want 3", n)
-	}
-	s.aws.SetProfile(fake.InstanceProfile{ARN: profileARN("nodes"), Role: roleARN("other")})
-	s.now = s.now.Add(31 * time.Minute)
-	if v = s.sync(t, f); count(v, "nodes") != 0 || count(v, "other") != 3 {
-		t.Errorf("another role in the profile: %v", v.Nodes)
-	}
-	s.aws.Launch(instance(9, "windows"))
-	s.now = s.now.Add(61 * time.Minute)
-	if v = s.sync(t, f); count(v, "other") != 2 {
-		t.Errorf("another profile on an instance: %v", v.Nodes)
-	}
-	s.aws.Terminate(instanceID(9), instanceID(4))
-	s.now = s.now.Add(61 * time.Minute)
-	v = s.sync(t, f)
-	if doubtful := v.Doubtful[""]; count(v, "other") != 1 || len(doubtful) != 1 || len(doubtful[0].Names) != 3 || !strings.Contains(v.NodesKnown.Problem, onEC2(4).Name) {
-		t.Errorf("instances that EC2 has forgotten: %v, doubtful %v, problem %q: want their nodes in doubt until the Node objects go", v.Nodes, v.Doubtful, v.NodesKnown.Problem)
-	}
-	s.aws.SetCluster(fake.Cluster{Name: "demo", Mode: "API"})
-	s.now = s.now.Add(3 * time.Minute)
-	if v = s.sync(t, f); v.Mode != validate.APIMode || len(v.Entries) != 0 {
-		t.Errorf("mode API: %q, %v", v.Mode, v.Entries)
-	}
+		time.Sleep(time.Minute)
+		s.nodes.items = append(s.nodes.items, onEC2(9)) // the one that was starting
+		v := s.sync(t, f)
+		if n := count(v, "nodes"); n != 4 {
+			t.Errorf("%d nodes after one has joined, want 4 as before", n)
+		}
+		s.nodes.items = s.nodes.items[1:]
+		if n := count(s.sync(t, f), "nodes"); n != 3 {
+			t.Errorf("%d nodes after one has gone, want 3", n)
+		}
+		s.aws.SetProfile(fake.InstanceProfile{ARN: profileARN("nodes"), Role: roleARN("other")})
+		time.Sleep(31 * time.Minute)
+		if v = s.sync(t, f); count(v, "nodes") != 0 || count(v, "other") != 3 {
+			t.Errorf("another role in the profile: %v", v.Nodes)
+		}
+		s.aws.Launch(instance(9, "windows"))
+		time.Sleep(61 * time.Minute)
+		if v = s.sync(t, f); count(v, "other") != 2 {
+			t.Errorf("another profile on an instance: %v", v.Nodes)
+		}
+		s.aws.Terminate(instanceID(9), instanceID(4))
+		time.Sleep(61 * time.Minute)
+		v = s.sync(t, f)
+		if doubtful := v.Doubtful[""]; count(v, "other") != 1 || len(doubtful) != 1 || len(doubtful[0].Names) != 3 || !strings.Contains(v.NodesKnown.Problem, onEC2(4).Name) {
+			t.Errorf("instances that EC2 has forgotten: %v, doubtful %v, problem %q: want their nodes in doubt until the Node objects go", v.Nodes, v.Doubtful, v.NodesKnown.Problem)
+		}
+		s.aws.SetCluster(fake.Cluster{Name: "demo", Mode: "API"})
+		time.Sleep(3 * time.Minute)
+		if v = s.sync(t, f); v.Mode != validate.APIMode || len(v.Entries) != 0 {
+			t.Errorf("mode API: %q, %v", v.Mode, v.Entries)
+		}
+	})
 }

@@ -2,27 +2,20 @@ package iam
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
-	"github.com/aws/smithy-go"
-	"github.com/sony/gobreaker/v2"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 const (
-	// pageSize is the most that IAM returns at once; maxPages is well above what an account may hold (5,000 of each kind).
-	pageSize, maxPages = 1000, 20
 	// sessionName is what CloudTrail of the other account shows.
 	sessionName = "aws-auth-guard"
 	// renewBefore is how long before their end the credentials for another account are renewed.
@@ -40,38 +33,33 @@ type account struct {
 	timeout     func() time.Duration
 	metrics     *Metrics
 
-	iam         *awsiam.Client
-	credentials aws.CredentialsProvider
-	pace        *pace
-	backoff     *retry.ExponentialJitterBackoff
+	iam         aws.IAM
+	credentials sdk.CredentialsProvider
+	limiter     *aws.Limiter
 	// names and lists fail apart: a list may be too slow while everything else is well.
-	names, lists *breaker
+	names, lists *aws.Breaker
 }
 
 // newAccount is the account called name in messages of the log and in metrics, without a connection.
 func (d *Directory) newAccount(name string, who func() string) *account {
 	return &account{who: who, callTimeout: d.callTimeout, timeout: d.timeout, metrics: d.metrics,
-		pace: newPace(), backoff: retry.NewExponentialJitterBackoff(maxBackoff),
-		names: newBreaker(name, "names", tripAfter, d.log, d.metrics), lists: newBreaker(name, "lists", tripListsAfter, d.log, d.metrics)}
+		limiter: aws.NewLimiter(callRate, callBurst),
+		names:   d.newBreaker(name, "names", tripAfter), lists: d.newBreaker(name, "lists", tripListsAfter)}
 }
 
-// connect reaches IAM in a partition with cfg's credentials.
-func (a *account) connect(cfg aws.Config, partition string) *account {
-	a.credentials = cfg.Credentials
-	a.iam = awsiam.NewFromConfig(cfg, func(o *awsiam.Options) {
-		o.Region = iamRegion(partition)
-		o.Retryer = aws.NopRetryer{} // call retries, inside the time that there is
-	})
+// connect reaches IAM with cfg's credentials.
+func (a *account) connect(cfg sdk.Config) *account {
+	a.credentials, a.iam = cfg.Credentials, aws.NewIAM(cfg)
 	return a
 }
 
 // newOwn is the guard's own account.
-func (d *Directory) newOwn(cfg aws.Config, partition string) *account {
-	return d.newAccount("own", d.who).connect(cfg, partition)
+func (d *Directory) newOwn(cfg sdk.Config) *account {
+	return d.newAccount("own", d.who).connect(cfg)
 }
 
 // newAssumed is another account: cfg's credentials are used to assume its role.
-func (d *Directory) newAssumed(other policy.Account, cfg aws.Config, partition string, client *sts.Client) *account {
+func (d *Directory) newAssumed(other policy.Account, cfg sdk.Config, client aws.STS) *account {
 	a := d.newAccount(other.ID, func() string { return other.RoleARN })
 	a.roleARN, a.externalID = other.RoleARN, other.ExternalID
 	provider := stscreds.NewAssumeRoleProvider(&assumer{a, d.who, client}, a.roleARN, func(o *stscreds.AssumeRoleOptions) {
@@ -79,8 +67,8 @@ func (d *Directory) newAssumed(other policy.Account, cfg aws.Config, partition s
 			o.ExternalID = &a.externalID
 		}
 	})
-	cfg.Credentials = aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore })
-	return a.connect(cfg, partition)
+	cfg.Credentials = sdk.NewCredentialsCache(provider, func(o *sdk.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore })
+	return a.connect(cfg)
 }
 
 // own reports the guard's own account.
@@ -91,29 +79,32 @@ func (a *account) own() bool { return a.roleARN == "" }
 type assumer struct {
 	account *account
 	caller  func() string
-	sts     *sts.Client
+	sts     aws.STS
 }
 
 func (s *assumer) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
 	ctx = context.WithValue(ctx, flightKey{}, (*flight)(nil)) // whoever needs the role now, it is for all
-	return call(ctx, s.account, s.account.names, "AssumeRole", func(ctx context.Context) (*sts.AssumeRoleOutput, error) {
+	op := aws.Operation{API: "sts:AssumeRole", On: s.account.roleARN}
+	return call(ctx, s.account, s.account.names, op, func(ctx context.Context) (*sts.AssumeRoleOutput, error) {
 		out, err := s.sts.AssumeRole(ctx, in)
-		if err == nil && out.Credentials == nil {
-			return nil, failed(validate.ReasonMalformed, "the answer to sts:AssumeRole holds no credentials")
+		switch {
+		case err != nil:
+			return nil, notAssumed(aws.Classify(err, s.caller(), op))
+		case out.Credentials == nil:
+			return nil, aws.Errorf(aws.Malformed, "the answer to sts:AssumeRole holds no credentials")
+		case !sessionOf(out.AssumedRoleUser, s.account.roleARN):
+			return nil, aws.Errorf(aws.Malformed, "the answer to sts:AssumeRole on %s is about something else", s.account.roleARN)
 		}
-		if err == nil && !sessionOf(out.AssumedRoleUser, s.account.roleARN) {
-			return nil, failed(validate.ReasonMalformed, "the answer to sts:AssumeRole on %s is about something else", s.account.roleARN)
-		}
-		var answer smithy.APIError
-		if errors.As(err, &answer) && refusedCredentials[answer.ErrorCode()] {
-			return nil, classify(err, s.caller(), "sts:AssumeRole", s.account.roleARN)
-		}
-		err = classify(err, s.caller(), "sts:AssumeRole", s.account.roleARN)
-		if reasonOf(err) == validate.ReasonDenied {
-			return nil, failed(validate.ReasonForeign, "%s", asFailure(err).detail)
-		}
-		return out, err
+		return out, nil
 	})
+}
+
+// notAssumed says of a role that the guard may not assume that its account cannot be read.
+func notAssumed(err error) error {
+	if e := aws.AsError(err); e.Reason == aws.Denied && !e.Credentials {
+		return aws.Errorf(aws.Foreign, "%s", e.Detail)
+	}
+	return err
 }
 
 // sessionOf says that STS has made a session of that role, and not of another.
@@ -121,187 +112,32 @@ func sessionOf(user *ststypes.AssumedRoleUser, roleARN string) bool {
 	if user == nil {
 		return false
 	}
-	session, err := awsauth.ParseARN(aws.ToString(user.Arn))
+	session, err := awsauth.ParseARN(sdk.ToString(user.Arn))
 	role, roleErr := awsauth.ParseARN(roleARN)
-	return err == nil && roleErr == nil && session.Kind == awsauth.KindAssumedRole && strings.EqualFold(session.Canonical(), role.Canonical())
+	return err == nil && roleErr == nil && session.Kind == awsauth.KindAssumedRole &&
+		strings.EqualFold(session.Canonical(), role.Canonical())
 }
 
 // authenticate makes sure of credentials, once for all the names that will be asked for.
 func (a *account) authenticate(ctx context.Context) error {
-	if a.names.State() == gobreaker.StateOpen {
-		return a.names.leftAlone()
+	if a.names.Open() {
+		return leftAlone(a.names.Last())
 	}
 	if !a.own() { // AssumeRole is a call like the others, and has been counted as one
 		_, err := a.credentials.Retrieve(ctx)
 		if err != nil && ctx.Err() != nil {
-			return failed(validate.ReasonTimeout, "the time for this request ended before AWS answered sts:AssumeRole on %s", a.roleARN)
+			return aws.Errorf(aws.Timeout, "the time for this request ended before AWS answered sts:AssumeRole on %s", a.roleARN)
 		}
 		return err
 	}
 	patience, cancel := context.WithTimeout(ctx, a.callTimeout())
 	defer cancel()
-	if _, err := a.credentials.Retrieve(patience); err != nil {
-		if ctx.Err() != nil { // the caller had less time than a call may take: no outage
-			return errNoTime
-		}
-		_, err = a.names.Execute(func() (any, error) { return nil, a.names.remember(noCredentials(err)) })
-		return err
-	}
-	return nil
-}
-
-// noCredentials says why the guard has no identity: STS or the Pod Identity agent refuses it, or nothing gives it one.
-func noCredentials(err error) error {
-	const remedy = "give the guard's service account a role, by IRSA or EKS Pod Identity"
-	var answer smithy.APIError
-	var large tooLarge
+	_, err := a.credentials.Retrieve(patience)
 	switch {
-	case errors.As(err, &large):
-		return failed(validate.ReasonMalformed, "the answer with the guard's AWS credentials %s", large)
-	case errors.Is(err, context.DeadlineExceeded):
-		return failed(validate.ReasonTimeout, "no AWS credentials in time: %s", remedy)
-	case errors.As(err, &answer) && !throttle.IsErrorThrottle(err).Bool():
-		return failed(validate.ReasonDenied, "AWS gives the guard no credentials (%s): may its service account assume its role?", oneLine(answer.ErrorCode()))
-	}
-	return failed(validate.ReasonUnreachable, "no AWS credentials: %s", remedy)
-}
-
-// get asks for one principal by its name, and returns its ARN as IAM has it, and who may assume it if it is a role. check is an
-// error for another principal's ARN.
-func (a *account) get(ctx context.Context, kind awsauth.Kind, name string, check func(arn string) error) (entity, error) {
-	if kind == awsauth.KindUser {
-		return call(ctx, a, a.names, "GetUser", func(ctx context.Context) (entity, error) {
-			out, err := a.iam.GetUser(ctx, &awsiam.GetUserInput{UserName: &name})
-			switch {
-			case err != nil:
-				return entity{}, classify(err, a.who(), "iam:GetUser", "user "+name)
-			case out.User == nil || out.User.Arn == nil: // a 200 with an empty body is no error to the SDK
-				return entity{}, failed(validate.ReasonMalformed, "the answer to iam:GetUser holds no user")
-			}
-			return entity{arn: *out.User.Arn}, check(*out.User.Arn)
-		})
-	}
-	return call(ctx, a, a.names, "GetRole", func(ctx context.Context) (entity, error) {
-		out, err := a.iam.GetRole(ctx, &awsiam.GetRoleInput{RoleName: &name})
-		switch {
-		case err != nil:
-			return entity{}, classify(err, a.who(), "iam:GetRole", "role "+name)
-		case out.Role == nil || out.Role.Arn == nil:
-			return entity{}, failed(validate.ReasonMalformed, "the answer to iam:GetRole holds no role")
-		}
-		return entity{*out.Role.Arn, trustOf(out.Role.AssumeRolePolicyDocument)}, check(*out.Role.Arn)
-	})
-}
-
-// list returns all principals of a kind by their names in lower case, and the account that they are all of, as a key without a name.
-// check is an error for another account.
-func (a *account) list(ctx context.Context, kind awsauth.Kind, check func(key) error) (all map[string]entity, whose key, err error) {
-	all = map[string]entity{}
-	shared := map[string]string{} // most roles of an account are trusted to the same few
-	once := func(s string) string {
-		if kept, ok := shared[s]; ok {
-			return kept
-		}
-		shared[s] = s
-		return s
-	}
-	f := flightFrom(ctx)
-	f.goesOn()
-	began := time.Now()
-	take := func(page []entity) error {
-		for _, e := range page {
-			k, ok := read(e.arn)
-			if !ok { // nobody asks for it
-				continue
-			}
-			e.trust.Service, e.trust.Other = once(e.trust.Service), once(e.trust.Other)
-			all[k.name] = e
-			k.name = ""
-			switch {
-			case k.kind != kind, whose != key{} && k != whose:
-				return failed(validate.ReasonMalformed, "the list of %ss holds what is of another account or kind", kind)
-			case whose == key{}:
-				if err := check(k); err != nil {
-					return err
-				}
-				whose = k
-			}
-		}
+	case err == nil:
 		return nil
+	case ctx.Err() != nil: // the caller had less time than a call may take: no outage
+		return errNoTime
 	}
-	var marker *string
-	for range maxPages {
-		next, err := a.page(ctx, kind, marker, take)
-		if err != nil {
-			return nil, key{}, err
-		}
-		if next == nil {
-			return all, whose, nil
-		}
-		marker = next
-		if time.Since(began)-f.heldFor() > a.timeout() { // no request can wait for that
-			_, err := a.lists.Execute(func() (any, error) {
-				return nil, a.lists.remember(failed(validate.ReasonTimeout, "AWS takes more than %s to list all %ss", a.timeout(), kind))
-			})
-			return nil, key{}, err
-		}
-	}
-	return nil, key{}, failed(validate.ReasonMalformed, "the list of %ss has no end", kind)
-}
-
-// page hands one page of a list to take, and returns where the next one begins. A page is retried only before take has got it.
-func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string, take func([]entity) error) (next *string, err error) {
-	ctx = expecting(ctx, maxPage)
-	type page struct {
-		all  []entity
-		next *string
-	}
-	p, err := call(ctx, a, a.lists, listAPI(kind), func(ctx context.Context) (page, error) {
-		var p page
-		var more, list bool
-		if kind == awsauth.KindUser {
-			out, err := a.iam.ListUsers(ctx, &awsiam.ListUsersInput{Marker: marker, MaxItems: aws.Int32(pageSize)})
-			if err != nil {
-				return p, classify(err, a.who(), "iam:ListUsers", "*")
-			}
-			if len(out.Users) > pageSize {
-				return p, tooMany(kind)
-			}
-			for _, u := range out.Users {
-				p.all = append(p.all, entity{arn: aws.ToString(u.Arn)})
-			}
-			p.next, more, list = out.Marker, out.IsTruncated, out.Users != nil
-		} else {
-			out, err := a.iam.ListRoles(ctx, &awsiam.ListRolesInput{Marker: marker, MaxItems: aws.Int32(pageSize)})
-			if err != nil {
-				return p, classify(err, a.who(), "iam:ListRoles", "*")
-			}
-			if len(out.Roles) > pageSize {
-				return p, tooMany(kind)
-			}
-			for _, r := range out.Roles {
-				p.all = append(p.all, entity{aws.ToString(r.Arn), trustOf(r.AssumeRolePolicyDocument)})
-			}
-			p.next, more, list = out.Marker, out.IsTruncated, out.Roles != nil
-		}
-		if !list || more && aws.ToString(p.next) == "" { // an empty list is an empty element; without one, it is no answer
-			return p, failed(validate.ReasonMalformed, "the answer to iam:%s holds no list", listAPI(kind))
-		}
-		if !more {
-			p.next = nil
-		}
-		return p, take(p.all)
-	})
-	return p.next, err
-}
-
-func tooMany(kind awsauth.Kind) error {
-	return failed(validate.ReasonMalformed, "the answer to iam:%s holds more than the %d %ss that were asked for", listAPI(kind), pageSize, kind)
-}
-
-func listAPI(kind awsauth.Kind) string {
-	if kind == awsauth.KindUser {
-		return "ListUsers"
-	}
-	return "ListRoles"
+	return a.names.Fail(aws.NoCredentials(err))
 }

@@ -3,7 +3,7 @@ package iam
 import (
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -45,18 +45,18 @@ type listing struct {
 
 // caches remember answers. What was found holds whoever asked, so that a changed policy loses nothing.
 type caches struct {
-	found    *expirable.LRU[key, entity]
-	missing  *expirable.LRU[key, validate.Principal] // looked for twice
-	lists    *expirable.LRU[key, map[string]entity]  // by partition, account and kind: by lower-case name
-	unlisted *expirable.LRU[listing, error]          // which permission is lacking
+	found    *expiring[key, entity]
+	missing  *expiring[key, validate.Principal] // looked for twice
+	lists    *expiring[key, map[string]entity]  // by partition, account and kind: by lower-case name
+	unlisted *expiring[listing, error]          // which permission is lacking
 }
 
 func newCaches() caches {
 	return caches{
-		found:    expirable.NewLRU[key, entity](maxNames, nil, foundFor),
-		missing:  expirable.NewLRU[key, validate.Principal](maxNames, nil, missingFor),
-		lists:    expirable.NewLRU[key, map[string]entity](maxLists, nil, foundFor),
-		unlisted: expirable.NewLRU[listing, error](maxLists, nil, unlistedFor),
+		found:    newExpiring[key, entity](maxNames, foundFor),
+		missing:  newExpiring[key, validate.Principal](maxNames, missingFor),
+		lists:    newExpiring[key, map[string]entity](maxLists, foundFor),
+		unlisted: newExpiring[listing, error](maxLists, unlistedFor),
 	}
 }
 
@@ -79,4 +79,49 @@ func (c caches) list(k key) (map[string]entity, bool) {
 func (c caches) keepList(k key, list map[string]entity) {
 	k.name = ""
 	c.lists.Add(k, list)
+}
+
+// expiring keeps values for a time, those added last if there are too many. The library's own cache with a time limit has a goroutine that
+// wakes a hundred times in that time, in an idle guard too.
+type expiring[K comparable, V any] struct {
+	keep time.Duration
+	all  *lru.Cache[K, dated[V]]
+}
+
+type dated[V any] struct {
+	value V
+	ends  time.Time
+}
+
+func newExpiring[K comparable, V any](size int, keep time.Duration) *expiring[K, V] {
+	all, err := lru.New[K, dated[V]](size)
+	if err != nil { // for a size below one
+		panic(err)
+	}
+	return &expiring[K, V]{keep, all}
+}
+
+func (c *expiring[K, V]) Add(k K, v V) {
+	c.all.Add(k, dated[V]{v, time.Now().Add(c.keep)})
+	time.AfterFunc(c.keep, c.sweep)
+}
+
+func (c *expiring[K, V]) Get(k K) (V, bool) {
+	d, ok := c.all.Peek(k) // its place among the others is that of its end
+	if !ok || !time.Now().Before(d.ends) {
+		var none V
+		return none, false
+	}
+	return d.value, true
+}
+
+// sweep forgets what has ended.
+func (c *expiring[K, V]) sweep() {
+	for {
+		k, d, ok := c.all.GetOldest()
+		if !ok || time.Now().Before(d.ends) {
+			return
+		}
+		c.all.Remove(k)
+	}
 }

@@ -1,14 +1,14 @@
 package iam
 
 import (
-	"context"
+	"cmp"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/go-logr/logr"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -17,8 +17,6 @@ const (
 	// defaultCallTimeout bounds one call, defaultTimeout all calls for one request, unless the policy says otherwise.
 	defaultCallTimeout = 2 * time.Second
 	defaultTimeout     = 5 * time.Second
-	// httpTimeout bounds the calls that the SDK makes by itself, for credentials: it gives them no limit of its own.
-	httpTimeout = 10 * time.Second
 )
 
 // Options are what a Directory needs beside the policy. The zero value logs and counts nothing.
@@ -29,7 +27,7 @@ type Options struct {
 
 // Directory looks principals up. It is safe for concurrent use.
 type Directory struct {
-	cfg     aws.Config
+	cfg     sdk.Config
 	log     logr.Logger
 	metrics *Metrics
 	caches  caches
@@ -45,22 +43,13 @@ type setup struct {
 	policy    *policy.Policy
 	region    string
 	partition string // that of the region
-	sts       *sts.Client
+	sts       aws.STS
 	own       *account
 	assumed   map[string]*account // by id
 }
 
-// New finds the credentials as every AWS tool does: environment, profile, web identity (IRSA), Pod Identity, instance. It
-// makes no call, and fails only if the configuration itself is unsound.
-func New(ctx context.Context, p *policy.Policy, o Options) (*Directory, error) {
-	cfg, err := Config(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return newDirectory(cfg, p, o), nil
-}
-
-func newDirectory(cfg aws.Config, p *policy.Policy, o Options) *Directory {
+// New makes a Directory that asks with cfg's credentials. It makes no call.
+func New(cfg sdk.Config, p *policy.Policy, o Options) *Directory {
 	d := &Directory{cfg: cfg, log: o.Log, metrics: o.Metrics, caches: newCaches(), flights: newFlights()}
 	d.Configure(p)
 	return d
@@ -70,14 +59,14 @@ func newDirectory(cfg aws.Config, p *policy.Policy, o Options) *Directory {
 func (d *Directory) Configure(p *policy.Policy) {
 	last := d.setup.Load()
 	cfg := d.cfg.Copy()
-	cfg.Region = region(p.IAM.Region, d.cfg, p.Partition)
-	s := &setup{policy: p, region: cfg.Region, partition: partitionOf(cfg.Region), assumed: map[string]*account{}}
+	cfg.Region = region(p, d.cfg)
+	s := &setup{policy: p, region: cfg.Region, partition: aws.Partition(cfg.Region), assumed: map[string]*account{}}
 	same := last != nil && last.region == s.region
 	if same {
 		s.sts, s.own = last.sts, last.own
 	} else {
-		s.sts = sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = aws.NopRetryer{} })
-		s.own = d.newOwn(cfg, s.partition)
+		s.sts = aws.NewSTS(cfg)
+		s.own = d.newOwn(cfg)
 	}
 	for _, a := range p.Accounts {
 		switch {
@@ -85,7 +74,7 @@ func (d *Directory) Configure(p *policy.Policy) {
 		case same && last.assumed[a.ID] != nil && last.assumed[a.ID].roleARN == a.RoleARN && last.assumed[a.ID].externalID == a.ExternalID:
 			s.assumed[a.ID] = last.assumed[a.ID]
 		default:
-			s.assumed[a.ID] = d.newAssumed(a, cfg, s.partition, s.sts)
+			s.assumed[a.ID] = d.newAssumed(a, cfg, s.sts)
 		}
 	}
 	if last != nil {
@@ -96,6 +85,12 @@ func (d *Directory) Configure(p *policy.Policy) {
 		}
 	}
 	d.setup.Store(s)
+}
+
+// region is where STS is asked: what the policy says, what the environment says, or, without either, where the
+// partition keeps IAM.
+func region(p *policy.Policy, cfg sdk.Config) string {
+	return cmp.Or(p.IAM.Region, cfg.Region, aws.IAMRegion(cmp.Or(p.Partition, "aws")))
 }
 
 func (d *Directory) callTimeout() time.Duration {

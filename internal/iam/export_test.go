@@ -4,44 +4,31 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 )
 
-// For the tests beside this package, which need a connection of their own each.
-
-func NewWithConfig(cfg aws.Config, p *policy.Policy, o Options) *Directory {
-	cfg.APIOptions = append(cfg.APIOptions, boundAnswers)
-	return newDirectory(cfg, p, o)
-}
-
-var (
-	TrustOf     = trustOf
-	PartitionOf = partitionOf
-	IAMRegion   = iamRegion
-)
+var TrustOf = trustOf
 
 // Hold lets no call pass until restore is called, as if others had all of them.
 func (d *Directory) Hold() (restore func()) {
 	s := d.setup.Load()
-	var paces []*pace
+	var limiters []*aws.Limiter
 	for _, a := range append(slices.Collect(maps.Values(s.assumed)), s.own) {
-		paces = append(paces, a.pace)
-		a.pace.limiter.SetLimit(1e-6)
-		a.pace.limiter.SetBurst(0)
+		limiters = append(limiters, a.limiter)
+		a.limiter.Rate.SetLimit(1e-6)
+		a.limiter.Rate.SetBurst(0)
 	}
 	return func() {
-		for _, p := range paces {
-			p.limiter.SetLimit(callRate)
-			p.limiter.SetBurst(callBurst)
-			p.wake()
+		for _, p := range limiters {
+			p.Rate.SetLimit(callRate)
+			p.Rate.SetBurst(callBurst)
+			p.Serve()
 		}
 	}
 }
 
 // ForgetUnlisted is what the time does.
-func (d *Directory) ForgetUnlisted() { d.caches.unlisted.Purge() }
+func (d *Directory) ForgetUnlisted() { d.caches.unlisted.all.Purge() }
 
 const MissingFor = missingFor
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 )
 
 // flights let those who ask the same thing at the same time share one answer, as golang.org/x/sync/singleflight does. That
@@ -32,16 +32,16 @@ type flight struct {
 
 	// Under flights.mu:
 
-	askers map[flow]int // how many wait for the answer
-	until  time.Time    // the latest of their deadlines
-	// pace and ticket are where it waits for a turn; nil while it does not.
-	pace   *pace
-	ticket *ticket
-	held   time.Duration // how long it has waited for turns
-	lone   flow          // whoever left last
-	asked  time.Time     // when the call that is under way began
-	last   error         // what became of the call before that
-	toEnd  bool          // it goes on after everybody has gone
+	askers map[aws.Flow]int // how many wait for the answer
+	until  time.Time        // the latest of their deadlines
+	// limiter and ticket are where it waits for a turn; nil while it does not.
+	limiter *aws.Limiter
+	ticket  *aws.Ticket
+	held    time.Duration // how long it has waited for turns
+	lone    aws.Flow      // whoever left last
+	asked   time.Time     // when the call that is under way began
+	last    error         // what became of the call before that
+	toEnd   bool          // it goes on after everybody has gone
 }
 
 type flightKey struct{}
@@ -81,7 +81,7 @@ func (g *flights) board(ctx context.Context, name string) (f *flight, isNew bool
 	defer g.mu.Unlock()
 	f, ok := g.up[name]
 	if !ok {
-		f = &flight{flights: g, name: name, landed: make(chan struct{}), askers: map[flow]int{}}
+		f = &flight{flights: g, name: name, landed: make(chan struct{}), askers: map[aws.Flow]int{}}
 		g.up[name] = f
 	}
 	who := flowFrom(ctx)
@@ -90,14 +90,14 @@ func (g *flights) board(ctx context.Context, name string) (f *flight, isNew bool
 		f.until = end
 	}
 	if f.ticket != nil {
-		f.pace.join(f.ticket, who)
+		f.limiter.Join(f.ticket, who)
 	}
 	return f, !ok
 }
 
 // leave says why there is no answer for somebody who waits no longer. A flight that waits for its turn ends with the last of
 // them.
-func (f *flight) leave(who flow) error {
+func (f *flight) leave(who aws.Flow) error {
 	f.flights.mu.Lock()
 	defer f.flights.mu.Unlock()
 	if f.askers[who]--; f.askers[who] == 0 {
@@ -105,7 +105,7 @@ func (f *flight) leave(who flow) error {
 		f.lone = who
 	}
 	waits := f.ticket != nil
-	if len(f.askers) == 0 && waits && !f.toEnd && f.pace.giveUp(f.ticket) {
+	if len(f.askers) == 0 && waits && !f.toEnd && f.limiter.GiveUp(f.ticket) {
 		f.end()
 	}
 	switch {
@@ -120,7 +120,7 @@ func (f *flight) leave(who flow) error {
 	if f.held > since { // the pace took more of the time than AWS has
 		return errOwnPace
 	}
-	return failed(validate.ReasonTimeout, "AWS was asked %s before the time for this request ended, and had not answered yet", since.Round(time.Millisecond))
+	return aws.Errorf(aws.Timeout, "AWS was asked %s before the time for this request ended, and had not answered yet", since.Round(time.Millisecond))
 }
 
 // end makes room for a new flight of the same name. The caller holds flights.mu.
@@ -139,9 +139,9 @@ func (f *flight) land(answer any, err error) {
 }
 
 // wait waits for the flight's turn to make a call, as long as somebody waits for the answer.
-func (f *flight) wait(p *pace, m *Metrics) error {
+func (f *flight) wait(l *aws.Limiter, m *Metrics) error {
 	if f == nil { // the guard's own: what waits for it is not known, and may be the call of a flight
-		<-p.enter([]flow{{}}).over
+		l.Enter([]aws.Flow{{}}).Wait()
 		return nil
 	}
 	g := f.flights
@@ -151,28 +151,28 @@ func (f *flight) wait(p *pace, m *Metrics) error {
 		g.mu.Unlock()
 		return errNoTime
 	}
-	inTime := func(who flow) bool { return f.until.IsZero() || p.inTime(who, f.until) }
+	inTime := func(who aws.Flow) bool { return f.until.IsZero() || l.InTime(who, f.until) }
 	flows := slices.Collect(maps.Keys(f.askers))
 	if !f.toEnd && !slices.ContainsFunc(flows, inTime) { // whoever comes now starts anew, and may be luckier
 		f.end()
 		g.mu.Unlock()
-		m.heldBack()
+		m.heldBack(1)
 		return errOwnPace
 	}
 	if len(flows) == 0 {
 		flows = append(flows, f.lone)
 	}
-	t := p.enter(flows)
-	f.pace, f.ticket = p, t
+	t := l.Enter(flows)
+	f.limiter, f.ticket = l, t
 	g.mu.Unlock()
 
 	began := time.Now()
-	<-t.over
+	turn := t.Wait()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f.pace, f.ticket = nil, nil
-	if !t.turn {
-		m.heldBack()
+	f.limiter, f.ticket = nil, nil
+	if !turn {
+		m.heldBack(1)
 		return errOwnPace
 	}
 	f.asked = time.Now()

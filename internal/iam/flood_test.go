@@ -15,16 +15,13 @@ import (
 const (
 	// floodTries is how many edits TestFlood makes beside each flood. TestIAMFlood in test/chaos makes more, through an API server.
 	floodTries = 6
-	// floodWithin is how long an edit may take beside a flood on a busy machine: less than Lookup has. Alone it is 2.8 s at most.
-	floodWithin = 4500 * time.Millisecond
+	// floodWithin is how long an edit may take beside a flood.
+	floodWithin = 3 * time.Second
 )
 
 // Whoever floods the guard with new names, in whichever way, does not keep another user's edit from its answer, and the guard's own
 // pace is not taken for an outage of AWS.
 func TestFlood(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the race detector is too slow for its time budgets")
-	}
 	t.Parallel()
 	type flood struct {
 		edits int // at the same time
@@ -50,55 +47,58 @@ func TestFlood(t *testing.T) {
 		} {
 			t.Run(as+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				s := seed()
-				for n := range floodTries {
-					s.Roles = append(s.Roles, fake.Role{ARN: fmt.Sprintf("%srole/new-%d", own, n)})
-				}
-				w := newWorld(t, as, "", s)
-				w.faults(fake.Faults{Latency: latency(latencyOf)})
-				ctx, cancel := context.WithCancel(t.Context())
-				var flooding sync.WaitGroup
-				for edit := range flood.edits {
-					flooding.Go(func() {
-						for n := 0; ctx.Err() == nil; n++ {
-							arns := make([]string, flood.names)
-							for i := range arns {
-								arns[i] = fmt.Sprintf("%srole/flood-%d-%d-%d", own, edit, n, i)
+				bubble(t, func(t *testing.T) {
+					s := seed()
+					for n := range floodTries {
+						s.Roles = append(s.Roles, fake.Role{ARN: fmt.Sprintf("%srole/new-%d", own, n)})
+					}
+					w := memoryWorld(t, as, "", s)
+					w.faults(fake.Faults{Latency: latency(latencyOf)})
+					ctx, cancel := context.WithCancel(t.Context())
+					var flooding sync.WaitGroup
+					for edit := range flood.edits {
+						flooding.Go(func() {
+							for n := 0; ctx.Err() == nil; n++ {
+								arns := make([]string, flood.names)
+								for i := range arns {
+									arns[i] = fmt.Sprintf("%srole/flood-%d-%d-%d", own, edit, n, i)
+								}
+								within, done := context.WithTimeout(ctx, 9500*time.Millisecond)
+								w.lookupFor(within, flood.asker(edit), arns...)
+								done()
+								time.Sleep(20 * time.Millisecond) // who is told at once that there is no turn comes again, but not in no time
 							}
-							within, done := context.WithTimeout(ctx, 9500*time.Millisecond)
-							w.lookupFor(within, flood.asker(edit), arns...)
-							done()
+						})
+					}
+					defer flooding.Wait()
+					defer cancel()
+					for w.aws.Count("") < 25 { // the burst is used up
+						time.Sleep(10 * time.Millisecond)
+					}
+					var took []time.Duration
+					for n := range floodTries {
+						name, want := fmt.Sprintf("%srole/new-%d", own, n), validate.Exists
+						if n%2 == 1 { // one that is not there costs the most calls
+							name, want = fmt.Sprintf("%srole/none-%d", own, n), validate.Missing
 						}
-					})
-				}
-				defer flooding.Wait()
-				defer cancel()
-				for w.aws.Count("") < 25 { // the burst is used up
-					time.Sleep(10 * time.Millisecond)
-				}
-				var took []time.Duration
-				for n := range floodTries {
-					name, want := fmt.Sprintf("%srole/new-%d", own, n), validate.Exists
-					if n%2 == 1 { // one that is not there costs the most calls
-						name, want = fmt.Sprintf("%srole/none-%d", own, n), validate.Missing
+						within, done := context.WithTimeout(t.Context(), 9500*time.Millisecond)
+						started := time.Now()
+						got := w.lookupFor(within, validate.Asker{Username: "alice"}, name)[0]
+						done()
+						took = append(took, time.Since(started))
+						if got.Existence != want || took[n] > floodWithin {
+							t.Errorf("try %d: %+v after %s, want existence %d within %s", n, got, took[n], want, floodWithin)
+						}
+						if w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "names"}) > 0 {
+							t.Fatalf("try %d: the breaker is open, and AWS answers everything", n)
+						}
 					}
-					within, done := context.WithTimeout(t.Context(), 9500*time.Millisecond)
-					started := time.Now()
-					got := w.lookupFor(within, validate.Asker{Username: "alice"}, name)[0]
-					done()
-					took = append(took, time.Since(started))
-					if got.Existence != want || took[n] > floodWithin {
-						t.Errorf("try %d: %+v after %s, want existence %d within %s", n, got, took[n], want, floodWithin)
+					slices.Sort(took)
+					t.Logf("%d edits: median %s, slowest %s", len(took), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+					if n := w.metric("aws_auth_guard_iam_calls_total", map[string]string{"outcome": "timed_out"}); n > 0 {
+						t.Errorf("%v calls cut off, and AWS answered all of them in time", n)
 					}
-					if w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "names"}) > 0 {
-						t.Fatalf("try %d: the breaker is open, and AWS answers everything", n)
-					}
-				}
-				slices.Sort(took)
-				t.Logf("%d edits: median %s, slowest %s", len(took), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
-				if n := w.metric("aws_auth_guard_iam_calls_total", map[string]string{"outcome": "timed_out"}); n > 0 {
-					t.Errorf("%v calls cut off, and AWS answered all of them in time", n)
-				}
+				})
 			})
 		}
 	}

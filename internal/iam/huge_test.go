@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
@@ -77,10 +76,7 @@ func TestHugeAnswers(t *testing.T) {
 				if err := f.SetFaults(fake.Faults{Answer: answer, Actions: []string{tt.action}, Latency: latency(distance)}); err != nil {
 					t.Fatal(err)
 				}
-				d, err := iam.New(t.Context(), parsePolicy(t, reading+"iam: {timeouts: {call: 20s, total: 30s}}"), iam.Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
+				d := fromEnvironment(t, parsePolicy(t, reading+"iam: {timeouts: {call: 20s, total: 30s}}"))
 				w := &world{t: t, aws: f, directory: d}
 				var got []validate.Principal
 				if peak := peakHeap(func() { got = w.lookupWithin(t.Context(), tt.arns...) }); peak > maxHeap {
@@ -161,10 +157,7 @@ func TestHugeCredentials(t *testing.T) {
 				_, url := serve(t, seed())
 				bareEnvironment(t, url)
 				set(t, zip)
-				d, err := iam.New(t.Context(), parsePolicy(t, "iam: {timeouts: {call: 20s, total: 30s}}"), iam.Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
+				d := fromEnvironment(t, parsePolicy(t, "iam: {timeouts: {call: 20s, total: 30s}}"))
 				w := &world{t: t, directory: d}
 				var got validate.Principal
 				ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)

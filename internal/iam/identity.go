@@ -6,9 +6,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
+
+// whoAmI is asked without a turn and without a breaker: once, until identifyAgain is over.
+var whoAmI = aws.Operation{API: "sts:GetCallerIdentity", On: "itself"}
 
 // identifyAgain is how long after a failure nobody asks again who the guard is.
 const identifyAgain = 15 * time.Second
@@ -82,8 +86,8 @@ func (d *Directory) getCallerIdentity(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, d.callTimeout())
 	defer cancel()
 	started := time.Now()
-	self, err := s.whoAmI(ctx)
-	d.metrics.call("GetCallerIdentity", err, started)
+	self, err := s.getCallerIdentity(ctx)
+	d.metrics.call(whoAmI, err, started)
 	if err != nil {
 		// The source of the credentials often knows the account: the Pod Identity agent works where STS cannot be reached.
 		if c, noCredentials := s.own.credentials.Retrieve(ctx); noCredentials == nil && c.AccountID != "" {
@@ -96,17 +100,17 @@ func (d *Directory) getCallerIdentity(ctx context.Context) error {
 	return nil
 }
 
-func (s *setup) whoAmI(ctx context.Context) (validate.Self, error) {
+func (s *setup) getCallerIdentity(ctx context.Context) (validate.Self, error) {
 	out, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return validate.Self{}, classify(err, "the guard", "sts:GetCallerIdentity", "itself")
+		return validate.Self{}, aws.Classify(err, "the guard", whoAmI)
 	}
 	if out.Arn == nil || out.Account == nil { // a 200 with an empty body is no error to the SDK
-		return validate.Self{}, failed(validate.ReasonMalformed, "the answer to sts:GetCallerIdentity holds no identity")
+		return validate.Self{}, aws.Errorf(aws.Malformed, "the answer to sts:GetCallerIdentity holds no identity")
 	}
 	arn, err := awsauth.ParseARN(*out.Arn)
 	if err != nil || arn.Account != *out.Account {
-		return validate.Self{}, failed(validate.ReasonMalformed, "the answer to sts:GetCallerIdentity holds no ARN of account %s", oneLine(*out.Account))
+		return validate.Self{}, aws.Errorf(aws.Malformed, "the answer to sts:GetCallerIdentity holds no ARN of account %s", aws.OneLine(*out.Account))
 	}
 	return validate.Self{ARN: *out.Arn, Account: *out.Account, Partition: arn.Partition}, nil
 }

@@ -2,14 +2,12 @@ package iam
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -20,9 +18,6 @@ const (
 	// secondLook is how long after IAM said that there is no such principal it is asked once more, since it may take a
 	// moment to know what was just created; half of the time that is left at most.
 	secondLook = 750 * time.Millisecond
-	// fewNames are asked for one by one, at once. For more than that, the list of all costs less: a page holds 1,000, and
-	// an account 5,000 of a kind.
-	fewNames = 10
 )
 
 // question is one ARN on its way to an answer.
@@ -98,7 +93,7 @@ func (d *Directory) route(s *setup, q question) *account {
 	own := !identified || self.Account == q.arn.Account
 	switch {
 	case q.key.partition != strings.ToLower(partition): // EqualFold takes other characters for an s
-		unverified(q, failed(validate.ReasonForeign, "principals of the partition %s cannot be looked up from %s", q.arn.Partition, partition))
+		unverified(q, aws.Errorf(aws.Foreign, "principals of the partition %s cannot be looked up from %s", q.arn.Partition, partition))
 	case q.arn.Kind != awsauth.KindRole && q.arn.Kind != awsauth.KindUser:
 		if !own && !known {
 			s.notOwn(q)
@@ -128,15 +123,21 @@ func (d *Directory) reroute(s *setup, a *account, questions []question) []questi
 // notOwn answers for an account that is not the guard's, and that nobody has said how to read.
 func (s *setup) notOwn(q question) {
 	if _, known := s.policy.Account(q.arn.Account); known {
-		unverified(q, failed(validate.ReasonForeign, "the policy names account %s, but no roleARN to look its principals up", q.arn.Account))
+		unverified(q, aws.Errorf(aws.Foreign, "the policy names account %s, but no roleARN to look its principals up", q.arn.Account))
 		return
 	}
 	q.answer.Existence = validate.Foreign
 }
 
+// reasons are why AWS said nothing, as the port has them.
+var reasons = map[aws.Reason]validate.Reason{
+	aws.Throttled: validate.ReasonThrottled, aws.Denied: validate.ReasonDenied, aws.Unreachable: validate.ReasonUnreachable,
+	aws.Timeout: validate.ReasonTimeout, aws.Malformed: validate.ReasonMalformed, aws.Foreign: validate.ReasonForeign,
+}
+
 func unverified(q question, err error) {
-	f := asFailure(err)
-	*q.answer = validate.Principal{Existence: validate.Unverified, Reason: f.reason, Detail: f.detail}
+	f := aws.AsError(err)
+	*q.answer = validate.Principal{Existence: validate.Unverified, Reason: reasons[f.Reason], Detail: f.Detail}
 }
 
 // resolve answers questions about one kind of principal of one account.
@@ -165,12 +166,12 @@ func (d *Directory) resolve(ctx context.Context, s *setup, a *account, questions
 		}
 		return
 	}
-	absent := d.reroute(s, a, d.ask(ctx, s, a, open, false))
+	absent := d.reroute(s, a, d.firstLook(ctx, s, a, open))
 	if len(absent) == 0 {
 		return
 	}
-	if end, ok := ctx.Deadline(); ok && pause(ctx, min(secondLook, time.Until(end)/2)) {
-		absent = d.reroute(s, a, d.ask(ctx, s, a, absent, true))
+	if end, ok := ctx.Deadline(); ok && aws.Pause(ctx, min(secondLook, time.Until(end)/2)) {
+		absent = d.reroute(s, a, d.secondLook(ctx, s, a, absent))
 	}
 	d.conclude(ctx, s, a, absent)
 }
@@ -187,138 +188,11 @@ func (d *Directory) known(a *account, k key) (entity, bool) {
 // found answers with a principal that there is: the one that was asked for, and no other.
 func found(q question, e entity) {
 	if k, ok := read(e.arn); !ok || k != q.key {
-		unverified(q, failed(validate.ReasonMalformed, "the answer about %s is about something else", q.arn.Canonical()))
+		unverified(q, aws.Errorf(aws.Malformed, "the answer about %s is about something else", q.arn.Canonical()))
 		return
 	}
 	*q.answer = validate.Principal{Existence: validate.Exists, ARN: e.arn, Trust: e.trust}
 	if q.arn.Kind == awsauth.KindUser && !strings.EqualFold(e.arn, q.arn.String()) {
 		q.answer.Existence = validate.Missing // of that name, but under another path, and EKS compares the path
 	}
-}
-
-// ask looks for principals in the cheapest way, and returns those that IAM says do not exist. again says that it is the
-// second look: what fails now does not take back what IAM has said.
-func (d *Directory) ask(ctx context.Context, s *setup, a *account, questions []question, again bool) (absent []question) {
-	tooMany := errOwnPace
-	if len(questions) > fewNames {
-		list, err := d.list(ctx, a, questions[0].key, again)
-		switch {
-		case err == nil:
-			for _, q := range d.reroute(s, a, questions) {
-				if e, ok := list[q.key.name]; ok {
-					found(q, e)
-				} else {
-					absent = append(absent, q)
-				}
-			}
-			return absent
-		case again:
-			return questions
-		case reasonOf(err) == validate.ReasonThrottled: // many small questions would fare worse
-			for _, q := range questions {
-				unverified(q, err)
-			}
-			return nil
-		case outage(err):
-			tooMany = err
-		}
-	}
-	if n := a.inTime(ctx); n < len(questions) {
-		if end, _ := ctx.Deadline(); n == 0 && time.Until(end) < time.Second/callRate && !outage(tooMany) {
-			tooMany = errNoTime
-		}
-		for _, q := range questions[n:] {
-			if !errors.Is(tooMany, errNoTime) {
-				a.metrics.heldBack()
-			}
-			if again {
-				absent = append(absent, q)
-			} else {
-				unverified(q, tooMany)
-			}
-		}
-		questions = questions[:n]
-	}
-	errs := make([]error, len(questions))
-	var g errgroup.Group
-	g.SetLimit(fewNames)
-	for i, q := range questions {
-		g.Go(func() error {
-			var e entity
-			if e, errs[i] = d.get(ctx, a, q.key, q.arn.Name, again); errs[i] == nil {
-				found(q, e)
-			}
-			return nil
-		})
-	}
-	_ = g.Wait() // the errors are kept by question
-	held := slices.ContainsFunc(errs, func(err error) bool { return errors.Is(err, errOwnPace) })
-	for i, q := range questions {
-		switch {
-		case errs[i] == nil:
-		case isMissing(errs[i]) || again:
-			absent = append(absent, q)
-		case errors.Is(errs[i], errNotOwn):
-			s.notOwn(q)
-		case held && errors.Is(errs[i], errNoTime): // the time went by in waiting for the others' turns
-			unverified(q, errOwnPace)
-		default:
-			unverified(q, errs[i])
-		}
-	}
-	return absent
-}
-
-// get asks for one principal, together with all who ask for it at the same time, of the same identity: what went wrong for one that the
-// policy no longer names says nothing of the one that it names now.
-func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (entity, error) {
-	return share(ctx, d, fmt.Sprintf("get %p %v %t", a, k, again), func(ctx context.Context) (entity, error) {
-		if e, ok := d.known(a, k); ok { // found by whoever asked just before
-			return e, nil
-		}
-		var got key
-		e, err := a.get(ctx, k.kind, name, func(arn string) (err error) {
-			var ok bool
-			if got, ok = read(arn); !ok || got.kind != k.kind || got.name != k.name {
-				return failed(validate.ReasonMalformed, "the answer about %s %s is about something else", k.kind, name)
-			}
-			return d.belongs(a, k, got)
-		})
-		switch {
-		case err != nil:
-			return entity{}, err
-		case got != k:
-			return entity{}, errNotOwn
-		}
-		if e.trust.Known != validate.TrustUnreadable { // the next to ask may get a better answer
-			d.caches.found.Add(k, e)
-		}
-		return e, nil
-	})
-}
-
-// list asks for all principals of a kind, together with all who do so at the same time. While it is not known which account is the
-// guard's own, they may be another account's than k's.
-func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (map[string]entity, error) {
-	k.name = ""
-	l := listing{a, k.kind}
-	if err, lacking := d.caches.unlisted.Get(l); lacking {
-		return nil, err
-	}
-	return share(ctx, d, fmt.Sprintf("list %p %v %t", a, k, again), func(ctx context.Context) (map[string]entity, error) {
-		list, whose, err := a.list(ctx, k.kind, func(got key) error { return d.belongs(a, k, got) })
-		if err != nil && asFailure(err).permission {
-			d.caches.unlisted.Add(l, err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(list) == 0 {
-			whose = k
-		}
-		if !a.own() || d.isOwn(whose) {
-			d.caches.keepList(whose, list)
-		}
-		return list, nil
-	})
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 )
 
 // Metrics count the calls to AWS. A nil *Metrics counts nothing.
@@ -36,26 +36,24 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) call(api string, err error, started time.Time) {
+func (m *Metrics) call(op aws.Operation, err error, began time.Time) {
 	if m == nil {
 		return
 	}
+	_, api, _ := strings.Cut(op.API, ":")
 	m.calls.WithLabelValues(api, outcome(err)).Inc()
-	m.seconds.WithLabelValues(api).Observe(time.Since(started).Seconds())
-	if reasonOf(err) == validate.ReasonThrottled {
+	m.seconds.WithLabelValues(api).Observe(time.Since(began).Seconds())
+	if aws.ReasonOf(err) == aws.Throttled {
 		m.throttled.Inc()
 	}
 }
 
 // outcome is a label's value: few, and without blanks.
 func outcome(err error) string {
-	switch {
-	case err == nil:
+	if err == nil {
 		return "ok"
-	case isMissing(err):
-		return "missing"
 	}
-	return strings.ReplaceAll(string(reasonOf(err)), " ", "_")
+	return strings.ReplaceAll(string(aws.ReasonOf(err)), " ", "_")
 }
 
 func (m *Metrics) hit() {
@@ -64,9 +62,9 @@ func (m *Metrics) hit() {
 	}
 }
 
-func (m *Metrics) heldBack() {
+func (m *Metrics) heldBack(calls int) {
 	if m != nil {
-		m.throttled.Inc()
+		m.throttled.Add(float64(calls))
 	}
 }
 

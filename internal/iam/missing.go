@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -21,10 +22,10 @@ func (d *Directory) conclude(ctx context.Context, s *setup, a *account, absent [
 		// What these credentials do not know may well exist where the ARN says: nothing has told whose they are.
 		why := "the guard could not find out which account is its own"
 		if u := d.unidentified.Load(); u != nil {
-			why += ": " + asFailure(u.err).detail
+			why += ": " + aws.AsError(u.err).Detail
 		}
 		for _, q := range absent {
-			unverified(q, failed(validate.ReasonUnreachable, "%s", why))
+			unverified(q, aws.Errorf(aws.Unreachable, "%s", why))
 		}
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -80,7 +81,7 @@ func (s trustStatement) addTo(t *validate.Trust) {
 		return
 	}
 	if len(s.others) > 0 && t.Other == "" && (slices.ContainsFunc(assuming, s.covers) || s.unknown()) {
-		t.Other = oneLine(s.others[0])
+		t.Other = aws.OneLine(s.others[0])
 	}
 	for _, name := range s.services {
 		m := serviceName.FindStringSubmatch(name)
@@ -90,7 +91,7 @@ func (s trustStatement) addTo(t *validate.Trust) {
 				nodeServices[m[1]](t)
 			}
 		case t.Service == "" && (slices.ContainsFunc(assuming, s.covers) || s.unknown()):
-			t.Service = oneLine(name)
+			t.Service = aws.OneLine(name)
 		}
 	}
 }

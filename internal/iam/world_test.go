@@ -7,14 +7,17 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -58,7 +61,7 @@ const trustsEC2 = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Princ
 type world struct {
 	t         testing.TB
 	aws       *fake.Server
-	url       string
+	url       string // "": without a network
 	directory *iam.Directory
 	registry  *prometheus.Registry
 }
@@ -91,27 +94,69 @@ func serve(t testing.TB, s fake.Seed) (*fake.Server, string) {
 // newWorld is a world in which the guard knows already who it is, as it does a moment after its start.
 func newWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
 	t.Helper()
-	w := strangeWorld(t, accessKeyID, "iam: {timeouts: {call: 20s, total: 30s}}", s)
-	w.directory.Identify(t.Context())
-	if _, ok := w.directory.Self(); !ok {
-		t.Fatal("the guard does not know who it is")
-	}
-	w.directory.Configure(parsePolicy(t, policyText))
-	w.aws.Forget()
-	return w
+	w := &world{t: t}
+	w.aws, w.url = serve(t, s)
+	return w.settle(accessKeyID, policyText)
 }
 
 // strangeWorld is a world in which nothing has been asked yet.
 func strangeWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
 	t.Helper()
-	w := &world{t: t, registry: prometheus.NewRegistry()}
+	w := &world{t: t}
 	w.aws, w.url = serve(t, s)
-	w.directory = iam.NewWithConfig(w.config(accessKeyID), parsePolicy(t, policyText), iam.Options{Metrics: iam.NewMetrics(w.registry)})
+	w.start(accessKeyID, policyText)
 	return w
 }
 
-func (w *world) config(accessKeyID string) aws.Config {
-	return aws.Config{BaseEndpoint: &w.url, Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(accessKeyID, "secret", ""))}
+// memoryWorld is a newWorld without a network, for a bubble.
+func memoryWorld(t testing.TB, accessKeyID, policyText string, s fake.Seed) *world {
+	t.Helper()
+	f, err := fake.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, aws: f}
+	return w.settle(accessKeyID, policyText)
+}
+
+// bubble runs a test in which waiting takes no time. What is still asked when it ends comes to its end.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Hour) })
+		test(t)
+	})
+}
+
+// start makes the directory of a world.
+func (w *world) start(accessKeyID, policyText string) {
+	w.t.Helper()
+	w.registry = prometheus.NewRegistry()
+	w.directory = iam.New(w.config(accessKeyID), parsePolicy(w.t, policyText), iam.Options{Metrics: iam.NewMetrics(w.registry)})
+}
+
+// settle starts a world and has the guard find out who it is.
+func (w *world) settle(accessKeyID, policyText string) *world {
+	w.t.Helper()
+	w.start(accessKeyID, "iam: {timeouts: {call: 20s, total: 30s}}")
+	w.directory.Identify(w.t.Context())
+	if _, ok := w.directory.Self(); !ok {
+		w.t.Fatal("the guard does not know who it is")
+	}
+	w.directory.Configure(parsePolicy(w.t, policyText))
+	w.aws.Forget()
+	return w
+}
+
+func (w *world) config(accessKeyID string) sdk.Config {
+	cfg := sdk.Config{APIOptions: []func(*middleware.Stack) error{aws.BoundAnswers},
+		Credentials: sdk.NewCredentialsCache(credentials.NewStaticCredentialsProvider(accessKeyID, "secret", ""))}
+	if w.url == "" {
+		cfg.HTTPClient = fake.Memory{Handler: w.aws}
+	} else {
+		cfg.BaseEndpoint = &w.url
+	}
+	return cfg
 }
 
 // lookup asks for ARNs, with the webhook's usual time.
@@ -155,7 +200,7 @@ func (w *world) operator() *awsiam.Client {
 
 func (w *world) createRole(name string) {
 	w.t.Helper()
-	if _, err := w.operator().CreateRole(w.t.Context(), &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(trustsEC2)}); err != nil {
+	if _, err := w.operator().CreateRole(w.t.Context(), &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: sdk.String(trustsEC2)}); err != nil {
 		w.t.Fatal(err)
 	}
 }
