@@ -31,19 +31,15 @@ func because(what string, fixes ...string) *clusterError {
 	return &clusterError{what: what, fixes: fixes}
 }
 
-func (e *clusterError) Error() string    { return e.what }
-func (e *clusterError) Unwrap() error    { return e.err }
-func (e *clusterError) toType() []string { return e.fixes }
+func (e *clusterError) Error() string { return e.what }
+func (e *clusterError) Unwrap() error { return e.err }
 
 // fixesOf are the lines that follow an error: those of its cause first.
 func fixesOf(err error) (fixes []string) {
-	var e interface {
-		error
-		toType() []string
-	}
+	var e *clusterError
 	for errors.As(err, &e) {
-		fixes = slices.Concat(e.toType(), fixes)
-		err = errors.Unwrap(e)
+		fixes = slices.Concat(e.fixes, fixes)
+		err = e.err
 	}
 	return fixes
 }

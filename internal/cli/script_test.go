@@ -141,7 +141,7 @@ func exitCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // appendCommand makes files that nobody would want to read: "append FILE TEXT [TIMES]". TEXT has the escapes of Go, and
-// {n} is how often it was written; @NAME is the text of another file.
+// {n} is how often it was written before; @NAME is the text of another file.
 func appendCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: append FILE TEXT [TIMES]")
@@ -161,9 +161,13 @@ func appendCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	ts.Check(err)
+	before, after, numbered := strings.Cut(text, "{n}")
 	var b bytes.Buffer
 	for n := range times {
-		b.WriteString(strings.ReplaceAll(text, "{n}", strconv.Itoa(n)))
+		b.WriteString(before)
+		if numbered {
+			b.WriteString(strconv.Itoa(n) + after)
+		}
 	}
 	_, err = f.Write(b.Bytes())
 	ts.Check(err)
