@@ -27,6 +27,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -368,18 +369,18 @@ func TestManyFindings(t *testing.T) {
 // waiting is a port to IAM that notes until when it may take, and for whom it is asked.
 type waiting struct {
 	deadline time.Duration
-	asker    validate.Asker
+	asker    principal.Asker
 }
 
-func (w *waiting) Lookup(ctx context.Context, asker validate.Asker, arns []awsauth.ARN) []validate.Principal {
+func (w *waiting) Lookup(ctx context.Context, asker principal.Asker, arns []awsauth.ARN) []principal.Principal {
 	w.asker = asker
 	if d, ok := ctx.Deadline(); ok {
 		w.deadline = time.Until(d)
 	}
-	return make([]validate.Principal, len(arns))
+	return make([]principal.Principal, len(arns))
 }
 
-func (*waiting) Self() (validate.Self, bool) { return validate.Self{}, false }
+func (*waiting) Self() (principal.Self, bool) { return principal.Self{}, false }
 
 // TestAsker: IAM is asked in the name of whoever makes the edit, so that the guard's pace is shared between users, and dry runs
 // are known as such.
@@ -390,7 +391,7 @@ func TestAsker(t *testing.T) {
 			req := request("CREATE", runtime.RawExtension{}, awsAuth(nodes))
 			req.UserInfo.Username, req.DryRun = "system:serviceaccount:ci:deployer", dryRun
 			handler(t, "", validate.WithPorts(validate.Ports{Principals: port})).Handle(t.Context(), ctrladmission.Request{AdmissionRequest: req})
-			if want := (validate.Asker{Username: "system:serviceaccount:ci:deployer", DryRun: dryRun != nil && *dryRun}); port.asker != want {
+			if want := (principal.Asker{Username: "system:serviceaccount:ci:deployer", DryRun: dryRun != nil && *dryRun}); port.asker != want {
 				t.Errorf("asked for %+v, want %+v", port.asker, want)
 			}
 		})

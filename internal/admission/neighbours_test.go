@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/admission"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -25,18 +26,18 @@ type slowFor struct{ user string }
 
 const iamTime = 5 * time.Second
 
-func (s slowFor) Lookup(_ context.Context, asker validate.Asker, arns []awsauth.ARN) []validate.Principal {
+func (s slowFor) Lookup(_ context.Context, asker principal.Asker, arns []awsauth.ARN) []principal.Principal {
 	if asker.Username == s.user {
 		time.Sleep(iamTime)
 	}
-	answers := make([]validate.Principal, len(arns))
+	answers := make([]principal.Principal, len(arns))
 	for i, a := range arns {
-		answers[i] = validate.Principal{Existence: validate.Exists, ARN: a.String()}
+		answers[i] = principal.Principal{Existence: principal.Exists, ARN: a.String()}
 	}
 	return answers
 }
 
-func (slowFor) Self() (validate.Self, bool) { return validate.Self{}, false }
+func (slowFor) Self() (principal.Self, bool) { return principal.Self{}, false }
 
 // TestNeighbours: one user's edits for which IAM is slow, of any shape and as many as the connections allow, leave another user's edit room.
 // All of them come from one API server.

@@ -24,6 +24,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -36,7 +37,7 @@ type slowIAM struct {
 	left map[string]time.Duration
 }
 
-func (s *slowIAM) Lookup(ctx context.Context, asker validate.Asker, arns []awsauth.ARN) []validate.Principal {
+func (s *slowIAM) Lookup(ctx context.Context, asker principal.Asker, arns []awsauth.ARN) []principal.Principal {
 	deadline, _ := ctx.Deadline()
 	s.mu.Lock()
 	s.left[asker.Username] = time.Until(deadline)
@@ -45,10 +46,10 @@ func (s *slowIAM) Lookup(ctx context.Context, asker validate.Asker, arns []awsau
 	case <-time.After(s.takes[asker.Username]):
 	case <-ctx.Done():
 	}
-	return make([]validate.Principal, len(arns))
+	return make([]principal.Principal, len(arns))
 }
 
-func (*slowIAM) Self() (validate.Self, bool) { return validate.Self{}, false }
+func (*slowIAM) Self() (principal.Self, bool) { return principal.Self{}, false }
 
 // pipes is a listener of connections inside this process, whose deadlines go by the test's clock.
 type pipes chan net.Conn
