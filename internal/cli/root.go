@@ -57,6 +57,7 @@ func writeError(w io.Writer, cmd *cobra.Command, err error) {
 }
 
 func newRoot() *cobra.Command {
+	var showVersion bool
 	root := &cobra.Command{
 		Use:   "kubectl-awsauth",
 		Short: "Check the aws-auth ConfigMap of Amazon EKS before the cluster reads it",
@@ -76,18 +77,24 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl awsauth"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version.Version(),
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
+			if len(args) > 0 && !showVersion {
 				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy",
 					args[0])
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), version.Version())
+				return err
+			}
+			return cmd.Help()
+		},
 	}
+	// Cobra's own flag prints more than the version, and a template of its own would link text/template: 35 MB of program.
+	root.Flags().BoolVarP(&showVersion, "version", "v", false, "version for kubectl awsauth")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
 	return root
 }
