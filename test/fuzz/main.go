@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.DurationVar(&o.each, "time", time.Minute, "how long each target runs, its compilation not counted")
 	flags.IntVar(&o.workers, "workers", 1, "how many targets run at once; they share the processors")
 	only := flags.String("target", ".", "regular expression: the targets to run")
-	keep := flags.String("done", "", "directory that remembers which targets have run on this commit, and for how long: they do not run again; none: it is not remembered")
+	keep := flags.String("done", "", "directory that remembers what has run on this commit and does not run again; none: nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
