@@ -6,6 +6,7 @@ package listen
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
 // Most is how many connections a port has at once. An API server keeps 25 idle ones to a webhook (client-go transport,
@@ -80,6 +82,17 @@ func ServeTLS(ctx context.Context, l net.Listener, config *tls.Config, handler h
 		return err // it ended by itself
 	}
 	return <-stopped
+}
+
+// Plain is a server without TLS, for few clients. The flag of its address begins with its name.
+func Plain(ctx context.Context, name, address string, handler http.Handler) (*manager.Server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--%s-address: %w", name, err)
+	}
+	server := Server(ctx, handler)
+	server.WriteTimeout = 10 * time.Second // nothing here takes long
+	return &manager.Server{Name: name, Server: server, Listener: Limit(l, Few)}, nil
 }
 
 // Listener accepts a limited number of connections at once. Where there is no room for one more, it takes the place of
