@@ -18,7 +18,7 @@ func (r *review) edit() (edit validate.Request, guarded bool, err error) {
 		return edit, false, fmt.Errorf("not an AdmissionReview with a request: "+
 			"send one of admission.k8s.io/v1 for ConfigMap %s/%s", Namespace, Name)
 	}
-	if r.envelopeNamesAnother() {
+	if !r.mayBeGuarded() {
 		return edit, false, nil
 	}
 	if size := userSize(r.user); size > maxUser {
@@ -52,11 +52,11 @@ func (r *review) edit() (edit validate.Request, guarded bool, err error) {
 	return edit, true, nil
 }
 
-// envelopeNamesAnother reports whether what a review says beside its objects is about another object, or a part of one.
-func (r *review) envelopeNamesAnother() bool {
+// mayBeGuarded is false if a review is about another object, or a part of one, by what it says beside its objects.
+func (r *review) mayBeGuarded() bool {
 	resource := r.resource.Resource == "" || r.resource.Resource == "configmaps" && r.resource.Group == ""
 	namespace, name := r.namespace == "" || r.namespace == Namespace, r.name == "" || r.name == Name
-	return !resource || r.subResource != "" || !namespace || !name
+	return resource && r.subResource == "" && namespace && name
 }
 
 // names reports whether a review that may be about aws-auth is. A deletecollection comes without a name, a CREATE by

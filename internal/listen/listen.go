@@ -6,6 +6,7 @@ package listen
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -14,12 +15,13 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// Most is how many connections a port has at once. An API server keeps 25 idle ones to a webhook (client-go transport,
+// most is how many connections a port has at once. An API server keeps 25 idle ones to a webhook (client-go transport,
 // idleConnsPerHost): this is enough for ten of them. A connection with a TLS session and a full header takes less than
 // 64 KiB.
-const Most = 256
+const most = 256
 
 // What the server of every port has in common. No honest client is near any of it: an API server's header has some
 // hundred bytes and comes in one piece with its handshake.
@@ -31,8 +33,8 @@ const (
 	answerTimeout = 40 * time.Second
 )
 
-// Few is how many a port for probes and metrics has.
-const Few = 32
+// few is how many a port for probes and metrics has.
+const few = 32
 
 // Server is what answers on any port. There is no HTTP/2: API servers speak HTTP/1.1 with webhooks (apiserver
 // pkg/util/webhook, client.go), and streams would be a second thing to count in each connection.
@@ -75,11 +77,22 @@ func ServeTLS(ctx context.Context, l net.Listener, config *tls.Config, handler h
 		defer cancel()
 		stopped <- server.Shutdown(patience)
 	})
-	err := server.Serve(tls.NewListener(Limit(l, Most), config))
+	err := server.Serve(tls.NewListener(Limit(l, most), config))
 	if stop() {
 		return err // it ended by itself
 	}
 	return <-stopped
+}
+
+// Plain is a server without TLS, for few clients. The flag of its address begins with its name.
+func Plain(ctx context.Context, name, address string, handler http.Handler) (*manager.Server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--%s-address: %w", name, err)
+	}
+	server := Server(ctx, handler)
+	server.WriteTimeout = 10 * time.Second // nothing here takes long
+	return &manager.Server{Name: name, Server: server, Listener: Limit(l, few)}, nil
 }
 
 // Listener accepts a limited number of connections at once. Where there is no room for one more, it takes the place of
@@ -146,7 +159,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 // moment; unless they are less than a quarter of that address, among which is everybody who has just come.
 func (l *Listener) victim() *conn {
 	var oldest, unanswered *conn
-	few := 0
+	fresh := 0
 	for c := range l.open {
 		if c.answers == 0 && (oldest == nil || l.hosts[c.host] > l.hosts[oldest.host] || l.hosts[c.host] == l.hosts[oldest.host] && c.heard < oldest.heard) {
 			oldest = c
@@ -154,12 +167,12 @@ func (l *Listener) victim() *conn {
 	}
 	for c := range l.open {
 		if c.answers == 0 && !c.answered && c.host == oldest.host {
-			if few++; unanswered == nil || c.heard < unanswered.heard {
+			if fresh++; unanswered == nil || c.heard < unanswered.heard {
 				unanswered = c
 			}
 		}
 	}
-	if 4*few > l.hosts[oldest.host] {
+	if 4*fresh > l.hosts[oldest.host] {
 		return unanswered
 	}
 	return oldest

@@ -218,7 +218,7 @@ func TestServeTLS(t *testing.T) {
 	}
 	// More connections than there is room for, and the honest client goes on, on the connection that it has or on a new one.
 	var strangers []net.Conn
-	for range Most + 50 {
+	for range most + 50 {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
