@@ -32,37 +32,31 @@ func filter(name string, values ...string) types.Filter {
 	return types.Filter{Name: &name, Values: values}
 }
 
-// instancesPage is one page of DescribeInstances.
-type instancesPage struct {
-	instances []found
-	next      *string
-}
-
 // describe reads all pages of the instances that pass the filters.
 func (a *asker) describe(ctx context.Context, filters ...types.Filter) ([]found, error) {
-	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(instancePage)}
+	list := ec2.NewDescribeInstancesPaginator(a.ec2, &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(instancePage)})
 	op := aws.Operation{API: "ec2:DescribeInstances", On: "*"}
 	var all []found
-	for range maxPages {
-		page, err := ask(ctx, a, op, func(ctx context.Context) (instancesPage, error) {
-			out, err := a.ec2.DescribeInstances(aws.ExpectTags(ctx, maxPage), in)
+	for n := 0; list.HasMorePages(); n++ {
+		if n == maxPages {
+			return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
+		}
+		page, err := ask(ctx, a, op, func(ctx context.Context) ([]found, error) {
+			out, err := list.NextPage(aws.ExpectTags(ctx, maxPage))
 			if err != nil {
-				return instancesPage{}, err
+				return nil, err
 			}
 			if out.Reservations == nil { // no instances are an empty list
-				return instancesPage{}, aws.Errorf(aws.Malformed, "the answer to ec2:DescribeInstances holds no list")
+				return nil, aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
 			}
-			return instancesPage{instancesOf(out.Reservations), out.NextToken}, nil
+			return instancesOf(out.Reservations), nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, page.instances...)
-		if in.NextToken = page.next; sdk.ToString(page.next) == "" {
-			return all, nil
-		}
+		all = append(all, page...)
 	}
-	return nil, aws.Errorf(aws.Malformed, "ec2:DescribeInstances does not come to an end")
+	return all, nil
 }
 
 // instancesOf keeps of a page what the guard needs, a few hundred bytes of each instance.

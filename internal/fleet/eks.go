@@ -67,34 +67,36 @@ func describedOf(c *types.Cluster) (described, error) {
 	return d, nil
 }
 
-// namesPage is one page of one of EKS's lists of names; nil names are no list.
-type namesPage struct {
-	names []string
-	next  *string
+// pages are one of EKS's lists of names, page by page, as the SDK's paginators give it.
+type pages[O any] interface {
+	HasMorePages() bool
+	NextPage(context.Context, ...func(*eks.Options)) (*O, error)
 }
 
-// names reads all pages of a list of names.
-func (a *asker) names(ctx context.Context, api, cluster string, read func(ctx context.Context, next *string) (namesPage, error)) ([]string, error) {
+// names reads all pages of a list of names. Without any, a page holds an empty list.
+func names[O any](ctx context.Context, a *asker, api, cluster string, list pages[O], in func(*O) []string) ([]string, error) {
 	op := aws.Operation{API: "eks:" + api, On: "cluster " + cluster}
 	var all []string
-	var next *string
-	for range maxPages {
-		page, err := ask(ctx, a, op, func(ctx context.Context) (namesPage, error) {
-			page, err := read(ctx, next)
-			if err == nil && page.names == nil {
-				err = aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
+	for n := 0; list.HasMorePages(); n++ {
+		if n == maxPages {
+			return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
+		}
+		page, err := ask(ctx, a, op, func(ctx context.Context) ([]string, error) {
+			out, err := list.NextPage(ctx)
+			if err != nil {
+				return nil, err
 			}
-			return page, err
+			if in(out) == nil {
+				return nil, aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
+			}
+			return in(out), nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, page.names...)
-		if next = page.next; sdk.ToString(next) == "" {
-			return all, nil
-		}
+		all = append(all, page...)
 	}
-	return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
+	return all, nil
 }
 
 // principals are the ARNs that have an access entry; with a policy, those that the policy is attached to.
@@ -103,40 +105,22 @@ func (a *asker) principals(ctx context.Context, cluster, policy string) ([]strin
 	if policy != "" {
 		in.AssociatedPolicyArn = &policy
 	}
-	return a.names(ctx, "ListAccessEntries", cluster, func(ctx context.Context, next *string) (namesPage, error) {
-		in.NextToken = next
-		out, err := a.eks.ListAccessEntries(ctx, in)
-		if err != nil {
-			return namesPage{}, err
-		}
-		return namesPage{out.AccessEntries, out.NextToken}, nil
-	})
+	return names(ctx, a, "ListAccessEntries", cluster, eks.NewListAccessEntriesPaginator(a.eks, in),
+		func(out *eks.ListAccessEntriesOutput) []string { return out.AccessEntries })
 }
 
 // fargateProfiles are the names of all Fargate profiles of the cluster.
 func (a *asker) fargateProfiles(ctx context.Context, cluster string) ([]string, error) {
 	in := &eks.ListFargateProfilesInput{ClusterName: &cluster, MaxResults: sdk.Int32(eksPage)}
-	return a.names(ctx, "ListFargateProfiles", cluster, func(ctx context.Context, next *string) (namesPage, error) {
-		in.NextToken = next
-		out, err := a.eks.ListFargateProfiles(ctx, in)
-		if err != nil {
-			return namesPage{}, err
-		}
-		return namesPage{out.FargateProfileNames, out.NextToken}, nil
-	})
+	return names(ctx, a, "ListFargateProfiles", cluster, eks.NewListFargateProfilesPaginator(a.eks, in),
+		func(out *eks.ListFargateProfilesOutput) []string { return out.FargateProfileNames })
 }
 
 // nodegroups are the names of all managed node groups of the cluster.
 func (a *asker) nodegroups(ctx context.Context, cluster string) ([]string, error) {
 	in := &eks.ListNodegroupsInput{ClusterName: &cluster, MaxResults: sdk.Int32(eksPage)}
-	return a.names(ctx, "ListNodegroups", cluster, func(ctx context.Context, next *string) (namesPage, error) {
-		in.NextToken = next
-		out, err := a.eks.ListNodegroups(ctx, in)
-		if err != nil {
-			return namesPage{}, err
-		}
-		return namesPage{out.Nodegroups, out.NextToken}, nil
-	})
+	return names(ctx, a, "ListNodegroups", cluster, eks.NewListNodegroupsPaginator(a.eks, in),
+		func(out *eks.ListNodegroupsOutput) []string { return out.Nodegroups })
 }
 
 // entry asks for the type, the groups and the age of one access entry.

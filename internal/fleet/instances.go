@@ -179,7 +179,7 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, r round) error 
 	}
 	if whole {
 		x.read = r.now
-		debug.FreeOSMemory() // what the SDK makes of a page of 1,000 with 60 addresses each stays in an idle guard else, 15 MiB
+		debug.FreeOSMemory() // else an idle guard keeps what the SDK made of the pages: 17 MiB of 1,000 instances with 60 addresses each
 	}
 	return f.conclude(x, r, cluster)
 }

@@ -317,6 +317,35 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestHangingProfiles lets one operation hang for every profile of 40: the round does not wait for each of them, what else there is to know is
+// known, and the profiles are as soon as IAM answers.
+func TestHangingProfiles(t *testing.T) {
+	t.Parallel()
+	atNoon(t, func(t *testing.T) {
+		seed, items := large()
+		s := newSetup(t, seed, items...)
+		f := fleet.New(s.options)
+		if err := s.aws.SetFaults(fake.Faults{Answer: fake.Hang, Actions: []string{"GetInstanceProfile"}}); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		v := s.sync(t, f)
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("the round took %v, want a minute at most", took)
+		}
+		if problem := v.NodesKnown.Problem; problem != "AWS did not answer iam:GetInstanceProfile in time" || v.AccessKnown.Doubt(noon) != "" || len(v.Entries) != manyRoles {
+			t.Errorf("nodes %q, access %q, %d entries", problem, v.AccessKnown.Doubt(noon), len(v.Entries))
+		}
+		if err := s.aws.SetFaults(fake.Faults{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		if v = s.sync(t, f); len(v.Nodes) != manyRoles || v.NodesKnown.Problem != "" {
+			t.Errorf("%d roles, problem %q", len(v.Nodes), v.NodesKnown.Problem)
+		}
+	})
+}
+
 // TestRecovery breaks AWS after all was known: what was known is relied on until it is too old, and all is well again once
 // AWS answers.
 func TestRecovery(t *testing.T) {
