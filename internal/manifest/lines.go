@@ -4,6 +4,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
 // lines are where the lines of a text begin. YAML ends lines at more characters than editors do (NEL, LS, PS, a lone CR), so
@@ -46,29 +48,7 @@ func yamlLines(s string) *lines {
 }
 
 // breakAt is the length in bytes of YAML's line break at i, 0 if there is none.
-func breakAt(s string, i int) int {
-	if i >= len(s) {
-		return 0
-	}
-	switch s[i] {
-	case '\n':
-		return 1
-	case '\r':
-		if i+1 < len(s) && s[i+1] == '\n' {
-			return 2
-		}
-		return 1
-	case 0xC2:
-		if strings.HasPrefix(s[i:], "\u0085") {
-			return 2
-		}
-	case 0xE2:
-		if strings.HasPrefix(s[i:], "\u2028") || strings.HasPrefix(s[i:], "\u2029") {
-			return 3
-		}
-	}
-	return 0
-}
+func breakAt(s string, i int) int { return awsauth.LineBreak(s[min(i, len(s)):]) }
 
 // offset is the byte at which line and column stand, kept inside the text.
 func (t *lines) offset(line, column int) int {
