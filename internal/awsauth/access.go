@@ -63,7 +63,7 @@ func (d *Document) access(restored func(key string) bool) *Access {
 // addRole adds an entry of mapRoles. One that matches nobody is stored all the same, and may be in the place of another.
 func (a *Access) addRole(e *Entry, matches bool) {
 	if strings.ContainsRune(e.ARN.Value, dottedI) {
-		defer a.displace(e.ARN.Value)
+		a.displace(e.ARN.Value)
 	}
 	if !matches {
 		return

@@ -41,7 +41,7 @@ func Comments(text string) func(at int) bool {
 	}
 	head := 0
 	for l := range strings.Lines(text) {
-		if body := strings.TrimLeft(l, " \t"); body != "" && body[0] != '#' && breakAt(body) == 0 {
+		if body := strings.TrimLeft(l, " \t"); body != "" && body[0] != '#' && LineBreak(body) == 0 {
 			break
 		}
 		head += len(l)

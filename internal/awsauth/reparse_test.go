@@ -102,6 +102,13 @@ func TestReparse(t *testing.T) {
 	}
 }
 
+// Where a block with a given indentation ends, what stands behind it decides, so that an item with one is not taken over: whether a
+// character is in a comment shows only in the whole text.
+func TestReparseGivenIndentation(t *testing.T) {
+	const given = "- rolearn: arn:aws:iam::111122223333:role/a\n  username: a\n  groups: [b]\n  userid: |1-\n    x\n"
+	readInTurn(t, given+ciItem, given+"- # \ufe0f\n"+strings.Replace(ciItem, "-", " ", 1))
+}
+
 // readInTurn reads two texts, the same and both together, each with what was read before.
 func readInTurn(t *testing.T, texts ...string) {
 	t.Helper()

@@ -86,7 +86,7 @@ func (r *reached) scalarSpan(text string, lines []int, n *node) (s span, ok bool
 		body := strings.TrimLeft(text[from:], " ")
 		blank := len(text) - from - len(body)
 		switch {
-		case body == "" || breakAt(body) > 0:
+		case body == "" || LineBreak(body) > 0:
 		case strings.Trim(n.Value, "\n") == "", indent >= 0 && blank < indent:
 			return span{s.from, from}, true
 		case indent < 0:
@@ -100,7 +100,7 @@ func (r *reached) scalarSpan(text string, lines []int, n *node) (s span, ok bool
 func yamlLines(text string) []int {
 	starts := []int{0}
 	for i := 0; i < len(text); i++ {
-		if n := breakAt(text[i:]); n > 0 {
+		if n := LineBreak(text[i:]); n > 0 {
 			i += n - 1
 			starts = append(starts, i+1)
 		}
@@ -108,11 +108,24 @@ func yamlLines(text string) []int {
 	return starts
 }
 
-// breakAt is the length of the line break that a text begins with, 0 if it begins with none.
-func breakAt(text string) int {
-	for _, b := range []string{"\n", "\r\n", "\r", "\u0085", "\u2028", "\u2029"} {
-		if strings.HasPrefix(text, b) {
-			return len(b)
+// LineBreak is the length of the line break of YAML 1.1 that a text begins with, 0 if it begins with none.
+func LineBreak(text string) int {
+	if text == "" {
+		return 0
+	}
+	switch text[0] {
+	case '\n':
+		return 1
+	case '\r':
+		if strings.HasPrefix(text, "\r\n") {
+			return 2
+		}
+		return 1
+	case 0xC2, 0xE2:
+		for _, b := range []string{"\u0085", "\u2028", "\u2029"} {
+			if strings.HasPrefix(text, b) {
+				return len(b)
+			}
 		}
 	}
 	return 0

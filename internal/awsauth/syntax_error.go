@@ -56,16 +56,13 @@ func fromMessage(err error) *syntaxError {
 	return s
 }
 
+// lineOf is a line of a text, "" if there is none.
 func lineOf(text string, line int) string {
-	for ; line > 1; line-- {
-		i := strings.IndexByte(text, '\n')
-		if i < 0 {
-			return ""
-		}
-		text = text[i+1:]
+	line = max(line, 1)
+	if lines := strings.SplitN(text, "\n", line+1); line <= len(lines) {
+		return lines[line-1]
 	}
-	text, _, _ = strings.Cut(text, "\n")
-	return text
+	return ""
 }
 
 // reportSyntax reports that the text, or the part of it that is being read, is no YAML.

@@ -43,7 +43,7 @@ func (m *matcher) from(i, at int) bool {
 	case m.prefix && at >= len(m.target):
 		return true
 	case i == len(m.parts):
-		return at == len(m.target) && !m.prefix
+		return at == len(m.target)
 	case m.parts[i].placeholder == "":
 		rest, literal := m.target[at:], m.parts[i].literal
 		return strings.HasPrefix(rest, literal) && m.from(i+1, at+len(literal)) || m.prefix && strings.HasPrefix(literal, rest)
