@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
 // entriesFor is how long the type and groups of an access entry are believed: a type never changes, groups rarely do.
@@ -22,9 +22,9 @@ const maxFailures = 3
 
 // access is what the guard knows of EKS, and when it found out. Only syncAccess changes it.
 type access struct {
-	mode     validate.AuthenticationMode
-	entries  map[string]validate.AccessEntry // by the principal's ARN
-	read     map[string]time.Time            // when each was described
+	mode     nodes.Mode
+	entries  map[string]nodes.AccessEntry // by the principal's ARN
+	read     map[string]time.Time         // when each was described
 	complete time.Time
 	problem  string
 
@@ -39,7 +39,7 @@ type access struct {
 
 // group is a managed node group or a Fargate profile. Its role never changes.
 type group struct {
-	kind validate.NodeKind
+	kind nodes.Kind
 	name string
 	role string
 	read time.Time // when it was described
@@ -47,8 +47,8 @@ type group struct {
 
 // syncAccess brings up to date how EKS lets principals in without aws-auth, and which roles Fargate nodes have.
 func (f *Fleet) syncAccess(ctx context.Context) error {
-	nodes, _ := f.store.all()
-	err := f.locate(nodes)
+	objects, _ := f.store.all()
+	err := f.locate(objects)
 	cluster := f.cluster()
 	if err == nil && cluster == "" {
 		if err = f.nameless(); !f.tried() {
@@ -67,7 +67,7 @@ func (f *Fleet) syncAccess(ctx context.Context) error {
 		x.problem = why(err)
 	}
 	profiles := sync.OnceValues(func() ([]string, error) { return f.aws.fargateProfiles(ctx, cluster) })
-	if hasFargate(nodes) {
+	if hasFargate(objects) {
 		roles, fargateErr := f.aws.fargateRoles(ctx, cluster, profiles)
 		if fargateErr == nil {
 			x.fargate, x.noFargate = roles, len(roles) == 0
@@ -97,11 +97,11 @@ func (f *Fleet) readGroups(ctx context.Context, x *access, cluster string, profi
 	}
 	x.groups, x.groupsProblem = nil, ""
 	for _, of := range []struct {
-		kind validate.NodeKind
+		kind nodes.Kind
 		list func() ([]string, error)
 		role func(ctx context.Context, cluster, name string) (string, error)
-	}{{validate.EC2Node, func() ([]string, error) { return f.aws.nodegroups(ctx, cluster) }, f.aws.nodegroupRole},
-		{validate.FargateNode, profiles, f.aws.fargateRole}} {
+	}{{nodes.EC2, func() ([]string, error) { return f.aws.nodegroups(ctx, cluster) }, f.aws.nodegroupRole},
+		{nodes.Fargate, profiles, f.aws.fargateRole}} {
 		names, err := of.list()
 		failures := 0
 		for _, name := range names {
@@ -141,7 +141,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 		return err
 	}
 	x.mode = c.mode
-	if x.mode == validate.ConfigMapMode {
+	if x.mode == nodes.ConfigMapMode {
 		x.entries, x.read, x.roles, x.complete = nil, nil, nil, now
 		return nil
 	}
@@ -153,7 +153,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 	if err != nil {
 		return err
 	}
-	entries, read := map[string]validate.AccessEntry{}, map[string]time.Time{}
+	entries, read := map[string]nodes.AccessEntry{}, map[string]time.Time{}
 	var failed error
 	failures, suspects := 0, 0
 	view := f.View() // an entry that covers nobody is read again, so that a fix counts soon

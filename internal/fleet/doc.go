@@ -1,8 +1,8 @@
 // Package fleet knows which IAM roles the live nodes of the cluster use, and which principals have an access entry: it
-// stands behind validate.Fleet.
+// stands behind nodes.Source.
 //
 // In go the cluster's Node objects, by a watch, and the answers of EC2, IAM and EKS, asked now and then in the
-// background; out comes a validate.FleetView, which an admission reads without waiting for anybody. Every question to AWS
+// background; out comes a nodes.View, which an admission reads without waiting for anybody. Every question to AWS
 // is optional: what is not answered is told as not known, with the reason, and never guessed.
 //
 // A node on EC2 leads to its role by its provider id, the instance's profile and the role in that profile. A Fargate node

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
 // Why a Node object alone does not make a node. A node that authenticates by IAM has the name that its credentials give it: on EC2
@@ -85,11 +85,11 @@ func (f *Facts) doubt(n Node, claims map[string]claim) string {
 		return ""
 	case !known && !f.Absent[id].IsZero():
 		return unknown
-	case kind == validate.FargateNode && f.NoFargate:
+	case kind == nodes.Fargate && f.NoFargate:
 		return noProfile
-	case kind == validate.FargateNode && last != n.Name:
+	case kind == nodes.Fargate && last != n.Name:
 		return otherPlace
-	case kind == validate.HybridNode && (last != n.Name || !f.isHybridPlace(n.ProviderID)):
+	case kind == nodes.Hybrid && (last != n.Name || !f.isHybridPlace(n.ProviderID)):
 		return otherPlace
 	case n.NeverReady:
 		return neverReady
@@ -113,7 +113,7 @@ func (f *Facts) proven(n Node, i Instance, c claim) bool {
 }
 
 // strangers names the Nodes that something speaks against; "" if there are none.
-func strangers(doubtful map[string][]validate.NodeSet) string {
+func strangers(doubtful map[string][]nodes.Set) string {
 	why := map[string]string{}
 	var names []string
 	for _, sets := range doubtful {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
 // eksPage is the most that EKS returns at once.
@@ -28,7 +28,7 @@ func absent(err error, what, name string) error {
 
 // described is what EKS says of a cluster.
 type described struct {
-	mode      validate.AuthenticationMode
+	mode      nodes.Mode
 	account   string // "" if it is not known
 	authority []byte // the certificates by which its API server is known, PEM
 }
@@ -51,9 +51,9 @@ func (a *asker) cluster(ctx context.Context, name string) (described, error) {
 
 // describedOf is what is kept of a cluster. One from before there were authentication modes names none.
 func describedOf(c *types.Cluster) (described, error) {
-	d := described{mode: validate.ConfigMapMode}
+	d := described{mode: nodes.ConfigMapMode}
 	if c.AccessConfig != nil {
-		d.mode = cmp.Or(validate.AuthenticationMode(c.AccessConfig.AuthenticationMode), d.mode)
+		d.mode = cmp.Or(nodes.Mode(c.AccessConfig.AuthenticationMode), d.mode)
 	}
 	if c.CertificateAuthority != nil {
 		var err error
@@ -124,18 +124,18 @@ func (a *asker) nodegroups(ctx context.Context, cluster string) ([]string, error
 }
 
 // entry asks for the type, the groups and the age of one access entry.
-func (a *asker) entry(ctx context.Context, cluster, principal string) (validate.AccessEntry, error) {
+func (a *asker) entry(ctx context.Context, cluster, principal string) (nodes.AccessEntry, error) {
 	op := aws.Operation{API: "eks:DescribeAccessEntry", On: principal}
-	entry, err := ask(ctx, a, op, func(ctx context.Context) (validate.AccessEntry, error) {
+	entry, err := ask(ctx, a, op, func(ctx context.Context) (nodes.AccessEntry, error) {
 		out, err := a.eks.DescribeAccessEntry(ctx, &eks.DescribeAccessEntryInput{ClusterName: &cluster, PrincipalArn: &principal})
 		if err != nil {
-			return validate.AccessEntry{}, err
+			return nodes.AccessEntry{}, err
 		}
 		e := out.AccessEntry
 		if e == nil || awsauth.Subject(sdk.ToString(e.PrincipalArn)) != awsauth.Subject(principal) {
-			return validate.AccessEntry{}, aws.Errorf(aws.Malformed, "the answer to %s holds no access entry for %s", op.API, principal)
+			return nodes.AccessEntry{}, aws.Errorf(aws.Malformed, "the answer to %s holds no access entry for %s", op.API, principal)
 		}
-		return validate.AccessEntry{ARN: principal, Type: sdk.ToString(e.Type), Groups: e.KubernetesGroups, Created: sdk.ToTime(e.CreatedAt)}, nil
+		return nodes.AccessEntry{ARN: principal, Type: sdk.ToString(e.Type), Groups: e.KubernetesGroups, Created: sdk.ToTime(e.CreatedAt)}, nil
 	})
 	return entry, absent(err, "access entry for", principal)
 }

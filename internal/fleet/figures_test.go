@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
@@ -32,12 +33,12 @@ func large() (fake.Seed, []corev1.Node) {
 		cluster.AccessEntries = append(cluster.AccessEntries, fake.AccessEntry{Principal: roleARN(fmt.Sprintf("people-%02d", i))})
 	}
 	seed.Clusters = []fake.Cluster{cluster}
-	nodes := make([]corev1.Node, 0, manyNodes)
+	nodeObjects := make([]corev1.Node, 0, manyNodes)
 	for i := range manyNodes {
 		seed.Instances = append(seed.Instances, instance(i, fmt.Sprintf("nodes-%02d", i%manyRoles)))
-		nodes = append(nodes, onEC2(i))
+		nodeObjects = append(nodeObjects, onEC2(i))
 	}
-	return seed, nodes
+	return seed, nodeObjects
 }
 
 // TestLargeFleet prints the figures of a large cluster, and bounds them: calls, a minute, 10 MiB.
@@ -105,7 +106,7 @@ func TestLargeFleet(t *testing.T) {
 func admissions(t testing.TB) map[string]func() {
 	t.Helper()
 	facts := fleet.Facts{Nodes: map[string]fleet.Node{}, Instances: map[string]fleet.Instance{}, Profiles: map[string]string{},
-		Mode: validate.BothModes, NodesKnown: fresh(), AccessKnown: fresh()}
+		Mode: nodes.BothModes, NodesKnown: fresh(), AccessKnown: fresh()}
 	var lines []line
 	for i := range manyRoles {
 		name := fmt.Sprintf("nodes-%02d", i)
@@ -118,7 +119,7 @@ func admissions(t testing.TB) map[string]func() {
 		facts.Instances[instanceID(i)] = fleet.Instance{Profile: profileARN(fmt.Sprintf("nodes-%02d", i%manyRoles))}
 	}
 	all := map[string]func(){}
-	for name, fleetPort := range map[string]validate.Fleet{"without the fleet": nil, "with the fleet": port{facts.View()}} {
+	for name, fleetPort := range map[string]nodes.Source{"without the fleet": nil, "with the fleet": port{facts.View()}} {
 		v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: fleetPort}), validate.WithClock(func() time.Time { return noon }))
 		if err != nil {
 			t.Fatal(err)

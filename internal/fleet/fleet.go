@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
 const (
@@ -57,7 +57,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Fleet keeps a view of the live nodes. It stands behind validate.Fleet, and is safe for concurrent use.
+// Fleet keeps a view of the live nodes. It stands behind nodes.Source, and is safe for concurrent use.
 type Fleet struct {
 	options Options
 	now     func() time.Time
@@ -65,7 +65,7 @@ type Fleet struct {
 	store   *nodeStore
 	aws     *asker
 	changes chan struct{}
-	current atomic.Pointer[validate.FleetView]
+	current atomic.Pointer[nodes.View]
 
 	mu      sync.Mutex
 	sources sources
@@ -97,13 +97,13 @@ func New(o Options) *Fleet {
 	}
 	f.aws = newAsker(who, o.Metrics)
 	f.sources.place = place{cluster: o.Cluster, region: o.Region}
-	f.current.Store(&validate.FleetView{})
+	f.current.Store(&nodes.View{})
 	o.Metrics.watch(f)
 	return f
 }
 
 // View is what is known at this moment. It waits for nobody.
-func (f *Fleet) View() *validate.FleetView { return f.current.Load() }
+func (f *Fleet) View() *nodes.View { return f.current.Load() }
 
 // Where is the cluster's name and region, as far as they are known.
 func (f *Fleet) Where() (cluster, region string) {
@@ -133,7 +133,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 }
 
 // Sync finds everything out once. What could not be found out is in the view.
-func (f *Fleet) Sync(ctx context.Context) (*validate.FleetView, error) {
+func (f *Fleet) Sync(ctx context.Context) (*nodes.View, error) {
 	if err := listNodes(ctx, f.options.Nodes, f.store); err != nil {
 		return nil, err
 	}
@@ -214,17 +214,17 @@ func (f *Fleet) assemble(ctx context.Context) {
 
 // rebuild puts the view together.
 func (f *Fleet) rebuild() {
-	nodes, heard := f.store.all()
+	objects, heard := f.store.all()
 	f.mu.Lock()
 	s := f.sources
 	f.mu.Unlock()
-	facts := Facts{Nodes: nodes, Cluster: s.place.cluster, Region: s.place.region, Now: f.now(), Instances: s.instances.known, Starting: s.instances.starting, Named: s.instances.named,
+	facts := Facts{Nodes: objects, Cluster: s.place.cluster, Region: s.place.region, Now: f.now(), Instances: s.instances.known, Starting: s.instances.starting, Named: s.instances.named,
 		Absent: s.instances.absent, Profiles: make(map[string]string, len(s.instances.profiles)), PrincipalCreated: created(s.instances.profiles, s.access.roles),
 		FargateRoles: s.access.fargate, NoFargate: s.access.noFargate, NodesKnown: knowledge(earlier(heard, s.instances.complete), s.instances.problem)}
 	for profile, r := range s.instances.profiles {
 		facts.Profiles[profile] = r.arn
 	}
-	if s.access.complete.IsZero() && s.access.problem == "" && hasFargate(nodes) && !f.late() { // the roles of Fargate nodes come from there
+	if s.access.complete.IsZero() && s.access.problem == "" && hasFargate(objects) && !f.late() { // the roles of Fargate nodes come from there
 		facts.NodesKnown.At = time.Time{}
 	}
 	if s.instances.elsewhere != "" { // the mode of another cluster says nothing of this one, and its name makes no node a stranger
@@ -235,7 +235,7 @@ func (f *Fleet) rebuild() {
 		for _, e := range s.access.entries {
 			facts.Entries = append(facts.Entries, e)
 		}
-		facts.Assigned = map[validate.NodeKind][]string{}
+		facts.Assigned = map[nodes.Kind][]string{}
 		for _, g := range s.access.groups {
 			facts.Assigned[g.kind] = append(facts.Assigned[g.kind], g.role)
 		}
@@ -244,7 +244,7 @@ func (f *Fleet) rebuild() {
 		facts.NodesKnown.Problem = err.Error()
 	}
 	if f.late() {
-		for _, k := range []*validate.Knowledge{&facts.NodesKnown, &facts.AccessKnown} {
+		for _, k := range []*nodes.Knowledge{&facts.NodesKnown, &facts.AccessKnown} {
 			if k.At.IsZero() && k.Problem == "" {
 				k.Problem = fmt.Sprintf("the first look has not ended within %s of the start", startWithin)
 			}
@@ -284,7 +284,7 @@ func (f *Fleet) Trouble() error {
 // named is what is known of something.
 type named struct {
 	what string
-	validate.Knowledge
+	nodes.Knowledge
 }
 
 func (f *Fleet) knowledge() []named {
@@ -292,9 +292,9 @@ func (f *Fleet) knowledge() []named {
 	return []named{{"nodes", v.NodesKnown}, {"access entries", v.AccessKnown}}
 }
 
-func hasFargate(nodes map[string]Node) bool {
-	for _, n := range nodes {
-		if n.Kind() == validate.FargateNode {
+func hasFargate(objects map[string]Node) bool {
+	for _, n := range objects {
+		if n.Kind() == nodes.Fargate {
 			return true
 		}
 	}
@@ -418,13 +418,13 @@ func (f *Fleet) tried() bool {
 }
 
 // locate makes sure that it is known where to ask, from the nodes if need be, and connects to AWS there.
-func (f *Fleet) locate(nodes map[string]Node) error {
+func (f *Fleet) locate(objects map[string]Node) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sources.connected {
 		return nil
 	}
-	for _, region := range []string{f.sources.place.region, f.options.AWS.Region, regionOf(nodes)} {
+	for _, region := range []string{f.sources.place.region, f.options.AWS.Region, regionOf(objects)} {
 		if region == "" {
 			continue
 		}
@@ -437,4 +437,4 @@ func (f *Fleet) locate(nodes map[string]Node) error {
 	return errors.New("the region is not known: neither the environment nor a node tells it, so set fleet.region")
 }
 
-var _ validate.Fleet = (*Fleet)(nil)
+var _ nodes.Source = (*Fleet)(nil)

@@ -17,6 +17,7 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
@@ -290,7 +291,7 @@ func TestForgedNodes(t *testing.T) {
 					tt.forge(s)
 					time.Sleep(61 * time.Minute) // so that everything is read again
 					v := s.sync(t, f)
-					if cluster, _ := f.Where(); cluster != "demo" || v.NodesKnown.Doubt(time.Now()) != "" || v.AccessKnown.Doubt(time.Now()) != "" || v.Mode != validate.BothModes || len(v.Entries) != 1 {
+					if cluster, _ := f.Where(); cluster != "demo" || v.NodesKnown.Doubt(time.Now()) != "" || v.AccessKnown.Doubt(time.Now()) != "" || v.Mode != nodes.BothModes || len(v.Entries) != 1 {
 						t.Errorf("cluster %q, nodes %q, access %q, mode %q, entries %v: want all known", cluster, v.NodesKnown.Doubt(time.Now()), v.AccessKnown.Doubt(time.Now()), v.Mode, v.Entries)
 					}
 					if trouble := v.NodesKnown.Trouble(time.Now()); (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
@@ -317,7 +318,7 @@ func TestForgedNodes(t *testing.T) {
 }
 
 // judgeAt is judge at another time.
-func judgeAt(t testing.TB, now time.Time, view *validate.FleetView, old, updated []line) validate.Report {
+func judgeAt(t testing.TB, now time.Time, view *nodes.View, old, updated []line) validate.Report {
 	t.Helper()
 	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: port{view}}), validate.WithClock(func() time.Time { return now }))
 	if err != nil {
@@ -426,7 +427,7 @@ func TestElection(t *testing.T) {
 					}
 					s.nodes.items = tt.then
 				}
-				var v *validate.FleetView
+				var v *nodes.View
 				for range 3 {
 					time.Sleep(2 * time.Minute)
 					v = s.sync(t, f)
@@ -434,7 +435,7 @@ func TestElection(t *testing.T) {
 				if cluster, _ := f.Where(); cluster != tt.found {
 					t.Errorf("cluster %q, want %q", cluster, tt.found)
 				}
-				if want := map[string]validate.AuthenticationMode{"demo": validate.BothModes, "another": validate.APIMode}[tt.found]; v.Mode != want {
+				if want := map[string]nodes.Mode{"demo": nodes.BothModes, "another": nodes.APIMode}[tt.found]; v.Mode != want {
 					t.Errorf("mode %q, want %q", v.Mode, want)
 				}
 			})
@@ -485,7 +486,7 @@ func TestNeverReady(t *testing.T) {
 }
 
 // oneOfTwoRoles has the role other taken away.
-func oneOfTwoRoles(t *testing.T, v *validate.FleetView) validate.Report {
+func oneOfTwoRoles(t *testing.T, v *nodes.View) validate.Report {
 	t.Helper()
 	all := []line{nodeLine("other"), nodeLine("nodes"), viewerLine}
 	return judge(t, v, all, all[1:])
@@ -592,7 +593,7 @@ func TestForgedCrowd(t *testing.T) {
 }
 
 // longNodes lists Nodes that are made anew each time, so that nobody but who lists them keeps them.
-type longNodes struct{ nodes }
+type longNodes struct{ nodeObjects }
 
 func (n *longNodes) Nodes() corev1client.NodeInterface { return n }
 

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
 // Node is what is kept of a Node object. Whoever may create nodes can write any of it, a kubelet at least its own labels and status:
@@ -59,13 +59,13 @@ type Facts struct {
 	// NoFargate says that EKS was asked for Fargate profiles and has none.
 	NoFargate bool
 	// Assigned are the roles of managed node groups and Fargate profiles, as ARNs, by the kind of node.
-	Assigned map[validate.NodeKind][]string
+	Assigned map[nodes.Kind][]string
 
-	Mode    validate.AuthenticationMode
-	Entries []validate.AccessEntry
+	Mode    nodes.Mode
+	Entries []nodes.AccessEntry
 
 	// NodesKnown is about Nodes and Starting, AccessKnown about Mode and Entries.
-	NodesKnown, AccessKnown validate.Knowledge
+	NodesKnown, AccessKnown nodes.Knowledge
 }
 
 // instanceID is the form of EC2's ids (Amazon EC2 user guide, "Resource IDs").
@@ -94,25 +94,25 @@ func (n Node) Instance() string {
 
 // Kind is the kind of node by its provider id, which can be set once and never changed. One that has none yet is taken for EC2. The
 // label that names the operating system counts only as long as EC2 has not told it.
-func (n Node) Kind() validate.NodeKind {
+func (n Node) Kind() nodes.Kind {
 	switch last := n.ProviderID[strings.LastIndexByte(n.ProviderID, '/')+1:]; {
 	case strings.HasPrefix(n.ProviderID, ec2Provider) && strings.HasPrefix(last, fargatePrefix):
-		return validate.FargateNode
+		return nodes.Fargate
 	case strings.HasPrefix(n.ProviderID, hybridProvider):
-		return validate.HybridNode
+		return nodes.Hybrid
 	case strings.HasPrefix(n.ProviderID, ec2Provider) && strings.Contains(n.ProviderID, hyperPodPart):
-		return validate.HyperPodNode
+		return nodes.HyperPod
 	case n.ProviderID != "" && n.Instance() == "":
-		return validate.OtherNode
+		return nodes.Other
 	case n.Windows:
-		return validate.WindowsNode
+		return nodes.Windows
 	}
-	return validate.EC2Node
+	return nodes.EC2
 }
 
 // shape is what the nodes of one set have in common.
 type shape struct {
-	kind  validate.NodeKind
+	kind  nodes.Kind
 	byID  bool
 	maybe bool
 	doubt string
@@ -122,15 +122,15 @@ type shape struct {
 type state struct{ ready, joining, unproven bool }
 
 // index collects nodes by role and shape; the role "" is not known.
-type index map[string]map[shape]*validate.NodeSet
+type index map[string]map[shape]*nodes.Set
 
 func (x index) add(role string, s shape, name string, is state) {
 	if x[role] == nil {
-		x[role] = map[shape]*validate.NodeSet{}
+		x[role] = map[shape]*nodes.Set{}
 	}
 	set := x[role][s]
 	if set == nil {
-		set = &validate.NodeSet{Kind: s.kind, ByInstanceID: s.byID, Maybe: s.maybe, Doubt: s.doubt}
+		set = &nodes.Set{Kind: s.kind, ByInstanceID: s.byID, Maybe: s.maybe, Doubt: s.doubt}
 		x[role][s] = set
 	}
 	set.Names = append(set.Names, name)
@@ -146,21 +146,21 @@ func (x index) add(role string, s shape, name string, is state) {
 }
 
 // sets are the nodes with a role, in a fixed order.
-func (x index) sets(role string) []validate.NodeSet {
-	sets := make([]validate.NodeSet, 0, len(x[role]))
+func (x index) sets(role string) []nodes.Set {
+	sets := make([]nodes.Set, 0, len(x[role]))
 	for _, s := range x[role] {
 		slices.Sort(s.Names)
 		s.Names = slices.Clip(s.Names)
 		sets = append(sets, *s)
 	}
-	slices.SortFunc(sets, func(a, b validate.NodeSet) int {
+	slices.SortFunc(sets, func(a, b nodes.Set) int {
 		return strings.Compare(string(a.Kind)+a.Names[0]+a.Doubt, string(b.Kind)+b.Names[0]+b.Doubt)
 	})
 	return sets
 }
 
 // View puts the facts together: nodes by role, without the role's path, and what is known about access entries.
-func (f *Facts) View() *validate.FleetView {
+func (f *Facts) View() *nodes.View {
 	x, doubtful := index{}, index{} // the second holds the nodes that something speaks against
 	add := func(role string, s shape, name string, is state) {
 		if s.doubt != "" {
@@ -181,7 +181,7 @@ func (f *Facts) View() *validate.FleetView {
 		s, is := shape{kind: n.Kind(), doubt: f.doubt(n, claims)}, state{ready: n.Ready, unproven: true}
 		id := n.Instance()
 		switch {
-		case s.kind == validate.FargateNode && len(fargate) > 0:
+		case s.kind == nodes.Fargate && len(fargate) > 0:
 			s.maybe = len(fargate) > 1
 			for _, role := range fargate {
 				add(role, s, name, is)
@@ -199,9 +199,9 @@ func (f *Facts) View() *validate.FleetView {
 				placed[name] = f.role(i)
 			}
 			if known {
-				s.kind = validate.EC2Node
+				s.kind = nodes.EC2
 				if i.Windows {
-					s.kind = validate.WindowsNode
+					s.kind = nodes.Windows
 				}
 				is.unproven = !f.proven(n, i, claims[id])
 				is.joining = n.NeverReady && !is.unproven && s.doubt == ""
@@ -219,9 +219,9 @@ func (f *Facts) View() *validate.FleetView {
 				if !ok || n.NeverReady || n.Instance() == id || placed[name] == role || f.Cluster == "" || i.Cluster != f.Cluster {
 					continue
 				}
-				s := shape{kind: validate.EC2Node, byID: name == id}
+				s := shape{kind: nodes.EC2, byID: name == id}
 				if i.Windows {
-					s.kind = validate.WindowsNode
+					s.kind = nodes.Windows
 				}
 				x.add(role, s, name, state{ready: n.Ready, unproven: true})
 				joined[naming{id, s.byID}], placed[name] = true, role
@@ -231,21 +231,21 @@ func (f *Facts) View() *validate.FleetView {
 	for id := range f.Starting {
 		i, _ := f.instance(id)
 		role := f.role(i)
-		s := shape{kind: validate.EC2Node, byID: x.namedByID(role)}
+		s := shape{kind: nodes.EC2, byID: x.namedByID(role)}
 		if joined[naming{id, s.byID}] || i.Gone || i.Profile == "" {
 			continue // where its Node is named unlike the others, that may be another's doing
 		}
 		if i.Windows {
-			s.kind = validate.WindowsNode
+			s.kind = nodes.Windows
 		}
 		x.add(role, s, id, state{joining: true})
 	}
-	v := &validate.FleetView{Nodes: make(map[string][]validate.NodeSet, len(x)), RoleARNs: make(map[string]string, len(x)), Unplaced: x.sets(""), NodesKnown: f.NodesKnown,
-		Mode: f.Mode, Entries: make(map[string]validate.AccessEntry, len(f.Entries)), AccessKnown: f.AccessKnown}
+	v := &nodes.View{Nodes: make(map[string][]nodes.Set, len(x)), RoleARNs: make(map[string]string, len(x)), Unplaced: x.sets(""), NodesKnown: f.NodesKnown,
+		Mode: f.Mode, Entries: make(map[string]nodes.AccessEntry, len(f.Entries)), AccessKnown: f.AccessKnown}
 	for kind, roles := range f.Assigned {
 		for _, arn := range roles {
 			if v.Assigned == nil {
-				v.Assigned = map[string][]validate.NodeKind{}
+				v.Assigned = map[string][]nodes.Kind{}
 			}
 			role := awsauth.Subject(arn)
 			v.Assigned[role] = append(v.Assigned[role], kind)
@@ -258,7 +258,7 @@ func (f *Facts) View() *validate.FleetView {
 	}
 	for role := range doubtful {
 		if v.Doubtful == nil {
-			v.Doubtful = map[string][]validate.NodeSet{}
+			v.Doubtful = map[string][]nodes.Set{}
 		}
 		v.Doubtful[role] = doubtful.sets(role)
 	}
@@ -314,8 +314,8 @@ func (x index) namedByID(role string) bool {
 }
 
 // knowledge is what was found out at a moment, good for the time that it is worth something.
-func knowledge(at time.Time, problem string) validate.Knowledge {
-	k := validate.Knowledge{At: at, Problem: problem}
+func knowledge(at time.Time, problem string) nodes.Knowledge {
+	k := nodes.Knowledge{At: at, Problem: problem}
 	if !at.IsZero() {
 		k.Expires = at.Add(staleAfter)
 	}

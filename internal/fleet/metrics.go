@@ -3,7 +3,7 @@ package fleet
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
 // Metrics count the calls to AWS and show how much is known, and since when. A nil *Metrics counts nothing.
@@ -60,18 +60,18 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	v := g.fleet.View()
 	type label struct {
-		kind  validate.NodeKind
+		kind  nodes.Kind
 		known string
 	}
-	nodes := map[label]map[string]bool{} // by name, since a Fargate node counts for every role that it may have
-	count := func(sets []validate.NodeSet, known string) {
+	named := map[label]map[string]bool{} // by name, since a Fargate node counts for every role that it may have
+	count := func(sets []nodes.Set, known string) {
 		for _, s := range sets {
 			l := label{s.Kind, known}
-			if nodes[l] == nil {
-				nodes[l] = map[string]bool{}
+			if named[l] == nil {
+				named[l] = map[string]bool{}
 			}
 			for _, n := range s.Names {
-				nodes[l][n] = true
+				named[l][n] = true
 			}
 		}
 	}
@@ -82,11 +82,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	for l, names := range nodes {
+	for l, names := range named {
 		gauge(nodesDesc, float64(len(names)), string(l.kind), l.known)
 	}
 	gauge(rolesDesc, float64(len(v.Nodes)))
-	for what, k := range map[string]validate.Knowledge{"nodes": v.NodesKnown, "access": v.AccessKnown} {
+	for what, k := range map[string]nodes.Knowledge{"nodes": v.NodesKnown, "access": v.AccessKnown} {
 		known, failed, at := 0.0, 0.0, 0.0
 		if k.Problem != "" {
 			failed = 1

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -136,7 +136,7 @@ func TestManyRoles(t *testing.T) {
 		s := newSetup(t, seed)
 		s.options.Cluster, s.options.Region = "demo", "us-west-2"
 		f := fleet.New(s.options)
-		known := func(v *validate.FleetView, kind string) (n int) {
+		known := func(v *nodes.View, kind string) (n int) {
 			for _, e := range v.Entries {
 				if e.Type == kind && !e.PrincipalCreated.IsZero() {
 					n++
@@ -219,7 +219,7 @@ func TestHyperPod(t *testing.T) {
 			Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", AccessEntries: []fake.AccessEntry{{Principal: roleARN("hyperpod"), Type: "HYPERPOD_LINUX"}}}}}
 		s := newSetup(t, seed, onEC2(1), node(name, "aws:///usw2-az2/sagemaker/cluster/hyperpod-abcd1234-i-0123456789abcdef0", nil))
 		v := s.sync(t, fleet.New(s.options))
-		if len(v.Unplaced) != 1 || v.Unplaced[0].Kind != validate.HyperPodNode || v.NodesKnown.Trouble(noon) != "" {
+		if len(v.Unplaced) != 1 || v.Unplaced[0].Kind != nodes.HyperPod || v.NodesKnown.Trouble(noon) != "" {
 			t.Errorf("unplaced %+v, trouble %q", v.Unplaced, v.NodesKnown.Trouble(noon))
 		}
 		all := []line{nodeLine("retired"), nodeLine("nodes"), viewerLine}
@@ -242,24 +242,24 @@ func TestHyperPod(t *testing.T) {
 func TestKinds(t *testing.T) {
 	for _, tt := range []struct {
 		node fleet.Node
-		want validate.NodeKind
+		want nodes.Kind
 		id   string
 	}{
-		{fleet.Node{ProviderID: "aws:///us-west-2a/i-0123456789abcdef0"}, validate.EC2Node, "i-0123456789abcdef0"},
-		{fleet.Node{ProviderID: "aws:///us-west-2a/i-01234567"}, validate.EC2Node, "i-01234567"},
-		{fleet.Node{ProviderID: "aws:///us-west-2a/i-01234567", Windows: true}, validate.WindowsNode, "i-01234567"},
-		{fleet.Node{ProviderID: ""}, validate.EC2Node, ""},
-		{fleet.Node{ProviderID: "", Windows: true}, validate.WindowsNode, ""},
-		{fleet.Node{ProviderID: "kwok://fargate-1"}, validate.OtherNode, ""},
-		{fleet.Node{ProviderID: "aws:///us-west-2a/0123456789-abcdef/fargate-ip-10-0-9-9.us-west-2.compute.internal"}, validate.FargateNode, ""},
-		{fleet.Node{ProviderID: "eks-hybrid:///us-west-2/demo/mi-0123456789abcdef0"}, validate.HybridNode, ""},
-		{fleet.Node{ProviderID: "aws:///usw2-az2/sagemaker/cluster/hyperpod-abcd1234-i-0123456789abcdef0"}, validate.HyperPodNode, ""},
-		{fleet.Node{ProviderID: "eks-hybrid:///us-west-2/demo/sagemaker/cluster/hyperpod-x"}, validate.HybridNode, ""},
-		{fleet.Node{ProviderID: "aws:///us-west-2a/something-new"}, validate.OtherNode, ""},
-		{fleet.Node{ProviderID: "aws:///us-west-2a/i-xyz", Windows: true}, validate.OtherNode, ""},
-		{fleet.Node{ProviderID: "kwok://node-1"}, validate.OtherNode, ""},
-		{fleet.Node{ProviderID: "gce://project/zone/i-0123456789abcdef0"}, validate.OtherNode, ""},
-		{fleet.Node{ProviderID: "i-0123456789abcdef0"}, validate.OtherNode, ""},
+		{fleet.Node{ProviderID: "aws:///us-west-2a/i-0123456789abcdef0"}, nodes.EC2, "i-0123456789abcdef0"},
+		{fleet.Node{ProviderID: "aws:///us-west-2a/i-01234567"}, nodes.EC2, "i-01234567"},
+		{fleet.Node{ProviderID: "aws:///us-west-2a/i-01234567", Windows: true}, nodes.Windows, "i-01234567"},
+		{fleet.Node{ProviderID: ""}, nodes.EC2, ""},
+		{fleet.Node{ProviderID: "", Windows: true}, nodes.Windows, ""},
+		{fleet.Node{ProviderID: "kwok://fargate-1"}, nodes.Other, ""},
+		{fleet.Node{ProviderID: "aws:///us-west-2a/0123456789-abcdef/fargate-ip-10-0-9-9.us-west-2.compute.internal"}, nodes.Fargate, ""},
+		{fleet.Node{ProviderID: "eks-hybrid:///us-west-2/demo/mi-0123456789abcdef0"}, nodes.Hybrid, ""},
+		{fleet.Node{ProviderID: "aws:///usw2-az2/sagemaker/cluster/hyperpod-abcd1234-i-0123456789abcdef0"}, nodes.HyperPod, ""},
+		{fleet.Node{ProviderID: "eks-hybrid:///us-west-2/demo/sagemaker/cluster/hyperpod-x"}, nodes.Hybrid, ""},
+		{fleet.Node{ProviderID: "aws:///us-west-2a/something-new"}, nodes.Other, ""},
+		{fleet.Node{ProviderID: "aws:///us-west-2a/i-xyz", Windows: true}, nodes.Other, ""},
+		{fleet.Node{ProviderID: "kwok://node-1"}, nodes.Other, ""},
+		{fleet.Node{ProviderID: "gce://project/zone/i-0123456789abcdef0"}, nodes.Other, ""},
+		{fleet.Node{ProviderID: "i-0123456789abcdef0"}, nodes.Other, ""},
 	} {
 		if got, id := tt.node.Kind(), tt.node.Instance(); got != tt.want || id != tt.id {
 			t.Errorf("%+v: %q on %q, want %q on %q", tt.node, got, id, tt.want, tt.id)

@@ -19,6 +19,7 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
@@ -37,7 +38,7 @@ func (closed) Watch(context.Context, metav1.ListOptions) (watch.Interface, error
 }
 
 // oneOfTwo has the first of two node roles taken away.
-func oneOfTwo(t *testing.T, v *validate.FleetView) validate.Report {
+func oneOfTwo(t *testing.T, v *nodes.View) validate.Report {
 	t.Helper()
 	all := []line{nodeLine("nodes"), nodeLine("other"), viewerLine}
 	return judge(t, v, all, all[1:])
@@ -165,19 +166,19 @@ func TestStrangers(t *testing.T) {
 		authority string // the guard's
 		flag      string
 		cluster   string
-		mode      validate.AuthenticationMode
+		mode      nodes.Mode
 		trouble   string
 	}{
-		"a label, and the instance's tag":     {nodes: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: validate.BothModes},
-		"a label alone":                       {nodes: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: ours, trouble: "name another, which has another certificate authority than this cluster, so set fleet.clusterName"},
-		"a hybrid node, and an instance":      {nodes: []corev1.Node{onEC2(1), hybrid}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: validate.BothModes},
-		"a hybrid node alone":                 {nodes: []corev1.Node{hybrid}, instance: untagged, authority: ours, trouble: "name another"},
-		"one of several authorities is ours":  {nodes: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs + ours, cluster: "demo", mode: validate.BothModes},
-		"the operator names it":               {nodes: []corev1.Node{hybrid}, instance: untagged, authority: ours, flag: "another", cluster: "another", mode: validate.APIMode},
-		"the guard knows no authority":        {nodes: []corev1.Node{hybrid}, instance: untagged, cluster: "another", mode: validate.APIMode},
-		"a label that is right":               {nodes: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: theirs, cluster: "another", mode: validate.APIMode},
-		"the tag names a stranger, as well":   {nodes: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs, trouble: "name demo"},
-		"a stranger's label and stranger tag": {nodes: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: authority(t, "kubernetes"), trouble: "name demo and another"},
+		"a label, and the instance's tag":     {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: nodes.BothModes},
+		"a label alone":                       {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: ours, trouble: "name another, which has another certificate authority than this cluster, so set fleet.clusterName"},
+		"a hybrid node, and an instance":      {nodeObjects: []corev1.Node{onEC2(1), hybrid}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: nodes.BothModes},
+		"a hybrid node alone":                 {nodeObjects: []corev1.Node{hybrid}, instance: untagged, authority: ours, trouble: "name another"},
+		"one of several authorities is ours":  {nodeObjects: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs + ours, cluster: "demo", mode: nodes.BothModes},
+		"the operator names it":               {nodeObjects: []corev1.Node{hybrid}, instance: untagged, authority: ours, flag: "another", cluster: "another", mode: nodes.APIMode},
+		"the guard knows no authority":        {nodeObjects: []corev1.Node{hybrid}, instance: untagged, cluster: "another", mode: nodes.APIMode},
+		"a label that is right":               {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: theirs, cluster: "another", mode: nodes.APIMode},
+		"the tag names a stranger, as well":   {nodeObjects: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs, trouble: "name demo"},
+		"a stranger's label and stranger tag": {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: authority(t, "kubernetes"), trouble: "name demo and another"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,7 +187,7 @@ func TestStrangers(t *testing.T) {
 					Clusters: []fake.Cluster{{Name: "demo", Mode: "API_AND_CONFIG_MAP", CertificateAuthority: ours}, {Name: "another", Mode: "API", CertificateAuthority: theirs}}}, tt.nodes...)
 				s.options.Authority, s.options.Cluster = []byte(tt.authority), tt.flag
 				f := fleet.New(s.options)
-				var v *validate.FleetView
+				var v *nodes.View
 				for range 4 {
 					v = s.sync(t, f)
 					if v.Mode != tt.mode && v.Mode != "" {
@@ -197,8 +198,8 @@ func TestStrangers(t *testing.T) {
 				if trouble := v.AccessKnown.Trouble(noon); cluster != tt.cluster || v.Mode != tt.mode || (trouble == "") != (tt.trouble == "") || !strings.Contains(trouble, tt.trouble) {
 					t.Errorf("cluster %q in mode %q, trouble %q", cluster, v.Mode, trouble)
 				}
-				if nodes := v.NodesKnown.Doubt(noon); tt.cluster == "demo" && nodes != "" || tt.trouble != "" && nodes == "" {
-					t.Errorf("doubt about the nodes %q", nodes)
+				if nodeObjects := v.NodesKnown.Doubt(noon); tt.cluster == "demo" && nodeObjects != "" || tt.trouble != "" && nodeObjects == "" {
+					t.Errorf("doubt about the nodes %q", nodeObjects)
 				}
 			})
 		})

@@ -21,19 +21,19 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
 // nodes lists what is in it, page by page, as the API server would. The watch is tested on a real one (test/e2e).
-type nodes struct {
+type nodeObjects struct {
 	corev1client.NodeInterface
 	items []corev1.Node
 }
 
-func (n *nodes) Nodes() corev1client.NodeInterface { return n }
+func (n *nodeObjects) Nodes() corev1client.NodeInterface { return n }
 
-func (n *nodes) List(_ context.Context, o metav1.ListOptions) (*corev1.NodeList, error) {
+func (n *nodeObjects) List(_ context.Context, o metav1.ListOptions) (*corev1.NodeList, error) {
 	from := 0
 	if o.Continue != "" {
 		if _, err := fmt.Sscan(o.Continue, &from); err != nil {
@@ -75,7 +75,7 @@ func instance(i int, profile string) fake.Instance {
 // setup is a fleet with a fake AWS behind it.
 type setup struct {
 	aws     *fake.Server
-	nodes   *nodes
+	nodes   *nodeObjects
 	options fleet.Options
 }
 
@@ -94,14 +94,14 @@ func newSetup(t testing.TB, seed fake.Seed, items ...corev1.Node) *setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &setup{aws: server, nodes: &nodes{items: items}}
+	s := &setup{aws: server, nodeObjects: &nodeObjects{items: items}}
 	s.options = fleet.Options{Nodes: s.nodes, Who: func() string { return "role guard" },
 		AWS: sdk.Config{APIOptions: []func(*middleware.Stack) error{aws.BoundAnswers}, HTTPClient: fake.Memory{Handler: server},
 			Credentials: credentials.NewStaticCredentialsProvider("guard", "secret", "")}}
 	return s
 }
 
-func (s *setup) sync(t testing.TB, f *fleet.Fleet) *validate.FleetView {
+func (s *setup) sync(t testing.TB, f *fleet.Fleet) *nodes.View {
 	t.Helper()
 	v, err := f.Sync(context.Background())
 	if err != nil {
@@ -155,31 +155,31 @@ func TestSync(t *testing.T) {
 		seed, items := everything()
 		s := newSetup(t, seed, items...)
 		got := s.sync(t, fleet.New(s.options))
-		want := map[string][]validate.NodeSet{
+		want := map[string][]nodes.Set{
 			key("nodes"): {
-				{Kind: validate.EC2Node, ByInstanceID: true, Names: []string{instanceID(3)}, NotReady: 1},
-				{Kind: validate.EC2Node, Names: []string{instanceID(9), items[0].Name, items[3].Name}, Joining: 1, Unproven: 1}, // the one without a tag
+				{Kind: nodes.EC2, ByInstanceID: true, Names: []string{instanceID(3)}, NotReady: 1},
+				{Kind: nodes.EC2, Names: []string{instanceID(9), items[0].Name, items[3].Name}, Joining: 1, Unproven: 1}, // the one without a tag
 			},
-			key("windows"): {{Kind: validate.WindowsNode, Names: []string{"win"}}},
-			key("pods"):    {{Kind: validate.FargateNode, Names: []string{items[6].Name}, Unproven: 1}},
+			key("windows"): {{Kind: nodes.Windows, Names: []string{"win"}}},
+			key("pods"):    {{Kind: nodes.Fargate, Names: []string{items[6].Name}, Unproven: 1}},
 		}
 		for role, sets := range got.Nodes {
-			slices.SortFunc(sets, func(a, b validate.NodeSet) int { return len(a.Names) - len(b.Names) })
+			slices.SortFunc(sets, func(a, b nodes.Set) int { return len(a.Names) - len(b.Names) })
 			got.Nodes[role] = sets
 		}
 		if d := cmp.Diff(want, got.Nodes); d != "" {
 			t.Errorf("nodes: want -, got +\n%s", d)
 		}
-		unplaced := []validate.NodeSet{{Kind: validate.HybridNode, Names: []string{"mi-0123456789abcdef0"}, Unproven: 1}}
+		unplaced := []nodes.Set{{Kind: nodes.Hybrid, Names: []string{"mi-0123456789abcdef0"}, Unproven: 1}}
 		if d := cmp.Diff(unplaced, got.Unplaced); d != "" {
 			t.Errorf("unplaced: want -, got +\n%s", d)
 		}
-		doubtful := map[string][]validate.NodeSet{"": {{Kind: validate.EC2Node, Names: []string{items[5].Name}, Unproven: 1, Doubt: "EC2 does not know the instance"}},
-			key("nodes"): {{Kind: validate.EC2Node, Names: []string{items[4].Name}, Doubt: "EC2 has terminated the instance"}}}
+		doubtful := map[string][]nodes.Set{"": {{Kind: nodes.EC2, Names: []string{items[5].Name}, Unproven: 1, Doubt: "EC2 does not know the instance"}},
+			key("nodes"): {{Kind: nodes.EC2, Names: []string{items[4].Name}, Doubt: "EC2 has terminated the instance"}}}
 		if d := cmp.Diff(doubtful, got.Doubtful); d != "" {
 			t.Errorf("doubtful: want -, got +\n%s", d)
 		}
-		entries := map[string]validate.AccessEntry{
+		entries := map[string]nodes.AccessEntry{
 			key("windows"): {ARN: roleARN("windows"), Type: "EC2_WINDOWS", Groups: []string{}, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -2, 0)},
 			key("admins"):  {ARN: "arn:aws:iam::" + account + ":role/people/admins", Type: "STANDARD", Groups: []string{}, ClusterAdmin: true, Created: entriesAt, PrincipalCreated: noon.AddDate(0, -3, 0)},
 			key("viewers"): {ARN: roleARN("viewers"), Type: "STANDARD", Groups: []string{"viewers"}, Created: entriesAt}, // IAM knows no such role
@@ -187,11 +187,11 @@ func TestSync(t *testing.T) {
 		if d := cmp.Diff(entries, got.Entries); d != "" {
 			t.Errorf("access entries: want -, got +\n%s", d)
 		}
-		assigned := map[string][]validate.NodeKind{key("new"): {validate.EC2Node}, key("nodes"): {validate.EC2Node}, key("pods"): {validate.FargateNode, validate.FargateNode}}
+		assigned := map[string][]nodes.Kind{key("new"): {nodes.EC2}, key("nodes"): {nodes.EC2}, key("pods"): {nodes.Fargate, nodes.Fargate}}
 		if d := cmp.Diff(assigned, got.Assigned); d != "" {
 			t.Errorf("roles of node groups and Fargate profiles: want -, got +\n%s", d)
 		}
-		if got.Mode != validate.BothModes || got.NodesKnown.Doubt(noon) != "" || got.AccessKnown.Doubt(noon) != "" {
+		if got.Mode != nodes.BothModes || got.NodesKnown.Doubt(noon) != "" || got.AccessKnown.Doubt(noon) != "" {
 			t.Errorf("mode %q, nodes %q, access %q: want all known", got.Mode, got.NodesKnown.Doubt(noon), got.AccessKnown.Doubt(noon))
 		}
 	})
@@ -240,7 +240,7 @@ func TestDiscovery(t *testing.T) {
 				if doubt := v.NodesKnown.Doubt(noon); (doubt == "") != (tt.doubt == "") || !strings.Contains(doubt, tt.doubt) {
 					t.Errorf("doubt about the nodes %q, want one that says %q", doubt, tt.doubt)
 				}
-				if v.Mode == validate.APIMode && tt.doubt != "" {
+				if v.Mode == nodes.APIMode && tt.doubt != "" {
 					t.Error("the mode of another cluster is taken for this one's")
 				}
 				if tt.cluster == "nope" && !strings.Contains(v.AccessKnown.Doubt(noon), `no cluster nope`) {
@@ -282,7 +282,7 @@ func TestFaults(t *testing.T) {
 							t.Errorf("nodes %v, unplaced %v, problem %q, want the nodes unplaced", v.Nodes, v.Unplaced, v.NodesKnown.Problem)
 						}
 					case "ListFargateProfiles", "DescribeFargateProfile":
-						if !slices.ContainsFunc(v.Unplaced, func(s validate.NodeSet) bool { return s.Kind == validate.FargateNode }) {
+						if !slices.ContainsFunc(v.Unplaced, func(s nodes.Set) bool { return s.Kind == nodes.Fargate }) {
 							t.Errorf("unplaced %v, want the Fargate node among them", v.Unplaced)
 						}
 					case "ListNodegroups", "DescribeNodegroup": // evidence is missing, and nothing else
@@ -414,7 +414,7 @@ func TestChanges(t *testing.T) {
 		s := newSetup(t, seed, items...)
 		f := fleet.New(s.options)
 		s.sync(t, f)
-		count := func(v *validate.FleetView, role string) (n int) {
+		count := func(v *nodes.View, role string) (n int) {
 			for _, set := range v.Nodes[key(role)] {
 				n += len(set.Names)
 			}
@@ -449,7 +449,7 @@ func TestChanges(t *testing.T) {
 		}
 		s.aws.SetCluster(fake.Cluster{Name: "demo", Mode: "API"})
 		time.Sleep(3 * time.Minute)
-		if v = s.sync(t, f); v.Mode != validate.APIMode || len(v.Entries) != 0 {
+		if v = s.sync(t, f); v.Mode != nodes.APIMode || len(v.Entries) != 0 {
 			t.Errorf("mode API: %q, %v", v.Mode, v.Entries)
 		}
 	})

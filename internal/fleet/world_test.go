@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fleet"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -22,8 +23,8 @@ import (
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-func fresh() validate.Knowledge {
-	return validate.Knowledge{At: noon.Add(-time.Minute), Expires: noon.Add(time.Minute)}
+func fresh() nodes.Knowledge {
+	return nodes.Knowledge{At: noon.Add(-time.Minute), Expires: noon.Add(time.Minute)}
 }
 
 // machine is a node as it really is, with the role that it really has.
@@ -61,7 +62,7 @@ var extraGroups = []string{"team", "'x{{EC2PrivateDNSName}}'", "'{{SessionName}}
 	"'{{Unknown}}'", "'{{EC2PrivateDNS}}'", "'x{{{EC2PrivateDNSName}}}'"}
 
 type world struct {
-	mode     validate.AuthenticationMode
+	mode     nodes.Mode
 	machines []machine
 	entries  map[string]accessEntry // by the role's name
 	old, new []line
@@ -77,14 +78,14 @@ var roleNames = []string{"blue", "green", "red", "grey", "white"}
 func pick[T any](r *rand.Rand, all []T) T { return all[r.IntN(len(all))] }
 
 func newWorld(r *rand.Rand) *world {
-	w := &world{mode: pick(r, []validate.AuthenticationMode{validate.ConfigMapMode, validate.BothModes, validate.BothModes}), entries: map[string]accessEntry{}}
+	w := &world{mode: pick(r, []nodes.Mode{nodes.ConfigMapMode, nodes.BothModes, nodes.BothModes}), entries: map[string]accessEntry{}}
 	w.facts = fleet.Facts{Cluster: "demo", Region: "us-west-2", Now: noon, Nodes: map[string]fleet.Node{}, Instances: map[string]fleet.Instance{}, Starting: map[string]fleet.Instance{},
 		Profiles: map[string]string{}, Mode: w.mode, NodesKnown: fresh(), AccessKnown: fresh()}
 	for _, name := range roleNames {
 		path := pick(r, []string{"", "team/", "a/b/"})
 		w.facts.Profiles["arn:aws:iam::"+account+":instance-profile/"+name] = "arn:aws:iam::" + account + ":role/" + path + strings.ToUpper(name[:1]) + name[1:]
 	}
-	if w.mode == validate.BothModes {
+	if w.mode == nodes.BothModes {
 		for range r.IntN(3) {
 			name := pick(r, roleNames)
 			w.entries[name] = accessEntry{pick(r, []string{"EC2_LINUX", "EC2_WINDOWS", "EC2", "FARGATE_LINUX", "HYBRID_LINUX", "HYPERPOD_LINUX", "STANDARD", "MARS_LINUX"}), r.IntN(3) == 0, r.IntN(4) != 0}
@@ -92,7 +93,7 @@ func newWorld(r *rand.Rand) *world {
 		w.facts.PrincipalCreated = map[string]time.Time{}
 		for _, name := range slices.Sorted(maps.Keys(w.entries)) {
 			e := w.entries[name]
-			entry := validate.AccessEntry{ARN: "arn:aws:iam::" + account + ":role/some/path/" + name, Type: e.kind}
+			entry := nodes.AccessEntry{ARN: "arn:aws:iam::" + account + ":role/some/path/" + name, Type: e.kind}
 			roleAt := noon.Add(-time.Duration(r.IntN(1000)) * time.Hour)
 			at := roleAt.Add(time.Duration(r.IntN(2000)) * time.Millisecond)
 			if e.recreated {
@@ -371,12 +372,12 @@ func configMap(lines []line) *corev1.ConfigMap {
 	return &corev1.ConfigMap{Data: map[string]string{"mapRoles": b.String()}}
 }
 
-type port struct{ view *validate.FleetView }
+type port struct{ view *nodes.View }
 
-func (p port) View() *validate.FleetView { return p.view }
+func (p port) View() *nodes.View { return p.view }
 
 // judge has an edit judged; without a view, by a guard that does not look at nodes.
-func judge(t testing.TB, view *validate.FleetView, old, updated []line) validate.Report {
+func judge(t testing.TB, view *nodes.View, old, updated []line) validate.Report {
 	t.Helper()
 	var ports validate.Ports
 	if view != nil {
@@ -473,12 +474,12 @@ func TestWorldsHalfKnown(t *testing.T) {
 	takeAway := map[string]func(*fleet.Facts){
 		"nothing yet":          func(f *fleet.Facts) { *f = fleet.Facts{} },
 		"stale nodes":          func(f *fleet.Facts) { f.NodesKnown.Expires = noon.Add(-time.Second); f.Entries = nil },
-		"first sync half done": func(f *fleet.Facts) { f.NodesKnown = validate.Knowledge{}; f.Instances, f.Entries = nil, nil },
+		"first sync half done": func(f *fleet.Facts) { f.NodesKnown = nodes.Knowledge{}; f.Instances, f.Entries = nil, nil },
 		"no AWS access": func(f *fleet.Facts) {
-			*f = fleet.Facts{Nodes: f.Nodes, NodesKnown: validate.Knowledge{Problem: "denied"}}
+			*f = fleet.Facts{Nodes: f.Nodes, NodesKnown: nodes.Knowledge{Problem: "denied"}}
 		},
 		"no access entries": func(f *fleet.Facts) {
-			f.AccessKnown = validate.Knowledge{Problem: "denied"}
+			f.AccessKnown = nodes.Knowledge{Problem: "denied"}
 			f.Entries = nil
 			f.Mode = ""
 		},
@@ -522,7 +523,7 @@ func TestWorldsHalfKnown(t *testing.T) {
 func TestWorldsIgnored(t *testing.T) {
 	for seed := range uint64(worlds() / 10) {
 		w := newWorld(rand.New(rand.NewPCG(seed, 8)))
-		w.facts.Mode = validate.APIMode
+		w.facts.Mode = nodes.APIMode
 		w.new = append(w.new, line{role: "another", username: "another", groups: []string{"others"}})
 		report := judge(t, w.facts.View(), w.old, w.new)
 		denied, _, _ := ofNodes(report)

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -117,7 +117,7 @@ func TestNoOthersAnswer(t *testing.T) {
 }
 
 // judgeAnswers holds answers against what there is.
-func (w *world) judgeAnswers(s fake.Seed, readable bool, arns []string, answers []validate.Principal) {
+func (w *world) judgeAnswers(s fake.Seed, readable bool, arns []string, answers []principal.Principal) {
 	w.t.Helper()
 	has := map[string]bool{}
 	for _, role := range s.Roles {
@@ -129,7 +129,7 @@ func (w *world) judgeAnswers(s fake.Seed, readable bool, arns []string, answers 
 	self, _ := w.directory.Self()
 	for i, p := range answers {
 		asked := canonical(w.t, arns[i])
-		if p.Existence != validate.Exists {
+		if p.Existence != principal.Exists {
 			continue
 		}
 		if canonical(w.t, p.ARN) != asked {
@@ -171,17 +171,17 @@ func TestMixedQuestions(t *testing.T) {
 				self, _ := w.directory.Self()
 				for i, p := range answers {
 					account, asked := strings.Split(arns[i], ":")[4], canonical(t, arns[i])
-					want := validate.Missing
+					want := principal.Missing
 					switch {
 					case strings.HasPrefix(asked, "arn:aws-cn:"):
-						want = validate.Unverified
+						want = principal.Unverified
 					case account == thirdID:
-						want = validate.Foreign
+						want = principal.Foreign
 					case has[asked]:
-						want = validate.Exists
+						want = principal.Exists
 					}
-					if self.Account == "" && want != validate.Exists && account != otherID { // nothing that IAM has told it
-						want = validate.Unverified
+					if self.Account == "" && want != principal.Exists && account != otherID { // nothing that IAM has told it
+						want = principal.Unverified
 					}
 					if p.Existence != want {
 						t.Errorf("%s: %+v, want existence %d", arns[i], p, want)
@@ -217,9 +217,9 @@ func TestMixedAccountsBeforeSTSAnswers(t *testing.T) {
 					asked = slices.Concat(mine, theirs)
 				}
 				for i, p := range w.lookup(asked...) {
-					want := validate.Exists
+					want := principal.Exists
 					if strings.Contains(asked[i], thirdID) {
-						want = validate.Foreign
+						want = principal.Foreign
 					}
 					if p.Existence != want {
 						t.Errorf("%s: %+v, want existence %d", asked[i], p, want)
@@ -239,9 +239,9 @@ func TestNothingKeptOfOthers(t *testing.T) {
 	s := randomSeed(rand.New(rand.NewPCG(1, 1))) //nolint:gosec // any world
 	s.Roles = append(s.Roles, fake.Role{ARN: other + "role/auditor"})
 	w := strangeWorld(t, silent, reading, s)
-	all(t, validate.Exists, w.lookup(other+"role/auditor"))
+	all(t, principal.Exists, w.lookup(other+"role/auditor"))
 	w.directory.Configure(parsePolicy(t, ""))
-	if got := w.lookup(other + "role/auditor")[0]; got.Existence != validate.Unverified {
+	if got := w.lookup(other + "role/auditor")[0]; got.Existence != principal.Unverified {
 		t.Errorf("%+v, want it unverified", got)
 	}
 }
@@ -270,12 +270,12 @@ func TestHostileAccount(t *testing.T) {
 				asked := slices.Concat(arns, theirs)
 				for i, p := range w.lookup(asked...) {
 					if i < count {
-						if p.Existence != validate.Exists { // nothing that another account says takes it back
+						if p.Existence != principal.Exists { // nothing that another account says takes it back
 							t.Errorf("%s: %+v, want it to exist", asked[i], p)
 						}
 						continue
 					}
-					if p.Existence == validate.Exists && (i-count)%2 == 0 {
+					if p.Existence == principal.Exists && (i-count)%2 == 0 {
 						t.Errorf("%s: %+v, and there is no such role", asked[i], p)
 					}
 					for _, suggested := range p.Suggestions {
@@ -298,7 +298,7 @@ func TestMissingByStrangeCredentials(t *testing.T) {
 	w := newWorld(t, "guard", reading, seed())
 	w.faults(fake.Faults{Answer: fake.StrangeCredentials})
 	got := w.lookup(other + "role/auditor")[0]
-	if got.Existence != validate.Unverified || got.Reason != validate.ReasonMalformed || !strings.Contains(got.Detail, "about account") {
+	if got.Existence != principal.Unverified || got.Reason != principal.ReasonMalformed || !strings.Contains(got.Detail, "about account") {
 		t.Errorf("%+v, want it unverified", got)
 	}
 }
@@ -320,7 +320,7 @@ func TestNoOutageByEdit(t *testing.T) {
 	}
 	w := newWorld(t, "guard", reading, seed())
 	open := func() bool { return w.metric("aws_auth_guard_iam_breaker_open", nil) > 0 }
-	all(t, validate.Exists, w.lookup(own+"role/deployer", own+"user/people/alice", other+"role/auditor"))
+	all(t, principal.Exists, w.lookup(own+"role/deployer", own+"user/people/alice", other+"role/auditor"))
 	for _, arn := range []string{own + "role/desks/ci", own + "role/Mixed-Case", own + "user/people/alice", own + "user/desks/alice", other + "role/auditor", other + "user/bob"} {
 		for i, r := range arn {
 			for _, v := range variants(r) {
@@ -349,8 +349,8 @@ func TestNoOutageByEdit(t *testing.T) {
 		}
 	}
 	got := w.lookup(strings.Replace(own, "aws", "aw\u017f", 1) + "role/ci")[0]
-	if got.Existence != validate.Unverified || got.Reason != validate.ReasonForeign {
+	if got.Existence != principal.Unverified || got.Reason != principal.ReasonForeign {
 		t.Errorf("%+v, want it to be another partition's", got)
 	}
-	all(t, validate.Exists, w.lookup(own+"role/nodes", own+"user/operator"))
+	all(t, principal.Exists, w.lookup(own+"role/nodes", own+"user/operator"))
 }

@@ -6,7 +6,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 const (
@@ -34,7 +34,7 @@ type key struct {
 // entity is what is kept of a principal: of a role's trust policy only what follows from it.
 type entity struct {
 	arn   string
-	trust validate.Trust // of a role
+	trust principal.Trust // of a role
 }
 
 // listing is a list as one identity sees it.
@@ -46,15 +46,15 @@ type listing struct {
 // caches remember answers. What was found holds whoever asked, so that a changed policy loses nothing.
 type caches struct {
 	found    *expiring[key, entity]
-	missing  *expiring[key, validate.Principal] // looked for twice
-	lists    *expiring[key, map[string]entity]  // by partition, account and kind: by lower-case name
-	unlisted *expiring[listing, error]          // which permission is lacking
+	missing  *expiring[key, principal.Principal] // looked for twice
+	lists    *expiring[key, map[string]entity]   // by partition, account and kind: by lower-case name
+	unlisted *expiring[listing, error]           // which permission is lacking
 }
 
 func newCaches() caches {
 	return caches{
 		found:    newExpiring[key, entity](maxNames, foundFor),
-		missing:  newExpiring[key, validate.Principal](maxNames, missingFor),
+		missing:  newExpiring[key, principal.Principal](maxNames, missingFor),
 		lists:    newExpiring[key, map[string]entity](maxLists, foundFor),
 		unlisted: newExpiring[listing, error](maxLists, unlistedFor),
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -28,9 +28,9 @@ func TestCost(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			w := memoryWorld(t, "guard", "", seed())
 			w.faults(workday)
-			all(t, validate.Exists, w.lookup(own+"role/ci"))
+			all(t, principal.Exists, w.lookup(own+"role/ci"))
 			w.spent("GetRole", 1)
-			all(t, validate.Exists, w.lookup(own+"role/ci"))
+			all(t, principal.Exists, w.lookup(own+"role/ci"))
 			w.spent("", 1)
 			if hits := w.metric("aws_auth_guard_iam_cache_hits_total", nil); hits != 1 {
 				t.Errorf("%v cache hits, want 1", hits)
@@ -44,10 +44,10 @@ func TestCost(t *testing.T) {
 			arns := many(&s, 500, 1500)
 			w := memoryWorld(t, "guard", "", s)
 			w.faults(workday)
-			all(t, validate.Exists, w.lookup(arns...))
+			all(t, principal.Exists, w.lookup(arns...))
 			w.spent("ListRoles", 2)
 			w.spent("", 2)
-			all(t, validate.Exists, w.lookup(arns...))
+			all(t, principal.Exists, w.lookup(arns...))
 			w.spent("", 2)
 		})
 	})
@@ -62,8 +62,8 @@ func TestCost(t *testing.T) {
 			w := memoryWorld(t, "guard", "iam: {timeouts: {call: 5s, total: 9s}}", s)
 			w.faults(workday)
 			answers := w.lookup(arns...)
-			all(t, validate.Exists, answers[:480])
-			all(t, validate.Missing, answers[480:])
+			all(t, principal.Exists, answers[:480])
+			all(t, principal.Missing, answers[480:])
 			for _, a := range answers[480:] {
 				if len(a.Suggestions) == 0 {
 					t.Errorf("no suggestion: %+v", a)
@@ -81,9 +81,9 @@ func TestCost(t *testing.T) {
 			found := 0
 			for _, a := range w.lookup(arns...) {
 				switch {
-				case a.Existence == validate.Exists:
+				case a.Existence == principal.Exists:
 					found++
-				case a.Existence != validate.Unverified || a.Reason != validate.ReasonThrottled && a.Reason != validate.ReasonTimeout:
+				case a.Existence != principal.Unverified || a.Reason != principal.ReasonThrottled && a.Reason != principal.ReasonTimeout:
 					t.Fatalf("%+v, want it to exist or not to be asked for", a)
 				}
 			}
@@ -100,7 +100,7 @@ func TestCost(t *testing.T) {
 			var g sync.WaitGroup
 			for range 50 {
 				g.Go(func() {
-					if got := w.lookup(own + "role/ci")[0]; got.Existence != validate.Exists {
+					if got := w.lookup(own + "role/ci")[0]; got.Existence != principal.Exists {
 						t.Errorf("%+v, want it to exist", got)
 					}
 				})
@@ -117,7 +117,7 @@ func TestCost(t *testing.T) {
 			var g sync.WaitGroup
 			for range 50 {
 				g.Go(func() {
-					if got := w.lookup(own + "role/deplyoer")[0]; got.Existence != validate.Missing {
+					if got := w.lookup(own + "role/deplyoer")[0]; got.Existence != principal.Missing {
 						t.Errorf("%+v, want it missing", got)
 					}
 				})
@@ -137,7 +137,7 @@ func TestCost(t *testing.T) {
 				arns = append(arns, fmt.Sprintf("%srole/bulk-%d", other, i))
 			}
 			for _, a := range w.lookup(arns...) {
-				if a.Reason != validate.ReasonForeign {
+				if a.Reason != principal.ReasonForeign {
 					t.Fatalf("%+v, want it foreign", a)
 				}
 			}
@@ -153,7 +153,7 @@ func (w *world) spent(api string, want int) {
 	}
 }
 
-func all(t *testing.T, want validate.Existence, answers []validate.Principal) {
+func all(t *testing.T, want principal.Existence, answers []principal.Principal) {
 	t.Helper()
 	for i, a := range answers {
 		if a.Existence != want {
@@ -171,7 +171,7 @@ func TestEventualConsistency(t *testing.T) {
 			w := memoryWorld(t, "guard", "", seed())
 			w.faults(fake.Faults{Consistency: latency(400 * time.Millisecond)})
 			w.createRole("fresh")
-			all(t, validate.Exists, w.lookup(own+"role/fresh"))
+			all(t, principal.Exists, w.lookup(own+"role/fresh"))
 			w.spent("GetRole", 2)
 		})
 	})
@@ -179,13 +179,13 @@ func TestEventualConsistency(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
 			w := memoryWorld(t, "guard", "", seed())
-			all(t, validate.Missing, w.lookup(own+"role/fresh"))
+			all(t, principal.Missing, w.lookup(own+"role/fresh"))
 			w.aws.Forget()
-			all(t, validate.Missing, w.lookup(own+"role/fresh"))
+			all(t, principal.Missing, w.lookup(own+"role/fresh"))
 			w.spent("", 0) // the requests of one kubectl command share one answer
 			w.createRole("fresh")
 			time.Sleep(iam.MissingFor) // no condition to poll for: the answer has to be forgotten
-			all(t, validate.Exists, w.lookup(own+"role/fresh"))
+			all(t, principal.Exists, w.lookup(own+"role/fresh"))
 		})
 	})
 	t.Run("still unknown at the second look", func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestEventualConsistency(t *testing.T) {
 			w := memoryWorld(t, "guard", "iam: {timeouts: {total: 2s}}", seed())
 			w.faults(fake.Faults{Consistency: latency(time.Minute)})
 			w.createRole("fresh")
-			all(t, validate.Missing, w.lookup(own+"role/fresh"))
+			all(t, principal.Missing, w.lookup(own+"role/fresh"))
 		})
 	})
 }
@@ -217,7 +217,7 @@ func TestHang(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 					started := time.Now()
 					for _, a := range w.lookupWithin(ctx, arns...) {
-						if a.Existence != validate.Unverified || a.Reason != validate.ReasonTimeout {
+						if a.Existence != principal.Unverified || a.Reason != principal.ReasonTimeout {
 							t.Errorf("%+v, want a timeout", a)
 						}
 					}
@@ -253,7 +253,7 @@ func TestDeadline(t *testing.T) {
 			t.Fatal("answered after the deadline")
 		}
 		for _, a := range answers {
-			if a.Existence != validate.Unverified || a.Reason != validate.ReasonTimeout {
+			if a.Existence != principal.Unverified || a.Reason != principal.ReasonTimeout {
 				t.Errorf("%+v, want a timeout", a)
 			}
 		}
@@ -272,7 +272,7 @@ func TestThrottledOnce(t *testing.T) {
 			}
 			_ = w.aws.SetFaults(fake.Faults{}) // no faults are sound faults
 		}()
-		all(t, validate.Exists, w.lookup(own+"role/ci"))
+		all(t, principal.Exists, w.lookup(own+"role/ci"))
 		if w.metric("aws_auth_guard_iam_throttled_total", nil) == 0 {
 			t.Error("not counted as throttled")
 		}
@@ -287,11 +287,11 @@ func TestOwnDeadline(t *testing.T) {
 		w.faults(fake.Faults{Latency: latency(time.Second)})
 		for _, name := range []string{"nodes", "ci", "deployer", "Mixed-Case"} {
 			got := w.lookup(own + "role/" + name)[0]
-			if got.Existence != validate.Unverified || got.Reason != validate.ReasonTimeout || !strings.Contains(got.Detail, "before the time for this request ended") {
+			if got.Existence != principal.Unverified || got.Reason != principal.ReasonTimeout || !strings.Contains(got.Detail, "before the time for this request ended") {
 				t.Errorf("%+v, want a timeout that is the request's own", got)
 			}
 		}
-		unanswered := func(p validate.Principal) bool { return p.Existence != validate.Exists }
+		unanswered := func(p principal.Principal) bool { return p.Existence != principal.Exists }
 		for end := time.Now().Add(10 * time.Second); slices.ContainsFunc(w.lookup(own+"role/nodes", own+"role/ci", own+"role/deployer", own+"role/Mixed-Case"), unanswered); {
 			if time.Now().After(end) {
 				t.Fatal("the calls were not let come to their end")
@@ -312,11 +312,11 @@ func TestSlowList(t *testing.T) {
 		arns := many(&s, 11, 5500)
 		w := memoryWorld(t, "guard", "iam: {timeouts: {call: 5s, total: 1200ms}}", s)
 		w.faults(fake.Faults{Latency: latency(300 * time.Millisecond)})
-		all(t, validate.Unverified, w.lookup(arns...))
+		all(t, principal.Unverified, w.lookup(arns...))
 		for w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "lists"}) == 0 {
 			time.Sleep(10 * time.Millisecond)
 		}
-		all(t, validate.Exists, w.lookup(arns...))
+		all(t, principal.Exists, w.lookup(arns...))
 		if n := w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"calls": "names"}); n > 0 {
 			t.Error("slow lists keep names from being asked for")
 		}
@@ -334,13 +334,13 @@ func TestUnlisted(t *testing.T) {
 			arns := many(&s, 11, 11)
 			w := memoryWorld(t, "no-lists", "", s)
 			for n := range 3 {
-				all(t, validate.Missing, w.lookup(fmt.Sprintf("%srole/none-%d", own, n), fmt.Sprintf("%suser/none-%d", own, n)))
+				all(t, principal.Missing, w.lookup(fmt.Sprintf("%srole/none-%d", own, n), fmt.Sprintf("%suser/none-%d", own, n)))
 			}
-			all(t, validate.Exists, w.lookup(arns...))
+			all(t, principal.Exists, w.lookup(arns...))
 			w.spent("ListRoles", 1)
 			w.spent("ListUsers", 1)
 			w.directory.ForgetUnlisted()
-			all(t, validate.Missing, w.lookup(own+"role/none"))
+			all(t, principal.Missing, w.lookup(own+"role/none"))
 			w.spent("ListRoles", 2)
 		})
 	})
@@ -350,7 +350,7 @@ func TestUnlisted(t *testing.T) {
 			w := memoryWorld(t, "guard", reading, seed())
 			denied := fake.Faults{Answer: fake.AccessDenied, Actions: []string{"ListRoles"}}
 			w.faults(denied)
-			all(t, validate.Missing, w.lookup(other+"role/auditr"))
+			all(t, principal.Missing, w.lookup(other+"role/auditr"))
 			w.faults(fake.Faults{})
 			if got := w.lookup(other + "role/auditer")[0]; len(got.Suggestions) > 0 {
 				t.Errorf("%+v, want the list not to be asked for", got)
@@ -366,7 +366,7 @@ func TestUnlisted(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			w := memoryWorld(t, "guard", "", seed())
 			w.faults(fake.Faults{Answer: fake.ExpiredToken, Actions: []string{"ListRoles"}})
-			all(t, validate.Missing, w.lookup(own+"role/deplyoer"))
+			all(t, principal.Missing, w.lookup(own+"role/deplyoer"))
 			w.faults(fake.Faults{})
 			if got := w.lookup(own + "role/deplyer")[0]; !slices.Equal(got.Suggestions, []string{own + "role/deployer"}) {
 				t.Errorf("%+v, want the list to be asked for", got)
@@ -401,7 +401,7 @@ func TestConfigureWhileCallsRun(t *testing.T) {
 				}
 				w.faults(fake.Faults{})
 				w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\n"+patient))
-				all(t, validate.Exists, w.lookup(arns...))
+				all(t, principal.Exists, w.lookup(arns...))
 			})
 		})
 	}

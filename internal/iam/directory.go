@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 const (
@@ -34,7 +34,7 @@ type Directory struct {
 	// flights let those who ask the same thing at the same time share one answer.
 	flights      *flights
 	setup        atomic.Pointer[setup]
-	self         atomic.Pointer[validate.Self]
+	self         atomic.Pointer[principal.Self]
 	unidentified atomic.Pointer[unidentified]
 }
 

@@ -1,4 +1,4 @@
-// Package iam asks AWS IAM whether principals exist: it stands behind validate.Principals.
+// Package iam asks AWS IAM whether principals exist: it stands behind principal.Source.
 //
 // In go ARNs, out come answers with three values: exists, does not exist, could not be checked (and why). Only a role or
 // user in an answer of IAM exists, and only IAM's own NoSuchEntity makes one missing; whatever else comes back - an

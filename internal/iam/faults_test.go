@@ -154,7 +154,7 @@ func (w *world) expectHeld(report validate.Report, want outcome, warn bool) {
 	w.verdict(report, want, warn)
 }
 
-const nodes = "- rolearn: " + own + "role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
+const nodeRole = "- rolearn: " + own + "role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 
 // judge is an edit of an object that maps the nodes; added is put behind that, by data key.
 func (w *world) judge(policyText string, old, added map[string]string) validate.Report {
@@ -164,7 +164,7 @@ func (w *world) judge(policyText string, old, added map[string]string) validate.
 		w.t.Fatal(err)
 	}
 	object := func(data map[string]string) *corev1.ConfigMap {
-		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodes}}
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodeRole}}
 		for k, text := range data {
 			cm.Data[k] += text
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 const turn = time.Second / callRate
@@ -42,7 +42,7 @@ func newSky() *sky {
 }
 
 // ask asks for a name that takes so many calls, each of which takes that long.
-func (s *sky) ask(ctx context.Context, a validate.Asker, name string, calls int, took time.Duration) (string, error) {
+func (s *sky) ask(ctx context.Context, a principal.Asker, name string, calls int, took time.Duration) (string, error) {
 	return share(inFlow(ctx, flowOf(a, 1)), s.d, name, func(ctx context.Context) (string, error) {
 		f := flightFrom(ctx)
 		for range calls {
@@ -77,7 +77,7 @@ func TestFlightUpgrade(t *testing.T) {
 		s := newSky()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		mallory, alice := validate.Asker{Username: "mallory", DryRun: true}, validate.Asker{Username: "alice"}
+		mallory, alice := principal.Asker{Username: "mallory", DryRun: true}, principal.Asker{Username: "alice"}
 		var all sync.WaitGroup
 		for n := range 20 {
 			all.Go(func() { _, _ = s.ask(ctx, mallory, fmt.Sprint("flood ", n), 1, 0) })
@@ -107,7 +107,7 @@ func TestFlightUpgrade(t *testing.T) {
 func TestFlightLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSky()
-		alice := validate.Asker{Username: "alice"}
+		alice := principal.Asker{Username: "alice"}
 		within := func(d time.Duration, name string, calls int, took time.Duration) error {
 			ctx, cancel := context.WithTimeout(t.Context(), d)
 			defer cancel()
@@ -207,13 +207,13 @@ func outageOfAWS(err error) bool { return strings.Contains(err.Error(), "did not
 
 func TestFlowOf(t *testing.T) {
 	for want, tt := range map[aws.Flow]struct {
-		asker validate.Asker
+		asker principal.Asker
 		arns  int
 	}{
-		{Lane: aws.Small, User: ""}:         {validate.Asker{}, 1}, // the command line
-		{Lane: aws.Small, User: "alice"}:    {validate.Asker{Username: "alice"}, fewNew},
-		{Lane: aws.Large, User: "alice"}:    {validate.Asker{Username: "alice"}, fewNew + 1},
-		{Lane: aws.DryRun, User: "mallory"}: {validate.Asker{Username: "mallory", DryRun: true}, 1},
+		{Lane: aws.Small, User: ""}:         {principal.Asker{}, 1}, // the command line
+		{Lane: aws.Small, User: "alice"}:    {principal.Asker{Username: "alice"}, fewNew},
+		{Lane: aws.Large, User: "alice"}:    {principal.Asker{Username: "alice"}, fewNew + 1},
+		{Lane: aws.DryRun, User: "mallory"}: {principal.Asker{Username: "mallory", DryRun: true}, 1},
 	} {
 		if got := flowOf(tt.asker, tt.arns); got != want {
 			t.Errorf("%+v with %d ARNs: %+v, want %+v", tt.asker, tt.arns, got, want)

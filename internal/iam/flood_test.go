@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -26,14 +26,14 @@ func TestFlood(t *testing.T) {
 	type flood struct {
 		edits int // at the same time
 		names int // in each
-		asker func(edit int) validate.Asker
+		asker func(edit int) principal.Asker
 	}
-	one := func(dryRun bool) func(int) validate.Asker {
-		return func(int) validate.Asker { return validate.Asker{Username: "mallory", DryRun: dryRun} }
+	one := func(dryRun bool) func(int) principal.Asker {
+		return func(int) principal.Asker { return principal.Asker{Username: "mallory", DryRun: dryRun} }
 	}
-	each := func(dryRun bool) func(int) validate.Asker {
-		return func(n int) validate.Asker {
-			return validate.Asker{Username: fmt.Sprintf("system:serviceaccount:default:mallory-%d", n), DryRun: dryRun}
+	each := func(dryRun bool) func(int) principal.Asker {
+		return func(n int) principal.Asker {
+			return principal.Asker{Username: fmt.Sprintf("system:serviceaccount:default:mallory-%d", n), DryRun: dryRun}
 		}
 	}
 	for as, latencyOf := range map[string]time.Duration{"no-lists": 300 * time.Millisecond, "guard": 100 * time.Millisecond} {
@@ -77,13 +77,13 @@ func TestFlood(t *testing.T) {
 					}
 					var took []time.Duration
 					for n := range floodTries {
-						name, want := fmt.Sprintf("%srole/new-%d", own, n), validate.Exists
+						name, want := fmt.Sprintf("%srole/new-%d", own, n), principal.Exists
 						if n%2 == 1 { // one that is not there costs the most calls
-							name, want = fmt.Sprintf("%srole/none-%d", own, n), validate.Missing
+							name, want = fmt.Sprintf("%srole/none-%d", own, n), principal.Missing
 						}
 						within, done := context.WithTimeout(t.Context(), 9500*time.Millisecond)
 						started := time.Now()
-						got := w.lookupFor(within, validate.Asker{Username: "alice"}, name)[0]
+						got := w.lookupFor(within, principal.Asker{Username: "alice"}, name)[0]
 						done()
 						took = append(took, time.Since(started))
 						if got.Existence != want || took[n] > floodWithin {

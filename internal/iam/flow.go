@@ -4,14 +4,14 @@ import (
 	"context"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 // fewNew is how many ARNs a small edit asks about at most: what a person adds by hand.
 const fewNew = 3
 
 // flowOf is whose calls those for an edit are, and how soon they are wanted.
-func flowOf(a validate.Asker, arns int) aws.Flow {
+func flowOf(a principal.Asker, arns int) aws.Flow {
 	switch {
 	case a.DryRun:
 		return aws.Flow{Lane: aws.DryRun, User: a.Username}

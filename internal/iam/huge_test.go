@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -78,7 +78,7 @@ func TestHugeAnswers(t *testing.T) {
 				}
 				d := fromEnvironment(t, parsePolicy(t, reading+"iam: {timeouts: {call: 20s, total: 30s}}"))
 				w := &world{t: t, aws: f, directory: d}
-				var got []validate.Principal
+				var got []principal.Principal
 				if peak := peakHeap(func() { got = w.lookupWithin(t.Context(), tt.arns...) }); peak > maxHeap {
 					t.Errorf("%d MiB of heap, want %d at most", peak>>20, maxHeap>>20)
 				} else {
@@ -89,10 +89,10 @@ func TestHugeAnswers(t *testing.T) {
 				}
 				for _, p := range got {
 					if tt.says == "" {
-						if p.Existence != validate.Missing {
+						if p.Existence != principal.Missing {
 							t.Errorf("%+v, want it missing", p)
 						}
-					} else if p.Existence != validate.Unverified || !strings.Contains(p.Detail, tt.says) {
+					} else if p.Existence != principal.Unverified || !strings.Contains(p.Detail, tt.says) {
 						t.Errorf("%+v, want it unverified: %s", p, tt.says)
 					}
 				}
@@ -159,7 +159,7 @@ func TestHugeCredentials(t *testing.T) {
 				set(t, zip)
 				d := fromEnvironment(t, parsePolicy(t, "iam: {timeouts: {call: 20s, total: 30s}}"))
 				w := &world{t: t, directory: d}
-				var got validate.Principal
+				var got principal.Principal
 				ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
 				defer cancel()
 				if peak := peakHeap(func() { got = w.lookupWithin(ctx, own+"role/nodes")[0] }); peak > maxHeap {
@@ -167,7 +167,7 @@ func TestHugeCredentials(t *testing.T) {
 				} else {
 					t.Logf("%d MiB", peak>>20)
 				}
-				if got.Existence != validate.Unverified || !strings.Contains(got.Detail, "credentials is larger than 1 MiB, more than AWS ever sends") {
+				if got.Existence != principal.Unverified || !strings.Contains(got.Detail, "credentials is larger than 1 MiB, more than AWS ever sends") {
 					t.Errorf("%+v, want it unverified", got)
 				}
 			})

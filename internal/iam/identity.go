@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 // whoAmI is asked without a turn and without a breaker: once, until identifyAgain is over.
@@ -19,11 +19,11 @@ const identifyAgain = 15 * time.Second
 
 // Self returns who the guard is; ok is false while that is not known. Where STS could not be asked but an answer of IAM,
 // or the source of the credentials, has told the account, the ARN is empty.
-func (d *Directory) Self() (self validate.Self, ok bool) {
+func (d *Directory) Self() (self principal.Self, ok bool) {
 	if s := d.self.Load(); s != nil {
 		return *s, true
 	}
-	return validate.Self{}, false
+	return principal.Self{}, false
 }
 
 // Run finds out who the guard is, logs it, and ends; it goes on trying until ctx ends. Lookups do not wait for it.
@@ -100,24 +100,24 @@ func (d *Directory) getCallerIdentity(ctx context.Context) error {
 	return nil
 }
 
-func (s *setup) getCallerIdentity(ctx context.Context) (validate.Self, error) {
+func (s *setup) getCallerIdentity(ctx context.Context) (principal.Self, error) {
 	out, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return validate.Self{}, aws.Classify(err, "the guard", whoAmI)
+		return principal.Self{}, aws.Classify(err, "the guard", whoAmI)
 	}
 	if out.Arn == nil || out.Account == nil { // a 200 with an empty body is no error to the SDK
-		return validate.Self{}, aws.Errorf(aws.Malformed, "the answer to sts:GetCallerIdentity holds no identity")
+		return principal.Self{}, aws.Errorf(aws.Malformed, "the answer to sts:GetCallerIdentity holds no identity")
 	}
 	arn, err := awsauth.ParseARN(*out.Arn)
 	if err != nil || arn.Account != *out.Account {
-		return validate.Self{}, aws.Errorf(aws.Malformed, "the answer to sts:GetCallerIdentity holds no ARN of account %s", aws.OneLine(*out.Account))
+		return principal.Self{}, aws.Errorf(aws.Malformed, "the answer to sts:GetCallerIdentity holds no ARN of account %s", aws.OneLine(*out.Account))
 	}
-	return validate.Self{ARN: *out.Arn, Account: *out.Account, Partition: arn.Partition}, nil
+	return principal.Self{ARN: *out.Arn, Account: *out.Account, Partition: arn.Partition}, nil
 }
 
 // learn takes in which account is the guard's own, for want of a better source.
 func (d *Directory) learn(account, partition string) {
-	if d.self.CompareAndSwap(nil, &validate.Self{Account: account, Partition: partition}) {
+	if d.self.CompareAndSwap(nil, &principal.Self{Account: account, Partition: partition}) {
 		d.log.Info("the guard's own AWS account is known", "account", account, "partition", partition)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 // fewNames are asked for one by one, at once. For more than that, the list of all costs less: a page holds 1,000, and
@@ -149,7 +149,7 @@ func (d *Directory) get(ctx context.Context, a *account, k key, name string, aga
 		case got != k:
 			return entity{}, errNotOwn
 		}
-		if e.trust.Known != validate.TrustUnreadable { // the next to ask may get a better answer
+		if e.trust.Known != principal.TrustUnreadable { // the next to ask may get a better answer
 			d.caches.found.Add(k, e)
 		}
 		return e, nil

@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 const (
@@ -24,11 +24,11 @@ const (
 type question struct {
 	arn    awsauth.ARN
 	key    key
-	answer *validate.Principal
+	answer *principal.Principal
 }
 
 // Lookup answers for every ARN, in order. It returns before ctx's deadline, with Unverified for what it did not get to.
-func (d *Directory) Lookup(ctx context.Context, asker validate.Asker, arns []awsauth.ARN) []validate.Principal {
+func (d *Directory) Lookup(ctx context.Context, asker principal.Asker, arns []awsauth.ARN) []principal.Principal {
 	budget := d.timeout()
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Until(end)
@@ -41,7 +41,7 @@ func (d *Directory) Lookup(ctx context.Context, asker validate.Asker, arns []aws
 	if _, ok := d.Self(); !ok {
 		_ = d.identify(ctx) // without an identity, there may still be an answer
 	}
-	answers := make([]validate.Principal, len(arns))
+	answers := make([]principal.Principal, len(arns))
 	asked := map[*account][]question{}
 	var foreign []question
 	for i, arn := range arns {
@@ -49,7 +49,7 @@ func (d *Directory) Lookup(ctx context.Context, asker validate.Asker, arns []aws
 		switch a := d.route(s, q); {
 		case a != nil:
 			asked[a] = append(asked[a], q)
-		case q.answer.Existence == validate.Foreign:
+		case q.answer.Existence == principal.Foreign:
 			foreign = append(foreign, q)
 		}
 	}
@@ -82,7 +82,7 @@ func of(kind awsauth.Kind, questions []question) []question {
 func (d *Directory) route(s *setup, q question) *account {
 	named, known := s.policy.Account(q.arn.Account)
 	if known && named.Unchecked {
-		q.answer.Existence = validate.Trusted
+		q.answer.Existence = principal.Trusted
 		return nil
 	}
 	self, identified := d.Self()
@@ -126,18 +126,18 @@ func (s *setup) notOwn(q question) {
 		unverified(q, aws.Errorf(aws.Foreign, "the policy names account %s, but no roleARN to look its principals up", q.arn.Account))
 		return
 	}
-	q.answer.Existence = validate.Foreign
+	q.answer.Existence = principal.Foreign
 }
 
 // reasons are why AWS said nothing, as the port has them.
-var reasons = map[aws.Reason]validate.Reason{
-	aws.Throttled: validate.ReasonThrottled, aws.Denied: validate.ReasonDenied, aws.Unreachable: validate.ReasonUnreachable,
-	aws.Timeout: validate.ReasonTimeout, aws.Malformed: validate.ReasonMalformed, aws.Foreign: validate.ReasonForeign,
+var reasons = map[aws.Reason]principal.Reason{
+	aws.Throttled: principal.ReasonThrottled, aws.Denied: principal.ReasonDenied, aws.Unreachable: principal.ReasonUnreachable,
+	aws.Timeout: principal.ReasonTimeout, aws.Malformed: principal.ReasonMalformed, aws.Foreign: principal.ReasonForeign,
 }
 
 func unverified(q question, err error) {
 	f := aws.AsError(err)
-	*q.answer = validate.Principal{Existence: validate.Unverified, Reason: reasons[f.Reason], Detail: f.Detail}
+	*q.answer = principal.Principal{Existence: principal.Unverified, Reason: reasons[f.Reason], Detail: f.Detail}
 }
 
 // resolve answers questions about one kind of principal of one account.
@@ -191,8 +191,8 @@ func found(q question, e entity) {
 		unverified(q, aws.Errorf(aws.Malformed, "the answer about %s is about something else", q.arn.Canonical()))
 		return
 	}
-	*q.answer = validate.Principal{Existence: validate.Exists, ARN: e.arn, Trust: e.trust}
+	*q.answer = principal.Principal{Existence: principal.Exists, ARN: e.arn, Trust: e.trust}
 	if q.arn.Kind == awsauth.KindUser && !strings.EqualFold(e.arn, q.arn.String()) {
-		q.answer.Existence = validate.Missing // of that name, but under another path, and EKS compares the path
+		q.answer.Existence = principal.Missing // of that name, but under another path, and EKS compares the path
 	}
 }

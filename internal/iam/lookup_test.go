@@ -6,24 +6,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
-func exists(arn string) validate.Principal {
-	p := validate.Principal{Existence: validate.Exists, ARN: arn}
+func exists(arn string) principal.Principal {
+	p := principal.Principal{Existence: principal.Exists, ARN: arn}
 	if strings.Contains(arn, ":role/") {
-		p.Trust = validate.Trust{Known: validate.TrustKnown, Instances: true} // as the fake has it for a role of which nothing else is said
+		p.Trust = principal.Trust{Known: principal.TrustKnown, Instances: true} // as the fake has it for a role of which nothing else is said
 	}
 	return p
 }
 
-func missing(suggestions ...string) validate.Principal {
-	return validate.Principal{Existence: validate.Missing, Suggestions: suggestions}
+func missing(suggestions ...string) principal.Principal {
+	return principal.Principal{Existence: principal.Missing, Suggestions: suggestions}
 }
 
-func unverified(r validate.Reason, detail string) validate.Principal {
-	return validate.Principal{Existence: validate.Unverified, Reason: r, Detail: detail}
+func unverified(r principal.Reason, detail string) principal.Principal {
+	return principal.Principal{Existence: principal.Unverified, Reason: r, Detail: detail}
 }
 
 const guardRole = own + "role/aws-auth-guard"
@@ -35,7 +35,7 @@ func TestLookup(t *testing.T) {
 		arn    string
 		as     string // access key id, guard if empty
 		policy string
-		want   validate.Principal
+		want   principal.Principal
 		calls  string // in order, without the accounts
 	}{
 		"a role": {arn: own + "role/nodes", want: exists(own + "role/nodes"), calls: "GetRole"},
@@ -61,7 +61,7 @@ func TestLookup(t *testing.T) {
 			arn: own + "user/deployer", want: missing(own + "role/deployer"), calls: "GetUser GetUser ListUsers GetRole"},
 		"a user": {arn: own + "user/people/alice", want: exists(own + "user/people/alice"), calls: "GetUser"},
 		"a user without its path": {
-			arn: own + "user/alice", want: validate.Principal{Existence: validate.Missing, ARN: own + "user/people/alice"}, calls: "GetUser"},
+			arn: own + "user/alice", want: principal.Principal{Existence: principal.Missing, ARN: own + "user/people/alice"}, calls: "GetUser"},
 		"a user in another letter case": {
 			arn: own + "user/PEOPLE/Alice", want: exists(own + "user/people/alice"), calls: "GetUser"},
 		"a misspelt user": {arn: own + "user/people/alicia", want: missing(own + "user/people/alice")},
@@ -70,20 +70,20 @@ func TestLookup(t *testing.T) {
 			arn: own + "role/deplyoer", as: "no-lists", want: missing(), calls: "GetRole GetRole ListRoles GetUser"},
 		"nothing is allowed": {
 			arn: own + "role/nodes", as: "nothing", calls: "GetRole",
-			want: unverified(validate.ReasonDenied, guardRole+" lacks iam:GetRole on role nodes")},
+			want: unverified(principal.ReasonDenied, guardRole+" lacks iam:GetRole on role nodes")},
 		"no user is allowed": {
 			arn: own + "user/people/alice", as: "nothing", calls: "GetUser",
-			want: unverified(validate.ReasonDenied, guardRole+" lacks iam:GetUser on user alice")},
+			want: unverified(principal.ReasonDenied, guardRole+" lacks iam:GetUser on user alice")},
 
 		"an account that the policy does not know": {
-			arn: other + "role/auditor", want: validate.Principal{Existence: validate.Foreign}, calls: "GetRole"},
+			arn: other + "role/auditor", want: principal.Principal{Existence: principal.Foreign}, calls: "GetRole"},
 		"an account that the policy does not know, and a role of that name here": {
-			arn: other + "role/ci", want: validate.Principal{Existence: validate.Foreign, Suggestions: []string{own + "role/team/ci"}}, calls: "GetRole"},
+			arn: other + "role/ci", want: principal.Principal{Existence: principal.Foreign, Suggestions: []string{own + "role/team/ci"}}, calls: "GetRole"},
 		"the root user of an account that the policy does not know": {
-			arn: other + "root", want: validate.Principal{Existence: validate.Foreign}},
-		"the root user here":               {arn: own + "root", want: validate.Principal{}},
-		"the root user of a known account": {arn: other + "root", policy: reading, want: validate.Principal{}},
-		"a federated user here":            {arn: "arn:aws:sts::111122223333:federated-user/alice", want: validate.Principal{}},
+			arn: other + "root", want: principal.Principal{Existence: principal.Foreign}},
+		"the root user here":               {arn: own + "root", want: principal.Principal{}},
+		"the root user of a known account": {arn: other + "root", policy: reading, want: principal.Principal{}},
+		"a federated user here":            {arn: "arn:aws:sts::111122223333:federated-user/alice", want: principal.Principal{}},
 		"a role in a known account": {
 			arn: other + "role/auditor", policy: reading, want: exists(other + "role/auditor"), calls: "AssumeRole GetRole"},
 		"a user in a known account": {
@@ -91,13 +91,13 @@ func TestLookup(t *testing.T) {
 		"a role that is here and not there": {
 			arn: other + "role/ci", policy: reading, want: missing(own + "role/team/ci")},
 		"an account taken on trust": {
-			arn: other + "role/whatever", policy: "accounts: [{id: '444455556666', trust: unchecked}]", want: validate.Principal{Existence: validate.Trusted}},
+			arn: other + "role/whatever", policy: "accounts: [{id: '444455556666', trust: unchecked}]", want: principal.Principal{Existence: principal.Trusted}},
 		"an account whose role may not be assumed": {
 			arn: other + "role/auditor", policy: strings.ReplaceAll(reading, "role/aws-auth-guard", "role/closed"), calls: "AssumeRole",
-			want: unverified(validate.ReasonForeign, guardRole+" lacks sts:AssumeRole on "+other+"role/closed")},
+			want: unverified(principal.ReasonForeign, guardRole+" lacks sts:AssumeRole on "+other+"role/closed")},
 		"an account without a role to assume": {
 			arn: other + "role/auditor", policy: "accounts: [{id: '444455556666', mapAccounts: true}]",
-			want: unverified(validate.ReasonForeign, "the policy names account 444455556666, but no roleARN to look its principals up")},
+			want: unverified(principal.ReasonForeign, "the policy names account 444455556666, but no roleARN to look its principals up")},
 		"the own account, named in the policy": {
 			arn: own + "role/nodes", policy: "accounts: [{id: '111122223333', mapAccounts: true}]", want: exists(own + "role/nodes"), calls: "GetRole"},
 
@@ -106,9 +106,9 @@ func TestLookup(t *testing.T) {
 		"GovCloud by region": {arn: "arn:aws-us-gov:iam::111122223333:role/ci", as: "guard-gov", policy: "iam: {region: us-gov-east-1}",
 			want: exists("arn:aws-us-gov:iam::111122223333:role/ci"), calls: "GetRole"},
 		"another partition, the same account id": {arn: "arn:aws-cn:iam::111122223333:role/ci",
-			want: unverified(validate.ReasonForeign, "principals of the partition aws-cn cannot be looked up from aws")},
+			want: unverified(principal.ReasonForeign, "principals of the partition aws-cn cannot be looked up from aws")},
 		"another partition, taken on trust": {arn: "arn:aws-cn:iam::444455556666:role/ci",
-			policy: "accounts: [{id: '444455556666', trust: unchecked}]", want: validate.Principal{Existence: validate.Trusted}},
+			policy: "accounts: [{id: '444455556666', trust: unchecked}]", want: principal.Principal{Existence: principal.Trusted}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +118,7 @@ func TestLookup(t *testing.T) {
 			}
 			w := newWorld(t, as, tt.policy, seed())
 			got := w.lookup(tt.arn)
-			if d := cmp.Diff([]validate.Principal{tt.want}, got); d != "" {
+			if d := cmp.Diff([]principal.Principal{tt.want}, got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 			var calls []string
@@ -137,7 +137,7 @@ func TestLookupOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "guard", reading, seed())
 	arns := []string{own + "user/people/alice", other + "role/auditor", own + "role/nope", own + "role/NODES", other + "role/nope", own + "role/nodes", own + "root"}
-	want := []validate.Existence{validate.Exists, validate.Exists, validate.Missing, validate.Exists, validate.Missing, validate.Exists, validate.NotAsked}
+	want := []principal.Existence{principal.Exists, principal.Exists, principal.Missing, principal.Exists, principal.Missing, principal.Exists, principal.NotAsked}
 	for i, p := range w.lookup(arns...) {
 		if p.Existence != want[i] {
 			t.Errorf("%s: %+v, want existence %d", arns[i], p, want[i])
@@ -154,19 +154,19 @@ func TestUnknownIdentity(t *testing.T) {
 	noSTS := fake.Faults{Answer: fake.Error503, Actions: []string{"GetCallerIdentity"}}
 	for name, tt := range map[string]struct {
 		arn  string
-		want validate.Principal
+		want principal.Principal
 	}{
 		"a role that IAM has":         {own + "role/ci", exists(own + "role/team/ci")},
-		"a role that IAM has not":     {own + "role/nope", unverified(validate.ReasonUnreachable, "the guard could not find out which account is its own: AWS answered sts:GetCallerIdentity with HTTP 503")},
-		"a role of another account":   {other + "role/auditor", unverified(validate.ReasonUnreachable, "the guard could not find out which account is its own: AWS answered sts:GetCallerIdentity with HTTP 503")},
-		"a name of both accounts":     {other + "role/ci", validate.Principal{Existence: validate.Foreign}},
-		"a role of another partition": {"arn:aws-cn:iam::111122223333:role/ci", unverified(validate.ReasonForeign, "principals of the partition aws-cn cannot be looked up from aws")},
+		"a role that IAM has not":     {own + "role/nope", unverified(principal.ReasonUnreachable, "the guard could not find out which account is its own: AWS answered sts:GetCallerIdentity with HTTP 503")},
+		"a role of another account":   {other + "role/auditor", unverified(principal.ReasonUnreachable, "the guard could not find out which account is its own: AWS answered sts:GetCallerIdentity with HTTP 503")},
+		"a name of both accounts":     {other + "role/ci", principal.Principal{Existence: principal.Foreign}},
+		"a role of another partition": {"arn:aws-cn:iam::111122223333:role/ci", unverified(principal.ReasonForeign, "principals of the partition aws-cn cannot be looked up from aws")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := strangeWorld(t, "guard", "", seed())
 			w.faults(noSTS)
-			if d := cmp.Diff([]validate.Principal{tt.want}, w.lookup(tt.arn)); d != "" {
+			if d := cmp.Diff([]principal.Principal{tt.want}, w.lookup(tt.arn)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -178,13 +178,13 @@ func TestUnknownIdentity(t *testing.T) {
 		w.faults(noSTS)
 		w.lookup(own + "role/ci")
 		self, ok := w.directory.Self()
-		if want := (validate.Self{Account: "111122223333", Partition: "aws"}); !ok || self != want {
+		if want := (principal.Self{Account: "111122223333", Partition: "aws"}); !ok || self != want {
 			t.Errorf("self %+v %t, want %+v", self, ok, want)
 		}
-		if got := w.lookup(own + "role/nope")[0]; got.Existence != validate.Missing {
+		if got := w.lookup(own + "role/nope")[0]; got.Existence != principal.Missing {
 			t.Errorf("%+v, want it missing", got)
 		}
-		if got := w.lookup(other + "role/auditor")[0]; got.Existence != validate.Foreign {
+		if got := w.lookup(other + "role/auditor")[0]; got.Existence != principal.Foreign {
 			t.Errorf("%+v, want it foreign", got)
 		}
 	})

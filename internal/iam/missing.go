@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 // fewHints bounds the calls that only serve a better message, moreHints the names that are compared with a whole list:
@@ -44,7 +44,7 @@ func (d *Directory) conclude(ctx context.Context, s *setup, a *account, absent [
 			found(q, e)
 			continue
 		}
-		p := validate.Principal{Existence: validate.Missing}
+		p := principal.Principal{Existence: principal.Missing}
 		if i < fewHints {
 			p.Suggestions = d.elsewhere(ctx, s, a, q)
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -113,7 +113,7 @@ func TestIdentities(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := d.Lookup(t.Context(), validate.Asker{}, []awsauth.ARN{arn})[0]; got.Existence != validate.Exists {
+			if got := d.Lookup(t.Context(), principal.Asker{}, []awsauth.ARN{arn})[0]; got.Existence != principal.Exists {
 				t.Errorf("%+v, want it to exist", got)
 			}
 		})
@@ -132,7 +132,7 @@ func TestAccountFromCredentials(t *testing.T) {
 	d := fromEnvironment(t, parsePolicy(t, ""))
 	d.Identify(t.Context())
 	self, ok := d.Self()
-	if want := (validate.Self{Account: "111122223333", Partition: "aws"}); !ok || self != want {
+	if want := (principal.Self{Account: "111122223333", Partition: "aws"}); !ok || self != want {
 		t.Errorf("%+v %t, want %+v", self, ok, want)
 	}
 }
@@ -141,25 +141,25 @@ func TestAccountFromCredentials(t *testing.T) {
 func TestNoIdentity(t *testing.T) {
 	for name, tt := range map[string]struct {
 		set    func(t *testing.T)
-		reason validate.Reason
+		reason principal.Reason
 		says   string
 	}{
-		"nothing": {func(*testing.T) {}, validate.ReasonUnreachable, "no AWS credentials: give the guard's service account a role"},
+		"nothing": {func(*testing.T) {}, principal.ReasonUnreachable, "no AWS credentials: give the guard's service account a role"},
 		"an instance that does not answer": {func(t *testing.T) {
 			hang := fake.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 			t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
 			t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", hang)
-		}, validate.ReasonTimeout, "no AWS credentials in time"},
+		}, principal.ReasonTimeout, "no AWS credentials in time"},
 		"a token that STS does not take": {func(t *testing.T) {
 			token := filepath.Join(t.TempDir(), "token")
 			write(t, token, "a web identity token")
 			t.Setenv("AWS_ROLE_ARN", own+"role/nodes")
 			t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
-		}, validate.ReasonDenied, "AWS gives the guard no credentials (AccessDenied)"},
+		}, principal.ReasonDenied, "AWS gives the guard no credentials (AccessDenied)"},
 		"a key that AWS does not know": {func(t *testing.T) {
 			t.Setenv("AWS_ACCESS_KEY_ID", "unknown")
 			t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-		}, validate.ReasonDenied, "AWS does not accept the credentials of the guard (InvalidClientTokenId)"},
+		}, principal.ReasonDenied, "AWS does not accept the credentials of the guard (InvalidClientTokenId)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, url := serve(t, seed())
@@ -172,11 +172,11 @@ func TestNoIdentity(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
-			got := d.Lookup(ctx, validate.Asker{}, []awsauth.ARN{arn})[0]
+			got := d.Lookup(ctx, principal.Asker{}, []awsauth.ARN{arn})[0]
 			if ctx.Err() != nil {
 				t.Error("answered too late")
 			}
-			if got.Existence != validate.Unverified || got.Reason != tt.reason || !strings.Contains(got.Detail, tt.says) {
+			if got.Existence != principal.Unverified || got.Reason != tt.reason || !strings.Contains(got.Detail, tt.says) {
 				t.Errorf("%+v, want %s: %s", got, tt.reason, tt.says)
 			}
 			if strings.Contains(got.Detail, "secret") || strings.Contains(got.Detail, "token a") {
@@ -191,30 +191,30 @@ func TestConfigure(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		w := memoryWorld(t, "guard", "", seed())
-		all(t, validate.Exists, w.lookup(own+"role/ci"))
-		all(t, validate.Foreign, w.lookup(other+"role/auditor"))
+		all(t, principal.Exists, w.lookup(own+"role/ci"))
+		all(t, principal.Foreign, w.lookup(other+"role/auditor"))
 		w.aws.Forget()
 
 		w.directory.Configure(parsePolicy(t, reading))
-		all(t, validate.Exists, w.lookup(own+"role/ci"))
+		all(t, principal.Exists, w.lookup(own+"role/ci"))
 		w.spent("", 0)
-		all(t, validate.Exists, w.lookup(other+"role/auditor"))
+		all(t, principal.Exists, w.lookup(other+"role/auditor"))
 		w.spent("AssumeRole", 1)
 
 		w.directory.Configure(parsePolicy(t, reading+"iam: {timeouts: {call: 1s}}"))
-		all(t, validate.Exists, w.lookup(other+"role/auditor"))
-		all(t, validate.Missing, w.lookup(other+"role/nope"))
+		all(t, principal.Exists, w.lookup(other+"role/auditor"))
+		all(t, principal.Missing, w.lookup(other+"role/nope"))
 		w.spent("AssumeRole", 1) // the session goes on
 
 		w.directory.Configure(parsePolicy(t, "accounts: [{id: '444455556666', trust: unchecked}]"))
-		all(t, validate.Trusted, w.lookup(other+"role/nope"))
+		all(t, principal.Trusted, w.lookup(other+"role/nope"))
 		w.directory.Configure(parsePolicy(t, ""))
-		all(t, validate.Foreign, w.lookup(other+"role/auditor")) // known to exist, but no longer to be mapped
+		all(t, principal.Foreign, w.lookup(other+"role/auditor")) // known to exist, but no longer to be mapped
 
 		w.directory.Configure(parsePolicy(t, "iam: {timeouts: {call: 100ms, total: 200ms}}"))
 		w.faults(fake.Faults{Answer: fake.Hang})
 		started := time.Now()
-		all(t, validate.Unverified, w.lookup(own+"role/nodes"))
+		all(t, principal.Unverified, w.lookup(own+"role/nodes"))
 		if took := time.Since(started); took > 200*time.Millisecond {
 			t.Errorf("took %s: the old limits are still in force", took)
 		}
@@ -232,21 +232,21 @@ func TestExternalID(t *testing.T) {
 	}
 	w := newWorld(t, "guard", reading, s)
 	without := w.lookup(other + "role/auditor")[0]
-	if without.Reason != validate.ReasonForeign || !strings.Contains(without.Detail, "lacks sts:AssumeRole on "+other+"role/aws-auth-guard") {
+	if without.Reason != principal.ReasonForeign || !strings.Contains(without.Detail, "lacks sts:AssumeRole on "+other+"role/aws-auth-guard") {
 		t.Errorf("without an external id: %+v, want it refused", without)
 	}
 	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/2@example.com\n"))
-	if got := w.lookup(other + "role/auditor")[0]; got.Reason != validate.ReasonForeign {
+	if got := w.lookup(other + "role/auditor")[0]; got.Reason != principal.ReasonForeign {
 		t.Errorf("with another's external id: %+v, want it refused", got)
 	}
 	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\n"))
-	all(t, validate.Exists, w.lookup(other+"role/auditor"))
+	all(t, principal.Exists, w.lookup(other+"role/auditor"))
 	w.aws.Forget()
 	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\niam: {timeouts: {call: 1s}}"))
-	all(t, validate.Exists, w.lookup(other+"user/bob"))
+	all(t, principal.Exists, w.lookup(other+"user/bob"))
 	w.spent("AssumeRole", 0) // the session goes on
 	w.directory.Configure(parsePolicy(t, reading))
-	if got := w.lookup(other + "role/closed")[0]; got.Reason != validate.ReasonForeign {
+	if got := w.lookup(other + "role/closed")[0]; got.Reason != principal.ReasonForeign {
 		t.Errorf("without an external id again: %+v, want it refused", got)
 	}
 }

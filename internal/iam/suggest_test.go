@@ -57,7 +57,7 @@ func TestWhoSeesNames(t *testing.T) {
 						t.Fatal(err)
 					}
 					object := func(more map[string]string) *corev1.ConfigMap {
-						c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodes}}
+						c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodeRole}}
 						for k, text := range more {
 							c.Data[k] += text
 						}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
 const (
@@ -24,14 +24,14 @@ const (
 // nodeServices are the AWS services that give nodes, and nobody else, the credentials of their role. EC2 names the session for the instance; the
 // others give it another name (Amazon EKS user guide, "Amazon EKS node IAM role", "Amazon EKS Pod execution IAM role", "Prepare
 // credentials for hybrid nodes").
-var nodeServices = map[string]func(*validate.Trust){
-	"ec2":              func(t *validate.Trust) { t.Instances = true },
-	"eks-fargate-pods": func(t *validate.Trust) { t.Sessions = true },
-	"ssm":              func(t *validate.Trust) { t.Sessions = true },
-	"rolesanywhere":    func(t *validate.Trust) { t.Sessions = true },
+var nodeServices = map[string]func(*principal.Trust){
+	"ec2":              func(t *principal.Trust) { t.Instances = true },
+	"eks-fargate-pods": func(t *principal.Trust) { t.Sessions = true },
+	"ssm":              func(t *principal.Trust) { t.Sessions = true },
+	"rolesanywhere":    func(t *principal.Trust) { t.Sessions = true },
 	// EKS itself gives a role's credentials to nobody. eksctl and many examples name it in the trust policies of pod execution roles and
 	// of node roles, beside the service that does.
-	"eks": func(*validate.Trust) {},
+	"eks": func(*principal.Trust) {},
 }
 
 // serviceName takes the name of a service principal apart: the service, a region, and the partition's DNS suffix (botocore,
@@ -46,8 +46,8 @@ var assuming = []string{assumeRole, "sts:assumerolewithsaml", "sts:assumerolewit
 // trustOf says who may assume a role by its trust policy, as GetRole and ListRoles return it: JSON, URL-encoded by RFC 3986. It
 // takes more principals for able to assume the role than may be: no condition and no statement that denies makes a principal
 // harmless.
-func trustOf(encoded *string) validate.Trust {
-	unreadable := validate.Trust{Known: validate.TrustUnreadable}
+func trustOf(encoded *string) principal.Trust {
+	unreadable := principal.Trust{Known: principal.TrustUnreadable}
 	if encoded == nil || len(*encoded) > maxTrustPolicy {
 		return unreadable
 	}
@@ -59,7 +59,7 @@ func trustOf(encoded *string) validate.Trust {
 	if err != nil {
 		return unreadable
 	}
-	t := validate.Trust{Known: validate.TrustKnown}
+	t := principal.Trust{Known: principal.TrustKnown}
 	for _, s := range statements {
 		s.addTo(&t)
 	}
@@ -76,7 +76,7 @@ type trustStatement struct {
 	services, others []string
 }
 
-func (s trustStatement) addTo(t *validate.Trust) {
+func (s trustStatement) addTo(t *principal.Trust) {
 	if !s.allow {
 		return
 	}

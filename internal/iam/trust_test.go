@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -33,16 +33,18 @@ func allow(principal string) string {
 }
 
 var (
-	instances  = validate.Trust{Known: validate.TrustKnown, Instances: true}
-	sessions   = validate.Trust{Known: validate.TrustKnown, Sessions: true}
-	noTrust    = validate.Trust{Known: validate.TrustKnown}
-	unreadable = validate.Trust{Known: validate.TrustUnreadable}
+	instances  = principal.Trust{Known: principal.TrustKnown, Instances: true}
+	sessions   = principal.Trust{Known: principal.TrustKnown, Sessions: true}
+	noTrust    = principal.Trust{Known: principal.TrustKnown}
+	unreadable = principal.Trust{Known: principal.TrustUnreadable}
 )
 
-func others(who string) validate.Trust { return validate.Trust{Known: validate.TrustKnown, Other: who} }
+func others(who string) principal.Trust {
+	return principal.Trust{Known: principal.TrustKnown, Other: who}
+}
 
-func service(name string) validate.Trust {
-	return validate.Trust{Known: validate.TrustKnown, Service: name}
+func service(name string) principal.Trust {
+	return principal.Trust{Known: principal.TrustKnown, Service: name}
 }
 
 // Trust policies as they are found, and what must not be taken for one.
@@ -52,7 +54,7 @@ func TestTrustPolicies(t *testing.T) {
 	ssm = strings.TrimSuffix(ssm, "}") + `, "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}, "ArnEquals": {"aws:SourceArn": "arn:aws:eks:us-west-2:111122223333:cluster/demo"}}}`
 	for name, tt := range map[string]struct {
 		document *string
-		want     validate.Trust
+		want     principal.Trust
 	}{
 		"EC2":                  {document(ec2), instances},
 		"EC2, one statement":   {encoded(`{"Version":"2012-10-17","Statement":` + ec2 + `}`), instances},
@@ -65,8 +67,8 @@ func TestTrustPolicies(t *testing.T) {
 		"hybrid nodes, SSM":    {document(ssm), sessions},
 		"hybrid nodes, IAM Roles Anywhere": {document(`{"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"}, "Action": ["sts:TagSession", "sts:SetSourceIdentity"]}`,
 			`{"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"}, "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:RoleSessionName": "${aws:PrincipalTag/x509Subject/CN}"}}}`), sessions},
-		"EC2 and SSM":         {document(allow(`{"Service": ["ec2.amazonaws.com", "ssm.amazonaws.com"]}`)), validate.Trust{Known: validate.TrustKnown, Instances: true, Sessions: true}},
-		"EC2 and Lambda":      {document(allow(`{"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}`)), validate.Trust{Known: validate.TrustKnown, Instances: true, Service: "lambda.amazonaws.com"}},
+		"EC2 and SSM":         {document(allow(`{"Service": ["ec2.amazonaws.com", "ssm.amazonaws.com"]}`)), principal.Trust{Known: principal.TrustKnown, Instances: true, Sessions: true}},
+		"EC2 and Lambda":      {document(allow(`{"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}`)), principal.Trust{Known: principal.TrustKnown, Instances: true, Service: "lambda.amazonaws.com"}},
 		"Lambda":              {document(allow(`{"Service": "lambda.amazonaws.com"}`)), service("lambda.amazonaws.com")},
 		"Pod Identity":        {document(`{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}`), service("pods.eks.amazonaws.com")},
 		"the EKS cluster":     {document(allow(`{"Service": "eks.amazonaws.com"}`)), noTrust},
@@ -85,8 +87,8 @@ func TestTrustPolicies(t *testing.T) {
 		"a canonical user":    {document(allow(`{"CanonicalUser": "79a59d"}`)), others("79a59d")},
 		"all but one":         {document(`{"Effect": "Allow", "NotPrincipal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}`), others("everybody but NotPrincipal")},
 		"with a condition":    {document(strings.TrimSuffix(allow(`{"AWS": "*"}`), "}") + `, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}`), others("*")},
-		"EC2 and the account": {document(ec2, allow(`{"AWS": "111122223333"}`)), validate.Trust{Known: validate.TrustKnown, Instances: true, Other: "111122223333"}},
-		"in one statement":    {document(allow(`{"Service": "ec2.amazonaws.com", "AWS": ["111122223333"]}`)), validate.Trust{Known: validate.TrustKnown, Instances: true, Other: "111122223333"}},
+		"EC2 and the account": {document(ec2, allow(`{"AWS": "111122223333"}`)), principal.Trust{Known: principal.TrustKnown, Instances: true, Other: "111122223333"}},
+		"in one statement":    {document(allow(`{"Service": "ec2.amazonaws.com", "AWS": ["111122223333"]}`)), principal.Trust{Known: principal.TrustKnown, Instances: true, Other: "111122223333"}},
 		"every action":        {document(`{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "*"}`), others("111122223333")},
 		"every action of STS": {document(`{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": ["STS:*"]}`), others("111122223333")},
 		"an action with ?":    {document(`{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:As?umeRole"}`), others("111122223333")},
@@ -185,7 +187,7 @@ func TestGeneratedTrustPolicies(t *testing.T) {
 	seen := map[string]int{}
 	for range 20_000 {
 		var statements []string
-		want := validate.Trust{Known: validate.TrustKnown}
+		want := principal.Trust{Known: principal.TrustKnown}
 		may := map[string]bool{} // who may do what
 		var order []choice
 		for range 1 + r.IntN(3) {
@@ -236,7 +238,7 @@ func TestGeneratedTrustPolicies(t *testing.T) {
 			doc = encoded(`{"Statement": ` + statements[0] + `}`)
 		}
 		got := iam.TrustOf(doc)
-		if got.Known != validate.TrustKnown || got.Instances != want.Instances || got.Sessions != want.Sessions || (got.Other != "") != hasOther || (got.Service != "") != hasService {
+		if got.Known != principal.TrustKnown || got.Instances != want.Instances || got.Sessions != want.Sessions || (got.Other != "") != hasOther || (got.Service != "") != hasService {
 			text, _ := url.PathUnescape(*doc)
 			t.Fatalf("%s\ngot %+v, want instances %v, sessions %v, others %v, another service %v", text, got, want.Instances, want.Sessions, hasOther, hasService)
 		}
@@ -258,7 +260,7 @@ func TestTrustIsLookedUp(t *testing.T) {
 	for i := range 20 {
 		s.Roles = append(s.Roles, fake.Role{ARN: fmt.Sprintf("%srole/more-%d", own, i)})
 	}
-	want := map[string]validate.Trust{"nodes": instances, "broken": unreadable, "fargate": sessions,
+	want := map[string]principal.Trust{"nodes": instances, "broken": unreadable, "fargate": sessions,
 		"irsa": others(own + "oidc-provider/oidc.example.com")}
 	names := []string{"broken", "fargate", "irsa", "nodes"}
 	for _, call := range []string{"GetRole", "ListRoles"} {
@@ -275,7 +277,7 @@ func TestTrustIsLookedUp(t *testing.T) {
 		for range 2 { // the second time from memory
 			answers := w.lookup(arns...)
 			for i, n := range names {
-				if d := cmp.Diff(validate.Principal{Existence: validate.Exists, ARN: arns[i], Trust: want[n]}, answers[i]); d != "" {
+				if d := cmp.Diff(principal.Principal{Existence: principal.Exists, ARN: arns[i], Trust: want[n]}, answers[i]); d != "" {
 					t.Errorf("%s of %s (-want +got):\n%s", call, n, d)
 				}
 			}
@@ -298,7 +300,7 @@ func TestNoTrustFromFaults(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "guard", "", seed())
 			w.faults(fake.Faults{Answer: answer, Actions: []string{"GetRole", "ListRoles"}})
-			if got := w.lookup(own + "role/nodes")[0]; got.Trust != (validate.Trust{}) || got.Existence == validate.Exists {
+			if got := w.lookup(own + "role/nodes")[0]; got.Trust != (principal.Trust{}) || got.Existence == principal.Exists {
 				t.Errorf("got %+v", got)
 			}
 		})

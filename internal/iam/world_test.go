@@ -21,7 +21,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
 
@@ -160,19 +160,19 @@ func (w *world) config(accessKeyID string) sdk.Config {
 }
 
 // lookup asks for ARNs, with the webhook's usual time.
-func (w *world) lookup(arns ...string) []validate.Principal {
+func (w *world) lookup(arns ...string) []principal.Principal {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
 	defer cancel()
 	return w.lookupWithin(ctx, arns...)
 }
 
-func (w *world) lookupWithin(ctx context.Context, arns ...string) []validate.Principal {
+func (w *world) lookupWithin(ctx context.Context, arns ...string) []principal.Principal {
 	w.t.Helper()
-	return w.lookupFor(ctx, validate.Asker{Username: "operator"}, arns...)
+	return w.lookupFor(ctx, principal.Asker{Username: "operator"}, arns...)
 }
 
-func (w *world) lookupFor(ctx context.Context, asker validate.Asker, arns ...string) []validate.Principal {
+func (w *world) lookupFor(ctx context.Context, asker principal.Asker, arns ...string) []principal.Principal {
 	w.t.Helper()
 	parsed := make([]awsauth.ARN, len(arns))
 	for i, s := range arns {
