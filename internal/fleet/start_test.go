@@ -169,16 +169,16 @@ func TestStrangers(t *testing.T) {
 		mode      nodes.Mode
 		trouble   string
 	}{
-		"a label, and the instance's tag":     {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: nodes.BothModes},
-		"a label alone":                       {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: ours, trouble: "name another, which has another certificate authority than this cluster, so set fleet.clusterName"},
-		"a hybrid node, and an instance":      {nodeObjects: []corev1.Node{onEC2(1), hybrid}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: nodes.BothModes},
-		"a hybrid node alone":                 {nodeObjects: []corev1.Node{hybrid}, instance: untagged, authority: ours, trouble: "name another"},
-		"one of several authorities is ours":  {nodeObjects: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs + ours, cluster: "demo", mode: nodes.BothModes},
-		"the operator names it":               {nodeObjects: []corev1.Node{hybrid}, instance: untagged, authority: ours, flag: "another", cluster: "another", mode: nodes.APIMode},
-		"the guard knows no authority":        {nodeObjects: []corev1.Node{hybrid}, instance: untagged, cluster: "another", mode: nodes.APIMode},
-		"a label that is right":               {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: theirs, cluster: "another", mode: nodes.APIMode},
-		"the tag names a stranger, as well":   {nodeObjects: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs, trouble: "name demo"},
-		"a stranger's label and stranger tag": {nodeObjects: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: authority(t, "kubernetes"), trouble: "name demo and another"},
+		"a label, and the instance's tag":     {nodes: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: nodes.BothModes},
+		"a label alone":                       {nodes: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: ours, trouble: "name another, which has another certificate authority than this cluster, so set fleet.clusterName"},
+		"a hybrid node, and an instance":      {nodes: []corev1.Node{onEC2(1), hybrid}, instance: instance(1, "nodes"), authority: ours, cluster: "demo", mode: nodes.BothModes},
+		"a hybrid node alone":                 {nodes: []corev1.Node{hybrid}, instance: untagged, authority: ours, trouble: "name another"},
+		"one of several authorities is ours":  {nodes: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs + ours, cluster: "demo", mode: nodes.BothModes},
+		"the operator names it":               {nodes: []corev1.Node{hybrid}, instance: untagged, authority: ours, flag: "another", cluster: "another", mode: nodes.APIMode},
+		"the guard knows no authority":        {nodes: []corev1.Node{hybrid}, instance: untagged, cluster: "another", mode: nodes.APIMode},
+		"a label that is right":               {nodes: []corev1.Node{labelled(onEC2(1))}, instance: untagged, authority: theirs, cluster: "another", mode: nodes.APIMode},
+		"the tag names a stranger, as well":   {nodes: []corev1.Node{onEC2(1)}, instance: instance(1, "nodes"), authority: theirs, trouble: "name demo"},
+		"a stranger's label and stranger tag": {nodes: []corev1.Node{labelled(onEC2(1))}, instance: instance(1, "nodes"), authority: authority(t, "kubernetes"), trouble: "name demo and another"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
