@@ -94,7 +94,7 @@ func newSetup(t testing.TB, seed fake.Seed, items ...corev1.Node) *setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &setup{aws: server, nodeObjects: &nodeObjects{items: items}}
+	s := &setup{aws: server, nodes: &nodeObjects{items: items}}
 	s.options = fleet.Options{Nodes: s.nodes, Who: func() string { return "role guard" },
 		AWS: sdk.Config{APIOptions: []func(*middleware.Stack) error{aws.BoundAnswers}, HTTPClient: fake.Memory{Handler: server},
 			Credentials: credentials.NewStaticCredentialsProvider("guard", "secret", "")}}
