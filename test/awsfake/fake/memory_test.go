@@ -28,10 +28,13 @@ func TestMemory(t *testing.T) {
 			w.WriteHeader(http.StatusTeapot)
 			_, _ = io.Copy(w, r.Body) // the client reads it
 		}, time.Hour, http.StatusTeapot, "question", nil, time.Minute},
-		"nothing to say":  {func(http.ResponseWriter, *http.Request) {}, time.Hour, http.StatusOK, "", nil, 0},
-		"cut off":         {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, time.Hour, 0, "", io.EOF, 0},
-		"cut off halfway": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "half"); panic(http.ErrAbortHandler) }, time.Hour, http.StatusOK, "half", io.ErrUnexpectedEOF, 0},
-		"silence":         {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, time.Second, 0, "", context.DeadlineExceeded, time.Second},
+		"nothing to say": {func(http.ResponseWriter, *http.Request) {}, time.Hour, http.StatusOK, "", nil, 0},
+		"cut off":        {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, time.Hour, 0, "", io.EOF, 0},
+		"cut off halfway": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "half")
+			panic(http.ErrAbortHandler)
+		}, time.Hour, http.StatusOK, "half", io.ErrUnexpectedEOF, 0},
+		"silence": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, time.Second, 0, "", context.DeadlineExceeded, time.Second},
 		"an answer too late": {func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(time.Minute)
 			_, _ = io.WriteString(w, "late") // to nobody, which must not block
