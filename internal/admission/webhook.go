@@ -61,8 +61,8 @@ type Excused struct {
 // Webhook answers AdmissionReviews over HTTP.
 func Webhook(h *Handler) http.Handler { return newServer(h) }
 
-// server takes each review through four steps, in this order: read (body.go), decode (decode.go), judge (judge.go),
-// answer. docs/design.md draws them.
+// server takes each review through the steps that docs/design.md draws: it reads (body.go), decodes (decode.go) and
+// judges (judge.go), which validates (internal/validate) and responds (respond.go).
 type server struct {
 	Handler
 	bounds *bounds
