@@ -115,8 +115,8 @@ func (v *Validator) toAsk(edit rule.EditContext) []awsauth.ARN {
 	return arns
 }
 
-// shows says which accounts' names the caller may see, beside those in the edit. Whoever may edit aws-auth sees those of the
-// guard's own account. On the command line nobody is asked with other credentials than the reader's own.
+// shows says of which accounts a message may name principals that are not in the edit. Whoever may edit aws-auth may see
+// those of the guard's own account. On the command line IAM is asked with the reader's own credentials, so all may be shown.
 func (v *Validator) shows(user authenticationv1.UserInfo) func(account string) bool {
 	if user.Username == "" && len(user.Groups) == 0 {
 		return func(string) bool { return true }

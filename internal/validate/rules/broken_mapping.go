@@ -11,7 +11,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// broken is a node role that stays mapped by an edit after which nodes can no longer use its mapping. What is wrong with an
+// broken, of breaks_node_mapping.go, is a node role that stays mapped by an edit after which nodes can no longer use its mapping. What is wrong with an
 // entry by itself is in mapping_fault.go.
 type broken struct {
 	nodes.Loss

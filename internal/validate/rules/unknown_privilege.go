@@ -11,8 +11,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// sayUnknown is the finding about a name of which it is not known whether RBAC makes it equivalent to cluster-admin; found
-// is false if the principal may have it even so.
+// sayUnknown is the finding of unapproved_equivalent.go about a name of which it is not known whether RBAC makes it
+// equivalent to cluster-admin; found is false if the principal may have it even so.
 func sayUnknown(c *rule.EditContext, u privilege.Unknown) (f rule.Finding, found bool) {
 	remedies, needed := remediesOfUnknown(c, u)
 	if !needed {
