@@ -36,7 +36,7 @@ func (s *server) judge(ctx context.Context, from string, r review) (response *ad
 			"operation", clip(string(r.operation), maxLogged), "user", clip(r.user.Username, maxLogged))
 		return errored(code(err, http.StatusBadRequest), errors.New(clip(err.Error(), maxCause)))
 	case !guarded:
-		// Let in without a word: the match conditions keep such requests away, and a guard that is called for them by
+		// Allowed without a warning: the match conditions keep such requests away, and a guard that is called for them by
 		// mistake must not be in the way.
 		s.Metrics.observe(r.operation, "not guarded", nil, started)
 		return &admissionv1.AdmissionResponse{Allowed: true,
@@ -69,7 +69,7 @@ func (s *server) validate(ctx context.Context, from string, edit validate.Reques
 	return v.Validate(ctx, edit), nil
 }
 
-// record puts a verdict into metrics and log, and passes on an edit that was let in all the same.
+// record puts a verdict into metrics and log, and passes on an edit that was allowed although it has errors.
 func (s *server) record(r review, edit validate.Request, report validate.Report, decision string, started time.Time) {
 	ids := rules(report.Findings)
 	if s.Excused != nil && report.Excuse != "" && !edit.DryRun {

@@ -34,7 +34,7 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// Validator judges a request; the one in force is asked for anew each time, since the policy may be reloaded.
+// Validator returns the validator in force. It is called for each review, since the policy may be reloaded.
 type Validator func() *validate.Validator
 
 // Handler is what reviews are judged with.
@@ -42,27 +42,28 @@ type Handler struct {
 	Validator Validator
 	Log       logr.Logger
 	Metrics   *Metrics
-	// Excused is told of edits that were let in though they would be refused otherwise, dry runs apart. It may be nil,
-	// and must not wait for anything.
+	// Excused is called for edits that were allowed although they have errors, but not for dry runs. It may be nil, and
+	// must not wait for anything.
 	Excused func(Excused)
 }
 
-// Excused is an edit that was let in for its author's or the policy's sake.
+// Excused is an edit with errors that was allowed because its author is exempt or in a break-glass group, or because the
+// policy is in audit mode.
 type Excused struct {
 	Operation admissionv1.Operation
 	Username  string
 	UID       types.UID // of the object, if it existed
 	Why       string    // exempt, break-glass or audit
 	Rules     string    // ids, with commas
-	// Nodes are the live nodes that the edit costs, as far as they are known.
+	// Nodes are the running nodes that can no longer authenticate after the edit, as far as they are known.
 	Nodes []string
 }
 
 // Webhook answers AdmissionReviews over HTTP.
 func Webhook(h *Handler) http.Handler { return newServer(h) }
 
-// server takes each review through four steps, in this order: read (body.go), decode (decode.go), judge (judge.go),
-// answer. docs/design.md draws them.
+// server takes each review through the steps that docs/design.md draws: it reads (body.go), decodes (decode.go) and
+// judges (judge.go), which validates (internal/validate) and responds (respond.go).
 type server struct {
 	Handler
 	bounds *bounds

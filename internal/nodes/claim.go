@@ -36,8 +36,8 @@ func Claims(old, updated *awsauth.Version, ignored bool) []Claim {
 	return claims
 }
 
-// given are the identities that entries give, and those that they give as long as EKS cannot read a value: then an
-// entry of mapUsers counts that one of mapRoles would win against.
+// given are the identities that the entries of a version give once EKS can read all of it, and those that they give until
+// then: while EKS cannot read mapRoles, an entry of mapUsers counts that one of mapRoles would win against.
 func given(v *awsauth.Version) []awsauth.Identity {
 	if v == nil {
 		return nil

@@ -6,14 +6,14 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// Identity is what of an identity belongs to nodes.
+// Identity is the part of an awsauth.Identity that only nodes should have: a node's username and groups.
 type Identity struct {
 	// Username is the template of a username that is, or can become, a node's; "" if it is none.
 	Username             string
 	Nodes, Bootstrappers bool
 }
 
-// IdentityOf is what of an identity belongs to nodes; zero if nothing does.
+// IdentityOf is that part of an identity; zero if it has none.
 func IdentityOf(id awsauth.Identity) Identity {
 	var n Identity
 	of, _ := awsauth.ParseARN(id.Canonical) // where it is none, nothing is known of it
@@ -42,5 +42,5 @@ func (n Identity) Covers(o Identity) bool {
 // NamedByEC2 reports that the username is that of nodes that are named by EC2.
 func (n Identity) NamedByEC2() bool { return n.Username == dnsName }
 
-// partly reports that something of an identity belongs to nodes.
-func partly(id awsauth.Identity) bool { return IdentityOf(id) != Identity{} }
+// hasNodePart reports that an identity has a username that is or can become a node's, or a node's group.
+func hasNodePart(id awsauth.Identity) bool { return IdentityOf(id) != Identity{} }

@@ -9,7 +9,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
-// Edit is a change of aws-auth with all that tells what it costs the nodes.
+// Edit is an edit of aws-auth, with all that is needed to find the nodes that can no longer authenticate after it.
 type Edit struct {
 	View *View
 	Now  time.Time
@@ -21,7 +21,7 @@ type Edit struct {
 	MatchesNobody func(*awsauth.Entry) bool
 }
 
-// Losses are what an edit costs the nodes.
+// Losses are the node roles that nodes can no longer use after an edit, or may not be able to.
 type Losses struct {
 	// Before and After are how many node roles are mapped.
 	Before, After int
@@ -34,7 +34,7 @@ type Losses struct {
 type Loss struct {
 	Was   awsauth.Identity
 	Is    []awsauth.Identity // what the role is mapped to now
-	Cut   []Set              // running nodes that cannot authenticate any more
+	Cut   []Set              // running nodes that can no longer authenticate
 	Maybe []Set              // running nodes of which it is not known whether they have this role
 	Doubt []Set              // Node objects with this role, or that may have it, which may be no nodes
 	Ready []Set              // running nodes with this role that are ready and, by what is known, could not be by its mapping
@@ -47,11 +47,11 @@ type Loss struct {
 // uses is none. deleted reports that IAM does not know a role of MayBeDeleted any more.
 func (e Edit) Losses(deleted func(awsauth.ARN) bool) Losses {
 	before, after := roles(e.Old), roles(e.New)
-	void := map[string]bool{}
-	for _, key := range e.mayBeDeleted(before, after) {
-		void[key] = deleted(arnOf(before[key]))
+	isDeleted := map[string]bool{}
+	for _, key := range e.worthAsking(before, after) {
+		isDeleted[key] = deleted(arnOf(before[key]))
 	}
-	stays := e.keeps(before, after, void)
+	stays := e.keeps(before, after, isDeleted)
 	l := Losses{Before: len(before), After: len(after)}
 	for _, loss := range e.losses() {
 		loss.Fatal = len(loss.Cut) > 0 || e.View.Starting() || !stays && !e.View.KnowsNodes(e.Now) ||
@@ -68,7 +68,7 @@ func (e Edit) Losses(deleted func(awsauth.ARN) bool) Losses {
 // Fatal reports that one of the losses must not be allowed.
 func (l Losses) Fatal() bool { return fatal(l.Gone) || fatal(l.Broken) }
 
-// GoneFatally reports that one of the roles that are no longer mapped must stay so.
+// GoneFatally reports that one of the roles that are no longer mapped must stay mapped.
 func (l Losses) GoneFatally() bool { return fatal(l.Gone) }
 
 func fatal(losses []Loss) bool {
@@ -93,11 +93,11 @@ func roles(a *awsauth.Access) map[string]awsauth.Identity {
 
 // keeps reports that a node role which is mapped stays so. Where the nodes are not known, those that run have one of
 // the roles that were mapped, and a new role beside these helps none of them. A role whose ARN matches nobody has no
-// nodes: that is being fixed. Nor has one that IAM does not know any more (void): its credentials are void.
-func (e Edit) keeps(before, after map[string]awsauth.Identity, void map[string]bool) bool {
+// nodes: that is being fixed. Nor has one that IAM does not know any more (isDeleted): its credentials are void.
+func (e Edit) keeps(before, after map[string]awsauth.Identity, isDeleted map[string]bool) bool {
 	possible := false
 	for key, was := range before {
-		if void[key] || e.MatchesNobody(was.Entry) {
+		if isDeleted[key] || e.MatchesNobody(was.Entry) {
 			continue
 		}
 		possible = true
@@ -113,7 +113,7 @@ func (e Edit) keeps(before, after map[string]awsauth.Identity, void map[string]b
 func (e Edit) MayBeDeleted() []awsauth.ARN {
 	before := roles(e.Old)
 	var arns []awsauth.ARN
-	for _, key := range e.mayBeDeleted(before, roles(e.New)) {
+	for _, key := range e.worthAsking(before, roles(e.New)) {
 		if a := arnOf(before[key]); principal.Askable(a) {
 			arns = append(arns, a)
 		}
@@ -121,7 +121,8 @@ func (e Edit) MayBeDeleted() []awsauth.ARN {
 	return arns
 }
 
-func (e Edit) mayBeDeleted(before, after map[string]awsauth.Identity) []string {
+// worthAsking are the keys of the roles of MayBeDeleted.
+func (e Edit) worthAsking(before, after map[string]awsauth.Identity) []string {
 	if e.View.Ignored() || e.View.KnowsNodes(e.Now) || e.Unreadable || len(after) == 0 || e.keeps(before, after, nil) {
 		return nil
 	}

@@ -13,8 +13,8 @@ func Lost(v *View, old, updated *awsauth.Version, now time.Time) []string {
 	return names(LostSets(v, old, updated, now))
 }
 
-// LostSets are the running nodes that authenticate by the old version of aws-auth and cannot by the new one, as EKS
-// reads them. Either version may be nil.
+// LostSets are the running nodes that can authenticate by the old version of aws-auth and cannot by the new one, as EKS
+// reads each of them at the moment. (Edit.Losses goes by rule.Version.Access.) Either version may be nil.
 func LostSets(v *View, old, updated *awsauth.Version, now time.Time) []Set {
 	if v == nil || v.Ignored() || old == nil {
 		return nil

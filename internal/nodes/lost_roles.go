@@ -6,29 +6,29 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// lostRoles goes through the changes of an edit. What is found out about nodes whose role is not known is remembered:
+// lossFinder goes through the changes of an edit. It remembers what it finds out about nodes whose role is not known:
 // there may be thousands of losses.
-type lostRoles struct {
+type lossFinder struct {
 	Edit
 	otherWay map[int]bool // which of View.Unplaced have another way to authenticate
 	guesses  map[int]int  // how many of the roles that are lost each of the others may have
 }
 
 func (e Edit) losses() []Loss {
-	lost := lostRoles{e, map[int]bool{}, map[int]int{}}
+	finder := lossFinder{e, map[int]bool{}, map[int]int{}}
 	var losses []Loss
 	for _, c := range awsauth.Diff(e.Old, e.New) {
 		if len(c.Before) == 0 || c.Account {
 			continue
 		}
-		if l, ok := lost.loss(c); ok {
+		if l, ok := finder.loss(c); ok {
 			losses = append(losses, l)
 		}
 	}
 	for i := range losses {
 		for _, u := range losses[i].guessed {
 			s := e.View.Unplaced[u]
-			s.Maybe = lost.guesses[u] > 1
+			s.Maybe = finder.guesses[u] > 1
 			losses[i].Cut = append(losses[i].Cut, s)
 		}
 	}
@@ -36,7 +36,7 @@ func (e Edit) losses() []Loss {
 }
 
 // loss is what a change costs; ok is false if nothing.
-func (e *lostRoles) loss(c awsauth.Change) (l Loss, ok bool) {
+func (e *lossFinder) loss(c awsauth.Change) (l Loss, ok bool) {
 	role := awsauth.Subject(c.Principal)
 	if role != awsauth.Key(c.Principal) {
 		return Loss{}, false // a blank before or behind the ARN: it matches nobody
@@ -48,7 +48,7 @@ func (e *lostRoles) loss(c awsauth.Change) (l Loss, ok bool) {
 		l.Doubt = where(e.View.Doubtful[role], func(s Set) bool {
 			return s.ready() > 0 && entry.excludes(s) && !signInByAny(c.After, s)
 		})
-		return l, len(l.Doubt) > 0 && slices.ContainsFunc(c.Before, partly)
+		return l, len(l.Doubt) > 0 && slices.ContainsFunc(c.Before, hasNodePart)
 	}
 	if e.View != nil {
 		e.weigh(&l, role, c)
@@ -66,15 +66,15 @@ func (l Loss) structural() bool {
 }
 
 // weigh finds the nodes that a change of their role, or of one that may be theirs, costs.
-func (e *lostRoles) weigh(l *Loss, role string, c awsauth.Change) {
+func (e *lossFinder) weigh(l *Loss, role string, c awsauth.Change) {
 	v := e.View
-	signedIn := func(s Set) bool { return signInByAny(c.Before, s) && !signInByAny(c.After, s) }
-	l.Cut = where(v.Nodes[role], signedIn)
-	l.Doubt = append(where(v.Doubtful[role], signedIn),
-		where(v.Doubtful[""], func(s Set) bool { return signedIn(s) && v.mayHave(s, role) })...)
-	l.Ready = v.inSpite(role, c)
+	lockedOut := func(s Set) bool { return signInByAny(c.Before, s) && !signInByAny(c.After, s) }
+	l.Cut = where(v.Nodes[role], lockedOut)
+	l.Doubt = append(where(v.Doubtful[role], lockedOut),
+		where(v.Doubtful[""], func(s Set) bool { return lockedOut(s) && v.mayHave(s, role) })...)
+	l.Ready = v.readyWithoutMapping(role, c)
 	for i, s := range v.Unplaced {
-		if !signedIn(s) || !v.mayHave(s, role) {
+		if !lockedOut(s) || !v.mayHave(s, role) {
 			continue
 		}
 		other, asked := e.otherWay[i]

@@ -28,11 +28,11 @@ func (v *View) otherWay(a *awsauth.Access, s Set, now time.Time) bool {
 	return false
 }
 
-// inSpite are the nodes with a role that are ready although what is known of them says that they cannot authenticate
-// by its mapping, if the role is mapped as a node's no longer. What is known of them must be wrong, so that the
-// mapping may be what they need.
-func (v *View) inSpite(role string, c awsauth.Change) []Set {
-	if !slices.ContainsFunc(c.Before, partly) || slices.ContainsFunc(c.After, partly) {
+// readyWithoutMapping are nodes that are ready although, by what is known of them, the mapping of their role was never one
+// by which they can authenticate. What is known of them must be wrong, so the mapping may be what they need. There are
+// none unless the edit takes all that belongs to nodes from the role.
+func (v *View) readyWithoutMapping(role string, c awsauth.Change) []Set {
+	if !slices.ContainsFunc(c.Before, hasNodePart) || slices.ContainsFunc(c.After, hasNodePart) {
 		return nil
 	}
 	return where(slices.Concat(v.Nodes[role], v.Doubtful[role]), func(s Set) bool {

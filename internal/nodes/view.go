@@ -42,7 +42,7 @@ type View struct {
 }
 
 // Ignored reports that EKS does not look at aws-auth at all. There is no way back from that mode, so it does not
-// matter how long ago that was heard.
+// matter how old that answer is.
 func (v *View) Ignored() bool { return v != nil && v.Mode == APIMode }
 
 // Starting reports that the guard has just started and has not yet looked for the running nodes to the end, well or
@@ -86,11 +86,11 @@ func (v *View) Shadow(subject string, now time.Time) (AccessEntry, bool) {
 // Inert reports that an access entry decides about nobody: it is older than its principal, or nodes with the role are
 // ready that could not be if it decided.
 func (v *View) Inert(subject string, e AccessEntry) bool {
-	return e.Outlived() || len(v.despite(subject, e)) > 0
+	return e.Outlived() || len(v.readyWithoutEntry(subject, e)) > 0
 }
 
-// despite are the nodes that are ready although the access entry of their role is none by which they could be.
-func (v *View) despite(subject string, e AccessEntry) []Set {
+// readyWithoutEntry are nodes that are ready although the access entry of their role is none by which they could be.
+func (v *View) readyWithoutEntry(subject string, e AccessEntry) []Set {
 	return where(v.Nodes[subject], func(s Set) bool { return s.ready() > 0 && e.excludes(s) })
 }
 
@@ -104,7 +104,7 @@ func (v *View) WhyInert(e AccessEntry) string {
 		return "it is older than the " + kind +
 			", which was deleted and created again: EKS keeps the unique id of the old one"
 	}
-	if sets := v.despite(awsauth.Subject(e.ARN), e); len(sets) > 0 {
+	if sets := v.readyWithoutEntry(awsauth.Subject(e.ARN), e); len(sets) > 0 {
 		return fmt.Sprintf("it is of type %s, and %s with the role %s ready: %s",
 			e.Type, Count(sets), Agree(sets, "is", "are"), Which(sets))
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// Change is what an edit makes of who is equivalent to cluster-admin.
+// Change is what an edit changes about who is equivalent to cluster-admin.
 type Change struct {
-	// Given are the grants that were not there before: those that work, and then those that are meant. Kept were
-	// there before.
+	// Given are the new grants: first those that work, then those that are only written (Grant.Meant). Kept are the
+	// grants that worked before and do so now. What is written and does not work, and was so before, is in neither.
 	Given, Kept []Grant
 	// Unknown are names that the edit gives, and of which it is not known what RBAC makes of them.
 	Unknown []Unknown
@@ -52,7 +52,7 @@ func (r *Resolver) Compare(old, updated *awsauth.Version) Change {
 
 func sorted(t table) []key { return slices.SortedFunc(maps.Keys(t), key.compare) }
 
-// reaching says how what an old version has written comes to work.
+// reaching finds out how a grant comes to work that an old version has written.
 type reaching struct {
 	old     *awsauth.Version
 	entries map[string][]*awsauth.Entry // of the old version, by subject

@@ -10,7 +10,7 @@ import (
 
 // Resolver knows what is privileged at one moment, by the policy and by RBAC, and what of it is approved.
 type Resolver struct {
-	// Blind says why RBAC could not be looked at, if it should have been; Partial what of it could not.
+	// Blind says why nothing of RBAC is known, if the policy wants it read; Partial what of it could not be read.
 	Blind   error
 	Partial *Partial
 
@@ -79,7 +79,7 @@ func leavesEverybody(arn string, groups []string) bool {
 const rightsOfApprover = "the rights of an approver: the policy lists it under privileged.approvers, " +
 	"so it may add approved admins"
 
-// Username is the way that a username is.
+// Username says what makes a username privileged, if anything does.
 func (r *Resolver) Username(name string) (w Way, privileged bool) {
 	w = Way{Kind: Equivalent, Username: true, Name: name}
 	if evidence, ok := r.equivalents.Usernames[name]; ok {
@@ -97,7 +97,7 @@ func (r *Resolver) Username(name string) (w Way, privileged bool) {
 	return w, true
 }
 
-// Group is the way that a group is.
+// Group says what makes a group privileged, if anything does.
 func (r *Resolver) Group(name string) (w Way, privileged bool) {
 	fromRBAC, equivalent := r.equivalents.Groups[name]
 	w = Way{Kind: ListedGroup, Name: name}
@@ -120,7 +120,8 @@ func (r *Resolver) Group(name string) (w Way, privileged bool) {
 	return w, true
 }
 
-// Approved says what the policy has on a way. Whoever may be in system:masters may have what RBAC makes equivalent.
+// Approved finds the policy's approval of a way, and how it counts now. An approval of system:masters also covers what RBAC
+// makes equivalent to it.
 func (r *Resolver) Approved(arn string, w Way) (policy.Approval, policy.Standing) {
 	approved := r.policy.Approved
 	if w.Username {

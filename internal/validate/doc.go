@@ -1,11 +1,12 @@
 // Package validate judges an edit of aws-auth.
 //
-// In go the old and the new ConfigMap, who is asking, the policy and the ports to the world; out comes a Report: every
-// finding at once, each with its place and its fix, and the verdict.
+// Its input is the old and the new ConfigMap, who makes the edit, the policy and the ports to IAM, the nodes and RBAC. Its
+// output is a Report: every finding, each with its place and its fix, and the verdict.
 //
-// Engine.go is the way of a request: read both versions, gather what is known around them, run the rules on both, mark what
-// existed before, run the rules about the edit, settle how each finding counts. The rules are in package rules, one in each
-// file; what a rule may look at is in package rule.
+// Begin with Validate in engine.go. It reads both versions, gathers what the rules may know, runs the rules on each version,
+// marks which findings existed before (package baseline), runs the rules about the edit, and settles how each finding counts
+// (settle.go). The rules are in package rules, one in each file; what a rule may look at is in package rule. Review in
+// review.go is something else: it reviews the approvals and waivers of the policy.
 //
 // The package is pure but for the ports: it imports neither client-go nor the AWS SDK.
 package validate

@@ -13,7 +13,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
-// Validate judges one edit. It never fails: what cannot be found out is a finding.
+// Validate judges one edit. It never fails: what could not be checked is a finding.
+// docs/design.md describes its steps.
 func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	finalized := finalizes(req)
 	switch {
@@ -28,7 +29,8 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	return v.verdict(req.User, v.settle(found, edit.Now), nodes.Lost(edit.Fleet, edit.OldText(), edit.NewText(), edit.Now))
 }
 
-// run lets every rule look at what it judges: each version by itself, and then the two of them.
+// run runs the rules about one version on the old and on the new one, marks which findings the old one had, and runs the
+// rules about the edit.
 func (v *Validator) run(edit rule.EditContext) []Finding {
 	var found []Finding
 	if edit.New != nil {
@@ -41,7 +43,7 @@ func (v *Validator) run(edit rule.EditContext) []Finding {
 	return append(found, rule.RunOnEdit(rules.All(), edit, found)...)
 }
 
-// runOn lets the rules about one version look at the old or the new one.
+// runOn runs the rules about one version on version, which is edit.Old or edit.New.
 func runOn(version *rule.Version, edit rule.EditContext) []Finding {
 	entry := rule.EntryContext{Policy: edit.Policy, Partition: edit.Partition, Privileges: edit.Privileges, IAM: edit.IAM}
 	if version == edit.New && edit.Old != nil {
@@ -51,7 +53,7 @@ func runOn(version *rule.Version, edit rule.EditContext) []Finding {
 	return rule.RunOnVersion(rules.All(), entry, object)
 }
 
-// verdict makes the report of settled findings.
+// verdict allows or denies an edit by its settled findings. lost are the running nodes that it costs.
 func (v *Validator) verdict(user authenticationv1.UserInfo, found []Finding, lost []string) Report {
 	report := Report{Findings: found, Lost: lost}
 	if len(found) > maxFindings {
@@ -67,7 +69,7 @@ func (v *Validator) verdict(user authenticationv1.UserInfo, found []Finding, los
 	return report
 }
 
-// Excuse says why nothing is refused to somebody, if nothing is: exempt, break-glass or audit.
+// Excuse says why errors do not deny the edits of a user: exempt, break-glass or audit. ok is false if they do.
 func (v *Validator) Excuse(user authenticationv1.UserInfo) (why string, ok bool) {
 	if why, ok := v.policy.Exempt(user.Username, user.Groups); ok {
 		return why, true

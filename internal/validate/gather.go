@@ -15,7 +15,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
-// gather reads both versions, and finds out all that is known around them.
+// gather reads both versions, and collects everything else that the rules may know. Nothing is asked after it but the
+// authorizer (MayGrant).
 func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
 	edit := rule.EditContext{Operation: req.Operation, User: req.User, MayGrant: privilege.Asking(ctx, v.ports.Grants, req.User)}
 	edit.Old, edit.New = v.read(req)
@@ -25,15 +26,15 @@ func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
 	edit.Partition = v.partition(edit)
 	edit.Claims = nodes.Claims(edit.OldText(), edit.NewText(), edit.Fleet.Ignored())
 	edit.Grants = edit.Privileges.Compare(edit.OldText(), edit.NewText())
-	cost := costOf(edit)
+	forNodes := nodesEdit(edit)
 	if v.ports.Principals != nil && edit.New != nil {
 		if self, ok := v.ports.Principals.Self(); ok {
 			edit.Account = self.Account
 		}
 		asker := principal.Asker{Username: req.User.Username, DryRun: req.DryRun}
-		edit.IAM = principal.Ask(ctx, v.ports.Principals, asker, append(v.toAsk(edit), cost.MayBeDeleted()...), v.shows(req.User))
+		edit.IAM = principal.Ask(ctx, v.ports.Principals, asker, append(v.toAsk(edit), forNodes.MayBeDeleted()...), v.shows(req.User))
 	}
-	edit.Losses = sync.OnceValue(func() nodes.Losses { return cost.Losses(edit.IAM.Missing) })
+	edit.Losses = sync.OnceValue(func() nodes.Losses { return forNodes.Losses(edit.IAM.Missing) })
 	return edit
 }
 
@@ -48,14 +49,14 @@ func (v *Validator) fleet() *nodes.View {
 	return &nodes.View{} // no view yet is not the same as no fleet
 }
 
-// costOf is the edit as the nodes see it.
-func costOf(edit rule.EditContext) nodes.Edit {
-	cost := nodes.Edit{View: edit.Fleet, Now: edit.Now, Old: edit.Old.Access(), New: edit.New.Access(),
-		MatchesNobody: func(e *awsauth.Entry) bool { return rules.MatchesNobody(e, edit.Partition) }}
+// nodesEdit is the edit as package nodes looks at it.
+func nodesEdit(edit rule.EditContext) nodes.Edit {
+	e := nodes.Edit{View: edit.Fleet, Now: edit.Now, Old: edit.Old.Access(), New: edit.New.Access(),
+		MatchesNobody: func(entry *awsauth.Entry) bool { return rules.MatchesNobody(entry, edit.Partition) }}
 	if edit.New != nil {
-		cost.Unreadable = edit.New.Unreadable[awsauth.MapRoles]
+		e.Unreadable = edit.New.Unreadable[awsauth.MapRoles]
 	}
-	return cost
+	return e
 }
 
 // read reads both versions of the object; nil for the one that is not there. Most of an edit is written as it was, and as it
@@ -114,8 +115,8 @@ func (v *Validator) toAsk(edit rule.EditContext) []awsauth.ARN {
 	return arns
 }
 
-// shows says which accounts' names the caller may see, beside those in the edit. Whoever may edit aws-auth sees those of the
-// guard's own account. On the command line nobody is asked with other credentials than the reader's own.
+// shows says of which accounts a message may name principals that are not in the edit. Whoever may edit aws-auth may see
+// those of the guard's own account. On the command line IAM is asked with the reader's own credentials, so all may be shown.
 func (v *Validator) shows(user authenticationv1.UserInfo) func(account string) bool {
 	if user.Username == "" && len(user.Groups) == 0 {
 		return func(string) bool { return true }

@@ -9,7 +9,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
-// What the engine gives away is the rules' own.
+// The types of package rule that callers need, so that they import this package alone.
 type (
 	Finding  = rule.Finding
 	Rule     = rule.Rule
@@ -26,13 +26,13 @@ const (
 // Report is the verdict on one request.
 type Report struct {
 	Allowed bool `json:"allowed"`
-	// Findings are sorted: errors first, then what the edit brought, then by place.
+	// Findings are sorted: errors first, then new findings before existing ones, then by place.
 	Findings []Finding `json:"findings"`
-	// Omitted is how many more there are, the least important ones: nobody reads a thousand before the first are mended.
+	// Omitted is how many more there are, the least important ones: nobody reads a thousand before fixing the first.
 	Omitted int `json:"omitted,omitempty"`
-	// Excuse says why an edit with errors is let in all the same: "exempt", "break-glass" or "audit".
+	// Excuse says why an edit with errors is allowed all the same: "exempt", "break-glass" or "audit".
 	Excuse string `json:"-"`
-	// Lost are the live nodes, as far as they are known, that can sign in before the edit and cannot after it.
+	// Lost are the running nodes, as far as they are known, that can authenticate before the edit and not after it.
 	Lost []string `json:"-"`
 }
 

@@ -16,10 +16,10 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
-// expiringSoon is how long before its end an approval or waiver is worth a word: time enough to ask for another.
+// expiringSoon is how long before its end an approval or waiver is reported as expiring: time enough to ask for another.
 const expiringSoon = 14 * 24 * time.Hour
 
-// Permission is an approval or a waiver of the policy, as it stands towards one version of aws-auth.
+// Permission is an approval or a waiver of the policy, with what it permits in one version of aws-auth.
 type Permission struct {
 	// Kind is approval or waiver.
 	Kind string
@@ -50,7 +50,7 @@ func (p Permission) State() string {
 // if there is no aws-auth.
 func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	now := v.now()
-	found, access := v.standing(cm, now)
+	found, access := v.inForce(cm, now)
 	permission := func(kind, what string, t policy.Terms) Permission {
 		return Permission{Kind: kind, What: what, Terms: t, Expired: t.Standing(now) == policy.Expired,
 			Expiring: t.Standing(now) == policy.Valid && t.Standing(now.Add(expiringSoon)) == policy.Expired}
@@ -82,8 +82,9 @@ func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	return all
 }
 
-// standing is what is found in aws-auth as it is, and whom it maps. Nobody is asked about its principals and nodes.
-func (v *Validator) standing(cm *corev1.ConfigMap, now time.Time) ([]Finding, *awsauth.Access) {
+// inForce is what the rules find in the aws-auth of a cluster, taken for one that is created, and whom it maps. IAM and the
+// fleet are not asked.
+func (v *Validator) inForce(cm *corev1.ConfigMap, now time.Time) ([]Finding, *awsauth.Access) {
 	if cm == nil {
 		return nil, &awsauth.Access{}
 	}

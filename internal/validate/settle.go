@@ -12,7 +12,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
-// settle decides how every finding counts in the end, leaves out what another one says, and sorts the rest.
+// settle decides how every finding counts, leaves out those that another one makes unnecessary, and sorts the rest.
 func (v *Validator) settle(found []Finding, now time.Time) []Finding {
 	settled := make([]Finding, 0, len(found))
 	for _, f := range found {
@@ -25,7 +25,8 @@ func (v *Validator) settle(found []Finding, now time.Time) []Finding {
 	return settled
 }
 
-// weigh gives a finding the severity of the policy, and makes an error a warning if it was there before, or is waived.
+// weigh gives a finding the severity of the policy, and makes an error a warning if it existed before, or is waived. A rule
+// that is off in the policy runs all the same; settle drops what it found.
 func (v *Validator) weigh(f *Finding, now time.Time) {
 	if s, ok := v.severities[f.Rule]; ok {
 		f.Severity = s
@@ -47,7 +48,7 @@ func (v *Validator) weigh(f *Finding, now time.Time) {
 	}
 }
 
-// unsilenced are the findings that no other one makes unnecessary.
+// unsilenced leaves out the findings that an error makes unnecessary.
 func unsilenced(found []Finding) []Finding {
 	errors := map[string][]Finding{} // by principal: there may be thousands of both
 	for _, f := range found {
@@ -79,8 +80,8 @@ func silences(by, f Finding) bool {
 	})
 }
 
-// compare puts errors first, then what the edit brought, then by place. What stands at no line of the value, such as that a
-// role is gone, comes after the lines that are wrong, which may be why.
+// compare puts errors first, then new findings before existing ones, and orders each of these by place. A finding without a
+// line, such as that a role is gone, comes after those with one, which may be its cause.
 func compare(a, b Finding) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)),
 		cmp.Compare(slices.Index(awsauth.Keys, a.DataKey), slices.Index(awsauth.Keys, b.DataKey)),
@@ -95,7 +96,7 @@ func unplaced(f Finding) int {
 	return 0
 }
 
-// rank puts errors before warnings, and what the edit brought before what was there.
+// rank puts errors before warnings, and new warnings before existing ones.
 func rank(f Finding) int {
 	switch {
 	case f.Severity == Error:

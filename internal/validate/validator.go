@@ -13,7 +13,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rules"
 )
 
-// Ports are the validator's views of the world outside the two objects. A nil port was not asked.
+// Ports are what the validator asks about the world outside the two objects. A nil port is not asked.
 type Ports struct {
 	Principals principal.Source
 	Fleet      nodes.Source
@@ -35,13 +35,13 @@ type Validator struct {
 // Option changes a Validator under construction.
 type Option func(*Validator)
 
-// WithPorts connects the world; the ports left nil are not asked.
+// WithPorts sets the ports; those left nil are not asked.
 func WithPorts(p Ports) Option { return func(v *Validator) { v.ports = p } }
 
 // WithClock sets what time it is, for approvals and waivers.
 func WithClock(now func() time.Time) Option { return func(v *Validator) { v.now = now } }
 
-// New checks that the policy speaks of rules that exist.
+// New makes a Validator. It is an error if the policy names a rule that does not exist, or gives one two severities.
 func New(p *policy.Policy, options ...Option) (*Validator, error) {
 	v := &Validator{policy: p, severities: map[string]Severity{}, now: time.Now}
 	for _, o := range p.Rules {

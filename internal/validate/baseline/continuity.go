@@ -8,8 +8,9 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// continuity pairs the entries of which only the ARN has changed: while an ARN is being fixed, what else was wrong
-// with its entry is not new. An entry goes on as another if the rest of it is the same, or if it stands in its place.
+// continuity pairs the entries of which only the ARN has changed, new name to old name: while an ARN is being fixed, what
+// else was wrong with its entry is not new. Two entries are one pair if all but the ARN is the same, or if the new one has
+// the place of the old one in its list.
 func continuity(old, updated *rule.Version) map[string]string {
 	before, after := countNames(old), countNames(updated)
 	gone := map[string]string{}

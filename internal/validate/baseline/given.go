@@ -9,8 +9,9 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// unmarkGiven takes back that a finding existed where the edit gives somebody what the finding is about: the entry counts for
-// its principal only since the edit, since its ARN matched nobody or another entry won; or its node identity has grown.
+// unmarkGiven makes a finding new again where the edit gives somebody what the finding is about: the entry counts for its
+// principal only since the edit, because before that its ARN matched nobody or another entry won; or the edit gives it more of
+// a node's identity.
 func unmarkGiven(found []rule.Finding, before, after *rule.Version, claims []nodes.Claim) {
 	entries := map[string]*awsauth.Entry{}
 	for _, e := range after.Entries() {
@@ -29,7 +30,7 @@ func unmarkGiven(found []rule.Finding, before, after *rule.Version, claims []nod
 			f.Preexisting = !grown[f.Entry]
 		case !counts(e, after):
 		case f.Reading != nil:
-			f.Preexisting = !slept(e, before)
+			f.Preexisting = !wasBeaten(e, before)
 		case f.Gives == rule.GivesName:
 			f.Preexisting = gaveBefore(e, f.Field, before)
 		}
@@ -53,8 +54,8 @@ func gaveBefore(e *awsauth.Entry, field string, before *rule.Version) bool {
 	})
 }
 
-// slept reports that an entry such as this one was there before the edit, and that another one for its principal won.
-func slept(e *awsauth.Entry, before *rule.Version) bool {
+// wasBeaten reports that an entry such as this one existed before the edit, and that another one for its principal won.
+func wasBeaten(e *awsauth.Entry, before *rule.Version) bool {
 	winners := before.Restored.Principals[e.Key()]
 	return len(winners) > 0 &&
 		slices.ContainsFunc(before.Entries(), func(o *awsauth.Entry) bool { return o.Key() == e.Key() && alike(o, e) }) &&

@@ -9,9 +9,9 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// markHidden marks what is wrong with lines that stood in a value of which EKS read nothing, or not all: a syntax error
-// hides what else is wrong, and a --- what is behind it, and whoever fixes it must not be denied for that. It never holds for
-// what an entry is given.
+// markHidden marks findings about lines that the old version has too, in a value of which EKS read nothing, or not all: a
+// syntax error hides what else is wrong, and a --- what is behind it, and whoever fixes it must not be denied for that.
+// Findings about grants are never marked here.
 func markHidden(found []rule.Finding, before, after *rule.Version) {
 	broken := cutShort(before.Problems)
 	maps.Copy(broken, before.Unreadable)
@@ -29,7 +29,7 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 			lines[f.DataKey] = strings.Split(after.Object.Data[f.DataKey], "\n")
 			old[f.DataKey] = newLineIndex(before.Object.Data[f.DataKey])
 		}
-		words := f.Value // where a place is not known; it may have stood there on several lines
+		words := f.Value // where the place is not known; it may have been on several lines
 		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
 			line := lines[f.DataKey][f.Line-1]
 			words = cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab

@@ -48,7 +48,7 @@ func (h *lineIndex) lines(words string) int {
 	return n
 }
 
-// all counts how often all of some words may stand there together, if they do.
+// all is how many lines may hold all of these words, at most: how many hold the rarest.
 func (h *lineIndex) all(words []string) int {
 	if len(words) == 0 {
 		return 0

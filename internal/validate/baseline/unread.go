@@ -26,7 +26,7 @@ func unmarkUnread(found []rule.Finding, before, after *rule.Version) {
 }
 
 // readsLess reports that EKS could read a value and cannot any more, or not without a complaint; or that an entry which it
-// read still stands there, behind what ends the text for EKS.
+// read is still written there, behind what ends the text for EKS.
 func readsLess(key string, before, after *rule.Version) bool {
 	switch {
 	case before.Unreadable[key]:
@@ -36,7 +36,7 @@ func readsLess(key string, before, after *rule.Version) bool {
 	case !cutShort(after.Problems)[key]:
 		return false
 	}
-	unread := map[string]bool{} // what stands there, less what EKS reads
+	unread := map[string]bool{} // what is written there, less what EKS reads
 	for _, arn := range arns.FindAllString(comments.ReplaceAllString(after.Object.Data[key], ""), -1) {
 		unread[awsauth.Subject(arn)] = true
 	}

@@ -32,8 +32,9 @@ type Version struct {
 }
 
 // Access is the access that a loss is measured by; without an object it is empty. Of the old version it is what EKS really
-// gives, for nothing can be lost that was not there. Of the new one it is what the text means, so that one syntax error is not
-// also told as the loss of everybody; but what EKS could not read before either makes up for no loss.
+// gives, since nothing can be lost that was not there. Of the new one it is what the text means, so that one syntax error is
+// not also reported as the loss of everybody. But if the new version leaves something unreadable that already was, and
+// nothing more, it is what EKS really gives there as well.
 func (v *Version) Access() *awsauth.Access {
 	if v == nil {
 		return &awsauth.Access{}
@@ -101,7 +102,7 @@ type EditContext struct {
 	Grants privilege.Change
 	// MayGrant asks the cluster's authorizer.
 	MayGrant func(privilege.Question) privilege.Reply
-	// Own is what the rule itself found in New.
+	// Own is what the rule itself found in New, by its Entry or Object function.
 	Own []Finding
 
 	report

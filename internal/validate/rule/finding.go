@@ -45,11 +45,12 @@ type Finding struct {
 	Reading *awsauth.Reading `json:"-"`
 	// Gives says what the entry gives somebody by what the finding is about.
 	Gives Gives `json:"-"`
-	// Yields says which other findings make this one unnecessary.
+	// Yields says which errors make this finding unnecessary, so that it is left out (settle.go).
 	Yields Yield `json:"-"`
 }
 
-// Gives says what an entry gives. What is given anew is new, although the same text was there before.
+// Gives says what an entry gives somebody. A finding about something that is given only since the edit is new, even if the
+// old version has the same text (baseline, unmarkGiven).
 type Gives int
 
 // What an entry may give.
@@ -59,10 +60,10 @@ const (
 	GivesNodeIdentity
 )
 
-// Yield says which findings make another one unnecessary.
+// Yield says which errors make a finding unnecessary.
 type Yield int
 
-// Most findings are said whatever else is.
+// The yields. Most findings are reported whatever else is.
 const (
 	YieldsNever  Yield = iota
 	YieldsToRule       // to the errors of the rules that silence its own, see Rule.SilencedBy

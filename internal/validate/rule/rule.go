@@ -10,7 +10,7 @@ package rule
 type Severity string
 
 // Two severities are enough: an error would break or escalate and denies the edit; a warning cannot tell, or
-// is harmless. Off is for the policy's rules only: the rule is not run.
+// is harmless. Off is for the policy's rules only: what the rule finds is dropped.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
@@ -33,7 +33,7 @@ const (
 	Object                        // the ConfigMap around the text
 )
 
-// Rule is one rule with all that is said of it anywhere: docs/rules.md, explain and SARIF are made from this.
+// Rule is one rule and its description, from which docs/rules.md, explain and SARIF are made.
 type Rule struct {
 	ID       string   // AA203; never reused
 	Name     string   // role-arn-path
@@ -44,7 +44,8 @@ type Rule struct {
 	// Bad is the body of a ConfigMap that the rule finds when it replaces Good; Good is one that it allows. Both are run by
 	// a test. Bad is empty where the object is deleted.
 	Bad, Good string
-	// SilencedBy are the rules that say enough where they deny the same thing. It holds for findings that yield.
+	// SilencedBy are the rules whose errors about the same thing make a finding of this rule unnecessary. It counts only for
+	// a finding that says so: Yields: YieldsToRule.
 	SilencedBy []Silence
 
 	// One of these three is set. Entry and Object judge one version by itself: they run on the old and on the new one, and
@@ -55,7 +56,7 @@ type Rule struct {
 	Edit   func(*EditContext)
 }
 
-// Silence is a rule whose error says enough about the same thing.
+// Silence is a rule whose error makes another finding about the same thing unnecessary.
 type Silence struct {
 	Rule string
 	Same Scope

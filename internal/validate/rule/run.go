@@ -21,10 +21,10 @@ func RunOnVersion(rules []*Rule, entry EntryContext, object ObjectContext) []Fin
 	return found
 }
 
-// RunOnEdit lets rules compare two versions. stated is what was found in the new one, of which each rule sees its own.
-func RunOnEdit(rules []*Rule, edit EditContext, stated []Finding) []Finding {
+// RunOnEdit lets rules compare two versions. foundInNew is what was found in the new one, of which each rule sees its own findings.
+func RunOnEdit(rules []*Rule, edit EditContext, foundInNew []Finding) []Finding {
 	own := map[string][]Finding{}
-	for _, f := range stated {
+	for _, f := range foundInNew {
 		own[f.Rule] = append(own[f.Rule], f)
 	}
 	var found []Finding

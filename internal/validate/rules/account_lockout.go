@@ -11,7 +11,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// checkAccountLockout is for a caller whom mapAccounts admits, under its ARN as username.
+// checkAccountLockout is the part of self_lockout.go for a caller whom mapAccounts admits, under its ARN as username.
 func checkAccountLockout(c *rule.EditContext, caller principal.Caller) {
 	a, err := awsauth.ParseARN(caller.ARN)
 	if err != nil || awsauth.Key(caller.Username) != awsauth.Key(caller.ARN) {

@@ -50,9 +50,9 @@ func firstFault(e *awsauth.Entry, partition string) (by *rule.Rule, f rule.Findi
 	return nil, rule.Finding{}, false
 }
 
-// arnFaultOf is the first fault if it is one of a rule's own. Other rules say what is wrong with an sso block, and with an
-// entry without an ARN.
-func arnFaultOf(id string, e *awsauth.Entry, partition string) (f rule.Finding, ok bool) {
+// ownFault is the first fault if it belongs to the rule with that id. Other rules say what is wrong with an sso block, and
+// with an entry without an ARN.
+func ownFault(id string, e *awsauth.Entry, partition string) (f rule.Finding, ok bool) {
 	if e.SSO != nil || e.ARN.Value == "" {
 		return f, false
 	}
@@ -60,10 +60,11 @@ func arnFaultOf(id string, e *awsauth.Entry, partition string) (f rule.Finding, 
 	return f, ok && by.ID == id
 }
 
-// arnFaultsOf reports those first faults that are a rule's own.
+// arnFaultsOf is the Entry function of a rule in arnChecks: it reports the first fault of an entry's ARN if that belongs to
+// the rule with that id. So the message is made by the rule's function in arnChecks.
 func arnFaultsOf(id string) func(*rule.EntryContext) {
 	return func(c *rule.EntryContext) {
-		if f, ok := arnFaultOf(id, c.Entry, c.Partition); ok {
+		if f, ok := ownFault(id, c.Entry, c.Partition); ok {
 			c.Report(rule.AtARN(c.Entry), f)
 		}
 	}

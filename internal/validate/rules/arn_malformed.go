@@ -25,7 +25,7 @@ var arnMalformed = &rule.Rule{
 
 func checkMalformed(c *rule.ObjectContext) {
 	for _, e := range c.Entries() {
-		if f, ok := arnFaultOf("AA201", e, c.Partition); ok {
+		if f, ok := ownFault("AA201", e, c.Partition); ok {
 			c.Report(rule.AtARN(e), f)
 		}
 	}

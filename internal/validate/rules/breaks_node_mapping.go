@@ -69,7 +69,7 @@ func liveMapping(e *awsauth.Entry, u nodes.Unserved) rule.Finding {
 	return f
 }
 
-// checkBrokenMappings finds node roles that stay while nodes cannot use their mapping any more.
+// checkBrokenMappings finds node roles that stay mapped while nodes can no longer use their mapping.
 func checkBrokenMappings(c *rule.EditContext) {
 	l, ok := nodeLosses(c)
 	if !ok {

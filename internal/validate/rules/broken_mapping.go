@@ -11,7 +11,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// broken is a node role that stays while nodes cannot use its mapping any more.
+// broken, of breaks_node_mapping.go, is a node role that stays mapped by an edit after which nodes can no longer use its mapping. What is wrong with an
+// entry by itself is in mapping_fault.go.
 type broken struct {
 	nodes.Loss
 	is awsauth.Identity // what the role is mapped to now

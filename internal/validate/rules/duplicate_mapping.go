@@ -27,7 +27,7 @@ func checkDuplicates(c *rule.ObjectContext) {
 	}
 }
 
-// repeated is a pair of entries for one principal; before stands before entry.
+// repeated is a pair of entries for one principal; before is the first of the two in the text.
 type repeated struct {
 	before, entry *awsauth.Entry
 	// used is the one of the two that EKS uses; nil if it takes either.

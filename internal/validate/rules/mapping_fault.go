@@ -12,7 +12,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// mappingFault is what is wrong with the groups of an entry with a node's username.
+// mappingFault is what is wrong with the groups of an entry with a node's username, whatever nodes there are. What an edit
+// breaks for nodes that could use a role is in broken_mapping.go.
 type mappingFault struct {
 	entry *awsauth.Entry
 	kind  faultKind

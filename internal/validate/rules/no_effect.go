@@ -16,7 +16,7 @@ var noEffect = &rule.Rule{
 	Edit: checkEffect,
 }
 
-// checkEffect says what of the edit EKS will not look at. Entries that the edit leaves alone are not told: EKS itself
+// checkEffect says what of the edit EKS will not look at. Entries that the edit leaves alone are not reported: EKS itself
 // writes both an access entry and a mapping for the node groups that it manages, and a warning for each of those on
 // every edit would teach people not to read warnings.
 func checkEffect(c *rule.EditContext) {

@@ -10,7 +10,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// nodeLosses are what an edit costs the nodes; ok is false if there is nothing to lose, or another rule says it.
+// nodeLosses are what an edit costs the nodes, for AA502, AA503 and AA505; ok is false if there is nothing to lose, or
+// another rule says it.
 func nodeLosses(c *rule.EditContext) (l nodes.Losses, ok bool) {
 	switch {
 	case c.Operation == rule.Delete: // AA501 says it
@@ -23,12 +24,12 @@ func nodeLosses(c *rule.EditContext) (l nodes.Losses, ok bool) {
 	return c.Losses(), true
 }
 
-// mapRolesEmptied reports that mapRoles goes with everything in it, so that one finding tells of all its roles.
+// mapRolesEmptied reports that the edit removes everything in mapRoles, so that one finding (AA502) is about all its roles.
 func mapRolesEmptied(c *rule.EditContext, l nodes.Losses) bool {
 	return len(c.New.Roles) == 0 && l.GoneFatally()
 }
 
-// notYet is why a guard that has just started does not let go what may be in use.
+// notYet is why a guard that has just started denies the loss of a role that may be in use.
 const notYet = "and the guard has just started and does not know the running nodes yet: " +
 	"if one uses this role, it turns NotReady within minutes"
 

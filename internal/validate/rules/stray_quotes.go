@@ -29,7 +29,7 @@ func checkStrayQuotes(c *rule.EntryContext) {
 	}
 }
 
-// strayQuotesIn judges one name. A username and a group that are written alike are told apart by what they are.
+// strayQuotesIn judges one name. The subject of its finding says whether it is a username or a group.
 func strayQuotesIn(what, name string) (f rule.Finding, ok bool) {
 	meant := strings.TrimFunc(name, isQuote)
 	if meant == name {

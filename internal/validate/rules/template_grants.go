@@ -50,14 +50,14 @@ func checkTemplates(c *rule.EntryContext) {
 // checkApprovedTemplates finds new templates that can become what the policy approves, and that something else is
 // against.
 func checkApprovedTemplates(c *rule.EditContext) {
-	told := map[grantedName]bool{} // of all that a template can become, the first
+	reported := map[grantedName]bool{} // a template is reported once, for the first name that it can become
 	for _, g := range c.Grants.Given {
 		switch {
 		case g.Kind != privilege.Template:
 		case g.Meant:
 			reportUnapproved(c, g)
-		case !told[nameOf(g)]:
-			told[nameOf(g)] = reportUnapproved(c, g)
+		case !reported[nameOf(g)]:
+			reported[nameOf(g)] = reportUnapproved(c, g)
 		}
 	}
 }

@@ -25,19 +25,19 @@ func checkEquivalents(c *rule.EditContext) {
 	checkUnknown(c)
 }
 
-// checkUnknown reports what RBAC may make more of, where RBAC could not be looked at or not at all of it. Of warnings
-// there is one: they all have the same cause.
+// checkUnknown reports names that may be equivalent to cluster-admin, where RBAC could not be read, or not all of it. It
+// stops after the first warning, since they all have the same cause.
 func checkUnknown(c *rule.EditContext) {
-	told := map[grantedName]bool{} // of all that a template can become, the first
+	reported := map[grantedName]bool{} // a template is reported once, for the first name that it can become
 	for _, u := range c.Grants.Unknown {
-		if told[nameOf(u.Grant)] {
+		if reported[nameOf(u.Grant)] {
 			continue
 		}
 		f, found := sayUnknown(c, u)
 		if !found {
 			continue
 		}
-		told[nameOf(u.Grant)] = true
+		reported[nameOf(u.Grant)] = true
 		if c.Report(grantPosition(u.Grant), f); f.Severity == rule.Warning {
 			return
 		}

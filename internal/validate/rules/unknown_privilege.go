@@ -11,11 +11,11 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// sayUnknown is the finding about a name of which it is not known what RBAC makes of it; found is false if it may be
-// given whatever it is worth.
+// sayUnknown is the finding of unapproved_equivalent.go about a name of which it is not known whether RBAC makes it
+// equivalent to cluster-admin; found is false if the principal may have it even so.
 func sayUnknown(c *rule.EditContext, u privilege.Unknown) (f rule.Finding, found bool) {
-	remedies, stands := remediesOfUnknown(c, u)
-	if !stands {
+	remedies, needed := remediesOfUnknown(c, u)
+	if !needed {
 		return f, false
 	}
 	f = rule.Finding{Severity: rule.Warning, Subject: grantSubject(u.Grant), Message: sayUnread(c, u),
@@ -63,9 +63,9 @@ func howToRead(c *rule.EditContext) string {
 	return "let the guard get, list and watch " + kinds + " by its ClusterRole (docs/privileges.md)"
 }
 
-// remediesOfUnknown are what makes it possible to give a name of which RBAC is not known; stands is false if nothing
-// is in the way.
-func remediesOfUnknown(c *rule.EditContext, u privilege.Unknown) (remedies string, stands bool) {
+// remediesOfUnknown says what to do so that the name may be given although RBAC is not known; needed is false if nothing
+// is against it.
+func remediesOfUnknown(c *rule.EditContext, u privilege.Unknown) (remedies string, needed bool) {
 	if u.Whole {
 		return "leave account " + u.Account.Value + " out", true
 	}
