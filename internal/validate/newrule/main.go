@@ -59,7 +59,7 @@ func write(dir, id, name string) ([]string, error) {
 	kind := kinds[id[len("AA")]]
 	variable := camel(name)
 	contents := map[string]string{
-		filepath.Join(dir, "rules", strings.ReplaceAll(name, "-", "_")+".go"): strings.NewReplacer("ID", id, "NAME", name, "VARIABLE", variable,
+		filepath.Join(dir, "rules", strings.ReplaceAll(name, "-", "_")+".go"): strings.NewReplacer("RULEID", id, "NAME", name, "VARIABLE", variable,
 			"CHECK", "check"+strings.ToUpper(variable[:1])+variable[1:], "CATEGORY", kind.category, "FIELD", kind.field, "CONTEXT", kind.context).Replace(source),
 		filepath.Join(dir, "testdata", id, "hit.txtar"):       "TODO: what the rule finds.\n" + edit,
 		filepath.Join(dir, "testdata", id, "near-miss.txtar"): "TODO: what looks like it, and is right.\n" + edit,
@@ -112,7 +112,7 @@ const source = `package rules
 import "github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 
 var VARIABLE = &rule.Rule{
-	ID: "ID", Name: "NAME", Severity: rule.Error, Category: rule.CATEGORY,
+	ID: "RULEID", Name: "NAME", Severity: rule.Error, Category: rule.CATEGORY,
 	What: "TODO: what it catches",
 	Why:  "TODO: what would happen on EKS",
 	Bad:  goodNodesAndCI, Good: goodNodesAndCI, // TODO: what it finds, and what is right

@@ -30,13 +30,13 @@ func TestWrite(t *testing.T) {
 		if len(files) != 3 {
 			t.Errorf("%s: written %q, want three files", id, files)
 		}
-		for _, name := range []string{"some_new_thing.go", "catalogue.go"} {
+		for name, says := range map[string]string{"some_new_thing.go": `ID: "` + id + `", Name: "some-new-thing"`, "catalogue.go": "someNewThing"} {
 			path := filepath.Join(dir, "rules", name)
 			if _, err := parser.ParseFile(token.NewFileSet(), path, nil, 0); err != nil {
 				t.Error(err)
 			}
-			if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "someNewThing") {
-				t.Errorf("%s does not name the rule: %v", name, err)
+			if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), says) {
+				t.Errorf("%s does not say %s: %v", name, says, err)
 			}
 		}
 	}
