@@ -10,16 +10,16 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// maxAnswer bounds what is read of an answer, decompressed. A role with a trust policy of 4,096 characters and 50 tags has
-// some 40 kB (IAM quotas).
+// maxAnswer bounds what is read of an answer, decompressed. A role with a trust policy of 4,096 characters and 50
+// tags has some 40 kB (IAM quotas).
 const maxAnswer = 1 << 20
 
-// bytesPerTag bounds the XML tags of an answer: the SDK makes a hundred bytes and more of an element that is nine bytes long. A page of
-// 1,000 roles has some 60,000 tags.
+// bytesPerTag bounds the XML tags of an answer: the SDK makes a hundred bytes and more of an element that is nine
+// bytes long. A page of 1,000 roles has some 60,000 tags.
 const bytesPerTag = 64
 
-// bounded is an answer's body, of which no more than max bytes are read: what is longer is an error that Classify has a sentence for.
-// Whoever answers may be a proxy, or another account's.
+// bounded is an answer's body, of which no more than max bytes are read: what is longer is an error that Classify
+// has a sentence for. Whoever answers may be a proxy, or another account's.
 type bounded struct {
 	io.ReadCloser
 	max, left, tags int64
@@ -41,8 +41,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo is what io.Copy calls. The SDK copies what it has left of an answer to nowhere, and logs if it cannot: once there is an error
-// there is nothing left.
+// WriteTo is what io.Copy calls. The SDK copies what it has left of an answer to nowhere, and logs if it cannot:
+// once there is an error there is nothing left.
 func (b *bounded) WriteTo(w io.Writer) (int64, error) {
 	if b.over() {
 		return 0, nil
@@ -74,9 +74,9 @@ func ExpectTags(ctx context.Context, bytes int64) context.Context {
 	return context.WithValue(ctx, limitKey{}, limit{bytes, bytes})
 }
 
-// BoundAnswers makes every client of the SDK read no more than that of an answer, those for credentials too. As a middleware it
-// sees what Go's HTTP transport has decompressed. A client of our own around the SDK's would be one whose authorities
-// AWS_CA_BUNDLE cannot set.
+// BoundAnswers makes every client of the SDK read no more than that of an answer, those for credentials too. As a
+// middleware it sees what Go's HTTP transport has decompressed. A client of our own around the SDK's would be one
+// whose authorities AWS_CA_BUNDLE cannot set.
 func BoundAnswers(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("BoundAnswer", boundAnswer), middleware.After)
 }

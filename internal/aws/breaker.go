@@ -21,7 +21,8 @@ type BreakerSettings struct {
 	TripAfter uint32           // so many failures in a row
 	OpenFor   time.Duration    // how long no call is made, until one tries again
 	Counts    func(error) bool // which failures count: Outage or Unanswered
-	// Changed, if not nil, is called when calls stop being made, and when they are made as ever again. why is the last failure.
+	// Changed, if not nil, is called when calls stop being made, and when they are made as ever again. why is the
+	// last failure.
 	Changed func(open bool, why *Error)
 }
 

@@ -23,8 +23,9 @@ type Caller struct {
 	Attempted func(err error, began time.Time)
 }
 
-// Call puts one question to AWS: at the caller's turn, unless the breaker is open, with a time limit of its own, and again after a
-// failure that may pass. Waiting for the turn is no part of a call's time. The error is an Error, or what Turn returned.
+// Call puts one question to AWS: at the caller's turn, unless the breaker is open, with a time limit of its own,
+// and again after a failure that may pass. Waiting for the turn is no part of a call's time. The error is an Error,
+// or what Turn returned.
 func Call[T any](ctx context.Context, c Caller, op Operation, do func(context.Context) (T, error)) (T, error) {
 	var none T
 	var last error

@@ -14,9 +14,9 @@ import (
 // httpTimeout bounds the calls that the SDK makes by itself, for credentials: it gives them no limit of its own.
 const httpTimeout = 10 * time.Second
 
-// LoadConfig is how AWS is asked: credentials, region and endpoints as every AWS tool finds them (environment, profile, web identity,
-// Pod Identity, instance; AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_ENDPOINT_URL). It makes no call, and fails only if the
-// configuration itself is unsound.
+// LoadConfig is how AWS is asked: credentials, region and endpoints as every AWS tool finds them (environment,
+// profile, web identity, Pod Identity, instance; AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT,
+// AWS_ENDPOINT_URL). It makes no call, and fails only if the configuration itself is unsound.
 func LoadConfig(ctx context.Context) (sdk.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithAppID("aws-auth-guard"),
 		config.WithAPIOptions([]func(*middleware.Stack) error{BoundAnswers}),

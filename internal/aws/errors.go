@@ -33,7 +33,8 @@ const (
 type Error struct {
 	Reason Reason
 	Detail string // one line for the operator
-	// Permission says that it was a permission that the caller lacks; Credentials that AWS does not accept those of the caller.
+	// Permission says that it was a permission that the caller lacks; Credentials that AWS does not accept those of
+	// the caller.
 	Permission, Credentials bool
 }
 

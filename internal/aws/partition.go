@@ -2,8 +2,8 @@ package aws
 
 import "strings"
 
-// regions says in which region a partition keeps IAM, and how the names of its regions begin (IAM user guide, "IAM endpoints"; the SDK's
-// endpoint rules agree, and a test holds them against this table).
+// regions says in which region a partition keeps IAM, and how the names of its regions begin (IAM user guide, "IAM
+// endpoints"; the SDK's endpoint rules agree, and a test holds them against this table).
 var regions = []struct{ partition, iam, prefix string }{
 	{"aws-cn", "cn-north-1", "cn-"},
 	{"aws-us-gov", "us-gov-west-1", "us-gov-"},

@@ -13,16 +13,19 @@ import (
 )
 
 const (
-	// callTimeout bounds one call with all its attempts, attemptTimeout each of them: a page of 1,000 instances takes EC2 some seconds.
+	// callTimeout bounds one call with all its attempts, attemptTimeout each of them: a page of 1,000 instances
+	// takes EC2 some seconds.
 	callTimeout, attemptTimeout = 20 * time.Second, 10 * time.Second
-	// maxBackoff bounds the wait between two attempts. Nobody waits for the answer, so it is longer than for an admission.
+	// maxBackoff bounds the wait between two attempts. Nobody waits for the answer, so it is longer than for an
+	// admission.
 	maxBackoff = 2 * time.Second
 	// callRate and callBurst are what each service is asked at most, in calls a second: half of the rate at which EC2
 	// refills its bucket for DescribeInstances (Amazon EC2 API reference, "Request throttling").
 	callRate, callBurst = 10, 10
-	// tripAfter is how many attempts in a row AWS must leave without an answer before an operation is not asked for any more, until openFor
-	// is over: not in the same round, so that one that hangs for each of 40 instance profiles does not take a quarter of an hour, and
-	// soon enough for the rounds at the start, which are a second apart.
+	// tripAfter is how many attempts in a row AWS must leave without an answer before an operation is not asked for
+	// any more, until openFor is over: not in the same round, so that one that hangs for each of 40 instance
+	// profiles does not take a quarter of an hour, and soon enough for the rounds at the start, which are a second
+	// apart.
 	tripAfter, openFor = 2, firstTry
 	// maxPages bounds a list: a service that says "and so on" for ever must not be listened to for ever.
 	maxPages = 200
@@ -75,7 +78,8 @@ func (a *asker) guards(service, api string) (*aws.Limiter, *aws.Breaker) {
 		a.limiters[service] = aws.NewLimiter(callRate, callBurst)
 	}
 	if a.breakers[api] == nil {
-		a.breakers[api] = aws.NewBreaker(aws.BreakerSettings{TripAfter: tripAfter, OpenFor: openFor, Counts: aws.Unanswered})
+		settings := aws.BreakerSettings{TripAfter: tripAfter, OpenFor: openFor, Counts: aws.Unanswered}
+		a.breakers[api] = aws.NewBreaker(settings)
 	}
 	return a.limiters[service], a.breakers[api]
 }

@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	// instancePage is the most instances that EC2 returns at once, filterValues the most values of one filter (Amazon EC2
-	// API reference, DescribeInstances; Amazon EC2 user guide, "List and filter").
+	// instancePage is the most instances that EC2 returns at once, filterValues the most values of one filter
+	// (Amazon EC2 API reference, DescribeInstances; Amazon EC2 user guide, "List and filter").
 	instancePage, filterValues = 1000, 200
-	// maxPage bounds what is read of a page: 1,000 instances are some megabytes, with hundreds of addresses each some tens.
+	// maxPage bounds what is read of a page: 1,000 instances are some megabytes, with hundreds of addresses each
+	// some tens.
 	maxPage = 64 << 20
 )
 
@@ -34,7 +35,8 @@ func filter(name string, values ...string) types.Filter {
 
 // describe reads all pages of the instances that pass the filters.
 func (a *asker) describe(ctx context.Context, filters ...types.Filter) ([]found, error) {
-	list := ec2.NewDescribeInstancesPaginator(a.ec2, &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(instancePage)})
+	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(instancePage)}
+	list := ec2.NewDescribeInstancesPaginator(a.ec2, in)
 	op := aws.Operation{API: "ec2:DescribeInstances", On: "*"}
 	var all []found
 	for n := 0; list.HasMorePages(); n++ {

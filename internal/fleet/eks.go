@@ -58,7 +58,8 @@ func describedOf(c *types.Cluster) (described, error) {
 	if c.CertificateAuthority != nil {
 		var err error
 		if d.authority, err = base64.StdEncoding.DecodeString(sdk.ToString(c.CertificateAuthority.Data)); err != nil {
-			return described{}, aws.Errorf(aws.Malformed, "the answer to eks:DescribeCluster holds a certificate authority that is not base64")
+			return described{}, aws.Errorf(aws.Malformed,
+				"the answer to eks:DescribeCluster holds a certificate authority that is not base64")
 		}
 	}
 	if parts := strings.SplitN(sdk.ToString(c.Arn), ":", 6); len(parts) == 6 { // arn:P:eks:REGION:ACCOUNT:cluster/NAME
@@ -74,7 +75,9 @@ type pages[O any] interface {
 }
 
 // names reads all pages of a list of names. Without any, a page holds an empty list.
-func names[O any](ctx context.Context, a *asker, api, cluster string, list pages[O], in func(*O) []string) ([]string, error) {
+func names[O any](
+	ctx context.Context, a *asker, api, cluster string, list pages[O], in func(*O) []string,
+) ([]string, error) {
 	op := aws.Operation{API: "eks:" + api, On: "cluster " + cluster}
 	var all []string
 	for n := 0; list.HasMorePages(); n++ {
@@ -127,15 +130,18 @@ func (a *asker) nodegroups(ctx context.Context, cluster string) ([]string, error
 func (a *asker) entry(ctx context.Context, cluster, principal string) (nodes.AccessEntry, error) {
 	op := aws.Operation{API: "eks:DescribeAccessEntry", On: principal}
 	entry, err := ask(ctx, a, op, func(ctx context.Context) (nodes.AccessEntry, error) {
-		out, err := a.eks.DescribeAccessEntry(ctx, &eks.DescribeAccessEntryInput{ClusterName: &cluster, PrincipalArn: &principal})
+		in := &eks.DescribeAccessEntryInput{ClusterName: &cluster, PrincipalArn: &principal}
+		out, err := a.eks.DescribeAccessEntry(ctx, in)
 		if err != nil {
 			return nodes.AccessEntry{}, err
 		}
 		e := out.AccessEntry
 		if e == nil || awsauth.Subject(sdk.ToString(e.PrincipalArn)) != awsauth.Subject(principal) {
-			return nodes.AccessEntry{}, aws.Errorf(aws.Malformed, "the answer to %s holds no access entry for %s", op.API, principal)
+			return nodes.AccessEntry{}, aws.Errorf(aws.Malformed,
+				"the answer to %s holds no access entry for %s", op.API, principal)
 		}
-		return nodes.AccessEntry{ARN: principal, Type: sdk.ToString(e.Type), Groups: e.KubernetesGroups, Created: sdk.ToTime(e.CreatedAt)}, nil
+		return nodes.AccessEntry{ARN: principal, Type: sdk.ToString(e.Type), Groups: e.KubernetesGroups,
+			Created: sdk.ToTime(e.CreatedAt)}, nil
 	})
 	return entry, absent(err, "access entry for", principal)
 }
@@ -160,7 +166,8 @@ func (a *asker) fargateRoles(ctx context.Context, cluster string, profiles func(
 // fargateRole is the pod execution role of a Fargate profile.
 func (a *asker) fargateRole(ctx context.Context, cluster, profile string) (string, error) {
 	role, err := a.roleIn(ctx, "DescribeFargateProfile", profile, func(ctx context.Context) (*string, error) {
-		out, err := a.eks.DescribeFargateProfile(ctx, &eks.DescribeFargateProfileInput{ClusterName: &cluster, FargateProfileName: &profile})
+		in := &eks.DescribeFargateProfileInput{ClusterName: &cluster, FargateProfileName: &profile}
+		out, err := a.eks.DescribeFargateProfile(ctx, in)
 		if err != nil || out.FargateProfile == nil {
 			return nil, err
 		}

@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	// startingFor is how long after its launch an instance is waited for: what has not joined then will not do so by itself.
+	// startingFor is how long after its launch an instance is waited for: what has not joined then will not do so
+	// by itself.
 	startingFor = 2 * time.Hour
 	// instancesFor is how long what is known of an instance is believed: its profile may be exchanged while it runs.
 	instancesFor = time.Hour
-	// absentAgain is how long EC2 is not asked again for an instance that it did not know; asked for are so many in one round. Whoever may
-	// create nodes can name thousands. An instance that has just been launched may not be known for some seconds (Amazon EC2 API
-	// reference, "Eventual consistency").
+	// absentAgain is how long EC2 is not asked again for an instance that it did not know; asked for are so many in
+	// one round. Whoever may create nodes can name thousands. An instance that has just been launched may not be
+	// known for some seconds (Amazon EC2 API reference, "Eventual consistency").
 	absentAgain, absentAtOnce = 20 * time.Second, filterValues
 	// profilesFor is how long the role in an instance profile is believed.
 	profilesFor = 10 * time.Minute
@@ -48,8 +49,8 @@ func (x *instances) take(all []found, on map[string]bool) {
 	}
 }
 
-// takeNamed takes in those of the instances with the cluster's tag that have a node's name, but are not those that nodes run on by
-// their provider ids.
+// takeNamed takes in those of the instances with the cluster's tag that have a node's name, but are not those that
+// nodes run on by their provider ids.
 func (x *instances) takeNamed(all []found, r round) {
 	for _, i := range all {
 		x.named[i.id] = i.Instance
@@ -61,8 +62,9 @@ func (x *instances) takeNamed(all []found, r round) {
 	})
 }
 
-// whose says why the instances are not those of a cluster, nor what AWS tells of that cluster about this one; "" if nothing
-// speaks for that. It takes most of the nodes: whoever may create nodes can make one that names a strange instance.
+// whose says why the instances are not those of a cluster, nor what AWS tells of that cluster about this one; "" if
+// nothing speaks for that. It takes most of the nodes: whoever may create nodes can make one that names a strange
+// instance.
 func (x *instances) whose(nodes map[string]Node, cluster string) string {
 	unknown := false                          // a node that has been ready runs on an instance that EC2 does not know
 	for _, all := range []bool{false, true} { // those that have been ready count, or all if none has
@@ -179,7 +181,8 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, r round) error 
 	}
 	if whole {
 		x.read = r.now
-		debug.FreeOSMemory() // else an idle guard keeps what the SDK made of the pages: 17 MiB of 1,000 instances with 60 addresses each
+		// Else an idle guard keeps what the SDK made of the pages: 17 MiB of 1,000 instances with 60 addresses each.
+		debug.FreeOSMemory()
 	}
 	return f.conclude(x, r, cluster)
 }
@@ -255,8 +258,8 @@ func (f *Fleet) conclude(x *instances, r round, cluster string) error {
 	return nil
 }
 
-// missing are the instances of which nothing is known and which EC2 is to be asked for now: those for which it never was, and some of
-// those that it did not know, first those for which it was asked longest ago.
+// missing are the instances of which nothing is known and which EC2 is to be asked for now: those for which it
+// never was, and some of those that it did not know, first those for which it was asked longest ago.
 func (x *instances) missing(on map[string]bool, now time.Time) []string {
 	var ids, again []string
 	for id := range on {

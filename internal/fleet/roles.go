@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// nodeRolesFor and principalsFor are how long it is believed when the principal of an access entry was created: for those
-	// by which nodes join, and for others.
+	// nodeRolesFor and principalsFor are how long it is believed when the principal of an access entry was created:
+	// for those by which nodes join, and for others.
 	nodeRolesFor, principalsFor = 10 * time.Minute, 30 * time.Minute
-	// maxPrincipals is how many principals of access entries are asked for in one round: a cluster may have 3,000 entries, and
-	// IAM's rate is shared by the whole account.
+	// maxPrincipals is how many principals of access entries are asked for in one round: a cluster may have 3,000
+	// entries, and IAM's rate is shared by the whole account.
 	maxPrincipals = 100
-	// principalsWithin bounds one round: where IAM cannot be reached, as from many a private subnet, the access entries are
-	// not to wait for it.
+	// principalsWithin bounds one round: where IAM cannot be reached, as from many a private subnet, the access
+	// entries are not to wait for it.
 	principalsWithin = callTimeout
 )
 
@@ -58,8 +58,8 @@ func (a *asker) profileRole(ctx context.Context, profileARN string) (role, error
 	})
 }
 
-// principal asks IAM for the role or user that has a principal's name. It is the zero value if there is none, or if it is not
-// the principal: that may be another account's.
+// principal asks IAM for the role or user that has a principal's name. It is the zero value if there is none, or if
+// it is not the principal: that may be another account's.
 func (a *asker) principal(ctx context.Context, p awsauth.ARN) (role, error) {
 	op, get := aws.Operation{API: "iam:GetRole", On: "role " + p.Name}, a.getRole
 	if p.Kind == awsauth.KindUser {
@@ -101,8 +101,9 @@ func (a *asker) getUser(ctx context.Context, name string) (role, error) {
 	return role{arn: sdk.ToString(out.User.Arn), created: sdk.ToTime(out.User.CreateDate)}, nil
 }
 
-// readPrincipals finds out when the principals of access entries were created, since an entry that is older than its principal
-// covers nobody: first those by which nodes join, then those of admins. What the instance profiles tell is not asked for again.
+// readPrincipals finds out when the principals of access entries were created, since an entry that is older than
+// its principal covers nobody: first those by which nodes join, then those of admins. What the instance profiles
+// tell is not asked for again.
 func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, principalsWithin)
 	defer cancel()
@@ -164,8 +165,8 @@ func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, n
 	return failed
 }
 
-// created is when roles and users were created, by the awsauth.Subject of their ARN. Of two answers the later counts: a role
-// was created again in between.
+// created is when roles and users were created, by the awsauth.Subject of their ARN. Of two answers the later
+// counts: a role was created again in between.
 func created(profiles map[string]role, entries map[string]role) map[string]time.Time {
 	all := map[string]time.Time{}
 	for _, roles := range []map[string]role{profiles, entries} {

@@ -295,62 +295,66 @@ func TestHostileAccount(t *testing.T) {
 // A list that has another account's members says that the credentials are another account's: then IAM's "no such entity" says nothing.
 func TestMissingByStrangeCredentials(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "guard", reading, seed())
-	w.faults(fake.Faults{Answer: fake.StrangeCredentials})
-	got := w.lookup(other + "role/auditor")[0]
-	if got.Existence != principal.Unverified || got.Reason != principal.ReasonMalformed || !strings.Contains(got.Detail, "about account") {
-		t.Errorf("%+v, want it unverified", got)
-	}
+	bubble(t, func(t *testing.T) {
+		w := memoryWorld(t, "guard", reading, seed())
+		w.faults(fake.Faults{Answer: fake.StrangeCredentials})
+		got := w.lookup(other + "role/auditor")[0]
+		if got.Existence != principal.Unverified || got.Reason != principal.ReasonMalformed || !strings.Contains(got.Detail, "about account") {
+			t.Errorf("%+v, want it unverified", got)
+		}
+	})
 }
 
 // However an edit writes an ARN, IAM's correct answer about it is no outage of AWS: else two such edits keep everybody's from being checked.
 // Unicode has characters that strings.EqualFold takes for ASCII letters.
 func TestNoOutageByEdit(t *testing.T) {
 	t.Parallel()
-	variants := func(r rune) []string {
-		s := string(r)
-		all := []string{strings.ToUpper(s), strings.ToLower(s), s + "\u200b", "\u00a0" + s, "\uff11"}
-		switch r {
-		case 's':
-			all = append(all, "\u017f")
-		case 'k':
-			all = append(all, "\u212a")
+	bubble(t, func(t *testing.T) {
+		variants := func(r rune) []string {
+			s := string(r)
+			all := []string{strings.ToUpper(s), strings.ToLower(s), s + "\u200b", "\u00a0" + s, "\uff11"}
+			switch r {
+			case 's':
+				all = append(all, "\u017f")
+			case 'k':
+				all = append(all, "\u212a")
+			}
+			return all
 		}
-		return all
-	}
-	w := newWorld(t, "guard", reading, seed())
-	open := func() bool { return w.metric("aws_auth_guard_iam_breaker_open", nil) > 0 }
-	all(t, principal.Exists, w.lookup(own+"role/deployer", own+"user/people/alice", other+"role/auditor"))
-	for _, arn := range []string{own + "role/desks/ci", own + "role/Mixed-Case", own + "user/people/alice", own + "user/desks/alice", other + "role/auditor", other + "user/bob"} {
-		for i, r := range arn {
-			for _, v := range variants(r) {
-				written := arn[:i] + v + arn[i+len(string(r)):]
-				key, field := "mapRoles", "rolearn"
-				if strings.Contains(arn, ":user/") {
-					key, field = "mapUsers", "userarn"
-				}
-				edit := map[string]string{key: fmt.Sprintf("- %s: %q\n  username: ci\n  groups: [deployers]\n", field, written)}
-				for range 2 {
-					w.judge(reading, nil, edit)
-				}
-				if open() {
-					t.Fatalf("%q: taken for an outage", written)
+		w := memoryWorld(t, "guard", reading, seed())
+		open := func() bool { return w.metric("aws_auth_guard_iam_breaker_open", nil) > 0 }
+		all(t, principal.Exists, w.lookup(own+"role/deployer", own+"user/people/alice", other+"role/auditor"))
+		for _, arn := range []string{own + "role/desks/ci", own + "role/Mixed-Case", own + "user/people/alice", own + "user/desks/alice", other + "role/auditor", other + "user/bob"} {
+			for i, r := range arn {
+				for _, v := range variants(r) {
+					written := arn[:i] + v + arn[i+len(string(r)):]
+					key, field := "mapRoles", "rolearn"
+					if strings.Contains(arn, ":user/") {
+						key, field = "mapUsers", "userarn"
+					}
+					edit := map[string]string{key: fmt.Sprintf("- %s: %q\n  username: ci\n  groups: [deployers]\n", field, written)}
+					for range 2 {
+						w.judge(reading, nil, edit)
+					}
+					if open() {
+						t.Fatalf("%q: taken for an outage", written)
+					}
 				}
 			}
 		}
-	}
-	for _, partition := range []string{"aw\u017f", "AWS", "aws-cn", "aw\u017f-cn", ""} {
-		edit := map[string]string{"mapRoles": fmt.Sprintf("- sso: {permissionSetName: Admin, accountID: '111122223333', partition: %q}\n  username: ci\n  groups: [deployers]\n", partition)}
-		for range 2 {
-			w.judge(reading, nil, edit)
+		for _, partition := range []string{"aw\u017f", "AWS", "aws-cn", "aw\u017f-cn", ""} {
+			edit := map[string]string{"mapRoles": fmt.Sprintf("- sso: {permissionSetName: Admin, accountID: '111122223333', partition: %q}\n  username: ci\n  groups: [deployers]\n", partition)}
+			for range 2 {
+				w.judge(reading, nil, edit)
+			}
+			if open() {
+				t.Fatalf("sso block in %q: taken for an outage", partition)
+			}
 		}
-		if open() {
-			t.Fatalf("sso block in %q: taken for an outage", partition)
+		got := w.lookup(strings.Replace(own, "aws", "aw\u017f", 1) + "role/ci")[0]
+		if got.Existence != principal.Unverified || got.Reason != principal.ReasonForeign {
+			t.Errorf("%+v, want it to be another partition's", got)
 		}
-	}
-	got := w.lookup(strings.Replace(own, "aws", "aw\u017f", 1) + "role/ci")[0]
-	if got.Existence != principal.Unverified || got.Reason != principal.ReasonForeign {
-		t.Errorf("%+v, want it to be another partition's", got)
-	}
-	all(t, principal.Exists, w.lookup(own+"role/nodes", own+"user/operator"))
+		all(t, principal.Exists, w.lookup(own+"role/nodes", own+"user/operator"))
+	})
 }

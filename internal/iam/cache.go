@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// foundFor is how long a principal that was found is taken to exist: long enough for one person's series of edits, and
-	// a role that is deleted meanwhile was there when its mapping was first let in.
+	// foundFor is how long a principal that was found is taken to exist: long enough for one person's series of
+	// edits, and a role that is deleted meanwhile was there when its mapping was first let in.
 	foundFor = 5 * time.Minute
-	// missingFor is how long one that was not found is not asked for again: long enough for the several requests that one
-	// kubectl command can make, too short for somebody who creates the role and tries again.
+	// missingFor is how long one that was not found is not asked for again: long enough for the several requests
+	// that one kubectl command can make, too short for somebody who creates the role and tries again.
 	missingFor = time.Second
-	// unlistedFor is how long a list is not asked for again where the permission is lacking: names are asked for without it, and whoever
-	// grants it need not wait for longer than IAM itself may need.
+	// unlistedFor is how long a list is not asked for again where the permission is lacking: names are asked for
+	// without it, and whoever grants it need not wait for longer than IAM itself may need.
 	unlistedFor = 15 * time.Second
 	// maxNames and maxLists bound the memory, whatever is written into aws-auth: some 2 MB, and two lists for each of a
 	// good many accounts.
@@ -81,8 +81,8 @@ func (c caches) keepList(k key, list map[string]entity) {
 	c.lists.Add(k, list)
 }
 
-// expiring keeps values for a time, those added last if there are too many. The library's own cache with a time limit has a goroutine that
-// wakes a hundred times in that time, in an idle guard too.
+// expiring keeps values for a time, those added last if there are too many. The library's own cache with a time
+// limit has a goroutine that wakes a hundred times in that time, in an idle guard too.
 type expiring[K comparable, V any] struct {
 	keep time.Duration
 	all  *lru.Cache[K, dated[V]]

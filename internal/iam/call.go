@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	// callRate and callBurst keep the guard from using up an account's share of IAM, which AWS publishes no figure for and
-	// which other tools need too.
+	// callRate and callBurst keep the guard from using up an account's share of IAM, which AWS publishes no figure
+	// for and which other tools need too.
 	callRate, callBurst = 10, 20
-	// maxBackoff bounds the wait between two attempts: an answer after a longer one would come too late for an admission.
+	// maxBackoff bounds the wait between two attempts: an answer after a longer one would come too late for an
+	// admission.
 	maxBackoff = 500 * time.Millisecond
 	// tripAfter is how many calls in a row must fail before an account is left alone: two, so that a single new name,
 	// asked for twice, is enough. A list that fails is left alone at once: the names can still be asked for one by one.
@@ -23,8 +24,8 @@ const (
 	slowerPages = 2
 )
 
-// call puts one question to AWS for the flight that ctx is of, if any. No deadline of those who wait for the answer ends a call: what does
-// not answer within its time limit is AWS.
+// call puts one question to AWS for the flight that ctx is of, if any. No deadline of those who wait for the answer
+// ends a call: what does not answer within its time limit is AWS.
 func call[T any](ctx context.Context, a *account, b *aws.Breaker, op aws.Operation, do func(context.Context) (T, error)) (T, error) {
 	f := flightFrom(ctx)
 	timeout := a.callTimeout()

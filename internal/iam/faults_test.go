@@ -225,25 +225,27 @@ func TestMessages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			as := tt.as
-			if as == "" {
-				as = "guard"
-			}
-			w := newWorld(t, as, tt.policy, seed())
-			report := w.judge(tt.policy, tt.old, tt.added)
-			var got []string
-			for _, f := range report.Findings {
-				if !f.Preexisting {
-					sentence, _, _ := strings.Cut(f.Sentence(), " (map") // the place is others' to test
-					got = append(got, sentence)
+			bubble(t, func(t *testing.T) {
+				as := tt.as
+				if as == "" {
+					as = "guard"
 				}
-			}
-			if !slices.EqualFunc(got, tt.want, strings.HasSuffix) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
-			}
-			if calls := w.aws.Count(""); tt.calls >= 0 && calls != tt.calls {
-				t.Errorf("%d calls, want %d: %v", calls, tt.calls, w.aws.Calls())
-			}
+				w := memoryWorld(t, as, tt.policy, seed())
+				report := w.judge(tt.policy, tt.old, tt.added)
+				var got []string
+				for _, f := range report.Findings {
+					if !f.Preexisting {
+						sentence, _, _ := strings.Cut(f.Sentence(), " (map") // the place is others' to test
+						got = append(got, sentence)
+					}
+				}
+				if !slices.EqualFunc(got, tt.want, strings.HasSuffix) {
+					t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+				}
+				if calls := w.aws.Count(""); tt.calls >= 0 && calls != tt.calls {
+					t.Errorf("%d calls, want %d: %v", calls, tt.calls, w.aws.Calls())
+				}
+			})
 		})
 	}
 }

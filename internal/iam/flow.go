@@ -23,8 +23,8 @@ func flowOf(a principal.Asker, arns int) aws.Flow {
 
 type flowKey struct{}
 
-// inFlow notes for whom calls are made. It is in the context, since between Lookup and the call there are only functions that it
-// is none of their business.
+// inFlow notes for whom calls are made. It is in the context, since between Lookup and the call there are only
+// functions that it is none of their business.
 func inFlow(ctx context.Context, f aws.Flow) context.Context {
 	return context.WithValue(ctx, flowKey{}, f)
 }

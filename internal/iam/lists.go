@@ -12,14 +12,16 @@ import (
 )
 
 const (
-	// pageSize is the most that IAM returns at once; maxPages is well above what an account may hold (5,000 of each kind).
+	// pageSize is the most that IAM returns at once; maxPages is well above what an account may hold (5,000 of each
+	// kind).
 	pageSize, maxPages = 1000, 20
-	// maxPage bounds a page of a list: 1,000 roles, each with a trust policy that is three times as long when it is URL-encoded.
+	// maxPage bounds a page of a list: 1,000 roles, each with a trust policy that is three times as long when it is
+	// URL-encoded.
 	maxPage = 16 << 20
 )
 
-// list returns all principals of a kind by their names in lower case, and the account that they are all of, as a key without a name.
-// check is an error for another account.
+// list returns all principals of a kind by their names in lower case, and the account that they are all of, as a
+// key without a name. check is an error for another account.
 func (a *account) list(ctx context.Context, kind awsauth.Kind, check func(key) error) (map[string]entity, key, error) {
 	f := flightFrom(ctx)
 	f.goesOn()
@@ -93,7 +95,8 @@ type page struct {
 	next *string // where the next page begins; nil: this is the last
 }
 
-// page hands one page of a list to take, and returns where the next one begins. A page is retried only before take has got it.
+// page hands one page of a list to take, and returns where the next one begins. A page is retried only before take
+// has got it.
 func (a *account) page(ctx context.Context, kind awsauth.Kind, marker *string, take func([]entity) error) (next *string, err error) {
 	ask := a.listRoles
 	if kind == awsauth.KindUser {

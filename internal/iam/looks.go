@@ -56,8 +56,8 @@ func (d *Directory) firstLook(ctx context.Context, s *setup, a *account, questio
 	return absent
 }
 
-// secondLook asks once more for those that IAM said do not exist, and returns those for which nothing else has come out: what fails now
-// does not take back what IAM has said.
+// secondLook asks once more for those that IAM said do not exist, and returns those for which nothing else has come
+// out: what fails now does not take back what IAM has said.
 func (d *Directory) secondLook(ctx context.Context, s *setup, a *account, absent []question) []question {
 	if len(absent) > fewNames {
 		left, err := d.lookInList(ctx, s, a, absent, true)
@@ -76,7 +76,8 @@ func (d *Directory) secondLook(ctx context.Context, s *setup, a *account, absent
 	return left
 }
 
-// lookInList looks for principals in the list of all, and returns those that are not in it. again says that it is the second look.
+// lookInList looks for principals in the list of all, and returns those that are not in it. again says that it is
+// the second look.
 func (d *Directory) lookInList(ctx context.Context, s *setup, a *account, questions []question, again bool) (absent []question, err error) {
 	list, err := d.list(ctx, a, questions[0].key, again)
 	if err != nil {
@@ -110,8 +111,8 @@ func (d *Directory) lookAtEach(ctx context.Context, a *account, questions []ques
 	return errs
 }
 
-// inTime divides questions into those that can be asked one by one before ctx ends, and the others. why is why they cannot, if it is not
-// that there is hardly any time.
+// inTime divides questions into those that can be asked one by one before ctx ends, and the others. why is why they
+// cannot, if it is not that there is hardly any time.
 func (a *account) inTime(ctx context.Context, questions []question, why error) (now, never []question, _ error) {
 	n := callBurst
 	end, limited := ctx.Deadline()
@@ -128,8 +129,8 @@ func (a *account) inTime(ctx context.Context, questions []question, why error) (
 	return questions[:n], questions[n:], why
 }
 
-// get asks for one principal, together with all who ask for it at the same time, of the same identity: what went wrong for one that the
-// policy no longer names says nothing of the one that it names now.
+// get asks for one principal, together with all who ask for it at the same time, of the same identity: what went
+// wrong for one that the policy no longer names says nothing of the one that it names now.
 func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (entity, error) {
 	return share(ctx, d, fmt.Sprintf("get %p %v %t", a, k, again), func(ctx context.Context) (entity, error) {
 		if e, ok := d.known(a, k); ok { // found by whoever asked just before
@@ -156,8 +157,8 @@ func (d *Directory) get(ctx context.Context, a *account, k key, name string, aga
 	})
 }
 
-// list asks for all principals of a kind, together with all who do so at the same time. While it is not known which account is the
-// guard's own, they may be another account's than k's.
+// list asks for all principals of a kind, together with all who do so at the same time. While it is not known which
+// account is the guard's own, they may be another account's than k's.
 func (d *Directory) list(ctx context.Context, a *account, k key, again bool) (map[string]entity, error) {
 	k.name = ""
 	l := listing{a, k.kind}

@@ -112,22 +112,24 @@ func TestLookup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			as := tt.as
-			if as == "" {
-				as = "guard"
-			}
-			w := newWorld(t, as, tt.policy, seed())
-			got := w.lookup(tt.arn)
-			if d := cmp.Diff([]principal.Principal{tt.want}, got); d != "" {
-				t.Errorf("(-want +got):\n%s", d)
-			}
-			var calls []string
-			for _, c := range w.aws.Calls() {
-				calls = append(calls, c.Action)
-			}
-			if got := strings.Join(calls, " "); tt.calls != "" && got != tt.calls {
-				t.Errorf("calls %q, want %q", got, tt.calls)
-			}
+			bubble(t, func(t *testing.T) {
+				as := tt.as
+				if as == "" {
+					as = "guard"
+				}
+				w := memoryWorld(t, as, tt.policy, seed())
+				got := w.lookup(tt.arn)
+				if d := cmp.Diff([]principal.Principal{tt.want}, got); d != "" {
+					t.Errorf("(-want +got):\n%s", d)
+				}
+				var calls []string
+				for _, c := range w.aws.Calls() {
+					calls = append(calls, c.Action)
+				}
+				if got := strings.Join(calls, " "); tt.calls != "" && got != tt.calls {
+					t.Errorf("calls %q, want %q", got, tt.calls)
+				}
+			})
 		})
 	}
 }
@@ -135,17 +137,19 @@ func TestLookup(t *testing.T) {
 // Answers come in the order of the questions, whatever they are about.
 func TestLookupOrder(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "guard", reading, seed())
-	arns := []string{own + "user/people/alice", other + "role/auditor", own + "role/nope", own + "role/NODES", other + "role/nope", own + "role/nodes", own + "root"}
-	want := []principal.Existence{principal.Exists, principal.Exists, principal.Missing, principal.Exists, principal.Missing, principal.Exists, principal.NotAsked}
-	for i, p := range w.lookup(arns...) {
-		if p.Existence != want[i] {
-			t.Errorf("%s: %+v, want existence %d", arns[i], p, want[i])
+	bubble(t, func(t *testing.T) {
+		w := memoryWorld(t, "guard", reading, seed())
+		arns := []string{own + "user/people/alice", other + "role/auditor", own + "role/nope", own + "role/NODES", other + "role/nope", own + "role/nodes", own + "root"}
+		want := []principal.Existence{principal.Exists, principal.Exists, principal.Missing, principal.Exists, principal.Missing, principal.Exists, principal.NotAsked}
+		for i, p := range w.lookup(arns...) {
+			if p.Existence != want[i] {
+				t.Errorf("%s: %+v, want existence %d", arns[i], p, want[i])
+			}
 		}
-	}
-	if got := w.lookup(); len(got) != 0 {
-		t.Errorf("no questions: %v", got)
-	}
+		if got := w.lookup(); len(got) != 0 {
+			t.Errorf("no questions: %v", got)
+		}
+	})
 }
 
 // While STS is out of reach, nothing is said of accounts that may or may not be the guard's own but what IAM itself shows.

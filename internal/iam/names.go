@@ -9,8 +9,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// get asks for one principal by its name, and returns its ARN as IAM has it, and who may assume it if it is a role. check is an
-// error for another principal's ARN.
+// get asks for one principal by its name, and returns its ARN as IAM has it, and who may assume it if it is a role.
+// check is an error for another principal's ARN.
 func (a *account) get(ctx context.Context, kind awsauth.Kind, name string, check func(arn string) error) (entity, error) {
 	if kind == awsauth.KindUser {
 		return a.getUser(ctx, name, check)

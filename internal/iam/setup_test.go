@@ -224,31 +224,33 @@ func TestConfigure(t *testing.T) {
 // An account that wants an external id gets it, and one that is changed while the guard runs counts at once.
 func TestExternalID(t *testing.T) {
 	t.Parallel()
-	s := seed()
-	for i := range s.Roles {
-		if s.Roles[i].ARN == other+"role/aws-auth-guard" {
-			s.Roles[i].ExternalID = "demo/1@example.com"
+	bubble(t, func(t *testing.T) {
+		s := seed()
+		for i := range s.Roles {
+			if s.Roles[i].ARN == other+"role/aws-auth-guard" {
+				s.Roles[i].ExternalID = "demo/1@example.com"
+			}
 		}
-	}
-	w := newWorld(t, "guard", reading, s)
-	without := w.lookup(other + "role/auditor")[0]
-	if without.Reason != principal.ReasonForeign || !strings.Contains(without.Detail, "lacks sts:AssumeRole on "+other+"role/aws-auth-guard") {
-		t.Errorf("without an external id: %+v, want it refused", without)
-	}
-	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/2@example.com\n"))
-	if got := w.lookup(other + "role/auditor")[0]; got.Reason != principal.ReasonForeign {
-		t.Errorf("with another's external id: %+v, want it refused", got)
-	}
-	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\n"))
-	all(t, principal.Exists, w.lookup(other+"role/auditor"))
-	w.aws.Forget()
-	w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\niam: {timeouts: {call: 1s}}"))
-	all(t, principal.Exists, w.lookup(other+"user/bob"))
-	w.spent("AssumeRole", 0) // the session goes on
-	w.directory.Configure(parsePolicy(t, reading))
-	if got := w.lookup(other + "role/closed")[0]; got.Reason != principal.ReasonForeign {
-		t.Errorf("without an external id again: %+v, want it refused", got)
-	}
+		w := memoryWorld(t, "guard", reading, s)
+		without := w.lookup(other + "role/auditor")[0]
+		if without.Reason != principal.ReasonForeign || !strings.Contains(without.Detail, "lacks sts:AssumeRole on "+other+"role/aws-auth-guard") {
+			t.Errorf("without an external id: %+v, want it refused", without)
+		}
+		w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/2@example.com\n"))
+		if got := w.lookup(other + "role/auditor")[0]; got.Reason != principal.ReasonForeign {
+			t.Errorf("with another's external id: %+v, want it refused", got)
+		}
+		w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\n"))
+		all(t, principal.Exists, w.lookup(other+"role/auditor"))
+		w.aws.Forget()
+		w.directory.Configure(parsePolicy(t, reading+"  externalID: demo/1@example.com\niam: {timeouts: {call: 1s}}"))
+		all(t, principal.Exists, w.lookup(other+"user/bob"))
+		w.spent("AssumeRole", 0) // the session goes on
+		w.directory.Configure(parsePolicy(t, reading))
+		if got := w.lookup(other + "role/closed")[0]; got.Reason != principal.ReasonForeign {
+			t.Errorf("without an external id again: %+v, want it refused", got)
+		}
+	})
 }
 
 func TestNearest(t *testing.T) {
@@ -279,33 +281,35 @@ func TestNearest(t *testing.T) {
 // The metrics are named as Prometheus wants them, and those that dashboards know are there from the start.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "guard", reading, seed())
-	w.lookup(own+"role/ci", own+"role/ci", own+"role/nope", other+"role/auditor")
-	families, err := w.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	problems, err := promlint.NewWithMetricFamilies(families).Lint()
-	if err != nil || len(problems) > 0 {
-		t.Errorf("%v %v", err, problems)
-	}
-	var names []string
-	for _, f := range families {
-		names = append(names, f.GetName())
-	}
-	want := []string{"aws_auth_guard_iam_breaker_open", "aws_auth_guard_iam_cache_hits_total", "aws_auth_guard_iam_call_seconds",
-		"aws_auth_guard_iam_calls_total", "aws_auth_guard_iam_throttled_total"}
-	if !slices.Equal(names, want) {
-		t.Errorf("%v, want %v", names, want)
-	}
-	if n := w.metric("aws_auth_guard_iam_calls_total", map[string]string{"api": "GetRole", "outcome": "missing"}); n != 2 {
-		t.Errorf("%v calls GetRole found nothing, want 2", n)
-	}
+	bubble(t, func(t *testing.T) {
+		w := memoryWorld(t, "guard", reading, seed())
+		w.lookup(own+"role/ci", own+"role/ci", own+"role/nope", other+"role/auditor")
+		families, err := w.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems, err := promlint.NewWithMetricFamilies(families).Lint()
+		if err != nil || len(problems) > 0 {
+			t.Errorf("%v %v", err, problems)
+		}
+		var names []string
+		for _, f := range families {
+			names = append(names, f.GetName())
+		}
+		want := []string{"aws_auth_guard_iam_breaker_open", "aws_auth_guard_iam_cache_hits_total", "aws_auth_guard_iam_call_seconds",
+			"aws_auth_guard_iam_calls_total", "aws_auth_guard_iam_throttled_total"}
+		if !slices.Equal(names, want) {
+			t.Errorf("%v, want %v", names, want)
+		}
+		if n := w.metric("aws_auth_guard_iam_calls_total", map[string]string{"api": "GetRole", "outcome": "missing"}); n != 2 {
+			t.Errorf("%v calls GetRole found nothing, want 2", n)
+		}
 
-	w.directory.Configure(parsePolicy(t, ""))
-	if n := w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"account": "444455556666"}); n != 0 {
-		t.Errorf("%v: the breaker of an account that is gone", n)
-	}
+		w.directory.Configure(parsePolicy(t, ""))
+		if n := w.metric("aws_auth_guard_iam_breaker_open", map[string]string{"account": "444455556666"}); n != 0 {
+			t.Errorf("%v: the breaker of an account that is gone", n)
+		}
+	})
 }
 
 // Nothing that the guard says of a failure holds a key, a token or a request's id.

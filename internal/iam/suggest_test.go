@@ -48,38 +48,40 @@ func TestWhoSeesNames(t *testing.T) {
 			for _, policyText := range []string{reading, reading + listed} {
 				t.Run(name+"/"+caller+"/"+map[bool]string{true: "listed", false: "default"}[policyText != reading], func(t *testing.T) {
 					t.Parallel()
-					s := seed()
-					s.Users = append(s.Users[:2:2], fake.User{ARN: other + "user/people/bob"})
-					s.Roles = append(s.Roles, fake.Role{ARN: other + "role/secret/AWSReservedSSO_Admin_0123456789abcdef"}, fake.Role{ARN: other + "role/trusting", Trusts: []string{other + "role/boss"}})
-					w := newWorld(t, "guard", policyText, s)
-					v, err := validate.New(parsePolicy(t, policyText), validate.WithPorts(validate.Ports{Principals: w.directory}))
-					if err != nil {
-						t.Fatal(err)
-					}
-					object := func(more map[string]string) *corev1.ConfigMap {
-						c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodeRole}}
-						for k, text := range more {
-							c.Data[k] += text
+					bubble(t, func(t *testing.T) {
+						s := seed()
+						s.Users = append(s.Users[:2:2], fake.User{ARN: other + "user/people/bob"})
+						s.Roles = append(s.Roles, fake.Role{ARN: other + "role/secret/AWSReservedSSO_Admin_0123456789abcdef"}, fake.Role{ARN: other + "role/trusting", Trusts: []string{other + "role/boss"}})
+						w := memoryWorld(t, "guard", policyText, s)
+						v, err := validate.New(parsePolicy(t, policyText), validate.WithPorts(validate.Ports{Principals: w.directory}))
+						if err != nil {
+							t.Fatal(err)
 						}
-						return c
-					}
-					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-					defer cancel()
-					report := v.Validate(ctx, validate.Request{Operation: validate.Update, Old: object(nil), New: object(tt.added), User: user})
-					var said strings.Builder
-					found := false
-					for _, f := range report.Findings {
-						found = found || f.Rule == tt.rule
-						said.WriteString(f.Sentence() + "\n")
-					}
-					text := strings.NewReplacer(other+"role/AWSReservedSSO", "", other+"role/trusting", "", other+"user/bob", "").Replace(said.String()) // what was asked for
-					if report.Allowed || !found || !strings.Contains(said.String(), tt.shown) {
-						t.Errorf("want a denial by %s that says %q, got:\n%s", tt.rule, tt.shown, said.String())
-					}
-					want := sees[caller] && (policyText != reading || caller == "the command line")
-					if tt.hidden != "" && strings.Contains(text, tt.hidden) != want {
-						t.Errorf("%q is shown: %t, want %t, in:\n%s", tt.hidden, !want, want, said.String())
-					}
+						object := func(more map[string]string) *corev1.ConfigMap {
+							c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{"mapRoles": nodeRole}}
+							for k, text := range more {
+								c.Data[k] += text
+							}
+							return c
+						}
+						ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+						defer cancel()
+						report := v.Validate(ctx, validate.Request{Operation: validate.Update, Old: object(nil), New: object(tt.added), User: user})
+						var said strings.Builder
+						found := false
+						for _, f := range report.Findings {
+							found = found || f.Rule == tt.rule
+							said.WriteString(f.Sentence() + "\n")
+						}
+						text := strings.NewReplacer(other+"role/AWSReservedSSO", "", other+"role/trusting", "", other+"user/bob", "").Replace(said.String()) // what was asked for
+						if report.Allowed || !found || !strings.Contains(said.String(), tt.shown) {
+							t.Errorf("want a denial by %s that says %q, got:\n%s", tt.rule, tt.shown, said.String())
+						}
+						want := sees[caller] && (policyText != reading || caller == "the command line")
+						if tt.hidden != "" && strings.Contains(text, tt.hidden) != want {
+							t.Errorf("%q is shown: %t, want %t, in:\n%s", tt.hidden, !want, want, said.String())
+						}
+					})
 				})
 			}
 		}

@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// Memory is a way to a handler without a network between. It takes exactly the time that the handler takes, so that a test inside of
-// testing/synctest's bubble, whose clock stands still while a socket is waited for, can ask AWS. It does not decompress.
+// Memory is a way to a handler without a network between. It takes exactly the time that the handler takes, so that
+// a test inside of testing/synctest's bubble, whose clock stands still while a socket is waited for, can ask AWS.
+// It does not decompress.
 type Memory struct{ Handler http.Handler }
 
 // Do makes it a client of the SDK.
