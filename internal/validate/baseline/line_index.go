@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// lineIndex answers how many lines of a text hold some words. Its index keeps a megabyte with thousands of findings from
-// being read through for each of them.
+// lineIndex answers how many lines of a text hold some words. Without its suffix array, which a search through the text for each
+// finding replaces, a verdict on a megabyte with 10,000 new faults takes 2.7 times as long (BenchmarkStanding).
 type lineIndex struct {
 	text    string
 	index   *suffixarray.Index
