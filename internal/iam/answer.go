@@ -13,8 +13,11 @@ var (
 	accountID = regexp.MustCompile(`^[0-9]{12}$`)
 	// Names and paths as IAM has them (IAM API reference, Role and User).
 	principalName = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
-	principalPath = regexp.MustCompile(`^/(?:[\x21-\x7e]{1,510}/)?$`)
+	principalPath = regexp.MustCompile(`^/(?:[\x21-\x7e]+/)?$`)
 )
+
+// longestPath is how many characters a path has at most; in the expression they would be as many states.
+const longestPath = 512
 
 // keyOf is what IAM knows an ARN by.
 func keyOf(a awsauth.ARN) key {
@@ -25,7 +28,7 @@ func keyOf(a awsauth.ARN) key {
 func read(arn string) (k key, ok bool) {
 	a, err := awsauth.ParseARN(arn)
 	if err != nil || a.Kind != awsauth.KindRole && a.Kind != awsauth.KindUser || a.Region != "" || !accountID.MatchString(a.Account) ||
-		!principalName.MatchString(a.Name) || !principalPath.MatchString(a.Path) {
+		!principalName.MatchString(a.Name) || len(a.Path) > longestPath || !principalPath.MatchString(a.Path) {
 		return key{}, false
 	}
 	return keyOf(a), true
