@@ -12,12 +12,13 @@ import (
 var (
 	accountID = regexp.MustCompile(`^[0-9]{12}$`)
 	// Names and paths as IAM has them (IAM API reference, Role and User).
-	principalName = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+	principalName = regexp.MustCompile(`^[\w+=,.@-]+$`)
 	principalPath = regexp.MustCompile(`^/(?:[\x21-\x7e]+/)?$`)
 )
 
-// longestPath is how many characters a path has at most; in the expression they would be as many states.
-const longestPath = 512
+// longestName and longestPath are how many characters they have at most; in the expressions they would be as many
+// states.
+const longestName, longestPath = 64, 512
 
 // keyOf is what IAM knows an ARN by.
 func keyOf(a awsauth.ARN) key {
@@ -27,8 +28,10 @@ func keyOf(a awsauth.ARN) key {
 // read takes the ARN in an answer of IAM apart; ok is false for what is no ARN of a role or user.
 func read(arn string) (k key, ok bool) {
 	a, err := awsauth.ParseARN(arn)
-	if err != nil || a.Kind != awsauth.KindRole && a.Kind != awsauth.KindUser || a.Region != "" || !accountID.MatchString(a.Account) ||
-		!principalName.MatchString(a.Name) || len(a.Path) > longestPath || !principalPath.MatchString(a.Path) {
+	principal := a.Kind == awsauth.KindRole || a.Kind == awsauth.KindUser
+	if err != nil || !principal || a.Region != "" || !accountID.MatchString(a.Account) ||
+		len(a.Name) > longestName || !principalName.MatchString(a.Name) ||
+		len(a.Path) > longestPath || !principalPath.MatchString(a.Path) {
 		return key{}, false
 	}
 	return keyOf(a), true
