@@ -37,24 +37,14 @@ func (a *asker) describe(ctx context.Context, filters ...types.Filter) ([]found,
 	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(instancePage)}
 	list := ec2.NewDescribeInstancesPaginator(a.ec2, in)
 	op := aws.Operation{API: "ec2:DescribeInstances", On: "*"}
-	var all []found
-	for n := 0; list.HasMorePages(); n++ {
-		if n == maxPages {
-			return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
+	return allPages(ctx, a, op, list.HasMorePages, func(ctx context.Context) ([]found, error) {
+		var page instancesPage
+		_, err := list.NextPage(aws.ExpectTags(ctx, maxPage), readInto(&page))
+		if err == nil && !page.list {
+			err = aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
 		}
-		page, err := ask(ctx, a, op, func(ctx context.Context) (page instancesPage, err error) {
-			_, err = list.NextPage(aws.ExpectTags(ctx, maxPage), readInto(&page))
-			if err == nil && !page.list {
-				err = aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
-			}
-			return page, err
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.instances...)
-	}
-	return all, nil
+		return page.instances, err
+	})
 }
 
 // byID describes instances by their ids. What is not returned, EC2 does not know.

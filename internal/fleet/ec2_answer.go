@@ -44,9 +44,15 @@ func readInto(p *instancesPage) func(*ec2.Options) {
 			read := func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
 			) (middleware.DeserializeOutput, middleware.Metadata, error) {
 				out, metadata, err := next.HandleDeserialize(ctx, in)
-				if r, ok := out.RawResponse.(*smithyhttp.Response); !ok || err != nil || r.StatusCode != http.StatusOK {
-					return sdks.HandleDeserialize(ctx, in, arrived{out, metadata, err}) // an error of AWS
-				} else if err := p.read(r.Body); err != nil {
+				r, ok := out.RawResponse.(*smithyhttp.Response)
+				if !ok || err != nil || r.StatusCode != http.StatusOK { // an error of AWS
+					came := func(context.Context, middleware.DeserializeInput,
+					) (middleware.DeserializeOutput, middleware.Metadata, error) {
+						return out, metadata, err
+					}
+					return sdks.HandleDeserialize(ctx, in, middleware.DeserializeHandlerFunc(came))
+				}
+				if err := p.read(r.Body); err != nil {
 					return out, metadata, &smithy.DeserializationError{Err: err}
 				}
 				out.Result = &ec2.DescribeInstancesOutput{NextToken: p.next}
@@ -56,19 +62,6 @@ func readInto(p *instancesPage) func(*ec2.Options) {
 			return err
 		})
 	}
-}
-
-// arrived is an answer that has come in already.
-type arrived struct {
-	out      middleware.DeserializeOutput
-	metadata middleware.Metadata
-	err      error
-}
-
-// HandleDeserialize implements middleware.DeserializeHandler.
-func (a arrived) HandleDeserialize(context.Context, middleware.DeserializeInput,
-) (middleware.DeserializeOutput, middleware.Metadata, error) {
-	return a.out, a.metadata, a.err
 }
 
 // read reads the XML of a page. An empty answer has no list.
