@@ -13,6 +13,7 @@ import (
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a guard whose log nobody reads any more goes on guarding
 	keepBelowLimit()
+	go giveMemoryBack()
 	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "webhook:", err)
 		os.Exit(2)

@@ -69,7 +69,7 @@ func Expect(ctx context.Context, bytes int64) context.Context {
 	return context.WithValue(ctx, limitKey{}, limit{bytes, bytes / bytesPerTag})
 }
 
-// ExpectTags is Expect for answers that are nearly all tags, as EC2's are.
+// ExpectTags is Expect for answers that are nearly all tags, as EC2's are, and read as they come in.
 func ExpectTags(ctx context.Context, bytes int64) context.Context {
 	return context.WithValue(ctx, limitKey{}, limit{bytes, bytes})
 }

@@ -106,3 +106,21 @@ func ask[T any](ctx context.Context, a *asker, op aws.Operation, do func(context
 	}
 	return out, err
 }
+
+// allPages reads a list to its end.
+func allPages[T any](
+	ctx context.Context, a *asker, op aws.Operation, more func() bool, next func(context.Context) ([]T, error),
+) ([]T, error) {
+	var all []T
+	for n := 0; more(); n++ {
+		if n == maxPages {
+			return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
+		}
+		page, err := ask(ctx, a, op, next)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+	}
+	return all, nil
+}

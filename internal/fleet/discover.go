@@ -19,12 +19,15 @@ const (
 	awsClusterTag = "aws:eks:cluster-name"
 )
 
-// clusterName is the form of the names that EKS takes (Amazon EKS API reference, CreateCluster).
-var clusterName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$`)
+// clusterName is the form of the names that EKS takes, longestName how long they may be (Amazon EKS API reference,
+// CreateCluster).
+var clusterName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]*$`)
+
+const longestName = 100
 
 // legalName is a name, or "" if it is that of no cluster: tags and labels hold any text.
 func legalName(name string) string {
-	if !clusterName.MatchString(name) {
+	if len(name) > longestName || !clusterName.MatchString(name) {
 		return ""
 	}
 	return name
@@ -40,6 +43,11 @@ func legalRegion(name string) string {
 		return ""
 	}
 	return name
+}
+
+// namesCluster reports that a tag with that key names a cluster.
+func namesCluster(key string) bool {
+	return key == awsClusterTag || key == eksClusterTag || strings.HasPrefix(key, clusterTag)
 }
 
 // clustersOf are the clusters that an instance's tags name, and the one among them that it belongs to, "" if that is not clear. Where AWS

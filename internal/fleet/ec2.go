@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -38,58 +37,14 @@ func (a *asker) describe(ctx context.Context, filters ...types.Filter) ([]found,
 	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(instancePage)}
 	list := ec2.NewDescribeInstancesPaginator(a.ec2, in)
 	op := aws.Operation{API: "ec2:DescribeInstances", On: "*"}
-	var all []found
-	for n := 0; list.HasMorePages(); n++ {
-		if n == maxPages {
-			return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
+	return allPages(ctx, a, op, list.HasMorePages, func(ctx context.Context) ([]found, error) {
+		var page instancesPage
+		_, err := list.NextPage(aws.ExpectTags(ctx, maxPage), readInto(&page))
+		if err == nil && !page.list {
+			err = aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
 		}
-		page, err := ask(ctx, a, op, func(ctx context.Context) ([]found, error) {
-			out, err := list.NextPage(aws.ExpectTags(ctx, maxPage))
-			if err != nil {
-				return nil, err
-			}
-			if out.Reservations == nil { // no instances are an empty list
-				return nil, aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
-			}
-			return instancesOf(out.Reservations), nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-	}
-	return all, nil
-}
-
-// instancesOf keeps of a page what the guard needs, a few hundred bytes of each instance.
-func instancesOf(reservations []types.Reservation) []found {
-	var all []found
-	for _, r := range reservations {
-		for _, i := range r.Instances {
-			all = append(all, foundOf(i))
-		}
-	}
-	return all
-}
-
-func foundOf(i types.Instance) found {
-	tags := make(map[string]string, len(i.Tags))
-	for _, t := range i.Tags {
-		tags[sdk.ToString(t.Key)] = sdk.ToString(t.Value)
-	}
-	f := found{id: sdk.ToString(i.InstanceId), Instance: Instance{
-		Windows:  strings.EqualFold(string(i.Platform), string(types.PlatformValuesWindows)), // EC2 writes it in lower case
-		DNSName:  sdk.ToString(i.PrivateDnsName),
-		Launched: sdk.ToTime(i.LaunchTime), // the zero value, if EC2 names none: long ago
-	}}
-	f.Cluster, f.Clusters = clustersOf(tags)
-	if i.IamInstanceProfile != nil {
-		f.Profile = sdk.ToString(i.IamInstanceProfile.Arn)
-	}
-	if i.State != nil {
-		f.Gone = i.State.Name == types.InstanceStateNameTerminated || i.State.Name == types.InstanceStateNameShuttingDown
-	}
-	return f
+		return page.instances, err
+	})
 }
 
 // byID describes instances by their ids. What is not returned, EC2 does not know.

@@ -79,27 +79,16 @@ func names[O any](
 	ctx context.Context, a *asker, api, cluster string, list pages[O], in func(*O) []string,
 ) ([]string, error) {
 	op := aws.Operation{API: "eks:" + api, On: "cluster " + cluster}
-	var all []string
-	for n := 0; list.HasMorePages(); n++ {
-		if n == maxPages {
-			return nil, aws.Errorf(aws.Malformed, "%s does not come to an end", op.API)
+	return allPages(ctx, a, op, list.HasMorePages, func(ctx context.Context) ([]string, error) {
+		out, err := list.NextPage(ctx)
+		if err == nil && in(out) == nil {
+			err = aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
 		}
-		page, err := ask(ctx, a, op, func(ctx context.Context) ([]string, error) {
-			out, err := list.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if in(out) == nil {
-				return nil, aws.Errorf(aws.Malformed, "the answer to %s holds no list", op.API)
-			}
-			return in(out), nil
-		})
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, page...)
-	}
-	return all, nil
+		return in(out), nil
+	})
 }
 
 // principals are the ARNs that have an access entry; with a policy, those that the policy is attached to.

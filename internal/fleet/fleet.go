@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
@@ -122,7 +123,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	g.Go(func() error { watchNodes(ctx, f.options.Nodes, f.store); return nil })
 	g.Go(func() error { f.assemble(ctx); return nil })
 	g.Go(func() error {
-		if sleep(ctx, startWithin) {
+		if aws.Pause(ctx, startWithin) {
 			f.changed() // what is not known by now is not waited for
 		}
 		return nil
@@ -169,7 +170,7 @@ func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync
 			}
 			told, pause = "", every
 		}
-		if !sleep(ctx, waitWithJitter(wait)) {
+		if !aws.Pause(ctx, waitWithJitter(wait)) {
 			return
 		}
 	}
@@ -177,17 +178,6 @@ func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync
 
 // waitWithJitter keeps the replicas from asking at the same moment.
 func waitWithJitter(d time.Duration) time.Duration { return wait.Jitter(d, 0.1) }
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
 
 // changed asks for another view.
 func (f *Fleet) changed() {
@@ -206,7 +196,7 @@ func (f *Fleet) assemble(ctx context.Context) {
 		case <-f.changes:
 			f.rebuild()
 		}
-		if !sleep(ctx, settle) {
+		if !aws.Pause(ctx, settle) {
 			return
 		}
 	}

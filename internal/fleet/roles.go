@@ -102,32 +102,61 @@ func (a *asker) getUser(ctx context.Context, name string) (role, error) {
 }
 
 // readPrincipals finds out when the principals of access entries were created, since an entry that is older than
-// its principal covers nobody: first those by which nodes join, then those of admins. What the instance profiles
-// tell is not asked for again.
+// its principal covers nobody.
 func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, principalsWithin)
 	defer cancel()
+	roles, due := f.duePrincipals(x, account, now)
+	var failed error
+	failures := 0
+	for _, p := range due[:min(len(due), maxPrincipals)] {
+		r, err := f.aws.principal(ctx, p.arn)
+		if err != nil { // what is known of it already stays, and others come first the next time
+			failed = err
+			known := roles[p.name]
+			known.tried = now
+			roles[p.name] = known
+			if failures++; failures == maxFailures {
+				break
+			}
+			continue
+		}
+		r.read, r.tried = now, now
+		roles[p.name] = r
+	}
+	x.roles = roles
+	return failed
+}
+
+// duePrincipal is a principal of an access entry that IAM is to be asked for.
+type duePrincipal struct {
+	name string // as the entry has it
+	arn  awsauth.ARN
+}
+
+// duePrincipals are those to ask for, first those by which nodes join, then those of admins, and what is known of all.
+// What the instance profiles tell is not asked for again.
+func (f *Fleet) duePrincipals(x *access, account string, now time.Time) (roles map[string]role, due []duePrincipal) {
 	told := map[string]bool{}
 	for _, r := range f.instances().profiles {
 		told[awsauth.Subject(r.arn)] = !r.created.IsZero()
 	}
-	roles := map[string]role{}
-	var due []string
-	parsed := map[string]awsauth.ARN{}
+	roles = map[string]role{}
 	for principal, e := range x.entries {
 		a, err := awsauth.ParseARN(principal)
 		if err != nil || a.Kind != awsauth.KindRole && a.Kind != awsauth.KindUser || account != "" && a.Account != account {
 			continue
 		}
-		if r, ok := x.roles[principal]; ok {
+		r, ok := x.roles[principal]
+		if ok {
 			roles[principal] = r
 		}
 		believed := principalsFor
 		if e.Type != "STANDARD" {
 			believed = nodeRolesFor
 		}
-		if !told[awsauth.Subject(e.ARN)] && (roles[principal].read.IsZero() || now.Sub(roles[principal].read) >= believed) {
-			due, parsed[principal] = append(due, principal), a
+		if !told[awsauth.Subject(e.ARN)] && (r.read.IsZero() || now.Sub(r.read) >= believed) {
+			due = append(due, duePrincipal{principal, a})
 		}
 	}
 	rank := func(principal string) int {
@@ -141,28 +170,10 @@ func (f *Fleet) readPrincipals(ctx context.Context, x *access, account string, n
 		}
 		return 2
 	}
-	slices.SortFunc(due, func(a, b string) int {
-		return cmp.Or(rank(a)-rank(b), roles[a].tried.Compare(roles[b].tried), strings.Compare(a, b))
+	slices.SortFunc(due, func(a, b duePrincipal) int {
+		return cmp.Or(rank(a.name)-rank(b.name), roles[a.name].tried.Compare(roles[b.name].tried), strings.Compare(a.name, b.name))
 	})
-	var failed error
-	failures := 0
-	for _, principal := range due[:min(len(due), maxPrincipals)] {
-		r, err := f.aws.principal(ctx, parsed[principal])
-		if err != nil { // what is known of it already stays, and others come first the next time
-			failed = err
-			known := roles[principal]
-			known.tried = now
-			roles[principal] = known
-			if failures++; failures == maxFailures {
-				break
-			}
-			continue
-		}
-		r.read, r.tried = now, now
-		roles[principal] = r
-	}
-	x.roles = roles
-	return failed
+	return roles, due
 }
 
 // created is when roles and users were created, by the awsauth.Subject of their ARN. Of two answers the later

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -205,16 +206,44 @@ func TestEndlessList(t *testing.T) {
 	}
 }
 
-// TestHugeAnswer answers with more than any page holds.
-func TestHugeAnswer(t *testing.T) {
-	item := "<item>" + strings.Repeat(" ", 1<<20) + "</item>"
-	a := askerOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		_, err := io.WriteString(w, "<DescribeInstancesResponse>")
-		for i := 0; err == nil && i < 2*maxPage>>20; i++ {
-			_, err = io.WriteString(w, item)
+// hostile is an answer with a text n times between what an answer to DescribeInstances has around its instances.
+func hostile(text string, n int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		text := strings.Repeat(text, 1+(64<<10)/len(text))
+		_, err := io.WriteString(w, "<DescribeInstancesResponse><reservationSet><item><instancesSet>")
+		for i := 0; err == nil && i < n/len(text); i++ {
+			_, err = io.WriteString(w, text)
 		}
-	})
-	if _, err := a.describe(t.Context()); err == nil || !strings.Contains(err.Error(), "the answer to ec2:DescribeInstances is larger than 64 MiB, more than AWS ever sends") {
-		t.Errorf("instances: %v", err)
+		if err == nil { // else nobody reads any more
+			_, _ = io.WriteString(w, "</instancesSet></item></reservationSet></DescribeInstancesResponse>")
+		}
+	}
+}
+
+// TestHugeAnswer answers with more than any page holds: whatever it is made of, it is an error, and takes little memory.
+func TestHugeAnswer(t *testing.T) {
+	const notAWSs = "the answer to ec2:DescribeInstances (HTTP 200) is not AWS's"
+	for name, tt := range map[string]struct{ text, says string }{
+		"blanks between instances": {"<a>" + strings.Repeat(" ", 32<<10) + "</a>", "the answer to ec2:DescribeInstances is larger than 64 MiB, more than AWS ever sends"},
+		"interfaces":               {"<item><networkInterfaceSet><item/></networkInterfaceSet></item>", notAWSs},
+		"empty instances":          {"<item/>", notAWSs},
+		"one long text":            {"text", notAWSs},
+		"one long comment":         {"<!-- <", notAWSs},
+		"no end of levels":         {"<item>", notAWSs},
+		"tags of one instance":     {"<item/><item><tagSet><item><key>kubernetes.io/cluster/a</key></item></tagSet></item>", notAWSs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := askerOf(t, hostile(tt.text, 2*maxPage))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := a.describe(t.Context())
+			runtime.ReadMemStats(&after)
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%v, want %q", err, tt.says)
+			}
+			if most := uint64(16 << 20); after.HeapSys > before.HeapSys+most {
+				t.Errorf("took %d bytes, want %d at most", after.HeapSys-before.HeapSys, most)
+			}
+		})
 	}
 }

@@ -12,9 +12,13 @@ import (
 var (
 	accountID = regexp.MustCompile(`^[0-9]{12}$`)
 	// Names and paths as IAM has them (IAM API reference, Role and User).
-	principalName = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
-	principalPath = regexp.MustCompile(`^/(?:[\x21-\x7e]{1,510}/)?$`)
+	principalName = regexp.MustCompile(`^[\w+=,.@-]+$`)
+	principalPath = regexp.MustCompile(`^/(?:[\x21-\x7e]+/)?$`)
 )
+
+// longestName and longestPath are how many characters they have at most; in the expressions they would be as many
+// states.
+const longestName, longestPath = 64, 512
 
 // keyOf is what IAM knows an ARN by.
 func keyOf(a awsauth.ARN) key {
@@ -24,8 +28,10 @@ func keyOf(a awsauth.ARN) key {
 // read takes the ARN in an answer of IAM apart; ok is false for what is no ARN of a role or user.
 func read(arn string) (k key, ok bool) {
 	a, err := awsauth.ParseARN(arn)
-	if err != nil || a.Kind != awsauth.KindRole && a.Kind != awsauth.KindUser || a.Region != "" || !accountID.MatchString(a.Account) ||
-		!principalName.MatchString(a.Name) || !principalPath.MatchString(a.Path) {
+	principal := a.Kind == awsauth.KindRole || a.Kind == awsauth.KindUser
+	if err != nil || !principal || a.Region != "" || !accountID.MatchString(a.Account) ||
+		len(a.Name) > longestName || !principalName.MatchString(a.Name) ||
+		len(a.Path) > longestPath || !principalPath.MatchString(a.Path) {
 		return key{}, false
 	}
 	return keyOf(a), true

@@ -37,12 +37,8 @@ func (d *Directory) Run(ctx context.Context) error {
 			d.log.Info("cannot find out who the guard is at AWS; trying again", "reason", why)
 			told = why
 		}
-		t := time.NewTimer(identifyAgain)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if !aws.Pause(ctx, identifyAgain) {
 			return nil
-		case <-t.C:
 		}
 	}
 }

@@ -29,8 +29,6 @@ const mostPerNamespace = 1 << 20
 type store struct {
 	guard   rbac.Guard
 	changed func()
-	once    sync.Once
-	synced  chan struct{} // closed when the first list is complete
 
 	mu      sync.Mutex
 	objects map[string]any             // by namespace/name
@@ -38,10 +36,11 @@ type store struct {
 	left    map[string]map[uint64]bool // what is not kept, by namespace and a hash of the name, which may be as long as an object
 	seed    maphash.Seed
 	told    bool
+	synced  bool // the first list is complete
 }
 
 func newStore(guard rbac.Guard, changed func()) *store {
-	s := &store{guard: guard, changed: changed, synced: make(chan struct{}), seed: maphash.MakeSeed()}
+	s := &store{guard: guard, changed: changed, seed: maphash.MakeSeed()}
 	s.clear()
 	return s
 }
@@ -184,20 +183,17 @@ func (s *store) Replace(objects []any, _ string) error {
 			err = e
 		}
 	}
+	s.synced = true
 	s.mu.Unlock()
-	s.once.Do(func() { close(s.synced) })
 	s.changed()
 	return err
 }
 
 // read says that a list has been complete once.
 func (s *store) read() bool {
-	select {
-	case <-s.synced:
-		return true
-	default:
-		return false
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.synced
 }
 
 // Resync implements cache.ReflectorStore.

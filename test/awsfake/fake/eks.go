@@ -81,28 +81,19 @@ func eksCall(r *http.Request) (action string, form url.Values) {
 	if len(parts) > 3 {
 		form.Set("item", strings.Join(parts[3:], "/"))
 	}
-	switch {
-	case len(parts) == 2:
-		return "DescribeCluster", form
-	case kind == "access-entries" && len(parts) == 3:
-		return "ListAccessEntries", form
-	case kind == "access-entries":
-		return "DescribeAccessEntry", form
-	case kind == "fargate-profiles" && len(parts) == 3:
-		return "ListFargateProfiles", form
-	case kind == "fargate-profiles":
-		return "DescribeFargateProfile", form
-	case kind == "node-groups" && len(parts) == 3:
-		return "ListNodegroups", form
-	case kind == "node-groups":
-		return "DescribeNodegroup", form
+	action = eksActions[kind+strings.Repeat("/", min(len(parts), 4)-2)]
+	if action == "" {
+		return "", nil
 	}
-	return "", nil
+	return action, form
 }
 
-// eksActions are the actions that eksCall knows.
-var eksActions = []string{"DescribeCluster", "ListAccessEntries", "DescribeAccessEntry", "ListFargateProfiles", "DescribeFargateProfile",
-	"ListNodegroups", "DescribeNodegroup"}
+// eksActions are the actions by what follows /clusters/NAME, with a slash at the end for each part.
+var eksActions = map[string]string{
+	"": "DescribeCluster", "access-entries/": "ListAccessEntries", "access-entries//": "DescribeAccessEntry",
+	"fargate-profiles/": "ListFargateProfiles", "fargate-profiles//": "DescribeFargateProfile",
+	"node-groups/": "ListNodegroups", "node-groups//": "DescribeNodegroup",
+}
 
 func (s *Server) eks(caller identity, action string, form url.Values) answer {
 	c, ok := s.state.clusters[form.Get("name")]

@@ -3,6 +3,7 @@ package fake
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -247,7 +248,7 @@ func service(action string) string {
 	switch {
 	case action == "DescribeInstances":
 		return "ec2"
-	case slices.Contains(eksActions, action):
+	case slices.Contains(slices.Collect(maps.Values(eksActions)), action):
 		return "eks"
 	}
 	if strings.HasPrefix(action, "AssumeRole") || action == "GetCallerIdentity" {
