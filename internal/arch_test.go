@@ -28,8 +28,7 @@ const module = "github.com/aws-auth-guard/aws-auth-guard"
 var graph = []struct{ path, imports, reaches string }{
 	{"internal/awsauth", "", pure},
 	{"internal/phrase", "", pure},
-	{"internal/policy/v1alpha1", "awsauth", pure},
-	{"internal/policy", "awsauth policy/v1alpha1", pure},
+	{"internal/policy", "awsauth", pure},
 	{"internal/principal", "awsauth phrase", pure},
 	{"internal/privilege", "awsauth policy", pure},
 	{"internal/nodes", "awsauth phrase principal", pure},
@@ -39,7 +38,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/validate", "awsauth nodes policy principal privilege validate/baseline validate/rule validate/rules", pure},
 	{"internal/validate/gendocs", "validate", ""},
 	{"internal/validate/newrule", "validate", ""},
-	{"internal/policy/gen", "awsauth policy/v1alpha1 validate", ""},
+	{"internal/policy/gen", "awsauth policy validate", ""},
 	{"internal/manifest", "awsauth validate", pure},
 	{"internal/report", "validate", pure},
 	{"internal/rbac", "privilege", pure},

@@ -17,7 +17,7 @@ import (
 func (o *options) addCoverage(ctx context.Context, mgr manager.Manager, guard *guard) (health.Check, error) {
 	w := &coverage.Watch{Log: guard.log, Need: func() coverage.Need {
 		p := guard.policy.Load()
-		return coverage.Need{Namespace: o.namespace, Name: o.configuration, ExemptUsernames: p.ExemptUsernames, BreakGlassGroups: p.BreakGlassGroups}
+		return coverage.Need{Namespace: o.namespace, Name: o.configuration, ExemptUsernames: p.Exempt.Usernames, BreakGlassGroups: p.BreakGlass.Groups}
 	}}
 	informer, err := mgr.GetCache().GetInformer(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{})
 	if err != nil {

@@ -41,8 +41,8 @@ func TestRBACFromAFile(t *testing.T) {
 		want   bool
 	}{
 		"a group like any other": {policy.Default(), false},
-		"a privileged group":     {&policy.Policy{Privileged: policy.Privileged{Groups: []string{"platform-admins"}}}, true},
-		"a break-glass group":    {&policy.Policy{BreakGlassGroups: []string{"platform-admins"}}, true},
+		"a privileged group":     {&policy.Policy{Exempt: &policy.Exempt{}, Privileged: policy.Privileged{Groups: []string{"platform-admins"}}}, true},
+		"a break-glass group":    {&policy.Policy{Exempt: &policy.Exempt{}, BreakGlass: policy.BreakGlass{Groups: []string{"platform-admins"}}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ports validate.Ports

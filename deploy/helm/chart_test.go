@@ -356,7 +356,7 @@ func TestPolicyIsTakenIn(t *testing.T) {
 					t.Errorf("the chart's defaults are not the policy's (-policy +chart):\n%s", diff)
 				}
 			}
-			if name == "everything" && (len(p.Rules) != 2 || len(p.Privileged.Approvals) != 2 || len(p.Waivers) != 1 || len(p.Nodes.Roles) != 2 || p.Mode != policy.Audit || !p.DenyPreexisting) {
+			if name == "everything" && (len(p.Rules) != 2 || len(p.Privileged.Approvals) != 2 || len(p.Waivers) != 1 || len(p.Nodes.Roles) != 2 || p.Mode != policy.Audit || p.Preexisting != policy.Deny) {
 				t.Errorf("not all of the policy arrived: %+v", p)
 			}
 		})
@@ -523,7 +523,7 @@ func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range []string{"30s", "0m30s", "30.0s", "29.999s", "1s", "1s500ms", "29s999ms", "500ms", "30000ms", "1500us", "1ns", "0.5m", "0.25m"} {
 		p, err := policy.Parse([]byte(policyOf(t, "policy: {iam: {timeouts: {call: "+timeout+"}}}")))
-		if want, _ := time.ParseDuration(timeout); err != nil || p.IAM.CallTimeout != want {
+		if want, _ := time.ParseDuration(timeout); err != nil || p.IAM.Timeouts.Call.Duration() != want {
 			t.Errorf("%s: %v", timeout, err)
 		}
 	}

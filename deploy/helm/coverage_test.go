@@ -49,7 +49,7 @@ func TestChartHasNoGaps(t *testing.T) {
 		if config == nil || deployment == nil || parsed == nil {
 			t.Fatalf("%s has no configuration, no Deployment or no policy", file)
 		}
-		need := coverage.Need{Namespace: deployment.Namespace, ExemptUsernames: parsed.ExemptUsernames, BreakGlassGroups: parsed.BreakGlassGroups}
+		need := coverage.Need{Namespace: deployment.Namespace, ExemptUsernames: parsed.Exempt.Usernames, BreakGlassGroups: parsed.BreakGlass.Groups}
 		for _, arg := range deployment.Spec.Template.Spec.Containers[0].Args {
 			if name, ok := strings.CutPrefix(arg, "--webhook-configuration="); ok {
 				need.Name = name

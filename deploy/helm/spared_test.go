@@ -28,7 +28,7 @@ func TestSparedByAllAlike(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := deploy.Render(p.ExemptUsernames, p.BreakGlassGroups)
+			want, err := deploy.Render(p.Exempt.Usernames, p.BreakGlass.Groups)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -205,7 +205,7 @@ func (i *installer) gaps(t *testing.T, values string) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gaps, err := coverage.Gaps(&list[0], coverage.Need{Namespace: i.namespace, Name: list[0].Name, ExemptUsernames: p.ExemptUsernames, BreakGlassGroups: p.BreakGlassGroups})
+	gaps, err := coverage.Gaps(&list[0], coverage.Need{Namespace: i.namespace, Name: list[0].Name, ExemptUsernames: p.Exempt.Usernames, BreakGlassGroups: p.BreakGlass.Groups})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 // TestExcused: what is told is an edit that would be refused otherwise, and that really happens.
 func TestExcused(t *testing.T) {
 	p := policy.Default()
-	p.BreakGlassGroups = []string{"break-glass"}
+	p.BreakGlass.Groups = []string{"break-glass"}
 	v, err := validate.New(p)
 	if err != nil {
 		t.Fatal(err)

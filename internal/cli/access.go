@@ -79,7 +79,7 @@ func (v *view) list() *accessList {
 	if v.approvals {
 		for _, p := range v.validator.Review(v.object) {
 			list.Permissions = append(list.Permissions, permissionRecord{p.Kind, p.What, p.Line, p.State(),
-				day(p.Expires), append([]string{}, p.Used...)})
+				p.Expires.Day(), append([]string{}, p.Used...)})
 		}
 	}
 	return list

@@ -46,7 +46,7 @@ func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterO
 			return nil, fmt.Errorf("--rbac: %w", err)
 		}
 		return rbac.Know(objects, guard), nil
-	case !p.Privileged.FromRBAC:
+	case !*p.Privileged.FromRBAC:
 		return nil, nil
 	}
 	config, err := cluster.config()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -87,16 +86,9 @@ func (v *view) way(w validate.Way) wayText {
 	}
 	t.Approval = approvalWords[w.Standing]
 	if w.Standing != policy.None {
-		t.By = &approvalText{w.Approval.Line, w.Approval.Reason, w.Approval.ApprovedBy, day(w.Approval.Expires)}
+		t.By = &approvalText{w.Approval.Line, w.Approval.Reason, w.Approval.ApprovedBy, w.Approval.Expires.Day()}
 	}
 	return t
-}
-
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.DateOnly)
 }
 
 // mark is the word of the table for how privileged a principal is: the worst that is to be said of its approvals.

@@ -62,7 +62,7 @@ func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, e
 	if err != nil {
 		return nil, err
 	}
-	if file != "" && o.rbac.from == "" && p.Privileged.FromRBAC {
+	if file != "" && o.rbac.from == "" && *p.Privileged.FromRBAC {
 		note(cmd, "RBAC is not asked, so only the groups that the policy names count as privileged; "+
 			"--rbac says where to read it")
 	}

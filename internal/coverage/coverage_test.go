@@ -41,7 +41,7 @@ type (
 // need is what the chart's defaults go with.
 func need() coverage.Need {
 	p := policy.Default()
-	return coverage.Need{Namespace: "guard", Name: "aws-auth-guard", ExemptUsernames: p.ExemptUsernames, BreakGlassGroups: p.BreakGlassGroups}
+	return coverage.Need{Namespace: "guard", Name: "aws-auth-guard", ExemptUsernames: p.Exempt.Usernames, BreakGlassGroups: p.BreakGlass.Groups}
 }
 
 // rendered is the configuration that the chart renders with its defaults.

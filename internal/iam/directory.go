@@ -94,14 +94,14 @@ func region(p *policy.Policy, cfg sdk.Config) string {
 }
 
 func (d *Directory) callTimeout() time.Duration {
-	if t := d.setup.Load().policy.IAM.CallTimeout; t > 0 {
+	if t := d.setup.Load().policy.IAM.Timeouts.Call.Duration(); t > 0 {
 		return t
 	}
 	return defaultCallTimeout
 }
 
 func (d *Directory) timeout() time.Duration {
-	if t := d.setup.Load().policy.IAM.Timeout; t > 0 {
+	if t := d.setup.Load().policy.IAM.Timeouts.Total.Duration(); t > 0 {
 		return t
 	}
 	return defaultTimeout

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 )
 
@@ -81,7 +82,7 @@ func of(kind awsauth.Kind, questions []question) []question {
 // route says which account a question is for, or answers it without one.
 func (d *Directory) route(s *setup, q question) *account {
 	named, known := s.policy.Account(q.arn.Account)
-	if known && named.Unchecked {
+	if known && named.Trust == policy.Unchecked {
 		q.answer.Existence = principal.Trusted
 		return nil
 	}

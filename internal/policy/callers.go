@@ -1,13 +1,6 @@
 package policy
 
-import (
-	"slices"
-
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
-)
-
-// Everybody is the group of all authenticated callers.
-const Everybody = v1alpha1.Everybody
+import "slices"
 
 // Masters is the group that the API server lets do everything, without asking RBAC.
 const Masters = "system:masters"
@@ -22,18 +15,19 @@ func (c Callers) Empty() bool { return len(c.Usernames) == 0 && len(c.Groups) ==
 
 // Has says whether a caller is among them.
 func (c Callers) Has(username string, groups []string) bool {
-	return slices.Contains(c.Usernames, username) || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(c.Groups, g) })
+	return slices.Contains(c.Usernames, username) ||
+		slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(c.Groups, g) })
 }
 
 // PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the
 // guard, or may add those who can.
 func (p *Policy) PrivilegedGroups() []string {
-	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlassGroups, p.Privileged.Approvers.Groups)
+	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlass.Groups, p.Privileged.Approvers.Groups)
 }
 
 // PrivilegedUsernames are the usernames that need an approval, for what this policy lets them do.
 func (p *Policy) PrivilegedUsernames() []string {
-	return distinct(p.ExemptUsernames, p.Privileged.Approvers.Usernames)
+	return distinct(p.Exempt.Usernames, p.Privileged.Approvers.Usernames)
 }
 
 func distinct(lists ...[]string) []string {
@@ -42,16 +36,14 @@ func distinct(lists ...[]string) []string {
 	return slices.Compact(all)
 }
 
-// Exempt reports that a request is never denied, and why: "exempt" for a username, "break-glass" for a group. The API
+// NeverDenies reports that the requests of a caller are never denied, and why: "exempt" for a username, "break-glass" for a group. The API
 // server's match conditions send such requests to the witness webhook, by the same lists.
-func (p *Policy) Exempt(username string, groups []string) (why string, ok bool) {
-	if slices.Contains(p.ExemptUsernames, username) {
+func (p *Policy) NeverDenies(username string, groups []string) (why string, ok bool) {
+	if slices.Contains(p.Exempt.Usernames, username) {
 		return "exempt", true
 	}
-	for _, g := range p.BreakGlassGroups {
-		if slices.Contains(groups, g) {
-			return "break-glass", true
-		}
+	if (Callers{Groups: p.BreakGlass.Groups}).Has(username, groups) {
+		return "break-glass", true
 	}
 	return "", false
 }

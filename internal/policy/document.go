@@ -10,8 +10,6 @@ import (
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
-
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
 )
 
 // document reads the one YAML document of a file, without anchors, aliases and keys that appear twice.
@@ -29,7 +27,7 @@ func document(data []byte) (*yaml.Node, error) {
 	var doc yaml.Node
 	switch err := loader.Load(&doc); {
 	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("the file is empty: want apiVersion: %s and kind: %s", v1alpha1.APIVersion, v1alpha1.Kind)
+		return nil, fmt.Errorf("the file is empty: want apiVersion: %s and kind: %s", APIVersion, Kind)
 	case err != nil:
 		return nil, plainError(err)
 	}

@@ -47,14 +47,38 @@ func Parse(data []byte) (*Policy, error) {
 		return nil, err
 	}
 	found := &problems{root: doc.Content[0]}
-	file, err := decode(doc, found)
+	p, err := decode(doc, found)
 	if err != nil {
 		return nil, err
 	}
-	file.SetDefaults()
-	found.addAll(file.Validate())
+	p.setDefaults()
+	found.addAll(p.validate())
 	if err := found.err(); err != nil {
 		return nil, err
 	}
-	return fromFile(file, found.line), nil
+	p.settleRules(found.line)
+	for i := range p.Privileged.Approvals {
+		p.Privileged.Approvals[i].Line = found.line(place{"privileged", "approvals", i})
+	}
+	for i := range p.Required {
+		p.Required[i].Line = found.line(place{"required", i})
+	}
+	for i := range p.Waivers {
+		p.Waivers[i].Line = found.line(place{"waivers", i})
+	}
+	return p, nil
+}
+
+// settleRules writes out the short forms of severities, and notes the lines.
+func (p *Policy) settleRules(line func(place) int) {
+	p.RuleLines = make(map[string]int, len(p.Rules))
+	for rule, s := range p.Rules {
+		p.RuleLines[rule] = line(place{"rules", rule})
+		switch s {
+		case "":
+			p.Rules[rule] = Error
+		case Warn:
+			p.Rules[rule] = Warning
+		}
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/utils/ptr"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
@@ -81,29 +83,51 @@ func TestEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &policy.Policy{
+		APIVersion: policy.APIVersion, Kind: policy.Kind,
 		Mode: policy.Audit, Partition: "aws-us-gov",
-		Rules: []policy.RuleSeverity{{Rule: "AA106", Severity: policy.Error, Line: 7}, {Rule: "AA203", Severity: policy.Warning, Line: 9},
-			{Rule: "AA204", Severity: policy.Warning, Line: 10}, {Rule: "unknown-data-key", Severity: policy.Off, Line: 8}},
-		Privileged: policy.Privileged{Groups: []string{"platform-admins"}, Approvals: []policy.Approval{
+		Rules: map[string]policy.Severity{"AA106": policy.Error, "AA203": policy.Warning, "AA204": policy.Warning,
+			"unknown-data-key": policy.Off},
+		RuleLines: map[string]int{"AA106": 7, "AA203": 9, "AA204": 10, "unknown-data-key": 8},
+		Privileged: policy.Privileged{Groups: []string{"platform-admins"}, FromRBAC: ptr.To(false), Approvals: []policy.Approval{
 			{ARN: "arn:aws:iam::111122223333:role/admin", Groups: []string{"system:masters"}, Usernames: []string{"admin"},
-				ApprovedBy: "security review", Terms: policy.Terms{Reason: "the platform team", Expires: time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), Line: 15}},
-			{ARN: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", Groups: []string{"system:masters"},
-				Terms: policy.Terms{Expires: time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC), Line: 21}},
-		}, DenyUnreadable: true, Approvers: policy.Callers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
+				ApprovedBy: "security review", Reason: "the platform team", Expires: "2027-06-30", Line: 15},
+			{Pattern: "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_*", Groups: []string{"system:masters"},
+				Expires: "2027-06-30T12:00:00+02:00", Line: 21},
+		}, OnUnreadable: policy.Deny, Approvers: policy.Approvers{Usernames: []string{"carol"}, Groups: []string{"leads"}}, SubjectAccessReview: true},
 		Accounts: []policy.Account{{ID: "444455556666", RoleARN: "arn:aws:iam::444455556666:role/aws-auth-guard", ExternalID: "demo/1@example.com"},
-			{ID: "111122223333", Unchecked: true, MapAccounts: true}},
+			{ID: "111122223333", Trust: policy.Unchecked, MapAccounts: true}},
 		Required: []policy.Required{{ARN: "arn:aws:iam::111122223333:role/nodes", Line: 37},
 			{ARN: "arn:aws:iam::111122223333:user/team/alice", Username: "alice", Groups: []string{"viewers"}, Line: 38}},
-		ExemptUsernames: []string{"eks:node-manager"}, BreakGlassGroups: []string{"aws-auth-break-glass"},
-		IAM: policy.IAM{WarnUnverified: true, Region: "eu-west-1", CallTimeout: 2 * time.Second, Timeout: 30 * time.Second,
-			SuggestOtherAccounts: policy.Callers{Usernames: []string{"dave"}, Groups: []string{"auditors"}}},
-		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Terms: policy.Terms{Reason: "goes with the migration",
-			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), Line: 53}}},
-		DenyPreexisting: true,
-		Nodes:           policy.Nodes{Roles: []string{"arn:aws:iam::111122223333:role/nodes", "arn:aws:iam::111122223333:role/eks-nodes-*"}, DenyUnknown: true},
+		Exempt: &policy.Exempt{Usernames: []string{"eks:node-manager"}}, BreakGlass: policy.BreakGlass{Groups: []string{"aws-auth-break-glass"}},
+		IAM: policy.IAM{OnUnverified: policy.Warn, Region: "eu-west-1", Timeouts: policy.Timeouts{Call: "2s", Total: "0m30s"},
+			SuggestOtherAccounts: policy.SuggestOtherAccounts{Usernames: []string{"dave"}, Groups: []string{"auditors"}}},
+		Waivers: []policy.Waiver{{Rule: "AA203", Subject: "arn:aws:iam::111122223333:role/legacy", Reason: "goes with the migration",
+			Expires: "2027-01-31", Line: 53}},
+		Preexisting: policy.Deny,
+		Nodes:       policy.Nodes{Roles: []string{"arn:aws:iam::111122223333:role/nodes", "arn:aws:iam::111122223333:role/eks-nodes-*"}, OnUnknown: policy.Deny},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A day begins in UTC; a moment is in the zone that it names.
+func TestDatesAndTimeouts(t *testing.T) {
+	p, err := policy.Parse([]byte(header + everything))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []time.Time{time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), time.Date(2027, 6, 30, 10, 0, 0, 0, time.UTC)} {
+		if got := p.Privileged.Approvals[i].Expires; !got.Time().Equal(want) || got.Day() != "2027-06-30" {
+			t.Errorf("%s is %s on day %s, want %s", got, got.Time(), got.Day(), want)
+		}
+	}
+	if call, total := p.IAM.Timeouts.Call.Duration(), p.IAM.Timeouts.Total.Duration(); call != 2*time.Second || total != 30*time.Second {
+		t.Errorf("got %s and %s", call, total)
+	}
+	var none policy.Policy
+	if e := (policy.Date("")); !e.Time().IsZero() || e.Day() != "" || none.IAM.Timeouts.Call.Duration() != 0 {
+		t.Error("an empty date or timeout is one")
 	}
 }
 
@@ -114,14 +138,14 @@ func TestDefaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(policy.Default(), got); diff != "" {
+			if diff := cmp.Diff(policy.Default(), got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("want the default policy (-want +got):\n%s", diff)
 			}
 		})
 	}
 	none, err := policy.Parse([]byte(header + "exempt: {}\n"))
-	if err != nil || len(none.ExemptUsernames) > 0 {
-		t.Errorf("exempt: {} exempts nobody, got %q, %v", none.ExemptUsernames, err)
+	if err != nil || len(none.Exempt.Usernames) > 0 {
+		t.Errorf("exempt: {} exempts nobody, got %q, %v", none.Exempt.Usernames, err)
 	}
 }
 

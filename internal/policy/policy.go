@@ -1,139 +1,200 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
-	"time"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
+	yaml "go.yaml.in/yaml/v4"
 )
 
-// The one version of the file's format.
-const (
-	APIVersion = v1alpha1.APIVersion
-	Kind       = v1alpha1.Kind
-)
-
-// Mode is what a denial does.
-type Mode string
-
-// Enforce refuses the edit; Audit lets it in and says what it would have said.
-const (
-	Enforce Mode = v1alpha1.Enforce
-	Audit   Mode = v1alpha1.Audit
-)
-
-// Severity is what the policy makes of a rule.
-type Severity string
-
-// The severities a rule can be given.
-const (
-	Error   Severity = v1alpha1.Error
-	Warning Severity = v1alpha1.Warning
-	Off     Severity = v1alpha1.Off
-)
-
-// Policy is a checked policy file, in the form in which it is asked. Package v1alpha1 says what each field means.
+// Policy is the whole file.
 type Policy struct {
-	Mode Mode
-	// Partition is empty if it is to be detected.
-	Partition  string
-	Rules      []RuleSeverity
-	Privileged Privileged
-	Accounts   []Account
-	Required   []Required
-	// ExemptUsernames and BreakGlassGroups are never denied.
-	ExemptUsernames, BreakGlassGroups []string
-
-	IAM     IAM
-	Nodes   Nodes
-	Waivers []Waiver
-	// DenyPreexisting makes what the old object had already count against an edit.
-	DenyPreexisting bool
+	APIVersion string `yaml:"apiVersion" schema:"header"`
+	Kind       string `yaml:"kind" schema:"header"`
+	// enforce denies what is wrong; audit allows it and warns.
+	Mode Mode `yaml:"mode" format:"mode"`
+	// The cluster's AWS partition; if empty, detected from the guard's own identity, the caller's ARN, or the
+	// mapped node roles.
+	Partition string `yaml:"partition" format:"partition"`
+	// Another severity for a rule, by id or name: error, warning (or warn), "off".
+	Rules      map[string]Severity `yaml:"rules" format:"rules"`
+	Privileged Privileged          `yaml:"privileged"`
+	// Other accounts whose principals may be mapped: id, roleARN (with externalID) or trust, mapAccounts.
+	Accounts []Account `yaml:"accounts"`
+	// Entries that must stay: an ARN, or an ARN with the username and the groups it must have.
+	Required   []Required `yaml:"required"`
+	Exempt     *Exempt    `yaml:"exempt" schema:"required"`
+	BreakGlass BreakGlass `yaml:"breakGlass" schema:"required"`
+	IAM        IAM        `yaml:"iam"`
+	Nodes      Nodes      `yaml:"nodes"`
+	// Denials of one rule that are waived for one subject: rule, subject, reason, expires.
+	Waivers []Waiver `yaml:"waivers"`
+	// What to do about what aws-auth had already before an edit: warn or deny.
+	Preexisting string `yaml:"preexisting" format:"warnOrDeny"`
+	// RuleLines are where the file has the keys of Rules.
+	RuleLines map[string]int `yaml:"-"`
 }
 
-// RuleSeverity gives a rule, by id or name, another severity. Line is where the file says so.
-type RuleSeverity struct {
-	Rule     string
-	Severity Severity
-	Line     int
-}
-
-// Privileged says who may be given what is as good as the whole cluster.
+// Privileged says what is equivalent to cluster-admin, and who may have it.
 type Privileged struct {
-	Groups   []string
-	FromRBAC bool
-	// DenyUnreadable denies where RBAC could not be read enough; else that is a warning.
-	DenyUnreadable bool
-	Approvals      []Approval
-	// Approvers are the callers who may add what is approved. Empty: whoever may edit aws-auth.
-	Approvers           Callers
-	SubjectAccessReview bool
+	// Groups that need an approval, beside system:masters, the break-glass groups and those of the approvers.
+	Groups []string `yaml:"groups" format:"text"`
+	// Groups and usernames that the cluster's RBAC makes equivalent to cluster-admin need an approval as well.
+	FromRBAC *bool `yaml:"fromRBAC"`
+	// What to do with a new group or username if RBAC could not be read enough to know what it gives: warn or
+	// deny; if empty, warn.
+	OnUnreadable string `yaml:"onUnreadable" format:"warnOrDeny"`
+	// Who may have a privileged group or username: arn or pattern, groups, usernames, reason, approvedBy, expires.
+	Approvals []Approval `yaml:"approvals"`
+	Approvers Approvers  `yaml:"approvers"`
+	// Ask the cluster's authorizer as well: may the caller do the verb grant on
+	// privilegedgroups.aws-auth-guard.io/GROUP?
+	SubjectAccessReview bool `yaml:"subjectAccessReview"`
 }
 
-// Approval lets a principal have privileged groups and usernames.
+// Approval lets principals have privileged groups and usernames.
 type Approval struct {
-	// ARN is a canonical ARN; * stands for any characters, in the name alone.
-	ARN        string
-	Groups     []string
-	Usernames  []string
-	ApprovedBy string
-	Terms
+	// One exact principal, a role without its path. Either arn or pattern is set.
+	ARN string `yaml:"arn" format:"principalARN"`
+	// An ARN with * in the name of the role or user, and nowhere else. In AWSReservedSSO_X_* the * matches the
+	// sixteen hexadecimal digits only.
+	Pattern string `yaml:"pattern" format:"pattern"`
+	// The privileged groups it may have. An approval needs groups, usernames or both.
+	Groups []string `yaml:"groups" format:"text" schema:"nonempty"`
+	// The privileged usernames it may have.
+	Usernames []string `yaml:"usernames" format:"text" schema:"nonempty"`
+	// Why, for the reader; messages repeat it.
+	Reason string `yaml:"reason"`
+	// Who approved it, for the reader.
+	ApprovedBy string `yaml:"approvedBy"`
+	// From the beginning of this day (UTC), or from this moment, it no longer counts. If empty, it always counts.
+	Expires Date `yaml:"expires" format:"date"`
+	// Line is where the file has it.
+	Line int `yaml:"-"`
 }
 
-// Account is an AWS account other than the cluster's whose principals may be mapped.
+// Approvers are the callers who alone may add what is approved.
+type Approvers struct {
+	// Callers who alone may add what is approved, by username; with no username and no group, whoever may edit
+	// aws-auth. To map somebody to one of these names needs an approval.
+	Usernames []string `yaml:"usernames" format:"callerUsername"`
+	// The same, by group; not one that every caller, service account or node is in.
+	Groups []string `yaml:"groups" format:"callerGroup"`
+}
+
+// Account is an AWS account other than the cluster's.
 type Account struct {
-	ID string
-	// RoleARN is assumed to look principals up there, with ExternalID as sts:ExternalId unless that is empty.
-	RoleARN, ExternalID string
-	// Unchecked takes the account's principals on trust.
-	Unchecked   bool
-	MapAccounts bool
+	// The account's 12 digits, in quotes.
+	ID string `yaml:"id" format:"accountID" schema:"required"`
+	// A role there that the guard assumes to look principals up.
+	RoleARN string `yaml:"roleARN" format:"roleARN"`
+	// What the trust policy of that role wants as sts:ExternalId, if it wants any.
+	ExternalID string `yaml:"externalID" format:"externalID"`
+	// unchecked takes the account's principals on trust, instead of a roleARN.
+	Trust string `yaml:"trust" format:"trust"`
+	// Allow the whole account in mapAccounts.
+	MapAccounts bool `yaml:"mapAccounts"`
 }
 
-// Required is an entry that must stay.
+// Required is an entry that must stay. A bare ARN is its short form.
 type Required struct {
-	ARN      string
-	Username string // "" for any
-	Groups   []string
-	Line     int
+	// The principal, a role without its path.
+	ARN string `yaml:"arn" format:"principalARN" schema:"required"`
+	// The username it must have; if empty, any.
+	Username string `yaml:"username"`
+	// Groups it must have.
+	Groups []string `yaml:"groups" format:"text"`
+	// Line is where the file has it.
+	Line int `yaml:"-"`
+}
+
+// UnmarshalYAML takes the short form as well.
+func (r *Required) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		r.ARN = n.Value
+		return nil
+	}
+	type plain Required
+	return n.Load((*plain)(r))
+}
+
+// Exempt are the callers who are never denied.
+type Exempt struct {
+	// Usernames that are never denied, by exact match: by the webhook, and by the floor. The default are EKS's
+	// own writers. To map somebody to one of them needs an approval.
+	Usernames []string `yaml:"usernames" format:"callerUsername" schema:"required"`
+}
+
+// BreakGlass are the groups whose members are never denied.
+type BreakGlass struct {
+	// Groups that are never denied: by the webhook, and by the floor. Not one that every caller, service account
+	// or node is in. To map somebody to one of them needs an approval, like system:masters.
+	Groups []string `yaml:"groups" format:"callerGroup" schema:"required"`
 }
 
 // IAM says how IAM is asked.
 type IAM struct {
-	// WarnUnverified lets in what could not be checked, with a warning.
-	WarnUnverified bool
-	Region         string
-	// CallTimeout bounds one call to AWS, Timeout all calls for one request. Zero: the defaults of package iam.
-	CallTimeout, Timeout time.Duration
-	// SuggestOtherAccounts is empty for nobody.
-	SuggestOtherAccounts Callers
+	// What to do with a principal that IAM could not be asked about: deny or warn.
+	OnUnverified string `yaml:"onUnverified" format:"denyOrWarn"`
+	// Region of the STS endpoint; if empty, detected.
+	Region               string               `yaml:"region"`
+	Timeouts             Timeouts             `yaml:"timeouts"`
+	SuggestOtherAccounts SuggestOtherAccounts `yaml:"suggestOtherAccounts"`
 }
 
-// Nodes says which roles are nodes', and what to do with one of which nobody knows.
+// Timeouts bound the calls to AWS.
+type Timeouts struct {
+	// Time for one call to AWS, such as 2s; at most 30s; if empty, the default.
+	Call Timeout `yaml:"call" format:"timeout"`
+	// Time for all calls of one edit, such as 5s; at most 30s; if empty, the default.
+	Total Timeout `yaml:"total" format:"timeout"`
+}
+
+// SuggestOtherAccounts are the callers who see more in a suggestion.
+type SuggestOtherAccounts struct {
+	// Callers to whom a suggestion ("did you mean") may show names of another account than the guard's, by
+	// username; with no username and no group, nobody.
+	Usernames []string `yaml:"usernames" format:"text"`
+	// The same, by group.
+	Groups []string `yaml:"groups" format:"text"`
+}
+
+// Nodes says which roles belong to nodes.
 type Nodes struct {
-	// Roles are canonical ARNs as in an Approval: * stands for any characters, in the name alone.
-	Roles []string
-	// DenyUnknown denies a new node mapping whose role nothing shows to be a node's; else that is a warning.
-	DenyUnknown bool
+	// Roles that nodes use, by ARN without a path, or by pattern with * in the name: a new node mapping of one of
+	// them needs no other evidence.
+	Roles []string `yaml:"roles" format:"nodeRole"`
+	// What to do with a new node mapping whose role nothing shows to belong to nodes: warn or deny; if empty,
+	// deny where roles lists any, else warn.
+	OnUnknown string `yaml:"onUnknown" format:"warnOrDeny"`
 }
 
 // Waiver takes the denial out of one rule for one subject.
 type Waiver struct {
-	Rule    string
-	Subject string
-	Terms
+	// The rule, by id or name.
+	Rule string `yaml:"rule" format:"rule" schema:"required"`
+	// An ARN, an account id, or the offending value. Never a place in the text.
+	Subject string `yaml:"subject" format:"text" schema:"required"`
+	// Why, for the reader.
+	Reason string `yaml:"reason" format:"reason" schema:"required"`
+	// From the beginning of this day (UTC), or from this moment, it no longer counts. If empty, it always counts.
+	Expires Date `yaml:"expires" format:"date"`
+	// Line is where the file has it.
+	Line int `yaml:"-"`
 }
 
-// Default is the policy of a cluster that has none: enforce every rule, approve nothing, exempt EKS's own writers.
-func Default() *Policy {
-	var file v1alpha1.Policy
-	file.SetDefaults()
-	return fromFile(&file, nil)
-}
+// Principals is the ARN or pattern that the approval is about.
+func (a Approval) Principals() string { return cmp.Or(a.Pattern, a.ARN) }
 
 // NodeRole reports that the policy names the role with that canonical ARN as one of nodes.
 func (p *Policy) NodeRole(canonicalARN string) bool {
 	return slices.ContainsFunc(p.Nodes.Roles, func(role string) bool { return MatchARN(role, canonicalARN) })
+}
+
+// DenyUnknown says what to do with a new node mapping whose role nothing shows to belong to nodes. Whoever lists the
+// roles of the nodes has said which are none.
+func (n Nodes) DenyUnknown() bool {
+	return n.OnUnknown == Deny || n.OnUnknown == "" && len(n.Roles) > 0
 }
 
 // Account returns what the policy says of an account id.

@@ -173,7 +173,7 @@ func TestExempt(t *testing.T) {
 		"masters":                   {"alice", []string{"system:masters"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if why, ok := p.Exempt(test.username, test.groups); why != test.why || ok != (test.why != "") {
+			if why, ok := p.NeverDenies(test.username, test.groups); why != test.why || ok != (test.why != "") {
 				t.Errorf("got %q, %v, want %q", why, ok, test.why)
 			}
 		})
@@ -224,7 +224,7 @@ func TestNodeRoles(t *testing.T) {
 	}
 	for text, want := range map[string]bool{"": false, "nodes: {}": false, "nodes: {roles: []}": false, "nodes: {onUnknown: deny}": true, "nodes: {onUnknown: warn}": false,
 		roles + "}": true, roles + ", onUnknown: warn}": false} {
-		if got := parsed(t, text+"\n").Nodes.DenyUnknown; got != want {
+		if got := parsed(t, text+"\n").Nodes.DenyUnknown(); got != want {
 			t.Errorf("%s: a role that nothing shows to be a node's is denied: %v, want %v", text, got, want)
 		}
 	}

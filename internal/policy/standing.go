@@ -8,14 +8,6 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// Terms are what an approval and a waiver have in common.
-type Terms struct {
-	Reason string
-	// Expires is the moment from which it no longer counts; zero: never.
-	Expires time.Time
-	Line    int
-}
-
 // Standing says how an approval or a waiver counts.
 type Standing int
 
@@ -38,28 +30,31 @@ func (p *Policy) ApprovedUsername(canonicalARN, username string, now time.Time) 
 
 // standing finds, among approvals or waivers, the first about a matter that counts at that moment, or else the
 // last that has expired.
-func standing[T interface{ Standing(now time.Time) Standing }](all []T, about func(T) bool, now time.Time) (best T, s Standing) {
+func standing[T interface{ expires() Date }](all []T, about func(T) bool, now time.Time) (best T, s Standing) {
 	for _, one := range all {
 		if !about(one) {
 			continue
 		}
-		if best, s = one, one.Standing(now); s == Valid {
+		if best, s = one, one.expires().Standing(now); s == Valid {
 			break
 		}
 	}
 	return best, s
 }
 
-// Standing says whether an approval or waiver counts at that moment: Valid or Expired.
-func (t Terms) Standing(now time.Time) Standing {
-	if !t.Expires.IsZero() && !now.Before(t.Expires) {
+// Standing says whether what ends with that date counts at that moment: Valid or Expired.
+func (d Date) Standing(now time.Time) Standing {
+	if t := d.Time(); !t.IsZero() && !now.Before(t) {
 		return Expired
 	}
 	return Valid
 }
 
+func (a Approval) expires() Date { return a.Expires }
+func (w Waiver) expires() Date   { return w.Expires }
+
 // Matches says whether the approval is about the principal with that canonical ARN.
-func (a Approval) Matches(canonicalARN string) bool { return MatchARN(a.ARN, canonicalARN) }
+func (a Approval) Matches(canonicalARN string) bool { return MatchARN(a.Principals(), canonicalARN) }
 
 // Waived says whether a rule (id or name) is waived at that moment for one of the subjects, and by which waiver.
 func (p *Policy) Waived(ruleID, ruleName string, subjects []string, now time.Time) (Waiver, Standing) {

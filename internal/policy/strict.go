@@ -7,8 +7,6 @@ import (
 
 	"github.com/agext/levenshtein"
 	yaml "go.yaml.in/yaml/v4"
-
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
 )
 
 // maxKeys is how many keys a mapping may hold: many times as many as there are rules.
@@ -16,17 +14,17 @@ const maxKeys = 1000
 
 // decode reads a document strictly. It is an error if the rest of the file cannot be judged; what else is wrong
 // is among found.
-func decode(doc *yaml.Node, found *problems) (*v1alpha1.Policy, error) {
+func decode(doc *yaml.Node, found *problems) (*Policy, error) {
 	s := strict{problems: found}
-	s.check(nil, found.root, reflect.TypeFor[v1alpha1.Policy]())
+	s.check(nil, found.root, reflect.TypeFor[Policy]())
 	if s.undecodable || found.more > 0 {
 		return nil, found.err()
 	}
-	var file v1alpha1.Policy
-	if err := doc.Load(&file); err != nil {
+	var p Policy
+	if err := doc.Load(&p); err != nil {
 		return nil, plainError(err)
 	}
-	return &file, nil
+	return &p, nil
 }
 
 // strict compares nodes with the Go types that they are decoded into, and says in the reader's words what is
@@ -70,12 +68,14 @@ func (s *strict) check(at place, n *yaml.Node, t reflect.Type) {
 }
 
 func (s *strict) fields(at place, n *yaml.Node, t reflect.Type) {
-	if n.Kind == yaml.ScalarNode && t == reflect.TypeFor[v1alpha1.Required]() {
+	if n.Kind == yaml.ScalarNode && t == reflect.TypeFor[Required]() {
 		return // the short form
 	}
 	var known []string
 	for i := range t.NumField() {
-		known = append(known, t.Field(i).Tag.Get("yaml"))
+		if name := t.Field(i).Tag.Get("yaml"); name != "-" { // those that a file cannot set stand last
+			known = append(known, name)
+		}
 	}
 	if n.Kind != yaml.MappingNode {
 		s.wrongKind(at, n, "fields: "+strings.Join(known, ", "))

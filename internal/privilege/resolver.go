@@ -25,7 +25,7 @@ type Resolver struct {
 func NewResolver(p *policy.Policy, source Source, now time.Time) *Resolver {
 	r := &Resolver{policy: p, equivalents: &Equivalents{}, now: now,
 		usernames: p.PrivilegedUsernames(), groups: slices.Concat(p.PrivilegedGroups(), privilegedByName)}
-	if source == nil || !p.Privileged.FromRBAC {
+	if source == nil || !*p.Privileged.FromRBAC {
 		return r
 	}
 	known, err := source.Equivalents()
@@ -87,7 +87,7 @@ func (r *Resolver) Username(name string) (w Way, privileged bool) {
 		return w, true
 	}
 	switch {
-	case slices.Contains(r.policy.ExemptUsernames, name):
+	case slices.Contains(r.policy.Exempt.Usernames, name):
 		w.Evidence = "the policy exempts it from this guard"
 	case slices.Contains(r.policy.Privileged.Approvers.Usernames, name):
 		w.Evidence, w.Approver = rightsOfApprover, true
@@ -104,7 +104,7 @@ func (r *Resolver) Group(name string) (w Way, privileged bool) {
 	switch {
 	case name == policy.Masters:
 		w.Evidence = "everything in the cluster"
-	case slices.Contains(r.policy.BreakGlassGroups, name):
+	case slices.Contains(r.policy.BreakGlass.Groups, name):
 		w.Evidence = "every edit past this guard"
 	case slices.Contains(r.policy.Privileged.Groups, name):
 		w.Evidence = "what the policy calls privileged"

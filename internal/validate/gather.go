@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
@@ -122,6 +123,6 @@ func (v *Validator) shows(user authenticationv1.UserInfo) func(account string) b
 		return func(string) bool { return true }
 	}
 	self, known := v.ports.Principals.Self()
-	all := v.policy.IAM.SuggestOtherAccounts.Has(user.Username, user.Groups)
+	all := policy.Callers(v.policy.IAM.SuggestOtherAccounts).Has(user.Username, user.Groups)
 	return func(account string) bool { return all || known && self.Account == account }
 }

@@ -25,7 +25,9 @@ type Permission struct {
 	Kind string
 	// What it permits: an ARN or pattern with names, or a rule with its subject.
 	What string
-	policy.Terms
+	// Line is where the policy has it, and Expires from when it no longer counts.
+	Line    int
+	Expires policy.Date
 	// Expired and Expiring: it no longer counts, or will not within two weeks.
 	Expired, Expiring bool
 	// Used are the principals that have what it approves, or the subjects of the findings that it waives, whether or not
@@ -51,13 +53,15 @@ func (p Permission) State() string {
 func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 	now := v.now()
 	found, access := v.inForce(cm, now)
-	permission := func(kind, what string, t policy.Terms) Permission {
-		return Permission{Kind: kind, What: what, Terms: t, Expired: t.Standing(now) == policy.Expired,
-			Expiring: t.Standing(now) == policy.Valid && t.Standing(now.Add(expiringSoon)) == policy.Expired}
+	permission := func(kind, what string, line int, until policy.Date) Permission {
+		expired := until.Standing(now) == policy.Expired
+		return Permission{Kind: kind, What: what, Line: line, Expires: until, Expired: expired,
+			Expiring: !expired && until.Standing(now.Add(expiringSoon)) == policy.Expired}
 	}
 	var all []Permission
 	for _, a := range v.policy.Privileged.Approvals {
-		one := permission("approval", a.ARN+" "+strings.Join(slices.Concat(a.Groups, a.Usernames), ", "), a.Terms)
+		names := strings.Join(slices.Concat(a.Groups, a.Usernames), ", ")
+		one := permission("approval", a.Principals()+" "+names, a.Line, a.Expires)
 		for _, key := range access.Keys() {
 			if slices.ContainsFunc(access.Principals[key], func(id awsauth.Identity) bool { return privilege.Holds(id, a) }) {
 				one.Used = append(one.Used, access.Principals[key][0].Canonical)
@@ -71,7 +75,7 @@ func (v *Validator) Review(cm *corev1.ConfigMap) []Permission {
 		all = append(all, one)
 	}
 	for _, w := range v.policy.Waivers {
-		one := permission("waiver", fmt.Sprintf("%s %s", w.Rule, w.Subject), w.Terms)
+		one := permission("waiver", fmt.Sprintf("%s %s", w.Rule, w.Subject), w.Line, w.Expires)
 		for _, f := range found {
 			if w.About(f.Rule, f.Name, f.WaivableBy()) {
 				one.Used = append(one.Used, f.Field)

@@ -34,7 +34,7 @@ func (v *Validator) weigh(f *Finding, now time.Time) {
 	if f.Severity != Error {
 		return
 	}
-	if f.Preexisting && !v.policy.DenyPreexisting {
+	if f.Preexisting && v.policy.Preexisting != policy.Deny {
 		f.Severity = Warning
 		return
 	}
@@ -44,7 +44,7 @@ func (v *Validator) weigh(f *Finding, now time.Time) {
 		f.Severity = Warning
 		f.Message += fmt.Sprintf(" (waived in the policy, line %d: %s)", w.Line, w.Reason)
 	case policy.Expired:
-		f.Message += fmt.Sprintf(" (the waiver in the policy, line %d, expired on %s)", w.Line, w.Expires.Format(time.DateOnly))
+		f.Message += fmt.Sprintf(" (the waiver in the policy, line %d, expired on %s)", w.Line, w.Expires.Day())
 	}
 }
 

@@ -2,6 +2,8 @@ package validate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -44,15 +46,16 @@ func WithClock(now func() time.Time) Option { return func(v *Validator) { v.now 
 // New makes a Validator. It is an error if the policy names a rule that does not exist, or gives one two severities.
 func New(p *policy.Policy, options ...Option) (*Validator, error) {
 	v := &Validator{policy: p, severities: map[string]Severity{}, now: time.Now}
-	for _, o := range p.Rules {
-		r, err := rules.Known(o.Rule)
+	for _, name := range slices.Sorted(maps.Keys(p.Rules)) {
+		line := p.RuleLines[name]
+		r, err := rules.Known(name)
 		if err != nil {
-			return nil, fmt.Errorf("policy line %d: rules: %w", o.Line, err)
+			return nil, fmt.Errorf("policy line %d: rules: %w", line, err)
 		}
 		if _, ok := v.severities[r.ID]; ok {
-			return nil, fmt.Errorf("policy line %d: rules: %q is there twice, as %s and as %s", o.Line, o.Rule, r.ID, r.Name)
+			return nil, fmt.Errorf("policy line %d: rules: %q is there twice, as %s and as %s", line, name, r.ID, r.Name)
 		}
-		v.severities[r.ID] = Severity(o.Severity)
+		v.severities[r.ID] = Severity(p.Rules[name])
 	}
 	for _, w := range p.Waivers {
 		if _, err := rules.Known(w.Rule); err != nil {

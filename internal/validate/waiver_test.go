@@ -22,7 +22,7 @@ func TestNoWaiverOfAPlace(t *testing.T) {
 			}
 			tried++
 			waiving := *c.policy
-			waiving.Waivers = append(slices.Clone(waiving.Waivers), policy.Waiver{Rule: f.Rule, Subject: f.Field, Terms: policy.Terms{Reason: "none"}})
+			waiving.Waivers = append(slices.Clone(waiving.Waivers), policy.Waiver{Rule: f.Rule, Subject: f.Field, Reason: "none"})
 			v, err := validate.New(&waiving, validate.WithClock(func() time.Time { return clock }), validate.WithPorts(c.ports(t)))
 			if err != nil {
 				t.Fatal(err)

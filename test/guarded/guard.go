@@ -228,7 +228,7 @@ func (g *Guard) webhooks() (*admissionregistrationv1.ValidatingWebhookConfigurat
 	if err != nil {
 		return nil, err
 	}
-	conditions, err := deploy.Render(p.ExemptUsernames, p.BreakGlassGroups)
+	conditions, err := deploy.Render(p.Exempt.Usernames, p.BreakGlass.Groups)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 // field is one of the file, with what its type, its tags and its comment say of it.
@@ -30,16 +30,14 @@ func policyFields(source string) ([]field, error) {
 	if err != nil {
 		return nil, err
 	}
-	var defaults v1alpha1.Policy
-	defaults.SetDefaults()
-	return fieldsOf(reflect.TypeFor[v1alpha1.Policy](), reflect.ValueOf(defaults), docs)
+	return fieldsOf(reflect.TypeFor[policy.Policy](), reflect.ValueOf(*policy.Default()), docs)
 }
 
 // fieldsOf are the fields of a struct. value has the defaults, if there are any.
 func fieldsOf(t reflect.Type, value reflect.Value, docs map[string]string) (all []field, err error) {
 	for i := range t.NumField() {
 		tag, option := t.Field(i).Tag, t.Field(i).Tag.Get("schema")
-		if option == "header" {
+		if option == "header" || tag.Get("yaml") == "-" {
 			continue
 		}
 		f := field{

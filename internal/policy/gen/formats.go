@@ -5,14 +5,14 @@ import (
 	"slices"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // object is one of JSON.
 type object = map[string]any
 
-// format is what a value must be like: in words, and as a schema. validate.go of package v1alpha1 has each as code. A
+// format is what a value must be like: in words, and as a schema. validate.go of package policy has each as code. A
 // schema may accept what needs more than a look at one value, such as the 30th of February.
 type format struct {
 	words  string
@@ -30,17 +30,17 @@ const (
 
 // formats are those that the tag schema of a field can name.
 var formats = map[string]format{
-	"mode":       {enum: v1alpha1.Modes},
+	"mode":       {enum: policy.Modes},
 	"partition":  {enum: awsauth.Partitions},
-	"warnOrDeny": {enum: v1alpha1.WarnOrDeny},
-	"denyOrWarn": {enum: v1alpha1.DenyOrWarn},
-	"trust":      {enum: []string{v1alpha1.Unchecked}},
+	"warnOrDeny": {enum: policy.WarnOrDeny},
+	"denyOrWarn": {enum: policy.DenyOrWarn},
+	"trust":      {enum: []string{policy.Unchecked}},
 	"rule":       {words: "id or name of a rule", schema: object{"$ref": "#/definitions/rule"}},
 	"rules": {words: "rule: severity", schema: object{
 		"type":          "object",
 		"propertyNames": object{"$ref": "#/definitions/rule"},
 		// Helm's YAML reads off as false.
-		"additionalProperties": object{"enum": append(anys(v1alpha1.Severities), false)},
+		"additionalProperties": object{"enum": append(anys(policy.Severities), false)},
 	}},
 	"text":      {words: "string", schema: text},
 	"reason":    {words: "string", schema: matching(`\S`)},
@@ -74,15 +74,15 @@ func unless(wrong object, want string) object {
 var callerGroup = object{"allOf": []any{
 	text,
 	unless(object{"anyOf": []any{
-		object{"enum": slices.Sorted(maps.Keys(v1alpha1.Members))},
-		matching("^" + v1alpha1.Bootstrappers),
+		object{"enum": slices.Sorted(maps.Keys(policy.Members))},
+		matching("^" + policy.Bootstrappers),
 	}}, "a group to which you add people, such as aws-auth-break-glass: every caller, service account or node is in this one"),
 	unless(matching(`[*]`), "a whole group, such as aws-auth-break-glass: a * is compared as it is"),
 }}
 
 var callerUsername = object{"allOf": []any{
 	text,
-	unless(object{"enum": []string{v1alpha1.Anonymous}},
+	unless(object{"enum": []string{policy.Anonymous}},
 		"the username of one caller, such as eks:node-manager: every caller who is not authenticated has this one"),
 	unless(matching(`[*]`), "a whole username, such as system:serviceaccount:NAMESPACE:NAME: a * is compared as it is"),
 }}

@@ -1,4 +1,4 @@
-// Command gen writes what is said elsewhere of the policy file, from its definition in package v1alpha1: the JSON
+// Command gen writes what is said elsewhere of the policy file, from its definition in package policy: the JSON
 // schema, the policy in the chart's values, and the field reference in docs/policy.md. `make generate` runs it.
 package main
 
@@ -38,7 +38,7 @@ func write(root string) error {
 
 // generate makes every file anew.
 func generate(root string) (map[string][]byte, error) {
-	fields, err := policyFields(filepath.Join(root, "internal/policy/v1alpha1/types.go"))
+	fields, err := policyFields(filepath.Join(root, "internal/policy/policy.go"))
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func TestFilesAreUpToDate(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s is not what internal/policy/v1alpha1 says; run make generate (-want +got):\n%s", path, diff)
+			t.Errorf("%s is not what internal/policy says; run make generate (-want +got):\n%s", path, diff)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func (v verdicts) write(t *testing.T, name string) {
 // allFields are the fields by path.
 func allFields(t *testing.T) map[string]field {
 	t.Helper()
-	fields, err := policyFields(filepath.Join(root, "internal/policy/v1alpha1/types.go"))
+	fields, err := policyFields(filepath.Join(root, "internal/policy/policy.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

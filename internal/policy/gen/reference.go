@@ -11,7 +11,7 @@ import (
 
 // The field reference stands between these lines.
 const (
-	begin = "<!-- The fields are written by `make generate` from internal/policy/v1alpha1. Do not edit them. -->\n"
+	begin = "<!-- The fields are written by `make generate` from internal/policy. Do not edit them. -->\n"
 	end   = "<!-- End of the fields. -->\n"
 )
 

@@ -6,14 +6,14 @@ import (
 	"maps"
 	"reflect"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy/v1alpha1"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
 // schemaFile is the JSON schema of a policy without its header.
 func schemaFile(fields []field, _ []byte) ([]byte, error) {
 	schema := objectSchema(fields)
 	schema["$schema"] = "http://json-schema.org/draft-07/schema#"
-	schema["$comment"] = "Written by `make generate` from internal/policy/v1alpha1. Do not edit."
+	schema["$comment"] = "Written by `make generate` from internal/policy. Do not edit."
 	schema["title"] = "aws-auth-guard policy"
 	schema["definitions"] = object{"rule": object{"enum": rules()}}
 	var b bytes.Buffer
@@ -26,11 +26,11 @@ func schemaFile(fields []field, _ []byte) ([]byte, error) {
 
 // between are what the fields of a struct ask of each other.
 var between = map[reflect.Type]object{
-	reflect.TypeFor[v1alpha1.Approval](): {"allOf": []any{
+	reflect.TypeFor[policy.Approval](): {"allOf": []any{
 		object{"oneOf": []any{needs("arn"), needs("pattern")}},
 		object{"anyOf": []any{needs("groups"), needs("usernames")}},
 	}},
-	reflect.TypeFor[v1alpha1.Account](): {"allOf": []any{
+	reflect.TypeFor[policy.Account](): {"allOf": []any{
 		object{"not": needs("roleARN", "trust")},
 		object{"anyOf": []any{object{"not": needs("externalID")}, needs("roleARN")}},
 	}},
@@ -82,7 +82,7 @@ func itemSchema(f field) object {
 	}
 	schema := objectSchema(f.Fields)
 	maps.Copy(schema, between[t])
-	if t == reflect.TypeFor[v1alpha1.Required]() {
+	if t == reflect.TypeFor[policy.Required]() {
 		return object{"oneOf": []any{formats["principalARN"].schema, schema}} // the short form
 	}
 	return schema

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -29,7 +28,7 @@ func checkExpired(c *rule.EditContext) {
 		}
 		c.Report(grantPosition(g), rule.Finding{Subject: grantSubject(g), Preexisting: true,
 			Message: fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s",
-				phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.ARN)), g.Approval.Line, g.Approval.Expires.Format(time.DateOnly)),
+				phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.ARN)), g.Approval.Line, g.Approval.Expires.Day()),
 			Why: "and it is still mapped", Fix: "remove " + phrase.Bare(g.Name) + ", or have the approval renewed in the policy"})
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
@@ -43,7 +44,7 @@ func (b brought) written() string { return phrase.Quote(b.entry.ARN.Value) }
 
 // severityOfUnverified is how a principal counts that could not be checked.
 func (b brought) severityOfUnverified() rule.Severity {
-	if b.c.Policy.IAM.WarnUnverified {
+	if b.c.Policy.IAM.OnUnverified == policy.Warn {
 		return rule.Warning
 	}
 	return rule.Error

@@ -58,7 +58,7 @@ func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
 		f.Why = how + ", " + f.Why
 	}
 	reserved := g.Username && privilege.ReservedPrefix(g.Name) != ""
-	if reserved && !g.Approver && slices.Contains(c.Policy.ExemptUsernames, g.Name) {
+	if reserved && !g.Approver && slices.Contains(c.Policy.Exempt.Usernames, g.Name) {
 		f.Yields = rule.YieldsToRule // nobody may have such a name
 	}
 	c.Report(grantPosition(g), f)

@@ -7,6 +7,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
@@ -151,14 +152,14 @@ func (r roleOfNodes) finding(claims string) (f rule.Finding, ok bool) {
 		}
 		f.Fix = "map the role that the nodes use; if it is this one, " + listed
 	case noAnswer:
-		if r.c.Policy.IAM.WarnUnverified {
+		if r.c.Policy.IAM.OnUnverified == policy.Warn {
 			f.Severity = rule.Warning
 		}
 		reason, detail := r.reason()
 		f.Message, f.Why = fmt.Sprintf("could not check who may assume %s: %s", role, reason), phrase.Whole(detail)
 		f.Fix = "try again; or, if nodes use the role, " + listed
 	case noEvidence:
-		if !r.c.Policy.Nodes.DenyUnknown {
+		if !r.c.Policy.Nodes.DenyUnknown() {
 			f.Severity, f.Yields = rule.Warning, rule.YieldsToAny
 			ok = r.c.Operation != rule.Create || r.c.User.Username != "" || r.c.IAM != nil || r.c.Fleet != nil
 			if !ok { // a file is checked by itself, and nobody was to be asked about its roles

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -50,7 +49,7 @@ func notApproved(w privilege.Way) objections {
 			"have the ARN approved in the policy under privileged.approvals"}}
 	case policy.Expired:
 		expired := fmt.Sprintf("its approval in the policy (line %d) expired on %s",
-			w.Approval.Line, w.Approval.Expires.Format(time.DateOnly))
+			w.Approval.Line, w.Approval.Expires.Day())
 		return objections{{expired, "have the approval renewed in the policy"}}
 	case policy.Valid:
 	}
@@ -58,7 +57,7 @@ func notApproved(w privilege.Way) objections {
 }
 
 func noApprover(c *rule.EditContext) objections {
-	approvers := c.Policy.Privileged.Approvers
+	approvers := policy.Callers(c.Policy.Privileged.Approvers)
 	if approvers.Empty() || approvers.Has(c.User.Username, c.User.Groups) {
 		return nil
 	}

@@ -82,7 +82,7 @@ func templateTarget(c *rule.EntryContext, w privilege.Way) string {
 
 // exemptReserved reports that a username with a reserved prefix becomes one that the policy exempts.
 func exemptReserved(c *rule.EntryContext, w privilege.Way) bool {
-	return w.Username && slices.Contains(c.Policy.ExemptUsernames, w.Becomes) && privilege.ReservedPrefix(w.Name) != ""
+	return w.Username && slices.Contains(c.Policy.Exempt.Usernames, w.Becomes) && privilege.ReservedPrefix(w.Name) != ""
 }
 
 // checkReservedBeginning finds a username that can begin with a reserved prefix, and is not written so.

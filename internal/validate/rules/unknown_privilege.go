@@ -30,7 +30,7 @@ func sayUnknown(c *rule.EditContext, u privilege.Unknown) (f rule.Finding, found
 	case errors.Is(c.Privileges.Blind, privilege.ErrNotYet):
 		f.Severity, f.Why, f.Fix = rule.Error, "so it may be equivalent to cluster-admin", "try again in a few seconds"
 		return f, true
-	case c.Policy.Privileged.DenyUnreadable:
+	case c.Policy.Privileged.OnUnreadable == policy.Deny:
 		f.Severity = rule.Error
 		f.Why += ", and the policy says privileged.onUnreadable: deny"
 	case c.Privileges.Partial == nil:

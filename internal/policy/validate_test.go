@@ -1,4 +1,4 @@
-package v1alpha1
+package policy
 
 import (
 	"strings"
@@ -8,16 +8,9 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// defaulted is a policy that says nothing.
-func defaulted() *Policy {
-	p := &Policy{APIVersion: APIVersion, Kind: Kind}
-	p.SetDefaults()
-	return p
-}
-
 func TestDefaults(t *testing.T) {
-	p := defaulted()
-	if errs := p.Validate(); len(errs) > 0 {
+	p := Default()
+	if errs := p.validate(); len(errs) > 0 {
 		t.Error(errs)
 	}
 	if p.Mode != Enforce || !*p.Privileged.FromRBAC || p.IAM.OnUnverified != Deny || p.Preexisting != Warn {
@@ -31,7 +24,7 @@ func TestDefaults(t *testing.T) {
 // TestDefaultsReplaceNothing: what is set stays, also if it is false or an empty list.
 func TestDefaultsReplaceNothing(t *testing.T) {
 	p := Policy{Mode: Audit, Privileged: Privileged{FromRBAC: ptr.To(false)}, Exempt: &Exempt{}, IAM: IAM{OnUnverified: Warn}, Preexisting: Deny}
-	p.SetDefaults()
+	p.setDefaults()
 	if p.Mode != Audit || *p.Privileged.FromRBAC || len(p.Exempt.Usernames) > 0 || p.IAM.OnUnverified != Warn || p.Preexisting != Deny {
 		t.Errorf("got %+v", p)
 	}
@@ -47,8 +40,8 @@ func TestErrors(t *testing.T) {
 		"nothing":           {func(*Policy) {}, nil},
 		"version and kind":  {func(p *Policy) { p.APIVersion, p.Kind = "v1", "Pod" }, []string{`apiVersion: "v1"`, `kind: "Pod"`}},
 		"enums":             {func(p *Policy) { p.Mode, p.Partition = "x", "y" }, []string{`mode: "x" is not known`, `partition: "y" is not known`}},
-		"a rule with a dot": {func(p *Policy) { p.Rules = map[string]string{"a.b": "x"} }, []string{`rules.a.b: "x" is not known`}},
-		"an empty severity": {func(p *Policy) { p.Rules = map[string]string{"AA203": ""} }, nil},
+		"a rule with a dot": {func(p *Policy) { p.Rules = map[string]Severity{"a.b": "x"} }, []string{`rules.a.b: "x" is not known`}},
+		"an empty severity": {func(p *Policy) { p.Rules = map[string]Severity{"AA203": ""} }, nil},
 		"an approval":       {func(p *Policy) { p.Privileged.Approvals = []Approval{{ARN: role, Groups: []string{"a"}}} }, nil},
 		"an empty approval": {func(p *Policy) { p.Privileged.Approvals = []Approval{{}} }, []string{"privileged.approvals[0].arn: missing", "privileged.approvals[0].groups: missing"}},
 		"arn and pattern": {func(p *Policy) {
@@ -64,9 +57,9 @@ func TestErrors(t *testing.T) {
 		"a waiver":           {func(p *Policy) { p.Waivers = []Waiver{{Rule: "AA203", Subject: role, Reason: " ", Expires: "soon"}} }, []string{"waivers[0].reason: missing", `waivers[0].expires: "soon"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := defaulted()
+			p := Default()
 			test.change(p)
-			errs := p.Validate()
+			errs := p.validate()
 			if len(errs) != len(test.want) {
 				t.Fatalf("want %d errors, got %v", len(test.want), errs)
 			}

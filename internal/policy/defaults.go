@@ -1,4 +1,4 @@
-package v1alpha1
+package policy
 
 import (
 	"slices"
@@ -12,8 +12,15 @@ import (
 // hand out.
 var EKSWriters = []string{"eks:node-manager", "eks:fargate-manager", "eks:kms-storage-migrator"}
 
-// SetDefaults fills in the fields that the file leaves out or empty.
-func (p *Policy) SetDefaults() {
+// Default is the policy of a cluster that has none: enforce every rule, approve nothing, exempt EKS's own writers.
+func Default() *Policy {
+	p := Policy{APIVersion: APIVersion, Kind: Kind}
+	p.setDefaults()
+	return &p
+}
+
+// setDefaults fills in the fields that the file leaves out or empty.
+func (p *Policy) setDefaults() {
 	fill(&p.Mode, Enforce)
 	fill(&p.Privileged.FromRBAC, ptr.To(true))
 	if p.Exempt == nil { // with no usernames it exempts nobody

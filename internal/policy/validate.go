@@ -1,4 +1,4 @@
-package v1alpha1
+package policy
 
 import (
 	"fmt"
@@ -11,19 +11,19 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
 
-// Validate is all that is wrong with a policy whose defaults are set. The detail of an error is the whole message.
-func (p *Policy) Validate() field.ErrorList {
+// validate is all that is wrong with a policy whose defaults are set. The detail of an error is the whole message.
+func (p *Policy) validate() field.ErrorList {
 	var c checker
 	c.oneOf(field.NewPath("apiVersion"), p.APIVersion, APIVersion)
 	c.oneOf(field.NewPath("kind"), p.Kind, Kind)
-	c.oneOf(field.NewPath("mode"), p.Mode, Modes...)
+	c.oneOf(field.NewPath("mode"), string(p.Mode), Modes...)
 	c.oneOf(field.NewPath("preexisting"), p.Preexisting, WarnOrDeny...)
 	if p.Partition != "" {
 		c.oneOf(field.NewPath("partition"), p.Partition, awsauth.Partitions...)
 	}
 	for _, rule := range slices.Sorted(maps.Keys(p.Rules)) {
 		if p.Rules[rule] != "" {
-			c.oneOf(field.NewPath("rules."+rule), p.Rules[rule], Severities...) // one step: a name may have any characters
+			c.oneOf(field.NewPath("rules."+rule), string(p.Rules[rule]), Severities...) // one step: a name may have any characters
 		}
 	}
 	c.privileged(field.NewPath("privileged"), &p.Privileged)
@@ -46,14 +46,14 @@ func (p *Policy) Validate() field.ErrorList {
 func (c *checker) privileged(at *field.Path, p *Privileged) {
 	c.texts(at.Child("groups"), p.Groups)
 	c.reaction(at.Child("onUnreadable"), p.OnUnreadable)
-	for i := range p.Approvals {
-		c.approval(at.Child("approvals").Index(i), &p.Approvals[i])
+	for i, a := range p.Approvals {
+		c.approval(at.Child("approvals").Index(i), a)
 	}
 	c.callerUsernames(at.Child("approvers", "usernames"), p.Approvers.Usernames)
 	c.callerGroups(at.Child("approvers", "groups"), p.Approvers.Groups)
 }
 
-func (c *checker) approval(at *field.Path, a *Approval) {
+func (c *checker) approval(at *field.Path, a Approval) {
 	arn := at.Child("arn")
 	if a.Pattern != "" {
 		arn = at.Child("pattern")

@@ -1,4 +1,4 @@
-package v1alpha1
+package policy
 
 import (
 	"regexp"
@@ -47,31 +47,56 @@ func (c *checker) externalID(at *field.Path, s string) {
 	}
 }
 
-// ParseDate reads a date, which is the beginning of that day in UTC, or a moment. Empty is the zero time.
-func ParseDate(s string) (time.Time, error) {
-	if s == "" {
+// Date is a day, from its beginning in UTC, or a moment. Empty is none.
+type Date string
+
+func (d Date) parse() (time.Time, error) {
+	if d == "" {
 		return time.Time{}, nil
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
+	if t, err := time.Parse(time.RFC3339, string(d)); err == nil {
 		return t, nil
 	}
-	return time.Parse(time.DateOnly, s)
+	return time.Parse(time.DateOnly, string(d))
 }
 
-func (c *checker) date(at *field.Path, s string) {
-	if _, err := ParseDate(s); err != nil {
-		c.fail(at, "%q is no date, want 2027-06-30 or 2027-06-30T12:00:00Z", s)
+// Time is the moment, the zero time if there is none.
+func (d Date) Time() time.Time {
+	t, _ := d.parse() // it is valid
+	return t
+}
+
+// Day is the day as the reader knows it, empty if there is none.
+func (d Date) Day() string {
+	if t := d.Time(); !t.IsZero() {
+		return t.Format(time.DateOnly)
+	}
+	return ""
+}
+
+func (c *checker) date(at *field.Path, d Date) {
+	if _, err := d.parse(); err != nil {
+		c.fail(at, "%q is no date, want 2027-06-30 or 2027-06-30T12:00:00Z", d)
 	}
 }
 
 // maxTimeout is how long an API server waits for a webhook at most (Kubernetes, ValidatingWebhook, timeoutSeconds).
 const maxTimeout = 30 * time.Second
 
-func (c *checker) timeout(at *field.Path, s string) {
+// Timeout is a duration. Empty is none.
+type Timeout string
+
+// Duration is zero if there is none.
+func (t Timeout) Duration() time.Duration {
+	d, _ := time.ParseDuration(string(t)) // it is valid, or empty
+	return d
+}
+
+func (c *checker) timeout(at *field.Path, s Timeout) {
 	if s == "" {
 		return // the default
 	}
-	d, err := time.ParseDuration(s)
+	d, err := time.ParseDuration(string(s))
 	switch {
 	case err != nil:
 		c.fail(at, "%q is no duration, want for example 2s or 500ms", s)
