@@ -28,10 +28,10 @@ type treatment struct {
 
 // treatments are those of the categories. What is given to somebody or taken away is only compared as it is.
 var treatments = map[rule.Category]treatment{
-	rule.Text:     {hidden: true, renamed: true, unread: true, explains: true},
-	rule.Repeat:   {hidden: true, unread: true},
-	rule.Template: {hidden: true, renamed: true},
-	rule.ARN:      {hidden: true},
+	rule.Text:   {hidden: true, renamed: true, unread: true, explains: true},
+	rule.Repeat: {hidden: true, unread: true},
+	rule.Name:   {hidden: true, renamed: true},
+	rule.ARN:    {hidden: true},
 }
 
 // Mark says of the findings in the new version which ones existed before. old are those of the old version, before and after
