@@ -50,10 +50,10 @@ func grantSubject(g privilege.Grant) string {
 // reportUnapproved reports a new grant, unless all conditions are met.
 func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
 	against := objectionsTo(c, g.Way)
-	if len(against) == 0 {
+	if len(against.reasons) == 0 {
 		return false
 	}
-	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Why: "and " + against.reasons(), Fix: insteadOf(g) + ", or " + against.remedies()}
+	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Why: "and " + strings.Join(against.reasons, ", and "), Fix: insteadOf(g) + ", or " + strings.Join(against.remedies, ", and ")}
 	if how := reached[g.Reached]; how != "" {
 		f.Why = how + ", " + f.Why
 	}
