@@ -10,7 +10,7 @@ package rule
 type Severity string
 
 // Two severities are enough: an error would break or escalate and denies the edit; a warning cannot tell, or
-// is harmless. Off is for the policy's rules only: the rule is not run.
+// is harmless. Off is for the policy's rules only: what the rule finds is dropped.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"

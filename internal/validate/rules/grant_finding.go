@@ -91,12 +91,12 @@ func sayGrant(g privilege.Grant) string {
 		what += ", which is " + phrase.Bare(phrase.Clip(g.Becomes)) + ","
 	}
 	switch {
-	case g.Entry == nil && g.Username && g.Approver:
-		return fmt.Sprintf("account %s gives %s its ARN as username, and so %s",
-			phrase.Quote(g.Account.Value), grantee(g), evidence)
 	case g.Entry == nil && g.Username:
-		return fmt.Sprintf("account %s gives %s its ARN as username, which is as good as system:masters (%s)",
-			phrase.Quote(g.Account.Value), grantee(g), evidence)
+		so := "which is as good as system:masters (" + evidence + ")"
+		if g.Approver {
+			so = "and so " + evidence
+		}
+		return fmt.Sprintf("account %s gives %s its ARN as username, %s", phrase.Quote(g.Account.Value), grantee(g), so)
 	case g.Kind == privilege.Template:
 		return fmt.Sprintf("%s can become %s, which gives %s %s",
 			phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.Becomes)), grantee(g), evidence)
