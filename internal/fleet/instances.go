@@ -167,9 +167,6 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, r round) error 
 		return err
 	}
 	whole := r.now.Sub(x.read) >= instancesFor && len(r.on) > 0
-	if whole { // else an idle guard keeps what the SDK made of the pages: 17 MiB of 1,000 instances with 60 addresses each
-		defer debug.FreeOSMemory()
-	}
 	tagged, err := f.readTagged(ctx, x, r, cluster, whole)
 	if err != nil {
 		return err

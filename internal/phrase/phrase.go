@@ -1,3 +1,5 @@
+// Package phrase puts values, lists and numbers into messages: quoted, shortened, and without the secrets that people paste
+// into the wrong window.
 package phrase
 
 import (
@@ -40,16 +42,12 @@ func Clip(s string) string {
 func Quote(s string) string { return strconv.Quote(Clip(Redact(s))) }
 
 // Bare is Quote without the quotes, for what has quotes of its own.
-func Bare(s string) string {
-	quoted := Quote(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-}
+func Bare(s string) string { return unquote(Quote(s)) }
 
 // Whole is Bare for what comes from AWS, or from us: an ARN that is to be copied must not be shortened.
-func Whole(s string) string {
-	quoted := strconv.Quote(Redact(s))
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-}
+func Whole(s string) string { return unquote(strconv.Quote(Redact(s))) }
+
+func unquote(s string) string { return strings.ReplaceAll(s[1:len(s)-1], `\"`, `"`) }
 
 // List joins words for a sentence: a, b and c.
 func List(words []string) string {

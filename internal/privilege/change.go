@@ -33,9 +33,12 @@ func (r *Resolver) Compare(old, updated *awsauth.Version) Change {
 		}
 	}
 	if old != nil && len(c.Given) > 0 {
-		reached := newReaching(old)
+		entries := map[string][]*awsauth.Entry{}
+		for _, e := range old.Entries() {
+			entries[e.Subject()] = append(entries[e.Subject()], e)
+		}
 		for i, g := range c.Given {
-			c.Given[i].Reached = reached.how(g)
+			c.Given[i].Reached = howReached(g, old.Restored, entries[g.Principal])
 		}
 	}
 	for _, k := range sorted(hasMeant) {
@@ -52,28 +55,15 @@ func (r *Resolver) Compare(old, updated *awsauth.Version) Change {
 
 func sorted(t table) []key { return slices.SortedFunc(maps.Keys(t), key.compare) }
 
-// reaching finds out how a grant comes to work that an old version has written.
-type reaching struct {
-	old     *awsauth.Version
-	entries map[string][]*awsauth.Entry // of the old version, by subject
-}
-
-func newReaching(old *awsauth.Version) reaching {
-	r := reaching{old, map[string][]*awsauth.Entry{}}
-	for _, e := range old.Entries() {
-		r.entries[e.Subject()] = append(r.entries[e.Subject()], e)
-	}
-	return r
-}
-
-func (r reaching) how(g Grant) Reached {
+// howReached says how a grant comes to work that entries of its principal, or its account, had written before.
+func howReached(g Grant, before *awsauth.Access, entries []*awsauth.Entry) Reached {
 	if g.Entry == nil {
-		if _, mapped := r.old.Restored.Accounts[g.Account.Value]; mapped && len(r.old.Restored.Lookup(g.ARN)) > 0 {
+		if _, mapped := before.Accounts[g.Account.Value]; mapped && len(before.Lookup(g.ARN)) > 0 {
 			return EntryRemoved
 		}
 		return Written
 	}
-	for _, e := range r.entries[g.Principal] {
+	for _, e := range entries {
 		switch {
 		case g.Username && e.Username.Value != g.Name, !g.Username && !slices.Contains(e.GroupNames(), g.Name):
 		case e.ARN.Value != g.ARN:

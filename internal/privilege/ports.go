@@ -40,8 +40,7 @@ type Partial struct {
 
 // Authorizer is the port to the cluster's authorizer, for organisations that say in RBAC who may grant what.
 type Authorizer interface {
-	// MayGrant asks whether the user may do the verb grant on that object of aws-auth-guard.io:
-	// privilegedgroups/NAME, or privilegedusernames/NAME. reason is the authorizer's own; err says that it could not
-	// be asked.
+	// MayGrant asks whether the user may do the verb grant on that object of aws-auth-guard.io: privilegedgroups/NAME,
+	// or privilegedusernames/NAME. reason is the authorizer's own; err says that it could not be asked.
 	MayGrant(ctx context.Context, user authenticationv1.UserInfo, resource, name string) (allowed bool, reason string, err error)
 }

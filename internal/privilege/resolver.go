@@ -1,3 +1,6 @@
+// Package privilege says what is equivalent to cluster-admin: a group or a username by the policy or by the cluster's
+// RBAC, and a template that can become one. It says who has it, who gets it by an edit, and what the policy approves
+// of that.
 package privilege
 
 import (
@@ -147,4 +150,20 @@ func (r *Resolver) withinMasters(w Way) bool {
 	case ListedGroup:
 	}
 	return false
+}
+
+// Holds reports that an identity has, or by a template can have, something that an approval names for it.
+func Holds(id awsauth.Identity, a policy.Approval) bool {
+	if !a.Matches(id.Canonical) {
+		return false
+	}
+	arn, _ := awsauth.ParseARN(id.Canonical) // what EKS matches is one
+	can := func(written, name string) bool {
+		_, ok := awsauth.ParseTemplate(written, arn).CanBe(name)
+		return ok
+	}
+	return slices.ContainsFunc(a.Usernames, func(name string) bool { return can(id.Username, name) }) ||
+		slices.ContainsFunc(a.Groups, func(name string) bool {
+			return slices.ContainsFunc(id.Groups, func(g string) bool { return can(g, name) })
+		})
 }

@@ -94,47 +94,32 @@ func (r *Resolver) unknownOf(id awsauth.Identity, before []awsauth.Identity) []U
 		groups[policy.Everybody] = groups[policy.Everybody] || !leavesEverybody(b.Canonical, b.Groups)
 	}
 	var all []Unknown
-	add := func(ways []Way, index int) {
-		for _, w := range ways {
-			w.Index = index
-			g := Grant{Way: w, Principal: id.Entry.Key(), ARN: id.Entry.ARN.Value, Entry: id.Entry}
-			all = append(all, Unknown{Grant: g})
+	add := func(name string, username bool, index int) {
+		for _, w := range r.unknownName(id.Canonical, Way{Kind: Equivalent, Username: username, Name: name, Index: index}) {
+			all = append(all, Unknown{Grant: Grant{Way: w, Principal: id.Entry.Key(), ARN: id.Entry.ARN.Value, Entry: id.Entry}})
 		}
 	}
 	for i, g := range id.Groups {
 		if !groups[g] && !slices.Contains(groupsOfNodes, g) && g != policy.Everybody {
-			add(r.unknownGroup(id.Canonical, g), i)
+			add(g, false, i)
 		}
 	}
 	if username := id.Username; !usernames[username] && !strings.HasPrefix(username, awsauth.NodePrefix) {
-		add(r.unknownUsername(id.Canonical, username), -1)
+		add(username, true, -1)
 	}
 	// That anything may be bound to it as well is no more reason against one mapping than against another.
 	if !r.anyName() && !groups[policy.Everybody] && !leavesEverybody(id.Canonical, id.Groups) {
-		add(r.unknownGroup(id.Canonical, policy.Everybody), -1)
+		add(policy.Everybody, false, -1)
 	}
 	return all
 }
 
-// unknownGroup lists what a group may be, or a template may become, of which it is not known what RBAC makes of it.
-func (r *Resolver) unknownGroup(arn, written string) []Way {
-	var maybe map[string]string
-	if r.Partial != nil {
-		maybe = r.Partial.Groups
+// unknownName lists what a group or username may be, or a template may become, of which it is not known what RBAC makes of it.
+func (r *Resolver) unknownName(arn string, w Way) []Way {
+	known := r.Group
+	if w.Username {
+		known = r.Username
 	}
-	return r.unknownName(arn, Way{Kind: Equivalent, Name: written}, maybe, r.Group)
-}
-
-// unknownUsername is unknownGroup for a username.
-func (r *Resolver) unknownUsername(arn, written string) []Way {
-	var maybe map[string]string
-	if r.Partial != nil {
-		maybe = r.Partial.Usernames
-	}
-	return r.unknownName(arn, Way{Kind: Equivalent, Username: true, Name: written}, maybe, r.Username)
-}
-
-func (r *Resolver) unknownName(arn string, w Way, maybe map[string]string, known func(string) (Way, bool)) []Way {
 	name, literal := awsauth.Literally(w.Name, arn)
 	if literal {
 		if _, privileged := known(name); privileged {
@@ -146,6 +131,10 @@ func (r *Resolver) unknownName(arn string, w Way, maybe map[string]string, known
 	}
 	if r.anyName() {
 		return []Way{w}
+	}
+	maybe := r.Partial.Groups
+	if w.Username {
+		maybe = r.Partial.Usernames
 	}
 	if !literal {
 		return r.unknownTemplate(arn, w, maybe)

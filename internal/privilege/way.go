@@ -29,8 +29,7 @@ type Way struct {
 	Name string
 	// Index is that of the group, -1 if it is none or written nowhere.
 	Index int
-	// Becomes is what a template becomes, or can become, and Session the session name that does it, if it asks for
-	// one.
+	// Becomes is what a template becomes, or can become, and Session the session name that does it, if it asks for one.
 	Becomes, Session string
 	// Evidence is what makes it privileged: a chain through RBAC, or words.
 	Evidence string

@@ -43,6 +43,8 @@ var faults = map[string][2]string{
 	"system:master":          {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:master]\n", ""},
 	"a reserved username":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: system:NAME\n  groups: [viewers]\n", ""},
 	"a template for masters": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: ['system:{{SessionName}}']\n", ""},
+	"quotes around a name":   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: “NAME”\n  groups: [viewers]\n", ""},
+	"quotes around groups":   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [“viewers”, pager']\n", ""},
 	"a node group":           {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:nodes]\n", ""},
 	"twice": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n" +
 		"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},

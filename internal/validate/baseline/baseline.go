@@ -33,10 +33,10 @@ type treatment struct {
 // treatments are those of the categories; a category that is missing has none. What the rules about an edit find does not
 // come here.
 var treatments = map[rule.Category]treatment{
-	rule.Text:     {hidden: true, renamed: true, unread: true, explains: true},
-	rule.Repeat:   {hidden: true, unread: true},
-	rule.Template: {hidden: true, renamed: true},
-	rule.ARN:      {hidden: true},
+	rule.Text:   {hidden: true, renamed: true, unread: true, explains: true},
+	rule.Repeat: {hidden: true, unread: true},
+	rule.Name:   {hidden: true, renamed: true},
+	rule.ARN:    {hidden: true},
 }
 
 // Mark sets Preexisting of the findings in the new version. old are those of the old version, before and after the two

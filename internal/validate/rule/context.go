@@ -42,22 +42,6 @@ func (v *Version) Access() *awsauth.Access {
 	return v.Counted
 }
 
-// World is what is known around the two versions of the object. It is gathered once, before any rule runs.
-type World struct {
-	Policy *policy.Policy
-	Now    time.Time
-	// Partition is the cluster's own; "" if nothing tells.
-	Partition string
-	// Privileges knows what is equivalent to cluster-admin.
-	Privileges *privilege.Resolver
-	// Fleet is what is known of the running nodes and of the access entries; nil if nothing is.
-	Fleet *nodes.View
-	// IAM is what IAM answered about the principals that the edit brings; nil if nobody can be asked.
-	IAM *principal.Answers
-	// Account is the guard's own, and so the cluster's; "" if it is not known.
-	Account string
-}
-
 // EntryContext is what a rule sees that judges one entry.
 type EntryContext struct {
 	Entry      *awsauth.Entry
@@ -84,7 +68,7 @@ type ObjectContext struct {
 	report
 }
 
-// EditContext is what a rule sees that compares the two versions.
+// EditContext is what a rule sees that compares the two versions. It is gathered once, before any rule runs.
 type EditContext struct {
 	Operation Operation
 	// User makes the edit; on the command line it is empty, since nobody knows who will.
@@ -93,7 +77,18 @@ type EditContext struct {
 	Finalized bool
 	// Old is nil if the object is created, New if it is deleted.
 	Old, New *Version
-	World
+	Policy   *policy.Policy
+	Now      time.Time
+	// Partition is the cluster's own; "" if nothing tells.
+	Partition string
+	// Privileges knows what is equivalent to cluster-admin.
+	Privileges *privilege.Resolver
+	// Fleet is what is known of the running nodes and of the access entries; nil if nothing is.
+	Fleet *nodes.View
+	// IAM is what IAM answered about the principals that the edit brings; nil if nobody can be asked.
+	IAM *principal.Answers
+	// Account is the guard's own, and so the cluster's; "" if it is not known.
+	Account string
 	// Claims are the node identities that the edit gives.
 	Claims []nodes.Claim
 	// Losses are what the edit costs the nodes. They are found once, when the first rule asks.
@@ -123,9 +118,6 @@ func (c *EditContext) NewText() *awsauth.Version {
 	}
 	return c.New.Version
 }
-
-// ReadsLess reports that EKS could read a value before the edit of which it reads nothing after it.
-func (c *EditContext) ReadsLess() bool { return ReadsLess(c.Old, c.New) }
 
 // ReadsLess reports that EKS could read a value of the old version of which it reads nothing in the new one.
 func ReadsLess(old, updated *Version) bool {

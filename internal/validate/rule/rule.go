@@ -25,7 +25,7 @@ const (
 	Text      Category = iota + 1 // how a value is written
 	Repeat                        // one principal mapped twice
 	ARN                           // how a principal is written
-	Template                      // how a username and groups with placeholders are written
+	Name                          // what a username and groups say; EKS reads them, whatever it is
 	Principal                     // whether a principal exists
 	Grant                         // what is given to whom
 	Loss                          // what is taken from whom

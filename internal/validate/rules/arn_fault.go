@@ -75,3 +75,11 @@ func MatchesNobody(e *awsauth.Entry, partition string) bool {
 	_, f, ok := firstFault(e, partition)
 	return ok && f.Severity != rule.Warning
 }
+
+// withArticle is a kind of principal in a sentence.
+func withArticle(k awsauth.Kind) string {
+	if k == awsauth.KindRoot {
+		return "the root user"
+	}
+	return "a " + k.String()
+}

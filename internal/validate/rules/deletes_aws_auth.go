@@ -48,8 +48,7 @@ func reportDeletion(c *rule.EditContext) {
 	c.Report(at, f)
 }
 
-// checkPending speaks of an aws-auth that is being deleted and that a finalizer keeps: it works, until that is
-// removed.
+// checkPending speaks of an aws-auth that is being deleted and that a finalizer keeps: it works, until that is removed.
 func checkPending(c *rule.EditContext) {
 	deleted, kept := c.New.Object.DeletionTimestamp, c.New.Object.Finalizers
 	if deleted == nil || len(kept) == 0 {

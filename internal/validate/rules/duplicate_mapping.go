@@ -22,7 +22,7 @@ var duplicateMapping = &rule.Rule{
 }
 
 func checkDuplicates(c *rule.ObjectContext) {
-	for _, r := range repeats(c.Document, len(c.Restored.Principals)) {
+	for _, r := range repeats(c.Entries()) {
 		c.Report(rule.AtARN(r.entry), r.finding())
 	}
 }
@@ -36,18 +36,8 @@ type repeated struct {
 	idle bool
 }
 
-// repeats pairs the entries of every principal that has several. different is how many principals the table has.
-func repeats(d *awsauth.Document, different int) (all []repeated) {
-	entries := d.Entries()
-	named := 0
-	for _, e := range entries {
-		if e.ARN.Value != "" {
-			named++
-		}
-	}
-	if named == different {
-		return nil // each has a key of its own
-	}
+// repeats pairs the entries of every principal that has several.
+func repeats(entries []*awsauth.Entry) (all []repeated) {
 	of := make(map[string][]*awsauth.Entry, len(entries))
 	for _, e := range entries {
 		if e.ARN.Value != "" {

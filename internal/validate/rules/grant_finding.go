@@ -50,10 +50,10 @@ func grantSubject(g privilege.Grant) string {
 // reportUnapproved reports a new grant, unless all conditions are met.
 func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
 	against := objectionsTo(c, g.Way)
-	if len(against) == 0 {
+	if len(against.reasons) == 0 {
 		return false
 	}
-	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Why: "and " + against.reasons(), Fix: insteadOf(g) + ", or " + against.remedies()}
+	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Why: "and " + strings.Join(against.reasons, ", and "), Fix: insteadOf(g) + ", or " + strings.Join(against.remedies, ", and ")}
 	if how := reached[g.Reached]; how != "" {
 		f.Why = how + ", " + f.Why
 	}
@@ -91,12 +91,12 @@ func sayGrant(g privilege.Grant) string {
 		what += ", which is " + phrase.Bare(phrase.Clip(g.Becomes)) + ","
 	}
 	switch {
-	case g.Entry == nil && g.Username && g.Approver:
-		return fmt.Sprintf("account %s gives %s its ARN as username, and so %s",
-			phrase.Quote(g.Account.Value), grantee(g), evidence)
 	case g.Entry == nil && g.Username:
-		return fmt.Sprintf("account %s gives %s its ARN as username, which is as good as system:masters (%s)",
-			phrase.Quote(g.Account.Value), grantee(g), evidence)
+		so := "which is as good as system:masters (" + evidence + ")"
+		if g.Approver {
+			so = "and so " + evidence
+		}
+		return fmt.Sprintf("account %s gives %s its ARN as username, %s", phrase.Quote(g.Account.Value), grantee(g), so)
 	case g.Kind == privilege.Template:
 		return fmt.Sprintf("%s can become %s, which gives %s %s",
 			phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.Becomes)), grantee(g), evidence)

@@ -95,8 +95,7 @@ func (m mappingFault) finding() rule.Finding {
 	return f
 }
 
-// withMissing is what to write instead: without groups that have findings of their own, or that keep nodes off EC2
-// out.
+// withMissing is what to write instead: without groups that have findings of their own, or that keep nodes off EC2 out.
 func (m mappingFault) withMissing() string {
 	groups := m.entry.GroupNames()
 	if slices.Contains(groups, policy.Masters) { // whether it may stay, its own finding says

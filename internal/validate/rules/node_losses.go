@@ -18,7 +18,7 @@ func nodeLosses(c *rule.EditContext) (l nodes.Losses, ok bool) {
 		return l, false
 	case c.Fleet.Ignored():
 		return l, false
-	case c.Operation != rule.Create && c.New.Unreadable[awsauth.MapRoles] && c.ReadsLess(): // AA101 or AA104 says it
+	case c.Operation != rule.Create && c.New.Unreadable[awsauth.MapRoles] && rule.ReadsLess(c.Old, c.New): // AA101 or AA104 says it
 		return l, false
 	}
 	return c.Losses(), true

@@ -89,8 +89,7 @@ const (
 	noAnswer                       // IAM was asked, and does not say
 )
 
-// evidence is the first that there is: somebody else may assume the role; nodes use it; nobody but nodes can assume
-// it.
+// evidence is the first that there is: somebody else may assume the role; nodes use it; nobody but nodes can assume it.
 func (r roleOfNodes) evidence() evidence {
 	trust := r.answer.Trust
 	unsure := trust.Known == principal.TrustUnreadable || r.answer.Existence == principal.Unverified

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -12,32 +13,24 @@ var notAList = &rule.Rule{
 	ID: "AA104", Name: "not-a-list", Severity: rule.Error, Category: rule.Text,
 	What: "a value or groups that is not a list, an item that is not a mapping, a username or group that is not text",
 	Why:  "EKS drops what has the wrong type: the whole value, the item, or all groups of the entry",
-	Bad: `data:
-  mapRoles: |
-    - rolearn: arn:aws:iam::111122223333:role/nodes
-      username: system:node:{{EC2PrivateDNSName}}
-      groups: [system:bootstrappers, system:nodes]
-    - rolearn: arn:aws:iam::111122223333:role/ci
-      username: ci
-      groups: deployers
-`, Good: goodNodesAndCI,
+	Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "deployers", 1), Good: goodNodesAndCI,
 	Object: checkTypes,
 }
 
 func checkTypes(c *rule.ObjectContext) {
-	problems(func(p awsauth.Problem) (f rule.Finding, mine bool) {
-		f, mine = sayWrongType(p)
+	problems(func(p awsauth.Problem) rule.Finding {
+		f := sayWrongType(p)
 		if p.Code == awsauth.NotAList && emptyMapping.MatchString(c.Object.Data[p.DataKey]) && p.DataKey != awsauth.MapRoles {
 			f.Fix = "write [], or remove " + p.DataKey
 		}
-		return f, mine
+		return f
 	})(c)
 }
 
 // emptyMapping is a value that holds nothing but {}, as templates render an empty list.
 var emptyMapping = regexp.MustCompile(`^\s*(?:---\s*)?(?:#[^\n]*\n\s*)*\{\s*\}\s*$`)
 
-func sayWrongType(p awsauth.Problem) (f rule.Finding, mine bool) {
+func sayWrongType(p awsauth.Problem) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.NotAList:
 		f = rule.Finding{Message: p.DataKey + " is " + p.Got + ", not a list", Why: "and EKS reads nothing of it", Fix: `begin every entry with "- "`}
@@ -56,8 +49,6 @@ func sayWrongType(p awsauth.Problem) (f rule.Finding, mine bool) {
 		if p.Want != "" {
 			f.Fix = "write " + phrase.Bare(p.Want) + ", without a space after the colon"
 		}
-	default:
-		return f, false
 	}
-	return f, true
+	return f
 }

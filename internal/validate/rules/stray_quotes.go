@@ -9,7 +9,7 @@ import (
 )
 
 var strayQuotes = &rule.Rule{
-	ID: "AA112", Name: "stray-quotes", Severity: rule.Error, Category: rule.Text,
+	ID: "AA112", Name: "stray-quotes", Severity: rule.Error, Category: rule.Name,
 	What: "a username or group that begins or ends with a quote: “typographic” quotes, a backtick, or a single ' or \" without its partner",
 	Why:  "YAML has no quotes but a pair of ' or \" around the whole string; any other quote is part of the name, so nothing is bound to it",
 	Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[“deployers”]", 1), Good: goodNodesAndCI,
@@ -31,10 +31,11 @@ func checkStrayQuotes(c *rule.EntryContext) {
 
 // strayQuotesIn judges one name. The subject of its finding says whether it is a username or a group.
 func strayQuotesIn(what, name string) (f rule.Finding, ok bool) {
-	meant := strings.TrimFunc(name, isQuote)
-	if meant == name {
+	outside := strings.TrimSpace(name)
+	if strings.TrimFunc(outside, isQuote) == outside {
 		return f, false
 	}
+	meant := strings.TrimFunc(name, func(r rune) bool { return isQuote(r) || unicode.IsSpace(r) })
 	f = rule.Finding{Subject: what + " " + name, Message: phrase.Quote(name) + " has quotes that YAML takes for part of the name",
 		Why: "so it is not " + phrase.Quote(meant) + ", and nothing is bound to it", Fix: "write " + phrase.Bare(meant), Yields: rule.YieldsToRule}
 	if meant == "" || strings.ContainsFunc(meant, isQuote) {
@@ -43,7 +44,8 @@ func strayQuotesIn(what, name string) (f rule.Finding, ok bool) {
 	return f, true
 }
 
-// isQuote reports what people and word processors write as a quote: Unicode's quotation marks, accents and primes.
+// isQuote reports what people and word processors write as a quote: Unicode's quotation marks, its ornaments of that shape, accents and
+// primes. Letters that look like an apostrophe, such as the ʻokina, begin and end names.
 func isQuote(r rune) bool {
-	return unicode.Is(unicode.Quotation_Mark, r) || strings.ContainsRune("`´′″‵‶", r)
+	return unicode.Is(unicode.Quotation_Mark, r) || strings.ContainsRune("`´′″‵‶❛❜❝❞❟❠🙶🙷🙸｀", r)
 }

@@ -12,19 +12,10 @@ import (
 
 var suspiciousGroup = &rule.Rule{
 	ID: "AA107", Name: "suspicious-group", Severity: rule.Error, Category: rule.Text,
-	What: "a group with spaces in or around it, an empty one (a warning if it is written as an empty string), several written as one, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
-	Why:  "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing; whoever has system:unauthenticated does not get system:authenticated",
-	Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
-      username: ci
-      groups:
-        - deployers
-         - viewers
-`, Good: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
-      username: ci
-      groups:
-        - deployers
-        - viewers
-`,
+	What:   "a group with spaces in or around it, an empty one (a warning if it is written as an empty string), several written as one, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
+	Why:    "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing; whoever has system:unauthenticated does not get system:authenticated",
+	Bad:    strings.Replace(goodNodesAndCI, " [deployers]", "\n        - deployers\n         - viewers", 1),
+	Good:   strings.Replace(goodNodesAndCI, " [deployers]", "\n        - deployers\n        - viewers", 1),
 	Object: checkGroups,
 }
 
@@ -43,12 +34,15 @@ func checkGroups(c *rule.ObjectContext) {
 	}
 }
 
-func sayEmptyGroup(p awsauth.Problem) (f rule.Finding, mine bool) {
+func sayEmptyGroup(p awsauth.Problem) (f rule.Finding) {
+	if p.Code != awsauth.EmptyGroup {
+		return f
+	}
 	f = rule.Finding{Message: "an empty group", Why: "and nothing is bound to it", Fix: "remove the item"}
 	if p.Got == "" { // written so on purpose, as the EMR add-on of EKS Blueprints does; RBAC takes no subject without a name
 		f.Severity, f.Why, f.Fix = rule.Warning, "and nothing can be bound to it", "remove the item, or write groups: [] if none are meant"
 	}
-	return f, p.Code == awsauth.EmptyGroup
+	return f
 }
 
 // oddTemplate says what is odd about what a group becomes, or nothing.

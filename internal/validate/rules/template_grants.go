@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -15,10 +16,7 @@ var templateGrants = &rule.Rule{
 	ID: "AA403", Name: "template-grants", Severity: rule.Error, Category: rule.Grant,
 	What: "a group or username whose {{...}} can become a privileged one",
 	Why:  "whoever assumes the role chooses the session name: with the right one, system:{{SessionName}} is system:masters",
-	Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
-      username: ci
-      groups: ["system:{{SessionName}}"]
-`, Good: goodNodesAndCI,
+	Bad:  strings.Replace(goodNodesAndCI, "deployers", `"system:{{SessionName}}"`, 1), Good: goodNodesAndCI,
 	SilencedBy: []rule.Silence{{Rule: "AA404", Same: rule.SameField}},
 	Entry:      checkTemplates,
 	Edit:       checkApprovedTemplates,

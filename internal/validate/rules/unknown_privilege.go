@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -77,7 +78,7 @@ func remediesOfUnknown(c *rule.EditContext, u privilege.Unknown) (remedies strin
 		w.Kind = privilege.Template // one question to the authorizer covers all that the template can become
 	}
 	against := objectionsTo(c, w)
-	return against.remedies(), len(against) > 0
+	return strings.Join(against.remedies, ", and "), len(against.remedies) > 0
 }
 
 // nameUnknown is whom or what a finding about an unknown name is about.

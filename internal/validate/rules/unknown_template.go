@@ -10,16 +10,11 @@ import (
 )
 
 var unknownTemplate = &rule.Rule{
-	ID: "AA206", Name: "unknown-template", Severity: rule.Error, Category: rule.Template,
-	What: "a placeholder inside other braces, and {{EC2PrivateDNSName}} for people or for nodes that are not on EC2; a warning for {{...}} that EKS does not know, for the session name of users, the root user and federated users, who have none, and for {{EC2PrivateDNSName}} in a username that is no node's",
-	Why:  "EKS replaces one placeholder after another, also in the value of the one before; if the username or a group has {{EC2PrivateDNSName}}, only EC2 instances can authenticate; {{...}} that EKS does not know stays as it is, and a session name that is not there becomes nothing",
-	Bad: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
-      username: "ci:{{SessionName}}"
-      groups: [deployers, "on:{{EC2PrivateDNSName}}"]
-`, Good: goodNodes + `    - rolearn: arn:aws:iam::111122223333:role/ci
-      username: "ci:{{SessionName}}"
-      groups: [deployers]
-`,
+	ID: "AA206", Name: "unknown-template", Severity: rule.Error, Category: rule.Name,
+	What:  "a placeholder inside other braces, and {{EC2PrivateDNSName}} for people or for nodes that are not on EC2; a warning for {{...}} that EKS does not know, for the session name of users, the root user and federated users, who have none, and for {{EC2PrivateDNSName}} in a username that is no node's",
+	Why:   "EKS replaces one placeholder after another, also in the value of the one before; if the username or a group has {{EC2PrivateDNSName}}, only EC2 instances can authenticate; {{...}} that EKS does not know stays as it is, and a session name that is not there becomes nothing",
+	Bad:   strings.NewReplacer("username: ci", `username: "ci:{{SessionName}}"`, "deployers", `deployers, "on:{{EC2PrivateDNSName}}"`).Replace(goodNodesAndCI),
+	Good:  strings.Replace(goodNodesAndCI, "username: ci", `username: "ci:{{SessionName}}"`, 1),
 	Entry: checkPlaceholders,
 }
 

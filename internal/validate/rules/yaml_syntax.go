@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
@@ -10,28 +12,22 @@ var yamlSyntax = &rule.Rule{
 	ID: "AA101", Name: "yaml-syntax", Severity: rule.Error, Category: rule.Text,
 	What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step; a byte that is not valid UTF-8, and the character U+FFFD anywhere, also in a comment, since the API server shows such a byte as U+FFFD",
 	Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the error is only in a log of the control plane",
-	Bad: `data:
-  mapRoles: |
-    - rolearn: arn:aws:iam::111122223333:role/nodes
-    	username: system:node:{{EC2PrivateDNSName}}
-      groups: [system:bootstrappers, system:nodes]
-`, Good: goodNodes,
+	Bad:  strings.Replace(goodNodes, "      username", "    \tusername", 1), Good: goodNodes,
 	Object: problems(sayUnreadable),
 }
 
-func sayUnreadable(p awsauth.Problem) (f rule.Finding, mine bool) {
+func sayUnreadable(p awsauth.Problem) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.Syntax:
 		f.Message, f.Fix = complaint(p.Got, p.Value)
 		f.Why = "and EKS reads nothing of a " + p.DataKey + " that is not YAML: everybody in it would be locked out"
-		return f, true
 	case awsauth.NotUTF8:
-		return sayNotUTF8(p), true
+		f = sayNotUTF8(p)
 	case awsauth.TooMany:
-		return rule.Finding{Message: "more than 10,000 problems in one value",
-			Fix: "begin again from `kubectl get configmap aws-auth -n kube-system -o yaml`"}, true
+		f.Message = "more than 10,000 problems in one value"
+		f.Fix = "begin again from `kubectl get configmap aws-auth -n kube-system -o yaml`"
 	}
-	return f, false
+	return f
 }
 
 // sayNotUTF8 speaks of bytes that are not valid UTF-8. The API server shows each of them as U+FFFD.
