@@ -99,7 +99,8 @@ func StoredAlike(a, b string) bool {
 // displace takes the place of an earlier role that is stored under the same lower-case ARN and not equal to this one.
 func (a *Access) displace(arn string) {
 	key := Key(strings.ToLower(arn))
-	a.Principals[key] = slices.DeleteFunc(slices.Clone(a.Principals[key]), func(o Identity) bool { return StoredAlike(o.Canonical, arn) })
+	displaced := func(o Identity) bool { return StoredAlike(o.Canonical, arn) }
+	a.Principals[key] = slices.DeleteFunc(slices.Clone(a.Principals[key]), displaced)
 	if len(a.Principals[key]) == 0 {
 		delete(a.Principals, key)
 	}

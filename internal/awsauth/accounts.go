@@ -82,7 +82,8 @@ func (p *parser) compareAccounts(list *node, read []string) []Text {
 func (p *parser) account(n *node, index int) (t Text, ok bool) {
 	at := p.place(n)
 	n = resolve(n)
-	pr := Problem{Place: at, Field: fieldPath(p.key, index, ""), Subject: p.key + " " + firstWords(n), Value: firstWords(n), Got: shape(n)}
+	words := firstWords(n)
+	pr := Problem{Place: at, Field: fieldPath(p.key, index, ""), Subject: p.key + " " + words, Value: words, Got: shape(n)}
 	if n.Kind != scalarNode {
 		pr.Code = NotText
 		p.report(pr)

@@ -81,11 +81,13 @@ type ARN struct {
 // whether the parts are any good is the rules' to say.
 func ParseARN(s string) (ARN, error) {
 	var parts [5]string
-	resource, found := s, true
+	resource := s
 	for i := range parts {
-		if parts[i], resource, found = strings.Cut(resource, ":"); !found {
+		part, rest, found := strings.Cut(resource, ":")
+		if !found {
 			return ARN{}, notARN(s)
 		}
+		parts[i], resource = part, rest
 	}
 	if !strings.EqualFold(parts[0], "arn") {
 		return ARN{}, notARN(s)

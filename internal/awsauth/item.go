@@ -2,6 +2,7 @@ package awsauth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -156,11 +157,7 @@ func (it *itemReader) missing(field string) {
 
 // compare makes the entry hold what EKS reads, and reports a difference that nothing said so far explains.
 func (it *itemReader) compare(e *Entry, k decodedItem) {
-	same := e.ARN.Value == k.arn(it.key) && e.Username.Value == k.Username && len(e.Groups) == len(k.Groups)
-	for i := 0; same && i < len(k.Groups); i++ {
-		same = e.Groups[i].Value == k.Groups[i]
-	}
-	if same {
+	if e.ARN.Value == k.arn(it.key) && e.Username.Value == k.Username && slices.Equal(k.Groups, e.GroupNames()) {
 		return
 	}
 	if !it.explained && e.SSO == nil && !it.hasAlias() {

@@ -1,8 +1,6 @@
 package awsauth
 
-import (
-	"slices"
-)
+import "slices"
 
 // A list can be read item by item, and an item can be taken over from another list, if each list is in block style, all its
 // items begin at one depth, and each item is sound by itself. What goes on past the end of an item (an open quote, a bracket,

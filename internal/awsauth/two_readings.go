@@ -1,7 +1,6 @@
 package awsauth
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -29,7 +28,7 @@ type difference struct {
 func differences(key string, e *Entry, k decodedItem) []difference {
 	arn := k.arn(key)
 	same := arn == e.ARN.Value
-	if same && k.Username == e.Username.Value && slices.EqualFunc(k.Groups, e.Groups, func(g string, t Text) bool { return g == t.Value }) {
+	if same && k.Username == e.Username.Value && slices.Equal(k.Groups, e.GroupNames()) {
 		return nil
 	}
 	var out []difference
@@ -107,7 +106,7 @@ func (p *parser) reportDifferences(e *Entry, k decodedItem, explained bool) {
 		return
 	}
 	e.lenient = &k
-	reading := identity(cmp.Or(e.name, Subject(e.ARN.Value)), k.arn(p.key), k.Username, k.Groups)
+	reading := identity(e.Name(), k.arn(p.key), k.Username, k.Groups)
 	for _, d := range found {
 		if p.full() {
 			return
@@ -117,10 +116,8 @@ func (p *parser) reportDifferences(e *Entry, k decodedItem, explained bool) {
 }
 
 func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
-	pr := Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: cmp.Or(e.name, Subject(e.ARN.Value)), Subject: "reading " + d.subject,
-		Got: d.words, Reading: reading}
-	pr.Value = pr.Entry
-	p.report(pr)
+	p.report(Problem{Place: e.Place, Code: TwoReadings, Field: e.Path(""), Entry: e.Name(), Subject: "reading " + d.subject,
+		Value: e.Name(), Got: d.words, Reading: reading})
 }
 
 // differencesToCome reports what only the strict parser takes from misspelt keys, or will take once the value can be read; and the

@@ -11,10 +11,12 @@ import (
 
 // lintData finds data that is no text.
 func (f *File) lintData() {
+	const why = "and the API server refuses the whole object"
 	root, d := f.object.node, f.object.doc
 	if v := field(root, "immutable"); v != nil && (v.Kind != yaml.ScalarNode || v.Tag != "!!bool") && v.Tag != "!!null" {
-		f.found(notAList, d.place(v), validate.Finding{Field: "immutable", Value: v.Value, Message: fmt.Sprintf("immutable is %s, not true or false", shape(v)),
-			Why: "and the API server refuses the whole object", Fix: "remove it: once true, aws-auth can never be changed again"})
+		f.found(notAList, d.place(v), validate.Finding{Field: "immutable", Value: v.Value,
+			Message: fmt.Sprintf("immutable is %s, not true or false", shape(v)), Why: why,
+			Fix: "remove it: once true, aws-auth can never be changed again"})
 	}
 	for _, name := range []string{"data", "binaryData"} {
 		key, data := entry(root, name)
@@ -23,8 +25,9 @@ func (f *File) lintData() {
 			continue
 		}
 		if data.Kind != yaml.MappingNode {
-			f.found(notAList, d.place(data), validate.Finding{Field: name, Value: data.Value, Message: fmt.Sprintf("%s is %s, not a mapping of keys to text", name, shape(data)),
-				Why: "and the API server refuses the whole object", Fix: fmt.Sprintf("write mapRoles: | under %s:, indented by two blanks", key.Value)})
+			f.found(notAList, d.place(data), validate.Finding{Field: name, Value: data.Value,
+				Message: fmt.Sprintf("%s is %s, not a mapping of keys to text", name, shape(data)), Why: why,
+				Fix: fmt.Sprintf("write mapRoles: | under %s:, indented by two blanks", key.Value)})
 			continue
 		}
 		for i := 0; i+1 < len(data.Content); i += 2 {
