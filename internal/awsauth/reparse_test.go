@@ -1,6 +1,7 @@
 package awsauth_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,51 @@ func readInTurn(t *testing.T, texts ...string) {
 	}
 }
 
+// readAltered reads two texts together, then written in another way, and then as before: the other one must neither take over
+// what is not the same in it, nor leave something behind.
+func readAltered(t *testing.T, a, b string) {
+	t.Helper()
+	whole := a + b
+	roles := func(text string) map[string]string { return map[string]string{awsauth.MapRoles: text} }
+	var previous *awsauth.Document
+	for _, other := range []map[string]string{
+		roles(backwards(whole)), // every item has moved
+		roles(whole + whole),
+		roles("\ufeff" + whole),
+		roles(a + "\ufeff" + b),
+		roles(strings.ReplaceAll(whole, "\n", "\r\n")),
+		roles(strings.Replace(whole, "\n", "\r", 1)),
+		roles(a + "---\n" + b),
+		roles(a + "...\n" + b),
+		roles("  " + strings.ReplaceAll(whole, "\n", "\n  ")),
+		roles(strings.TrimSuffix(whole, "\n")),
+		{awsauth.MapUsers: whole}, // the same text under another key
+		{awsauth.MapRoles: b, awsauth.MapUsers: a, awsauth.MapAccounts: b},
+		{awsauth.MapRoles: a, awsauth.MapUsers: b},
+	} {
+		previous = sameAsParse(t, previous, roles(whole))
+		previous = sameAsParse(t, previous, other)
+	}
+	sameAsParse(t, previous, roles(whole))
+}
+
+// backwards is a list whose items begin lines, with the last of them first.
+func backwards(list string) string {
+	items := strings.Split("\n"+list, "\n- ")
+	slices.Reverse(items[1:])
+	return strings.TrimPrefix(strings.Join(items, "\n- "), "\n")
+}
+
+// TestReparseAltered reads every text beside a sound one, before and behind it, and altered.
+func TestReparseAltered(t *testing.T) {
+	for name, text := range reparseTexts {
+		t.Run(name, func(t *testing.T) {
+			readAltered(t, text, nodesItem+ciItem)
+			readAltered(t, nodesItem+ciItem, text)
+		})
+	}
+}
+
 // TestReparseTakesOver: an item that is written as before is not read again. That is seen by what it allocates.
 func TestReparseTakesOver(t *testing.T) {
 	text := strings.Repeat(nodesItem, 200) + ciItem
@@ -132,7 +178,7 @@ func TestReparseTakesOver(t *testing.T) {
 	}
 }
 
-// FuzzReparse reads two texts one after the other, and both together, as Parse does.
+// FuzzReparse reads two texts one after the other, both together, and altered, as Parse does.
 func FuzzReparse(f *testing.F) {
 	for _, text := range reparseTexts {
 		f.Add(text, ciItem)
@@ -143,5 +189,6 @@ func FuzzReparse(f *testing.F) {
 			return
 		}
 		readInTurn(t, a, b)
+		readAltered(t, a, b)
 	})
 }
