@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -111,3 +112,17 @@ func (a *Access) Keys() []string { return slices.Sorted(maps.Keys(a.Principals))
 
 // Lookup returns the identities of a caller with that canonical ARN.
 func (a *Access) Lookup(canonicalARN string) []Identity { return a.Principals[Key(canonicalARN)] }
+
+// Winners are the identities that some entries of a document give their principals: an entry of which another one for the
+// same principal is used gives none.
+func (a *Access) Winners(of []*Entry) iter.Seq[Identity] {
+	return func(yield func(Identity) bool) {
+		for _, e := range of {
+			for _, id := range a.Principals[e.Key()] {
+				if id.Entry == e && !yield(id) {
+					return
+				}
+			}
+		}
+	}
+}

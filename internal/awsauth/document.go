@@ -1,7 +1,6 @@
 package awsauth
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +43,8 @@ type Entry struct {
 	Recovered bool
 	// name is what the problems with the item call it, "" where its text could not be read.
 	name string
+	// mapped is set once the document is read.
+	mapped *mapped
 
 	// lenient is what the lenient reading has instead, if it is something else.
 	lenient *decodedItem
@@ -51,17 +52,35 @@ type Entry struct {
 	source chunk
 }
 
+// mapped is whom an entry is about, taken from its ARN once.
+type mapped struct {
+	arn          ARN
+	err          error
+	key, subject string
+}
+
+func newMapped(arn string) *mapped {
+	m := &mapped{key: Key(arn), subject: Subject(arn)}
+	m.arn, m.err = ParseARN(arn)
+	return m
+}
+
 // Principal is ParseARN of the entry's ARN.
-func (e *Entry) Principal() (ARN, error) { return ParseARN(e.ARN.Value) }
+func (e *Entry) Principal() (ARN, error) { return e.mapped.arn, e.mapped.err }
 
 // Subject is Subject of the entry's ARN.
-func (e *Entry) Subject() string { return Subject(e.ARN.Value) }
-
-// Name is the entry's Subject, also where EKS keeps no ARN of it but the text has one; see Problem.Entry.
-func (e *Entry) Name() string { return cmp.Or(e.name, e.Subject()) }
+func (e *Entry) Subject() string { return e.mapped.subject }
 
 // Key is Key of the entry's ARN.
-func (e *Entry) Key() string { return Key(e.ARN.Value) }
+func (e *Entry) Key() string { return e.mapped.key }
+
+// Name is the entry's Subject, also where EKS keeps no ARN of it but the text has one; see Problem.Entry.
+func (e *Entry) Name() string {
+	if e.name != "" {
+		return e.name
+	}
+	return Subject(e.ARN.Value)
+}
 
 // Templated reports that there is a {{ in the username or in a group.
 func (e *Entry) Templated() bool {
@@ -139,7 +158,11 @@ func (d *Document) list() {
 	d.entries = make([]*Entry, 0, len(d.Roles)+len(d.Users))
 	for _, of := range [][]Entry{d.Roles, d.Users} {
 		for i := range of {
-			d.entries = append(d.entries, &of[i])
+			e := &of[i]
+			if e.mapped == nil { // it is not taken over
+				e.mapped = newMapped(e.ARN.Value)
+			}
+			d.entries = append(d.entries, e)
 		}
 	}
 }

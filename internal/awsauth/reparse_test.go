@@ -1,6 +1,7 @@
 package awsauth_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,55 @@ func readInTurn(t *testing.T, texts ...string) {
 	}
 }
 
+// alterations are two texts written together in another way. They are read after and before the two as they are, and must neither
+// take over what is not the same in them, nor leave anything behind.
+var alterations = []func(a, b string) map[string]string{
+	func(a, b string) map[string]string { return roles(backwards(a + b)) }, // every item has moved
+	func(a, b string) map[string]string { return roles(a + b + a + b) },
+	func(a, b string) map[string]string { return roles("\ufeff" + a + b) },
+	func(a, b string) map[string]string { return roles(a + "\ufeff" + b) },
+	func(a, b string) map[string]string { return roles(strings.ReplaceAll(a+b, "\n", "\r\n")) },
+	func(a, b string) map[string]string { return roles(strings.Replace(a+b, "\n", "\r", 1)) },
+	func(a, b string) map[string]string { return roles(a + "---\n" + b) },
+	func(a, b string) map[string]string { return roles(a + "...\n" + b) },
+	func(a, b string) map[string]string { return roles("  " + strings.ReplaceAll(a+b, "\n", "\n  ")) },
+	func(a, b string) map[string]string { return roles(strings.TrimSuffix(a+b, "\n")) },
+	// The same text under another key.
+	func(a, b string) map[string]string { return map[string]string{awsauth.MapUsers: a + b} },
+	func(a, b string) map[string]string {
+		return map[string]string{awsauth.MapRoles: b, awsauth.MapUsers: a, awsauth.MapAccounts: b}
+	},
+}
+
+func roles(text string) map[string]string { return map[string]string{awsauth.MapRoles: text} }
+
+// readAltered reads two texts, the alteration of them, and the two again, each with what was read before.
+func readAltered(t *testing.T, a, b string, how int) {
+	t.Helper()
+	both := map[string]string{awsauth.MapRoles: a + b, awsauth.MapUsers: b}
+	read := sameAsParse(t, nil, both)
+	read = sameAsParse(t, read, alterations[how](a, b))
+	sameAsParse(t, read, both)
+}
+
+// backwards is a list whose items begin lines, with the last of them first.
+func backwards(list string) string {
+	items := strings.Split("\n"+list, "\n- ")
+	slices.Reverse(items[1:])
+	return strings.TrimPrefix(strings.Join(items, "\n- "), "\n")
+}
+
+// TestReparseAltered reads every text with a sound one behind it, and altered.
+func TestReparseAltered(t *testing.T) {
+	for name, text := range reparseTexts {
+		t.Run(name, func(t *testing.T) {
+			for how := range alterations {
+				readAltered(t, text, nodesItem+ciItem, how)
+			}
+		})
+	}
+}
+
 // TestReparseTakesOver: an item that is written as before is not read again. That is seen by what it allocates.
 func TestReparseTakesOver(t *testing.T) {
 	text := strings.Repeat(nodesItem, 200) + ciItem
@@ -132,16 +182,17 @@ func TestReparseTakesOver(t *testing.T) {
 	}
 }
 
-// FuzzReparse reads two texts one after the other, and both together, as Parse does.
+// FuzzReparse reads two texts one after the other, both together, and altered, as Parse does.
 func FuzzReparse(f *testing.F) {
 	for _, text := range reparseTexts {
-		f.Add(text, ciItem)
-		f.Add(nodesItem, text)
+		f.Add(text, ciItem, byte(len(text)))
+		f.Add(nodesItem, text, byte(len(text)))
 	}
-	f.Fuzz(func(t *testing.T, a, b string) {
+	f.Fuzz(func(t *testing.T, a, b string, how byte) {
 		if len(a)+len(b) > 1024 { // a fault in every byte is slow to compare
 			return
 		}
 		readInTurn(t, a, b)
+		readAltered(t, a, b, int(how)%len(alterations))
 	})
 }

@@ -2,7 +2,6 @@ package principal
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -79,16 +78,20 @@ func same(a awsauth.ARN, arn string) bool {
 }
 
 // What IAM allows (IAM user guide, "IAM and AWS STS quotas" and "IAM identifiers").
-var (
-	accountID = regexp.MustCompile(`^[0-9]{12}$`)
-	name      = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+const (
+	accountDigits  = 12
+	maxName        = 64
+	digits         = "0123456789"
+	nameCharacters = digits + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_+=,.@-"
 )
 
 // IsAccountID reports that a text is the id of an account.
-func IsAccountID(s string) bool { return accountID.MatchString(s) }
+func IsAccountID(s string) bool { return len(s) == accountDigits && consistsOf(s, digits) }
 
 // IsName reports that a text may be the name of a role or user.
-func IsName(s string) bool { return name.MatchString(s) }
+func IsName(s string) bool { return s != "" && len(s) <= maxName && consistsOf(s, nameCharacters) }
+
+func consistsOf(s, characters string) bool { return strings.Trim(s, characters) == "" }
 
 // Askable are the sound ARNs of principals. The others have findings of their own.
 func Askable(a awsauth.ARN) bool {

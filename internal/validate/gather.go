@@ -64,15 +64,14 @@ func nodesEdit(edit rule.EditContext) nodes.Edit {
 // was in the edit before.
 func (v *Validator) read(req Request) (old, updated *rule.Version) {
 	last := v.last.Load()
-	for _, version := range []struct {
-		to *(*rule.Version)
-		cm *corev1.ConfigMap
-	}{{&old, req.Old}, {&updated, req.New}} {
-		if version.cm != nil {
-			last = awsauth.Read(last, version.cm.Data)
-			*version.to = &rule.Version{Version: last, Object: version.cm, Counted: last.Restored}
+	version := func(cm *corev1.ConfigMap) *rule.Version {
+		if cm == nil {
+			return nil
 		}
+		last = awsauth.Read(last, cm.Data)
+		return &rule.Version{Version: last, Object: cm, Counted: last.Restored}
 	}
+	old, updated = version(req.Old), version(req.New)
 	v.last.Store(last)
 	if old != nil {
 		old.Counted = old.InForce
