@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -127,10 +126,7 @@ func TestStartUp(t *testing.T) {
 							}
 							port.view = view(use, accessState, nodesState)
 						}
-						v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: port}), validate.WithClock(func() time.Time { return clock }))
-						if err != nil {
-							t.Fatal(err)
-						}
+						v := validator(t, "", validate.WithPorts(validate.Ports{Fleet: port}))
 						report := v.Validate(context.Background(), validate.Request{Operation: validate.Update,
 							Old: aconfigmap(map[string]string{awsauth.MapRoles: nodeRole + otherNodes}), New: aconfigmap(map[string]string{awsauth.MapRoles: updated})})
 						covered := entry == "EC2_LINUX" && nodesState != nil
@@ -193,10 +189,7 @@ func TestLost(t *testing.T) {
 		"repaired":                          {view(), validate.Update, nodeRole + "\t- x\n", nodeRole, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: fleetPort{tt.fleet}}), validate.WithClock(func() time.Time { return clock }))
-			if err != nil {
-				t.Fatal(err)
-			}
+			v := validator(t, "", validate.WithPorts(validate.Ports{Fleet: fleetPort{tt.fleet}}))
 			req := validate.Request{Operation: tt.op, User: eks, Old: aconfigmap(map[string]string{awsauth.MapRoles: tt.old})}
 			if tt.op != validate.Delete {
 				req.New = aconfigmap(map[string]string{awsauth.MapRoles: tt.new})
@@ -227,10 +220,7 @@ func TestManyLosses(t *testing.T) {
 	port := fleetPort{view(func(v *nodes.View) {
 		v.Unplaced = []nodes.Set{{Kind: nodes.EC2, Names: unplaced}}
 	})}
-	v, err := validate.New(policy.Default(), validate.WithPorts(validate.Ports{Fleet: port}), validate.WithClock(func() time.Time { return clock }))
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := validator(t, "", validate.WithPorts(validate.Ports{Fleet: port}))
 	started := time.Now()
 	report := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(map[string]string{awsauth.MapRoles: old.String()}),
 		New: aconfigmap(map[string]string{awsauth.MapRoles: updated.String()})})
