@@ -80,7 +80,11 @@ func mode(m nodes.Mode) func(*nodes.View) {
 }
 
 func staleNodes(v *nodes.View) {
-	v.NodesKnown = nodes.Knowledge{At: clock.Add(-time.Hour), Expires: clock.Add(-time.Minute), Problem: "AWS answered ec2:DescribeInstances with Throttling"}
+	v.NodesKnown = nodes.Knowledge{
+		At:      clock.Add(-time.Hour),
+		Expires: clock.Add(-time.Minute),
+		Problem: "AWS answered ec2:DescribeInstances with Throttling",
+	}
 }
 
 func accessUnknown(v *nodes.View) {
@@ -109,13 +113,23 @@ func (f fleetPort) View() *nodes.View { return f.view }
 func TestStartUp(t *testing.T) {
 	failed := func(v *nodes.View) { firstSync(v); v.NodesKnown.Problem = "AWS did not answer" }
 	known := func(*nodes.View) {}
+	accessStates := map[string]func(*nodes.View){
+		"not known": noAccessYet,
+		"none":      known,
+		"EC2_LINUX": accessEntry("other-nodes", "EC2_LINUX"),
+		"STANDARD":  accessEntry("other-nodes", "STANDARD"),
+		"created again": func(v *nodes.View) {
+			accessEntry("other-nodes", "EC2_LINUX")(v)
+			recreated("other-nodes", time.Hour)(v)
+		},
+	}
+	losses := map[string]string{
+		"gone":       nodeRole,
+		"for people": nodeRole + item("- rolearn: arn:aws:iam::111122223333:role/other-nodes"),
+	}
 	for name, nodesState := range map[string]func(*nodes.View){"no view": nil, "nothing": firstSync, "failed": failed, "known": known} {
-		for entry, accessState := range map[string]func(*nodes.View){"not known": noAccessYet, "none": known, "EC2_LINUX": accessEntry("other-nodes", "EC2_LINUX"),
-			"created again": func(v *nodes.View) {
-				accessEntry("other-nodes", "EC2_LINUX")(v)
-				recreated("other-nodes", time.Hour)(v)
-			}, "STANDARD": accessEntry("other-nodes", "STANDARD")} {
-			for loss, updated := range map[string]string{"gone": nodeRole, "for people": nodeRole + item("- rolearn: arn:aws:iam::111122223333:role/other-nodes")} {
+		for entry, accessState := range accessStates {
+			for loss, updated := range losses {
 				for _, running := range []bool{false, true} {
 					t.Run(fmt.Sprintf("nodes %s, access %s, %s, running %v", name, entry, loss, running), func(t *testing.T) {
 						port := fleetPort{}
@@ -126,9 +140,8 @@ func TestStartUp(t *testing.T) {
 							}
 							port.view = view(use, accessState, nodesState)
 						}
-						v := validator(t, "", validate.WithPorts(validate.Ports{Fleet: port}))
-						report := v.Validate(context.Background(), validate.Request{Operation: validate.Update,
-							Old: aconfigmap(map[string]string{awsauth.MapRoles: nodeRole + otherNodes}), New: aconfigmap(map[string]string{awsauth.MapRoles: updated})})
+						ports := validate.WithPorts(validate.Ports{Fleet: port})
+						report := update(nodeRole+otherNodes, updated, "", "", "").run(t, ports)
 						covered := entry == "EC2_LINUX" && nodesState != nil
 						starting := name == "no view" || name == "nothing"
 						var want bool // refused
@@ -148,7 +161,8 @@ func TestStartUp(t *testing.T) {
 							t.Errorf("allowed %v, want %v", report.Allowed, !want)
 						}
 						told := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool {
-							return strings.Contains(f.Why, "the guard has just started") && strings.Contains(f.Fix, "try again in a few seconds")
+							return strings.Contains(f.Why, "the guard has just started") &&
+								strings.Contains(f.Fix, "try again in a few seconds")
 						})
 						if starting && want && !told {
 							t.Errorf("not a word about the start: %+v", report.Findings)
@@ -209,8 +223,8 @@ func TestManyLosses(t *testing.T) {
 	}
 	var old, updated strings.Builder
 	for i := range 5_000 {
-		fmt.Fprintf(&old, "- rolearn: %s\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n", roleKey(fmt.Sprint("nodes", i)))
-		fmt.Fprintf(&updated, "- rolearn: %s\n  username: people\n  groups: [deployers]\n", roleKey(fmt.Sprint("people", i)))
+		old.WriteString(strings.Replace(otherNodes, "other-nodes", fmt.Sprint("nodes", i), 1))
+		updated.WriteString(item("- rolearn: "+roleKey(fmt.Sprint("people", i)), "  username: people"))
 	}
 	var unplaced []string
 	for i := range 10_000 {
@@ -220,13 +234,12 @@ func TestManyLosses(t *testing.T) {
 	port := fleetPort{view(func(v *nodes.View) {
 		v.Unplaced = []nodes.Set{{Kind: nodes.EC2, Names: unplaced}}
 	})}
-	v := validator(t, "", validate.WithPorts(validate.Ports{Fleet: port}))
 	started := time.Now()
-	report := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(map[string]string{awsauth.MapRoles: old.String()}),
-		New: aconfigmap(map[string]string{awsauth.MapRoles: updated.String()})})
+	report := update(old.String(), updated.String(), "", "", "").run(t, validate.WithPorts(validate.Ports{Fleet: port}))
 	took := time.Since(started)
 	t.Logf("%v", took)
-	if report.Allowed || !strings.Contains(report.Findings[0].Message, "10000 live EC2 nodes may use it: ip-10-0-0-0.us-west-2.compute.internal") || took > time.Minute {
+	const says = "10000 live EC2 nodes may use it: ip-10-0-0-0.us-west-2.compute.internal"
+	if report.Allowed || !strings.Contains(report.Findings[0].Message, says) || took > time.Minute {
 		t.Errorf("after %v: allowed %v, %q", took, report.Allowed, report.Findings[0].Message)
 	}
 }
