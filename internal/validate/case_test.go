@@ -215,7 +215,7 @@ func (h *caseHead) parse(text []byte) error {
 			return fmt.Errorf("iam: %s: existence %q is not known", arn, a.Existence)
 		}
 	}
-	return nil
+	return h.Fleet.check()
 }
 
 // build makes the objects: the old one is the base, the new one the old one, but for what the case says.
@@ -406,6 +406,8 @@ func TestParseCase(t *testing.T) {
 		"a new object, deleted":   {"-- setting --\noperation: DELETE\n-- new mapRoles --\n", nil, nil, "DELETE has no new object"},
 		"a misspelt setting":      {"-- setting --\noperations: DELETE\n", nil, nil, "operations"},
 		"a misspelt policy":       {"-- policy --\napiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nmodes: audit\n", nil, nil, "modes"},
+		"another kind of node":    {"-- setting --\nfleet: {nodes: [{kind: EC3, names: [a]}]}\n", nil, nil, `kind "EC3" is not known`},
+		"nodes without a name":    {"-- setting --\nfleet: {nodes: [{kind: EC2}]}\n", nil, nil, "it has no names"},
 		"another answer of IAM":   {"-- setting --\niam: {a: {existence: gone}}\n", nil, nil, `existence "gone" is not known`},
 		"a manifest and values": {"-- new mapUsers --\n-- new --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata: {}\n",
 			nil, nil, "want one of them"},

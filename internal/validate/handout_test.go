@@ -107,11 +107,19 @@ func (p power) handouts() []handout {
 	userPlain, userHas := p.mapping("userarn", user, ""), p.mapping("userarn", user, p.name)
 	userAgain := strings.Replace(userPlain, "user/mallory", "user/MALLORY", 1)
 	pathless := strings.Replace(has, "role/mallory", "role/team/mallory", 1)
+	behind := func(users string) map[string]string {
+		return map[string]string{awsauth.MapRoles: nodeRole + plain, awsauth.MapUsers: users}
+	}
 	all := []handout{
 		{"created", nil, roles(has), role},
 		{"a new entry", roles(), roles(has), role},
 		{"an entry is changed", roles(plain), roles(has), role},
-		{"beside another name", roles(plain), roles(strings.Replace(plain, "['viewers']", "[viewers]\n  Groups: ['viewers']", 1) + strings.Replace(has, "mallory", "mallory2", 1)), role + "2"},
+		{
+			how:       "beside another name",
+			old:       roles(plain),
+			new:       roles(strings.Replace(plain, "['viewers']", "[viewers]\n  Groups: ['viewers']", 1) + strings.Replace(has, "mallory", "mallory2", 1)),
+			principal: role + "2",
+		},
 		{"a new user", roles(), users(userHas), user},
 		{"a role among the users", roles(), users(p.mapping("userarn", role, p.name)), role},
 		{"the session of a user", roles(), users(p.mapping("userarn", user, p.name+"{{SessionName}}")), user},
@@ -124,7 +132,7 @@ func (p power) handouts() []handout {
 		{"the duplicate that won goes", roles(has + again), roles(has), role},
 		{"two duplicates change places", roles(has + again), roles(again + has), role},
 		{"one of a random pair", users(userPlain + userAgain), users(userHas + userAgain), user},
-		{"mapUsers behind mapRoles", map[string]string{awsauth.MapRoles: nodeRole + plain, awsauth.MapUsers: p.mapping("userarn", role, "")}, map[string]string{awsauth.MapRoles: nodeRole + plain, awsauth.MapUsers: p.mapping("userarn", role, p.name)}, role},
+		{"mapUsers behind mapRoles", behind(p.mapping("userarn", role, "")), behind(p.mapping("userarn", role, p.name)), role},
 		{"a value is repaired", map[string]string{awsauth.MapRoles: nodeRole + plain + "\t\n"}, roles(has), role},
 	}
 	if i := strings.LastIndexAny(p.name, ":/"); sessionCharacters.MatchString(p.name[i+1:]) {

@@ -401,6 +401,7 @@ func named(name, entry string) string { return strings.ReplaceAll(entry, "role/x
 // What clusters go through in their lives, with what IAM and the fleet know at each step: nothing of it is denied, nor warned about.
 func TestLegitimateNodeSequences(t *testing.T) {
 	ec2, sessions := trusting(principal.Trust{Instances: true}), trusting(principal.Trust{Sessions: true})
+	unreadable := principal.Principal{Existence: principal.Exists, Trust: principal.Trust{Known: principal.TrustUnreadable}}
 	type seen = map[string]principal.Principal
 	steps := func(texts ...string) []string { return texts }
 	for name, test := range map[string]struct {
@@ -408,17 +409,60 @@ func TestLegitimateNodeSequences(t *testing.T) {
 		view  *nodes.View
 		texts []string
 	}{
-		"a managed node group, before its first node": {seen{"x": ec2}, nil, steps(nodeRole, nodeRole+asEC2)},
-		"Karpenter":                        {seen{"x": ec2}, view(), steps(nodeRole, nodeRole+asEC2, asEC2+nodeRole)},
-		"Fargate":                          {seen{"x": sessions}, view(), steps(nodeRole, nodeRole+asFargate)},
-		"hybrid nodes by SSM":              {seen{"x": sessions}, view(hybridNode), steps(nodeRole, nodeRole+asSession)},
-		"Windows":                          {seen{"windows": ec2}, view(), steps(nodeRole, nodeRole+windowsNodes)},
-		"the first nodes while IAM is out": {seen{"x": {Existence: principal.Exists, Trust: principal.Trust{Known: principal.TrustUnreadable}}}, view(with("x", someNodes)), steps(nodeRole, nodeRole+asEC2)},
-		"a rotation in two edits":          {seen{"x": ec2, "y": ec2}, view(with("nodes"), with("x", someNodes)), steps(nodeRole, nodeRole+asEC2, asEC2, asEC2+named("y", asEC2))},
-		"restored after an outage":         {seen{"nodes": ec2, "x": ec2}, view(with("nodes", lostSet)), steps(item(), nodeRole+item(), nodeRole+asEC2+item())},
-		"the whole map again, in another form": {seen{"x": ec2}, view(), steps(nodeRole+asEC2+item(), item()+asEC2+nodeRole, strings.ReplaceAll(item()+asEC2+nodeRole, "system:nodes", `"system:nodes"`),
-			"- {rolearn: "+roleKey("x")+", username: 'system:node:{{EC2PrivateDNSName}}', groups: [system:nodes, system:bootstrappers]}\n"+item()+nodeRole)},
-		"a role that the policy lists": {seen{"listed": trusting(principal.Trust{Other: "*"})}, nil, steps(nodeRole, nodeRole+named("listed", asSession))},
+		"a managed node group, before its first node": {
+			roles: seen{"x": ec2},
+			texts: steps(nodeRole, nodeRole+asEC2),
+		},
+		"Karpenter": {
+			roles: seen{"x": ec2},
+			view:  view(),
+			texts: steps(nodeRole, nodeRole+asEC2, asEC2+nodeRole),
+		},
+		"Fargate": {
+			roles: seen{"x": sessions},
+			view:  view(),
+			texts: steps(nodeRole, nodeRole+asFargate),
+		},
+		"hybrid nodes by SSM": {
+			roles: seen{"x": sessions},
+			view:  view(hybridNode),
+			texts: steps(nodeRole, nodeRole+asSession),
+		},
+		"Windows": {
+			roles: seen{"windows": ec2},
+			view:  view(),
+			texts: steps(nodeRole, nodeRole+windowsNodes),
+		},
+		"the first nodes while IAM is out": {
+			roles: seen{"x": unreadable},
+			view:  view(with("x", someNodes)),
+			texts: steps(nodeRole, nodeRole+asEC2),
+		},
+		"a rotation in two edits": {
+			roles: seen{"x": ec2, "y": ec2},
+			view:  view(with("nodes"), with("x", someNodes)),
+			texts: steps(nodeRole, nodeRole+asEC2, asEC2, asEC2+named("y", asEC2)),
+		},
+		"restored after an outage": {
+			roles: seen{"nodes": ec2, "x": ec2},
+			view:  view(with("nodes", lostSet)),
+			texts: steps(item(), nodeRole+item(), nodeRole+asEC2+item()),
+		},
+		"the whole map again, in another form": {
+			roles: seen{"x": ec2},
+			view:  view(),
+			texts: steps(
+				nodeRole+asEC2+item(),
+				item()+asEC2+nodeRole,
+				strings.ReplaceAll(item()+asEC2+nodeRole, "system:nodes", `"system:nodes"`),
+				"- {rolearn: "+roleKey("x")+", username: 'system:node:{{EC2PrivateDNSName}}', "+
+					"groups: [system:nodes, system:bootstrappers]}\n"+item()+nodeRole,
+			),
+		},
+		"a role that the policy lists": {
+			roles: seen{"listed": trusting(principal.Trust{Other: "*"})},
+			texts: steps(nodeRole, nodeRole+named("listed", asSession)),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.roles["ci"] = trusting(principal.Trust{Other: "*"})

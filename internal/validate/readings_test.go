@@ -12,17 +12,54 @@ import (
 // oddTexts are texts that EKS reads, in both of its readings alike, and other YAML parsers do not: ODD is the odd item, fixed
 // the item as it should be, tail what stands behind the list.
 var oddTexts = map[string]struct{ odd, fixed, tail string }{
-	"comment behind a bracket": {odd: "- rolearn: ODD\n  username: x\n  groups: [viewers]# team x\n", fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers] # team x\n"},
-	"comment behind quotes":    {odd: "- rolearn: ODD\n  username: \"x\"# team x\n  groups: [viewers]\n", fixed: "- rolearn: ODD\n  username: \"x\"\n  groups: [viewers]\n"},
-	"comment behind an ARN":    {odd: "- rolearn: 'ODD'#team x\n  username: x\n  groups:\n  - viewers\n", fixed: "- rolearn: 'ODD' #team x\n  username: x\n  groups:\n  - viewers\n"},
-	"comment behind braces":    {odd: "- {rolearn: ODD, username: x, groups: [viewers]}# e\n", fixed: "- {rolearn: ODD, username: x, groups: [viewers]}\n"},
-	"two such comments":        {odd: "- rolearn: \"ODD\"# x\n  username: 'x'# y\n  groups: [viewers]\n", fixed: "- rolearn: \"ODD\"\n  username: 'x'\n  groups: [viewers]\n"},
-	"a dash in braces":         {odd: "- {rolearn: ODD, groups: [viewers], username: -}\n", fixed: "- {rolearn: ODD, groups: [viewers], username: \"-\"}\n"},
-	"a colon in braces":        {odd: "- {rolearn: ODD, groups: [viewers], username: a:}\n", fixed: "- {rolearn: ODD, groups: [viewers], username: \"a:\"}\n"},
-	"text behind the end":      {odd: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", tail: "...\n@@@\n"},
-	"a list behind the end":    {odd: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", tail: "...\n- {rolearn: 'arn:aws:iam::111122223333:role/z', username: z, groups: [system:masters]}\n"},
-	"a tab behind ---":         {odd: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", tail: "---\n\t@\n"},
-	"colons behind ---":        {odd: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n", tail: "---\n- a: b: c\n"},
+	"comment behind a bracket": {
+		odd:   "- rolearn: ODD\n  username: x\n  groups: [viewers]# team x\n",
+		fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers] # team x\n",
+	},
+	"comment behind quotes": {
+		odd:   "- rolearn: ODD\n  username: \"x\"# team x\n  groups: [viewers]\n",
+		fixed: "- rolearn: ODD\n  username: \"x\"\n  groups: [viewers]\n",
+	},
+	"comment behind an ARN": {
+		odd:   "- rolearn: 'ODD'#team x\n  username: x\n  groups:\n  - viewers\n",
+		fixed: "- rolearn: 'ODD' #team x\n  username: x\n  groups:\n  - viewers\n",
+	},
+	"comment behind braces": {
+		odd:   "- {rolearn: ODD, username: x, groups: [viewers]}# e\n",
+		fixed: "- {rolearn: ODD, username: x, groups: [viewers]}\n",
+	},
+	"two such comments": {
+		odd:   "- rolearn: \"ODD\"# x\n  username: 'x'# y\n  groups: [viewers]\n",
+		fixed: "- rolearn: \"ODD\"\n  username: 'x'\n  groups: [viewers]\n",
+	},
+	"a dash in braces": {
+		odd:   "- {rolearn: ODD, groups: [viewers], username: -}\n",
+		fixed: "- {rolearn: ODD, groups: [viewers], username: \"-\"}\n",
+	},
+	"a colon in braces": {
+		odd:   "- {rolearn: ODD, groups: [viewers], username: a:}\n",
+		fixed: "- {rolearn: ODD, groups: [viewers], username: \"a:\"}\n",
+	},
+	"text behind the end": {
+		odd:   "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		tail:  "...\n@@@\n",
+	},
+	"a list behind the end": {
+		odd:   "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		tail:  "...\n- {rolearn: 'arn:aws:iam::111122223333:role/z', username: z, groups: [system:masters]}\n",
+	},
+	"a tab behind ---": {
+		odd:   "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		tail:  "---\n\t@\n",
+	},
+	"colons behind ---": {
+		odd:   "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		fixed: "- rolearn: ODD\n  username: x\n  groups: [viewers]\n",
+		tail:  "---\n- a: b: c\n",
+	},
 }
 
 const oddARN = "arn:aws:iam::111122223333:role/odd"
@@ -128,20 +165,64 @@ func TestOddTexts(t *testing.T) {
 func TestMisreadAlready(t *testing.T) {
 	v := validator(t, "partition: aws\n")
 	for name, c := range map[string]struct{ old, updated string }{
-		"masters for the lenient reading":         {item() + "  groupſ: [viewers]\n", item("  groups: [system:masters]") + "  groupſ: [viewers]\n"},
-		"a username for it":                       {item() + "  uſername: cd\n", item("  username: ce") + "  uſername: cd\n"},
-		"another number":                          {item("  username: 7"), item("  username: 8")},
-		"its groups for another principal":        {item("  groups: [a]") + "  groupſ: [viewers]\n", item("- rolearn: "+adminRole, "  groups: [a]") + "  groupſ: [viewers]\n"},
-		"a path goes, and it grants to the role":  {item("- rolearn: arn:aws:iam::111122223333:role/x/ci") + "  groupſ: [viewers]\n", item() + "  groupſ: [viewers]\n"},
-		"the strict one reads the nodes' groups":  {nodesUnder("groups") + "  GROUPS: [system:nodes, system:bootstrappers]\n", nodesUnder("grups") + "  GROUPS: [system:nodes, system:bootstrappers]\n"},
-		"the strict one loses the nodes' groups":  {nodesUnder("groups"), nodesUnder("groups") + "  groupſ: []\n"},
-		"hidden behind --- until now":             {"---\n" + item("  groups: [a]") + "  groupſ: [viewers]\n", item("  groups: [a]") + "  groupſ: [viewers]\n"},
-		"hidden in a comment, in a broken value":  {"# groups: [a]\n# groupſ: [viewers]\n---\n- x\n", item("  groups: [a]") + "  groupſ: [viewers]\n---\n- x\n"},
-		"an item like it for another principal":   {item() + "  groupſ: [viewers]\n", item() + "  groupſ: [viewers]\n" + item("- rolearn: "+oddARN) + "  groupſ: [viewers]\n"},
-		"a second difference of the same item":    {item() + "  USERNAME: cd\n", item() + "  USERNAME: cd\n  GROUPS: [a]\n"},
-		"both readings swap":                      {item("  groups: [a]") + "  groupſ: [b]\n", item("  groups: [b]") + "  groupſ: [a]\n"},
-		"the same, where an alias tells why":      {"- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" + item("  username: *a"), "- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" + item("  username: *a") + "  GROUPS: [a]\n"},
-		"the same, where an unknown field is not": {item() + "  note: x\n", item() + "  note: x\n  GROUPS: [a]\n"},
+		"masters for the lenient reading": {
+			old:     item() + "  groupſ: [viewers]\n",
+			updated: item("  groups: [system:masters]") + "  groupſ: [viewers]\n",
+		},
+		"a username for it": {
+			old:     item() + "  uſername: cd\n",
+			updated: item("  username: ce") + "  uſername: cd\n",
+		},
+		"another number": {
+			old:     item("  username: 7"),
+			updated: item("  username: 8"),
+		},
+		"its groups for another principal": {
+			old:     item("  groups: [a]") + "  groupſ: [viewers]\n",
+			updated: item("- rolearn: "+adminRole, "  groups: [a]") + "  groupſ: [viewers]\n",
+		},
+		"a path goes, and it grants to the role": {
+			old:     item("- rolearn: arn:aws:iam::111122223333:role/x/ci") + "  groupſ: [viewers]\n",
+			updated: item() + "  groupſ: [viewers]\n",
+		},
+		"the strict one reads the nodes' groups": {
+			old:     nodesUnder("groups") + "  GROUPS: [system:nodes, system:bootstrappers]\n",
+			updated: nodesUnder("grups") + "  GROUPS: [system:nodes, system:bootstrappers]\n",
+		},
+		"the strict one loses the nodes' groups": {
+			old:     nodesUnder("groups"),
+			updated: nodesUnder("groups") + "  groupſ: []\n",
+		},
+		"hidden behind --- until now": {
+			old:     "---\n" + item("  groups: [a]") + "  groupſ: [viewers]\n",
+			updated: item("  groups: [a]") + "  groupſ: [viewers]\n",
+		},
+		"hidden in a comment, in a broken value": {
+			old:     "# groups: [a]\n# groupſ: [viewers]\n---\n- x\n",
+			updated: item("  groups: [a]") + "  groupſ: [viewers]\n---\n- x\n",
+		},
+		"an item like it for another principal": {
+			old:     item() + "  groupſ: [viewers]\n",
+			updated: item() + "  groupſ: [viewers]\n" + item("- rolearn: "+oddARN) + "  groupſ: [viewers]\n",
+		},
+		"a second difference of the same item": {
+			old:     item() + "  USERNAME: cd\n",
+			updated: item() + "  USERNAME: cd\n  GROUPS: [a]\n",
+		},
+		"both readings swap": {
+			old:     item("  groups: [a]") + "  groupſ: [b]\n",
+			updated: item("  groups: [b]") + "  groupſ: [a]\n",
+		},
+		"the same, where an alias tells why": {
+			old: "- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" +
+				item("  username: *a"),
+			updated: "- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" +
+				item("  username: *a") + "  GROUPS: [a]\n",
+		},
+		"the same, where an unknown field is not": {
+			old:     item() + "  note: x\n",
+			updated: item() + "  note: x\n  GROUPS: [a]\n",
+		},
 	} {
 		old := nodeRole + c.old
 		if rep := step(v, roles0(old), roles0(nodeRole+c.updated)); rep.Allowed {
@@ -233,7 +314,8 @@ func TestManyOddItems(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(nodeRole)
 	for i := range 5000 {
-		fmt.Fprintf(&b, "- rolearn: arn:aws:iam::111122223333:role/team-%d\n  username: team\n  groups: [viewers]# team %d\n- {rolearn: 'arn:aws:iam::111122223333:role/r%d', groups: [], username: -}\n", i, i, i)
+		fmt.Fprintf(&b, "- rolearn: %s\n  username: team\n  groups: [viewers]# team %d\n", roleKey(fmt.Sprint("team-", i)), i)
+		fmt.Fprintf(&b, "- {rolearn: '%s', groups: [], username: -}\n", roleKey(fmt.Sprint("r", i)))
 	}
 	v := validator(t, "")
 	started := cpuTime(t)

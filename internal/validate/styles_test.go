@@ -223,26 +223,78 @@ var (
 	winNodes   = styleEntry{"arn:aws:iam::111122223333:role/demo-windows", "system:node:{{EC2PrivateDNSName}}", append(slices.Clone(nodeGroups), "eks:kube-proxy-windows")}
 )
 
+// aRole is an entry for a role of the account, aUser one for a user; without groups it has an empty list of them.
+func aRole(name, username string, groups ...string) styleEntry {
+	return styleEntry{roleKey(name), username, append([]string{}, groups...)}
+}
+
+func aUser(name, username string, groups ...string) styleEntry {
+	return styleEntry{"arn:aws:iam::111122223333:user/" + name, username, append([]string{}, groups...)}
+}
+
 // inStyles are the maps that are written in every style.
 var inStyles = map[string]aMap{
-	"one node role":   {roles: []styleEntry{ec2Nodes}, sound: true},
-	"all kinds":       {roles: []styleEntry{ec2Nodes, podRole, winNodes, {"arn:aws:iam::111122223333:role/hybrid", "system:node:{{SessionName}}", nodeGroups}}, users: []styleEntry{}, sound: true},
-	"people":          {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/AWSReservedSSO_ReadOnly_0123456789abcdef", "sso:{{SessionName}}", []string{"viewers", "eks-console"}}}, users: []styleEntry{{"arn:aws:iam::111122223333:user/team/alice", "alice@example.com", []string{"viewers"}}}, sound: true},
-	"no groups":       {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/AWSServiceRoleForBatch", "aws-batch", []string{}}}, sound: true},
-	"names to quote":  {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/ci", "{{SessionName}}", []string{"1234", "ci:{{SessionName}}"}}}, users: []styleEntry{{"arn:aws:iam::111122223333:user/42", "42", []string{"0042"}}}, sound: true},
-	"many":            {roles: many(40), sound: true},
-	"accounts":        {roles: []styleEntry{ec2Nodes}, accounts: []string{"444455556666"}, sound: true},
-	"faulty ARNs":     {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/team/ci", "ci", []string{"deployers"}}, {"arn:aws:iam::111122223333:instance-profile/cd", "cd", []string{"deployers"}}}},
-	"a standing role": {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/ops", "ops", []string{"system:masters"}}, {"arn:aws:iam::111122223333:role/ops", "ops", []string{"system:masters"}}}},
-	"half a node":     {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/other", "system:node:{{EC2PrivateDNSName}}", []string{"system:nodes"}}}},
-	"a wrong name":    {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/x", "eks:x", []string{"system:node", "a b"}}}},
-	"a duplicate":     {roles: []styleEntry{ec2Nodes, {"arn:aws:iam::111122223333:role/ci", "ci", []string{"deployers"}}, {"arn:aws:iam::111122223333:role/CI", "ci", []string{"viewers"}}}},
+	"one node role": {
+		roles: []styleEntry{ec2Nodes},
+		sound: true,
+	},
+	"all kinds": {
+		roles: []styleEntry{ec2Nodes, podRole, winNodes, aRole("hybrid", "system:node:{{SessionName}}", nodeGroups...)},
+		users: []styleEntry{},
+		sound: true,
+	},
+	"people": {
+		roles: []styleEntry{
+			ec2Nodes,
+			aRole("AWSReservedSSO_ReadOnly_0123456789abcdef", "sso:{{SessionName}}", "viewers", "eks-console"),
+		},
+		users: []styleEntry{aUser("team/alice", "alice@example.com", "viewers")},
+		sound: true,
+	},
+	"no groups": {
+		roles: []styleEntry{ec2Nodes, aRole("AWSServiceRoleForBatch", "aws-batch")},
+		sound: true,
+	},
+	"names to quote": {
+		roles: []styleEntry{ec2Nodes, aRole("ci", "{{SessionName}}", "1234", "ci:{{SessionName}}")},
+		users: []styleEntry{aUser("42", "42", "0042")},
+		sound: true,
+	},
+	"many": {
+		roles: many(40),
+		sound: true,
+	},
+	"accounts": {
+		roles:    []styleEntry{ec2Nodes},
+		accounts: []string{"444455556666"},
+		sound:    true,
+	},
+	"faulty ARNs": {
+		roles: []styleEntry{
+			ec2Nodes,
+			aRole("team/ci", "ci", "deployers"),
+			{"arn:aws:iam::111122223333:instance-profile/cd", "cd", []string{"deployers"}},
+		},
+	},
+	"a standing role": {
+		roles: []styleEntry{ec2Nodes, aRole("ops", "ops", "system:masters"), aRole("ops", "ops", "system:masters")},
+	},
+	"half a node": {
+		roles: []styleEntry{ec2Nodes, aRole("other", "system:node:{{EC2PrivateDNSName}}", "system:nodes")},
+	},
+	"a wrong name": {
+		roles: []styleEntry{ec2Nodes, aRole("x", "eks:x", "system:node", "a b")},
+	},
+	"a duplicate": {
+		roles: []styleEntry{ec2Nodes, aRole("ci", "ci", "deployers"), aRole("CI", "ci", "viewers")},
+	},
 }
 
 func many(n int) []styleEntry {
 	all := []styleEntry{ec2Nodes}
 	for i := range n {
-		all = append(all, styleEntry{fmt.Sprintf("arn:aws:iam::111122223333:role/team-%d", i), fmt.Sprintf("team-%d:{{SessionName}}", i), []string{fmt.Sprintf("team-%d", i), "viewers"}})
+		team := fmt.Sprint("team-", i)
+		all = append(all, aRole(team, team+":{{SessionName}}", team, "viewers"))
 	}
 	return all
 }

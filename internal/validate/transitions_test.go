@@ -21,18 +21,10 @@ const (
 )
 
 const (
-	adminRole = "arn:aws:iam::111122223333:role/admin"
-	fargatePE = `- rolearn: arn:aws:iam::111122223333:role/fargate
-  username: system:node:{{SessionName}}
-  groups: [system:bootstrappers, system:nodes, system:node-proxier]
-`
+	adminRole    = "arn:aws:iam::111122223333:role/admin"
 	windowsNodes = `- rolearn: arn:aws:iam::111122223333:role/windows
   username: system:node:{{EC2PrivateDNSName}}
   groups: [system:bootstrappers, system:nodes, eks:kube-proxy-windows]
-`
-	hybridNodes = `- rolearn: arn:aws:iam::111122223333:role/hybrid
-  username: system:node:{{SessionName}}
-  groups: [system:bootstrappers, system:nodes]
 `
 	otherNodes = `- rolearn: arn:aws:iam::111122223333:role/other-nodes
   username: system:node:{{EC2PrivateDNSName}}
@@ -48,7 +40,7 @@ func edit(old, updated string) (a, b map[string]string) {
 	return map[string]string{awsauth.MapRoles: old}, map[string]string{awsauth.MapRoles: updated}
 }
 
-// transition is an edit in a world that is made in Go. One that needs none is a case in testdata.
+// transition is an edit under ports that a test makes. One edit with its report is a case in testdata.
 type transition struct {
 	op       validate.Operation // UPDATE if empty
 	old, new map[string]string
@@ -76,11 +68,6 @@ func caller(role, session, username string, groups ...string) authenticationv1.U
 		"sessionName":  {session},
 	}}
 }
-
-var (
-	usersOnly = map[string]string{awsauth.MapUsers: alice}
-	nobody    = map[string]string{}
-)
 
 var clock = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
