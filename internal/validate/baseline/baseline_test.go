@@ -104,7 +104,7 @@ func TestContinuity(t *testing.T) {
 	second := strings.NewReplacer(roleB, "arn:aws:iam::111122223333:role/c").Replace(other)
 	runAll(t, map[string]marked{
 		"another ARN in its place":             {entryA, entryB, of(roleA, rule.Text), of(roleB, rule.Text), nil, "o"},
-		"of a template":                        {entryA, entryB, of(roleA, rule.Template), of(roleB, rule.Template), nil, "o"},
+		"of a template":                        {entryA, entryB, of(roleA, rule.Name), of(roleB, rule.Name), nil, "o"},
 		"all else is another, in its place":    {entryA, other, of(roleA, rule.Text), of(roleB, rule.Text), nil, "o"},
 		"all else is the same, elsewhere":      {entryA, second + entryB, of(roleA, rule.Text), of(roleB, rule.Text), nil, "o"},
 		"another entry elsewhere":              {entryA + second, entryA + second + entryB, of(roleA, rule.Text), of(roleB, rule.Text), nil, "n"},
@@ -135,7 +135,7 @@ func TestHidden(t *testing.T) {
 		want          string
 	}{
 		"a line of no YAML":               {openA, entryA, []rule.Finding{line(1, rule.Text)}, "o"},
-		"of every such category":          {openA, entryA, []rule.Finding{line(1, rule.ARN), line(1, rule.Template), line(1, rule.Repeat)}, "ooo"},
+		"of every such category":          {openA, entryA, []rule.Finding{line(1, rule.ARN), line(1, rule.Name), line(1, rule.Repeat)}, "ooo"},
 		"deeper than it stood":            {openA, "  " + strings.ReplaceAll(entryA, "\n", "\n  "), []rule.Finding{line(1, rule.ARN)}, "o"},
 		"a line that did not stand there": {openA, entryA, []rule.Finding{line(2, rule.Text)}, "n"},
 		"where a longer word stood":       {strings.ReplaceAll(openA, "role/a", "role/ab"), entryA, []rule.Finding{line(1, rule.Text)}, "n"},
