@@ -205,7 +205,7 @@ func FuzzSteps(f *testing.F) {
 			}
 		}
 		checkBothReadings(t, v, old, updated)
-		if r := step(v, roles0(updated), roles0(sound)); !r.Allowed && !moreNodes(updated, sound) {
+		if r := step(v, roles0(updated), roles0(sound)); !r.Allowed && !moreNodes(roles0(updated), roles0(sound)) {
 			t.Errorf("from %q back to the sound %q refused:\n%s", updated, sound, sentences(r))
 		}
 	})
@@ -266,18 +266,18 @@ func FuzzStoredBytes(f *testing.F) {
 	})
 }
 
-// moreNodes reports that one text maps a node role that the other does not: not to map it any more is no repair.
-func moreNodes(text, than string) bool {
-	nodeRole := func(text string) map[string]bool {
+// moreNodes reports that one version maps a node role that the other does not: not to map it any more is no fix.
+func moreNodes(data, than map[string]string) bool {
+	nodeRoles := func(data map[string]string) map[string]bool {
 		keys := map[string]bool{}
-		doc, _ := awsauth.Parse(roles0(text))
+		doc, _ := awsauth.Parse(data)
 		for key, ids := range doc.Restored().Principals {
 			keys[key] = ids[0].Has("system:nodes")
 		}
 		return keys
 	}
-	known := nodeRole(than)
-	for key, is := range nodeRole(text) {
+	known := nodeRoles(than)
+	for key, is := range nodeRoles(data) {
 		if is && !known[key] {
 			return true
 		}

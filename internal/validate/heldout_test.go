@@ -78,7 +78,7 @@ func TestHeldOut(t *testing.T) {
 			if r := step(whole, data, data); r.Allowed == unclear {
 				t.Errorf("%s: a re-apply of %q: allowed %v\n%s", name, data, r.Allowed, sentences(r))
 			}
-			if r := step(whole, data, roles0(sound)); !r.Allowed && !moreNodes(data[awsauth.MapRoles], sound) {
+			if r := step(whole, data, roles0(sound)); !r.Allowed && !moreNodes(data, roles0(sound)) {
 				t.Errorf("%s: a sound map over %q is refused:\n%s", name, data, sentences(r))
 			}
 		}
