@@ -6,7 +6,7 @@
 // Begin with Validate in engine.go. It reads both versions, gathers what the rules may know, runs the rules on each version,
 // marks which findings existed before (package baseline), runs the rules about the edit, and settles how each finding counts
 // (settle.go). The rules are in package rules, one in each file; what a rule may look at is in package rule. Review in
-// review.go is something else: it reviews the approvals and waivers of the policy.
+// permissions.go says which approvals and waivers of the policy are in use.
 //
 // The package is pure but for the ports: it imports neither client-go nor the AWS SDK.
 package validate
