@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -83,7 +84,9 @@ func serve(t *testing.T, iam *slowIAM) pipes {
 	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
 		close(l)
-		<-served
+		if err := <-served; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
