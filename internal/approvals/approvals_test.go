@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,8 +60,10 @@ func TestReviewer(t *testing.T) {
 			return text
 		}
 		clients := fake.NewClientset(awsAuth)
-		var broken error
-		clients.PrependReactor("get", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) { return broken != nil, nil, broken })
+		var broken atomic.Bool
+		clients.PrependReactor("get", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return broken.Load(), nil, errors.New("etcd is down")
+		})
 		registry := prometheus.NewPedanticRegistry()
 		go New(clients.CoreV1(), func() *validate.Validator { return v }, log, registry).Run(t.Context()) //nolint:errcheck // it ends without one
 		const nobody, older, waiver = `policy line 8: approval of arn:aws:iam::111122223333:role/nobody system:masters: unused`,
@@ -87,12 +90,12 @@ func TestReviewer(t *testing.T) {
 				t.Errorf("logged again: %s", got)
 			}
 		}
-		broken = errors.New("etcd is down")
+		broken.Store(true)
 		time.Sleep(3 * interval)
 		if got, want := logged(), message("cannot read aws-auth to review the policy's approvals: etcd is down"); got != want {
 			t.Errorf("logged\n%s\nwant\n%s", got, want)
 		}
-		broken = nil
+		broken.Store(false)
 		if err := clients.CoreV1().ConfigMaps("kube-system").Delete(t.Context(), "aws-auth", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
