@@ -233,6 +233,9 @@ func TestHugeAnswer(t *testing.T) {
 		"tags of one instance":     {"<item/><item><tagSet><item><key>kubernetes.io/cluster/a</key></item></tagSet></item>", notAWSs},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && tt.says != notAWSs {
+				t.Skip("under the race detector the time of a call is over before 64 MiB are read")
+			}
 			a := askerOf(t, hostile(tt.text, 2*maxPage))
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
