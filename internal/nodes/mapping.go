@@ -57,7 +57,7 @@ func IsUsername(username string) bool {
 // KindOf is the kind of node that can authenticate by this identity, None if none can.
 func KindOf(id awsauth.Identity) Kind {
 	kind := KindMeant(id)
-	if !kind.OnEC2() && id.Sessions() != awsauth.AnySession {
+	if kind != None && !kind.OnEC2() && id.Sessions() != awsauth.AnySession {
 		return None // a group keeps all out that are not on EC2
 	}
 	return kind

@@ -38,26 +38,39 @@ func init() {
 	}
 }
 
-// firstFault is the first thing that is wrong with an entry's ARN; ok is false if nothing is.
-func firstFault(e *awsauth.Entry, partition string) (by *rule.Rule, f rule.Finding, ok bool) {
-	w := written{entry: e, text: e.ARN.Value, partition: partition}
-	w.arn, w.err = e.Principal()
-	for _, c := range arnChecks {
+// firstFault is the first thing that is wrong with an ARN by some checks; ok is false if nothing is.
+func firstFault(checks []arnCheck, w written) (f rule.Finding, ok bool) {
+	for _, c := range checks {
 		if f, ok := c.find(w); ok {
-			return c.rule, f, true
+			return f, true
 		}
 	}
-	return nil, rule.Finding{}, false
+	return rule.Finding{}, false
+}
+
+func writtenIn(e *awsauth.Entry, partition string) written {
+	w := written{entry: e, text: e.ARN.Value, partition: partition}
+	w.arn, w.err = e.Principal()
+	return w
 }
 
 // ownFault is the first fault if it belongs to the rule with that id. Other rules say what is wrong with an sso block, and
-// with an entry without an ARN.
+// with an entry without an ARN. A rule's own checks come first, and then those before them: most ARNs are sound.
 func ownFault(id string, e *awsauth.Entry, partition string) (f rule.Finding, ok bool) {
 	if e.SSO != nil || e.ARN.Value == "" {
 		return f, false
 	}
-	by, f, ok := firstFault(e, partition)
-	return f, ok && by.ID == id
+	w := writtenIn(e, partition)
+	for i, c := range arnChecks {
+		if c.rule.ID != id {
+			continue
+		}
+		if f, ok := c.find(w); ok {
+			_, earlier := firstFault(arnChecks[:i], w)
+			return f, !earlier
+		}
+	}
+	return f, false
 }
 
 // arnFaultsOf is the Entry function of a rule in arnChecks: it reports the first fault of an entry's ARN if that belongs to
@@ -72,7 +85,7 @@ func arnFaultsOf(id string) func(*rule.EntryContext) {
 
 // MatchesNobody reports that nobody can authenticate by an entry, since its ARN is not how EKS names a principal.
 func MatchesNobody(e *awsauth.Entry, partition string) bool {
-	_, f, ok := firstFault(e, partition)
+	f, ok := firstFault(arnChecks, writtenIn(e, partition))
 	return ok && f.Severity != rule.Warning
 }
 
