@@ -26,7 +26,7 @@ func (v *Validator) Validate(ctx context.Context, req Request) Report {
 	edit := v.gather(ctx, req)
 	edit.Finalized = finalized
 	found := v.run(edit)
-	return v.verdict(req.User, v.settle(found, edit.Now), nodes.Lost(edit.Fleet, edit.OldText(), edit.NewText(), edit.Now))
+	return v.verdict(req.User, v.settle(found, edit.Now), nodes.Lost(edit.Fleet, edit.Old.Text(), edit.New.Text(), edit.Now))
 }
 
 // run runs the rules about one version on the old and on the new one, marks which findings the old one had, and runs the

@@ -25,8 +25,8 @@ func (v *Validator) gather(ctx context.Context, req Request) rule.EditContext {
 	edit.Privileges = privilege.NewResolver(v.policy, v.ports.Privileges, edit.Now)
 	edit.Fleet = v.fleet()
 	edit.Partition = v.partition(edit)
-	edit.Claims = nodes.Claims(edit.OldText(), edit.NewText(), edit.Fleet.Ignored())
-	edit.Grants = edit.Privileges.Compare(edit.OldText(), edit.NewText())
+	edit.Claims = nodes.Claims(edit.Old.Text(), edit.New.Text(), edit.Fleet.Ignored())
+	edit.Grants = edit.Privileges.Compare(edit.Old.Text(), edit.New.Text())
 	forNodes := nodesEdit(edit)
 	if v.ports.Principals != nil && edit.New != nil {
 		if self, ok := v.ports.Principals.Self(); ok {
@@ -96,13 +96,13 @@ func (v *Validator) partition(edit rule.EditContext) string {
 	if a, err := awsauth.ParseARN(principal.CallerARN(edit.User)); err == nil {
 		return a.Partition
 	}
-	return nodes.Partition(edit.OldText(), edit.NewText())
+	return nodes.Partition(edit.Old.Text(), edit.New.Text())
 }
 
 // toAsk are the principals to ask IAM about: those that the edit brings, and the roles that become nodes'.
 func (v *Validator) toAsk(edit rule.EditContext) []awsauth.ARN {
 	var arns []awsauth.ARN
-	for _, e := range principal.Brought(edit.OldText(), edit.New.Version) {
+	for _, e := range principal.Brought(edit.Old.Text(), edit.New.Version) {
 		a, _ := awsauth.ParseARN(principal.MeantBy(e)) // what is brought is one
 		arns = append(arns, a)
 	}

@@ -57,17 +57,20 @@ func unsilenced(found []Finding) []Finding {
 		}
 	}
 	return slices.DeleteFunc(found, func(f Finding) bool {
-		return f.Yields != rule.YieldsNever && slices.ContainsFunc(errors[f.Principal], func(by Finding) bool { return silences(by, f) })
+		if f.Yields == rule.YieldsNever {
+			return false
+		}
+		own, _ := rules.Lookup(f.Rule)
+		return slices.ContainsFunc(errors[f.Principal], func(by Finding) bool { return silences(by, f, own.SilencedBy) })
 	})
 }
 
 // silences reports that an error about the same principal makes a finding unnecessary.
-func silences(by, f Finding) bool {
+func silences(by, f Finding, silencedBy []rule.Silence) bool {
 	if f.Yields == rule.YieldsToAny {
 		return by.Rule != f.Rule
 	}
-	own, _ := rules.Lookup(f.Rule)
-	return slices.ContainsFunc(own.SilencedBy, func(s rule.Silence) bool {
+	return slices.ContainsFunc(silencedBy, func(s rule.Silence) bool {
 		switch {
 		case s.Rule != by.Rule:
 			return false

@@ -31,6 +31,14 @@ type Version struct {
 	Counted *awsauth.Access
 }
 
+// Text is what was read of the object's text; nil without an object.
+func (v *Version) Text() *awsauth.Version {
+	if v == nil {
+		return nil
+	}
+	return v.Version
+}
+
 // Access is the access that a loss is measured by; without an object it is empty. Of the old version it is what EKS really
 // gives, since nothing can be lost that was not there. Of the new one it is what the text means, so that one syntax error is
 // not also reported as the loss of everybody. But if the new version leaves something unreadable that already was, and
@@ -101,22 +109,6 @@ type EditContext struct {
 	Own []Finding
 
 	report
-}
-
-// OldText is what was read of the old version, nil if there is none.
-func (c *EditContext) OldText() *awsauth.Version {
-	if c.Old == nil {
-		return nil
-	}
-	return c.Old.Version
-}
-
-// NewText is what was read of the new version, nil if there is none.
-func (c *EditContext) NewText() *awsauth.Version {
-	if c.New == nil {
-		return nil
-	}
-	return c.New.Version
 }
 
 // ReadsLess reports that EKS could read a value of the old version of which it reads nothing in the new one.

@@ -25,7 +25,7 @@ func ofBrought(judge func(brought) (f rule.Finding, ok bool)) func(*rule.EditCon
 		if c.New == nil || c.IAM == nil {
 			return
 		}
-		for _, e := range principal.Brought(c.OldText(), c.New.Version) {
+		for _, e := range principal.Brought(c.Old.Text(), c.New.Version) {
 			a, err := awsauth.ParseARN(principal.MeantBy(e))
 			if err != nil || e.SSO != nil { // AA205 names the role of an sso block
 				continue

@@ -35,7 +35,7 @@ func reportDeletion(c *rule.EditContext) {
 	f := rule.Finding{Subject: "delete", Message: "aws-auth is being deleted",
 		Why: "and EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
 		Fix: "edit it instead (`kubectl edit configmap aws-auth -n kube-system`); to replace it, use `kubectl replace` without --force"}
-	if cut := nodes.LostSets(c.Fleet, c.OldText(), c.NewText(), c.Now); len(cut) > 0 {
+	if cut := nodes.LostSets(c.Fleet, c.Old.Text(), c.New.Text(), c.Now); len(cut) > 0 {
 		f.Why = "and EKS forgets every mapping at once: everybody but the cluster's creator is locked out" +
 			nodes.Agree(cut, ", and so is ", ", and so are ") + nodes.Count(cut) + ": " + nodes.Which(cut)
 		f.Nodes = cut
