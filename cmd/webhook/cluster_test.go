@@ -439,16 +439,20 @@ func get(url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-var residentSize = regexp.MustCompile(`(?m)^process_resident_memory_bytes (\S+)$`)
+var residentSize = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
 
-// resident is its own figure; 0 where the system does not tell.
+// resident is the replica's memory in bytes as the kernel counts it; 0 where there is no /proc. The metric of the same
+// name is not asked: each answer takes memory of its own, and polling it keeps the figure up.
 func (r *replica) resident() int {
-	_, text := r.getMetrics()
-	var size float64
-	if m := residentSize.FindStringSubmatch(text); m != nil {
-		_, _ = fmt.Sscan(m[1], &size) // 0 where it does not tell
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	if err != nil {
+		return 0
 	}
-	return int(size)
+	kib := 0
+	if m := residentSize.FindSubmatch(status); m != nil {
+		_, _ = fmt.Sscan(string(m[1]), &kib) // digits only
+	}
+	return kib << 10
 }
 
 // terminate does what the kubelet does, and waits.
