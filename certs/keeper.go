@@ -91,7 +91,7 @@ func (k *Keeper) use(c client.Client, live client.Reader) {
 	k.serving = newServing(k.Skew, k.Log, live, k.ConfigurationName)
 	k.client, k.pace = c, newPace(k.Skew.steady)
 	k.writes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_certificate_writes_total",
-		Help: "Writes of the authority's Secret and of caBundle, by whether somebody else keeps writing the same."}, []string{"object", "contested"})
+		Help: "Writes of the authority's Secret and of caBundle, by whether somebody else keeps writing the same object."}, []string{"object", "contested"})
 }
 
 // Describe makes it a prometheus.Collector.
@@ -321,6 +321,6 @@ func (k *Keeper) immutable(secret *corev1.Secret) error {
 	if !ptr.Deref(secret.Immutable, false) {
 		return nil
 	}
-	return fmt.Errorf("%s is immutable, so nothing in it can be renewed: delete it (kubectl -n %s delete secret %s), and the guard makes another one",
+	return fmt.Errorf("%s is immutable, so the certificate cannot be renewed: delete it (kubectl -n %s delete secret %s), and the guard creates another one",
 		k.name(theSecret), k.Namespace, k.SecretName)
 }

@@ -102,7 +102,7 @@ func TestInCluster(t *testing.T) {
 		if err := update(t, writer, nodesEntry+brokenPath, false); err != nil {
 			t.Fatal(err)
 		}
-		c.eventually(t, func() error { return c.event("LetIn", "AA203") })
+		c.eventually(t, func() error { return c.event("AllowedDespiteError", "AA203") })
 		if err := update(t, writer, nodesEntry, false); err != nil {
 			t.Fatal(err)
 		}

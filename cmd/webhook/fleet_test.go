@@ -147,7 +147,7 @@ func TestFleetInCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.eventually(t, func() error {
-			return c.event("LetIn", "costs 2 live node(s) their access, which turn NotReady within minutes: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2")
+			return c.event("AllowedDespiteError", "costs 2 live node(s) their access, which turn NotReady within minutes: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2")
 		})
 		if _, metrics := r.getMetrics(); !strings.Contains(metrics, "aws_auth_guard_nodes_lost_total{why=\"exempt\"} 2\n") {
 			t.Error("no metric of the lost nodes")

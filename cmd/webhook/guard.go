@@ -48,9 +48,9 @@ func (g *guard) open(path string) (*policy.Store, error) {
 // reloaded tells of a changed policy; err: why it is not in force.
 func (g *guard) reloaded(err error) {
 	if err != nil {
-		g.log.Error(err, "the changed policy is no good: the last good one stays in force")
+		g.log.Error(err, "the new policy is invalid: keeping the previous one")
 	} else {
-		g.log.Info("the changed policy is in force")
+		g.log.Info("the new policy is in force")
 	}
 	if g.events != nil {
 		g.events.PolicyChanged(err)

@@ -22,14 +22,14 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_decisions_total",
-			Help: "Requests answered, by operation (CREATE, UPDATE, DELETE, CONNECT or other) and decision."}, []string{"operation", "decision"}),
+			Help: "Answered requests, by operation (CREATE, UPDATE, DELETE, CONNECT or other) and decision."}, []string{"operation", "decision"}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_findings_total",
-			Help: "Findings, by rule, severity and whether the old object had them."}, []string{"rule", "severity", "preexisting"}),
+			Help: "Findings, by rule, severity and whether they existed before the edit."}, []string{"rule", "severity", "preexisting"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_auth_guard_decision_seconds",
 			Help: "Time from the decoded request to the verdict.", Buckets: prometheus.ExponentialBuckets(0.0001, 3, 11)}, []string{"decision"}),
 	}
 	m.nodes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_nodes_lost_total",
-		Help: "Live nodes that edits which were let in all the same cost their way into the cluster, by why they were let in: exempt, break-glass, audit or policy."}, []string{"why"})
+		Help: "Running nodes that lost access by an edit that was allowed despite an error, by the reason: exempt, break-glass, audit or policy."}, []string{"why"})
 	r.MustRegister(m.decisions, m.findings, m.seconds, m.nodes)
 	return m
 }

@@ -43,10 +43,10 @@ func (e *Events) PolicyChanged(err error) {
 	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: e.namespace, Name: name}
 	if err != nil {
 		e.recorder.Eventf(pod, nil, corev1.EventTypeWarning, "PolicyRejected", "Reload", "%s",
-			clip(fmt.Sprintf("the changed policy is no good, so the last good one stays in force: %s", err), maxNote))
+			clip(fmt.Sprintf("the new policy is invalid, keeping the previous one: %s", err), maxNote))
 		return
 	}
-	e.recorder.Eventf(pod, nil, corev1.EventTypeNormal, "PolicyReloaded", "Reload", "the changed policy is in force")
+	e.recorder.Eventf(pod, nil, corev1.EventTypeNormal, "PolicyReloaded", "Reload", "the new policy is in force")
 }
 
 // Excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it
@@ -61,13 +61,13 @@ func (e *Events) Excused(x admission.Excused) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: admission.Namespace, Name: admission.Name, UID: x.UID}}
 	username := clip(x.Username, maxNote)
 	action := fmt.Sprintf("%s by %q", x.Operation, username) // a name may hold what a terminal obeys
-	note := fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, username, x.Why, x.Rules)
+	note := fmt.Sprintf("%s by %q was allowed (%s) and would be denied otherwise: %s", x.Operation, username, x.Why, x.Rules)
 	if n := len(x.Nodes); n > 0 {
 		nodes := strings.Join(x.Nodes, ", ")
 		action += ", at the cost of " + nodes
 		note += fmt.Sprintf("; it costs %d live node(s) their access, which turn NotReady within minutes: %s", n, nodes)
 	}
-	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "LetIn", clip(action, maxAction), "%s", clip(note, maxNote))
+	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "AllowedDespiteError", clip(action, maxAction), "%s", clip(note, maxNote))
 }
 
 func clip(s string, limit int) string {

@@ -34,7 +34,7 @@ func (d *Directory) Run(ctx context.Context) error {
 			return nil
 		}
 		if why := err.Error(); why != told { // the same again is no news
-			d.log.Info("cannot find out who the guard is at AWS; trying again", "reason", why)
+			d.log.Info("cannot determine the guard's AWS identity; trying again", "reason", why)
 			told = why
 		}
 		if !aws.Pause(ctx, identifyAgain) {

@@ -61,7 +61,7 @@ func TestFleet(t *testing.T) {
 	// What EKS does passes, and the witness says what it costs.
 	kubectl(t, edit(withoutLive, nodeManager...)...).wantIn(t, 0, "Warning: ", "AA503", "configmap/aws-auth patched\n")
 	eventually(t, "the Event names the node", func() error {
-		list, err := client.EventsV1().Events(metav1.NamespaceSystem).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=LetIn"})
+		list, err := client.EventsV1().Events(metav1.NamespaceSystem).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=AllowedDespiteError"})
 		if err != nil {
 			return err
 		}
