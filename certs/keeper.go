@@ -43,7 +43,7 @@ const (
 
 // Keeper keeps the guard's own authority in a Secret, and the trust in it in the ValidatingWebhookConfiguration.
 type Keeper struct {
-	// Namespace and SecretName say where the authority is kept, ConfigurationName who is told to trust it.
+	// Namespace and SecretName name the Secret with the authority, ConfigurationName the configuration that trusts it.
 	Namespace, SecretName, ConfigurationName string
 	Log                                      logr.Logger
 	// Skew is measured by the answers that the manager gets.
@@ -154,7 +154,7 @@ func (k *Keeper) putInOrder(ctx context.Context) (wait time.Duration, held, err 
 	config, err := liveConfiguration(ctx, k.client, k.ConfigurationName, live)
 	k.configured(config, err)
 	if apierrors.IsNotFound(err) {
-		return k.LookEvery, nil, nil // the watch tells when it comes
+		return k.LookEvery, nil, nil // the watch reports when it is created
 	}
 	if err != nil {
 		return 0, nil, err
@@ -316,7 +316,8 @@ func (k *Keeper) name(object string) string {
 	return "Secret " + k.secretKey().String()
 }
 
-// immutable says that a Secret cannot be changed. The guard may not delete it, and whoever made it immutable meant it.
+// immutable is the error for a Secret that cannot be changed. The guard has no right to delete it, and somebody made it
+// immutable on purpose.
 func (k *Keeper) immutable(secret *corev1.Secret) error {
 	if !ptr.Deref(secret.Immutable, false) {
 		return nil

@@ -86,7 +86,7 @@ func TestInCluster(t *testing.T) {
 			return c.event("PolicyRejected", `"on-fridays" is not known`)
 		})
 		if err := c.edit(nodesEntry + brokenPath); err == nil {
-			t.Error("the last good policy is not in force any more")
+			t.Error("the previous policy is not in force any more")
 		}
 		c.setPolicy(t, "")
 		c.eventually(t, func() error {
@@ -108,7 +108,7 @@ func TestInCluster(t *testing.T) {
 		}
 	})
 
-	t.Run("what RBAC makes as good as system:masters", func(t *testing.T) { c.testPrivileges(t, first) })
+	t.Run("what RBAC makes equivalent to cluster-admin", func(t *testing.T) { c.testPrivileges(t, first) })
 
 	t.Run("a broken glass is told", c.testBreakGlass)
 

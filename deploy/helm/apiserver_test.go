@@ -177,7 +177,7 @@ func TestFloor(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		do   func(client.Client) error
-		rule string // "" is let in
+		rule string // "" is allowed
 		fix  string
 	}{
 		"delete":                      {remnant, "AA501 deletes-aws-auth", "edit it instead"},
@@ -230,7 +230,7 @@ func TestFloor(t *testing.T) {
 		})
 	}
 
-	t.Run("what was there before is let in", func(t *testing.T) {
+	t.Run("what was there before is allowed", func(t *testing.T) {
 		frozen := awsAuth(ciEntry)
 		frozen.Immutable = new(true)
 		if err := rescuer.Delete(ctx, awsAuth("")); err != nil {

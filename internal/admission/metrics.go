@@ -34,7 +34,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// operations are those that a label may say. Whoever reaches the port can write anything into a review, and a label is
+// operations are the values of a label. A client that reaches the port can write anything into a review, and a label is
 // kept for ever.
 var operations = map[admissionv1.Operation]string{admissionv1.Create: "CREATE", admissionv1.Update: "UPDATE", admissionv1.Delete: "DELETE", admissionv1.Connect: "CONNECT"}
 
@@ -53,7 +53,7 @@ func (m *Metrics) observe(operation admissionv1.Operation, decision string, find
 	}
 }
 
-// lost counts the nodes that an edit costs that was let in; why is the report's excuse, "" if the policy makes no error of it.
+// lost counts the nodes that lose access by an allowed edit; why is the report's excuse, "" if the policy makes it a warning.
 func (m *Metrics) lost(why string, nodes []string) {
 	if m == nil || len(nodes) == 0 {
 		return

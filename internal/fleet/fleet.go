@@ -58,7 +58,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Fleet keeps a view of the live nodes. It stands behind nodes.Source, and is safe for concurrent use.
+// Fleet keeps a view of the running nodes. It stands behind nodes.Source, and is safe for concurrent use.
 type Fleet struct {
 	options Options
 	now     func() time.Time

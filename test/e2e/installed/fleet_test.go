@@ -27,7 +27,7 @@ const (
 `
 )
 
-// The cluster's own kubelet is a live node: its role stays, and another role may go. AWS is a fake that listens on the node's
+// The cluster's own kubelet is a running node: its role stays, and another role may go. AWS is a fake that listens on the node's
 // address, the rest is as on a real cluster.
 func TestFleet(t *testing.T) {
 	needsNode(t)
