@@ -11,7 +11,7 @@ func TestAsk(t *testing.T) {
 	const kept = "; approvals are in Helm value policy.privileged.approvals"
 	ours := policy.Contact{Text: "#platform on Slack", URL: "https://wiki.example.com/access"}
 	for want, p := range map[string]policy.Policy{
-		"ask a cluster admin" + kept: {},
+		"ask a cluster admin" + kept:                                      {},
 		"ask #platform on Slack (https://wiki.example.com/access)" + kept: {Contact: ours},
 		"ask a cluster admin (https://wiki.example.com/access)" + kept:    {Contact: policy.Contact{URL: ours.URL}},
 		"ask #platform on Slack" + kept + " (ConfigMap aws-auth-guard/aws-auth-guard-policy)": {
