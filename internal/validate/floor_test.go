@@ -2,11 +2,13 @@ package validate_test
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,7 +41,7 @@ func TestFloorSpeaksLikeTheGuard(t *testing.T) {
 		return c
 	}
 	f := floorTrial{somebody: as("somebody"), rescuer: as("on-call", "break-glass")}
-	by := map[string]int{}
+	unheard := f.rules(t)
 	for _, c := range goldenCases(t) {
 		rep := c.run(t)
 		if rep.Allowed {
@@ -50,16 +52,37 @@ func TestFloorSpeaksLikeTheGuard(t *testing.T) {
 			continue
 		}
 		rule, ok := agrees(denial, rep)
-		by[rule]++
+		delete(unheard, rule)
 		if !ok {
 			t.Errorf("%s:\n  floor: %s%s", c.name, denial, errorsOf(rep))
 		}
 	}
-	t.Logf("%v", by)
+	if len(unheard) > 0 {
+		t.Errorf("no case is denied by the floor's %v and by the guard", slices.Sorted(maps.Keys(unheard)))
+	}
 }
 
 // floorTrial are two callers, one of whom the floor denies nothing.
 type floorTrial struct{ somebody, rescuer client.Client }
+
+// rules are the ids that the floor's messages may name.
+func (f floorTrial) rules(t *testing.T) map[string]bool {
+	t.Helper()
+	floor := &admissionregistrationv1.ValidatingAdmissionPolicy{}
+	if err := f.rescuer.Get(t.Context(), client.ObjectKey{Name: guarded.FloorName}, floor); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for _, v := range floor.Spec.Validations {
+		for _, id := range regexp.MustCompile(`\bAA\d{3}\b`).FindAllString(v.Message+v.MessageExpression, -1) {
+			ids[id] = true
+		}
+	}
+	if len(ids) == 0 {
+		t.Fatal("the floor's messages name no rules")
+	}
+	return ids
+}
 
 // try makes the edit of a case as a dry run, and is what the floor says of it; "" if it says nothing.
 func (f floorTrial) try(t *testing.T, c goldenCase) string {
