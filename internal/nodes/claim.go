@@ -56,7 +56,7 @@ func given(v *awsauth.Version) []awsauth.Identity {
 }
 
 // UsedByNodes reports that running nodes authenticate with the role of a claim and such a username, or by an access
-// entry. A Node object alone shows nothing: whoever may create nodes can make one for any instance of the account. An
+// entry. A Node object alone shows nothing: somebody who may create nodes can create one for any instance of the account. An
 // instance that has not joined yet shows no more than that somebody may start one with the role and tag it: where IAM
 // should have said who may assume the role, and does not (unsure), that is not enough; and nothing shows that it will
 // be named for its instance.
@@ -73,7 +73,7 @@ func (v *View) UsedByNodes(c Claim, unsure bool, now time.Time) bool {
 		return true
 	}
 	if slices.ContainsFunc(v.Assigned[role], func(k Kind) bool { return k.Needs().Username == c.Is.Username }) {
-		return true // whoever makes a node group may pass it the role (iam:PassRole)
+		return true // somebody who creates a node group may pass it the role (iam:PassRole)
 	}
 	entry, ok := v.Shadow(role, now)
 	if !ok || !entry.ofNodes() || entry.covers(HyperPod) { // no mapping is for HyperPod nodes

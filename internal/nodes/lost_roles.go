@@ -59,7 +59,7 @@ func (e *lossFinder) loss(c awsauth.Change) (l Loss, ok bool) {
 	return l, l.structural() && !e.View.KnowsNodes(e.Now)
 }
 
-// structural reports that the role was mapped as a node's and is no longer, whoever uses it.
+// structural reports that the role was mapped as a node's and is no longer, no matter which nodes use it.
 func (l Loss) structural() bool {
 	kind := KindOf(l.Was)
 	return kind != None && !slices.ContainsFunc(l.Is, func(id awsauth.Identity) bool { return serves(id, kind) })

@@ -8,7 +8,7 @@ type Set struct {
 	// ByInstanceID says that the nodes are named for their EC2 instance, not for its private DNS name: then the session
 	// name is their name (nodeadm, feature gate InstanceIdNodeName).
 	ByInstanceID bool
-	// Maybe says that the role is one of several that these nodes may have: nothing tells which Fargate profile a node
+	// Maybe says that the role is one of several that these nodes may have: nothing shows which Fargate profile a node
 	// belongs to.
 	Maybe bool
 	// Names are the nodes, sorted; an instance that has not joined yet goes by its instance id.

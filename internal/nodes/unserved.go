@@ -39,7 +39,7 @@ func (v *View) Unserved(e *awsauth.Entry, now time.Time) Unserved {
 }
 
 // servesSome reports that an entry serves some of the nodes with its role, if not those that are cut. How an instance
-// will be named that has not joined is a guess, which whoever may create nodes can have made: it excuses no entry that
+// will be named that has not joined is a guess, which somebody who may create nodes can have made: it excuses no entry that
 // cuts off others.
 func servesSome(all, cut []Set) bool {
 	guess := func(s Set) bool { return len(s.Names) == s.Joining }

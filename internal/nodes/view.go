@@ -25,7 +25,7 @@ type View struct {
 	// that nothing was found out about yet.
 	Unplaced []Set
 	// Doubtful are Node objects that something speaks against, by the role that they would authenticate with; "" if that
-	// is not known. Whoever may create nodes can make them, so they deny nothing and prove nothing; but they may be
+	// is not known. Somebody who may create nodes can make them, so they deny nothing and prove nothing; but they may be
 	// nodes, so a loss is not silent.
 	Doubtful map[string][]Set
 	// NodesKnown says whether there are no others.

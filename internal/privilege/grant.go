@@ -56,7 +56,7 @@ type table map[key]Grant
 func (t table) add(g Grant) { t[g.key()] = g }
 
 // grants lists the grants of a version. Those that work: by effective access, also in values that EKS cannot read at
-// the moment, since whoever repairs the text brings them back. Those that are meant: by entries that match nobody as
+// the moment, since fixing the text brings them back. Those that are meant: by entries that match nobody as
 // they are, or whose principal has another entry that wins.
 func (r *Resolver) grants(v *awsauth.Version) (working, meant table) {
 	working, meant = table{}, table{}

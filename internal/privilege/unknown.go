@@ -42,7 +42,7 @@ func (r *Resolver) unknown(old, updated *awsauth.Version) []Unknown {
 	return append(all, r.unknownUsernames(before, updated.Restored)...)
 }
 
-// anyName says that any name may be more than is known, whoever has it: nothing of RBAC is known, or not its bindings.
+// anyName says that any name may be more than is known, no matter who has it: nothing of RBAC is known, or not its bindings.
 func (r *Resolver) anyName() bool { return r.Partial == nil || r.Partial.Any }
 
 // unknownByAccount is about a change of mapAccounts, and about a principal that it admits where an entry did.

@@ -134,7 +134,7 @@ func TestCarets(t *testing.T) {
 	}
 }
 
-// cells is what stands in a line from a cell on.
+// cells is the text of a line from a cell on.
 func cells(line string, from, n int) string {
 	var b strings.Builder
 	at := 0

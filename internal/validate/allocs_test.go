@@ -33,7 +33,7 @@ func TestAllocations(t *testing.T) {
 			updated := fmt.Sprintf("%s# %d\n", strings.Replace(text, "username: team-50\n", "username: team-fifty\n", 1), n)
 			req := validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(text)), New: aconfigmap(roles0(updated))}
 			if rep := v.Validate(context.Background(), req); !rep.Allowed {
-				t.Fatal(told(rep))
+				t.Fatal(findingsOf(rep))
 			}
 		}},
 		"render": {1_000, func() {

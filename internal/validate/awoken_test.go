@@ -36,21 +36,21 @@ func TestAwoken(t *testing.T) {
 				updated = asleep + strings.Replace(wins, "dev", "cd", 1)
 			}
 			if rep := step(v, roles0(nodeRole+old), roles0(nodeRole+updated)); rep.Allowed {
-				t.Errorf("%s: %q is allowed%s", how, given, told(rep))
+				t.Errorf("%s: %q is allowed%s", how, given, findingsOf(rep))
 			}
 			if strings.Contains(how, "path") || strings.Contains(how, "blank") {
 				continue
 			}
 			for what, updated := range map[string]string{"an entry besides": old + item(), "it goes": wins} {
 				if rep := step(v, roles0(nodeRole+old), roles0(nodeRole+updated)); !rep.Allowed {
-					t.Errorf("%q, %s: denied%s", given, what, told(rep))
+					t.Errorf("%q, %s: denied%s", given, what, findingsOf(rep))
 				}
 			}
 		}
 		// What gave it before goes on to.
 		for how, updated := range map[string]string{"a duplicate goes": asleep, "an entry besides": wins + asleep + item()} {
 			if rep := step(v, roles0(nodeRole+wins+asleep), roles0(nodeRole+updated)); !rep.Allowed {
-				t.Errorf("%q, %s: denied%s", given, how, told(rep))
+				t.Errorf("%q, %s: denied%s", given, how, findingsOf(rep))
 			}
 		}
 	}
@@ -62,12 +62,12 @@ func TestAwokenReading(t *testing.T) {
 	odd, wins := strings.Replace(nodesUnder("groups"), "username", "Username", 1), strings.Replace(nodesUnder("groups"), "EC2PrivateDNSName", "SessionName", 1)
 	for what, updated := range map[string]string{"they change places": nodeRole + wins + odd, "the winner goes": nodeRole + odd} {
 		if rep := step(v, roles0(nodeRole+odd+wins), roles0(updated)); rep.Allowed {
-			t.Errorf("%s: allowed%s", what, told(rep))
+			t.Errorf("%s: allowed%s", what, findingsOf(rep))
 		}
 	}
 	for what, updated := range map[string]string{"it goes": nodeRole + wins, "an entry besides": nodeRole + odd + wins + item()} {
 		if rep := step(v, roles0(nodeRole+odd+wins), roles0(updated)); !rep.Allowed {
-			t.Errorf("%s: denied%s", what, told(rep))
+			t.Errorf("%s: denied%s", what, findingsOf(rep))
 		}
 	}
 }
@@ -83,20 +83,20 @@ func TestUnreadMakesUpForNothing(t *testing.T) {
 	for name, v := range map[string]*validate.Validator{"no fleet": validator(t, "partition: aws\n"), "the fleet": validator(t, "partition: aws\n", fleet)} {
 		old := map[string]string{awsauth.MapRoles: nodeRole + item(), awsauth.MapUsers: unread(asUsers)}
 		if rep := step(v, old, map[string]string{awsauth.MapRoles: item(), awsauth.MapUsers: unread(asUsers)}); rep.Allowed {
-			t.Errorf("%s: the nodes go%s", name, told(rep))
+			t.Errorf("%s: the nodes go%s", name, findingsOf(rep))
 		}
 		if rep := step(v, old, map[string]string{awsauth.MapRoles: nodeRole + item() + item("- rolearn: "+oddARN), awsauth.MapUsers: unread(asUsers)}); !rep.Allowed {
-			t.Errorf("%s, an entry besides: denied%s", name, told(rep))
+			t.Errorf("%s, an entry besides: denied%s", name, findingsOf(rep))
 		}
 		old = map[string]string{awsauth.MapRoles: unread(nodeRole + item()), awsauth.MapUsers: asUsers}
 		if rep := step(v, old, map[string]string{awsauth.MapRoles: unread(nodeRole + item())}); rep.Allowed {
-			t.Errorf("%s: the nodes go, which mapUsers maps%s", name, told(rep))
+			t.Errorf("%s: the nodes go, which mapUsers maps%s", name, findingsOf(rep))
 		}
 		// An entry that matches nobody is no node's.
 		if name == "the fleet" {
 			blank := strings.Replace(strings.Replace(nodeRole, "rolearn: ", "rolearn: '", 1), "role/nodes", "role/nodes '", 1)
 			if rep := step(v, roles0(nodeRole+blank), roles0(nodeRole)); !rep.Allowed {
-				t.Errorf("%s, an ARN with a blank goes: denied%s", name, told(rep))
+				t.Errorf("%s, an ARN with a blank goes: denied%s", name, findingsOf(rep))
 			}
 		}
 		// The lenient reading alone can read it: a key that is null.
@@ -106,14 +106,14 @@ func TestUnreadMakesUpForNothing(t *testing.T) {
 			t.Fatal("the text is not as it should be")
 		}
 		if rep := step(v, old, roles0(lenientOnly+item())); rep.Allowed {
-			t.Errorf("%s: the nodes go, in the lenient reading%s", name, told(rep))
+			t.Errorf("%s: the nodes go, in the lenient reading%s", name, findingsOf(rep))
 		}
 		if rep := step(v, old, roles0(lenientOnly+nodeRole+item()+broken)); rep.Allowed {
-			t.Errorf("%s: the lenient reading cannot read it any more%s", name, told(rep))
+			t.Errorf("%s: the lenient reading cannot read it any more%s", name, findingsOf(rep))
 		}
 		for what, updated := range map[string]string{"it is fixed": nodeRole + item(), "an entry besides": lenientOnly + nodeRole + item() + item("- rolearn: "+oddARN)} {
 			if rep := step(v, old, roles0(updated)); !rep.Allowed {
-				t.Errorf("%s, %s: denied%s", name, what, told(rep))
+				t.Errorf("%s, %s: denied%s", name, what, findingsOf(rep))
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func TestUnreadMakesUpForNothing(t *testing.T) {
 		return map[string]string{awsauth.MapRoles: nodeRole + strings.ReplaceAll(bot, "userarn", "rolearn") + "- {rolearn: [\n", awsauth.MapUsers: users, awsauth.MapAccounts: "- \"111122223333\"\n"}
 	}
 	if rep := step(v, with(bot), with("[]")); rep.Allowed {
-		t.Errorf("the entry by which somebody has another username than an exempt one goes: allowed%s", told(rep))
+		t.Errorf("the entry by which somebody has another username than an exempt one goes: allowed%s", findingsOf(rep))
 	}
 	// A caller whose other entry is in such a value.
 	v = validator(t, "partition: aws\n")
@@ -130,6 +130,6 @@ func TestUnreadMakesUpForNothing(t *testing.T) {
 	old := map[string]string{awsauth.MapRoles: nodeRole + strings.ReplaceAll(bot, "userarn", "rolearn"), awsauth.MapUsers: unread(bot)}
 	h := handout{old: old, new: map[string]string{awsauth.MapRoles: nodeRole, awsauth.MapUsers: unread(bot)}}
 	if rep := h.judge(t, v, me); rep.Allowed {
-		t.Errorf("a caller removes its own entry: allowed%s", told(rep))
+		t.Errorf("a caller removes its own entry: allowed%s", findingsOf(rep))
 	}
 }

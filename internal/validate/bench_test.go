@@ -82,7 +82,7 @@ func BenchmarkValidate(b *testing.B) {
 					req.New = aconfigmap(roles0(fmt.Sprintf("%s# %d\n", bench.updated, i)))
 				}
 				if rep := v.Validate(context.Background(), req); rep.Allowed != bench.allowed {
-					b.Fatal(told(rep))
+					b.Fatal(findingsOf(rep))
 				}
 			}
 		})
@@ -110,7 +110,7 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// BenchmarkStanding mends a megabyte that was no YAML and has thousands of other faults, none of which stood there.
+// BenchmarkStanding fixes a megabyte that was no YAML and has thousands of other faults, none of which was visible before.
 func BenchmarkStanding(b *testing.B) {
 	faulty := func(salt string) string {
 		var s strings.Builder
@@ -125,7 +125,7 @@ func BenchmarkStanding(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if v.Validate(context.Background(), req).Allowed {
-			b.Fatal("let in")
+			b.Fatal("allowed")
 		}
 	}
 }

@@ -108,14 +108,14 @@ func TestInvalidBytes(t *testing.T) {
 					for what, old := range map[string]string{"sound": sound, "the same": value, "not YAML": sound + "- 'x\n", "another U+FFFD": "# \ufffd\n" + sound, "none": ""} {
 						rep := step(v, with(old), with(value))
 						if rep.Allowed || !slices.ContainsFunc(rep.Findings, notUTF8) {
-							t.Errorf("%s in %s of %s, as %q, old %s: allowed %v%s", kind, place, key, value, what, rep.Allowed, told(rep))
+							t.Errorf("%s in %s of %s, as %q, old %s: allowed %v%s", kind, place, key, value, what, rep.Allowed, findingsOf(rep))
 						}
 					}
 					if rep := create(v, with(value)); rep.Allowed || !slices.ContainsFunc(rep.Findings, notUTF8) {
-						t.Errorf("%s in %s of %s, created as %q: allowed %v%s", kind, place, key, value, rep.Allowed, told(rep))
+						t.Errorf("%s in %s of %s, created as %q: allowed %v%s", kind, place, key, value, rep.Allowed, findingsOf(rep))
 					}
 					if rep := step(v, with(value), with(sound)); !rep.Allowed {
-						t.Errorf("%s in %s of %s, as %q: the repair is denied%s", kind, place, key, value, told(rep))
+						t.Errorf("%s in %s of %s, as %q: the repair is denied%s", kind, place, key, value, findingsOf(rep))
 					}
 				}
 			}
@@ -133,7 +133,7 @@ func TestUTF16(t *testing.T) {
 		t.Fatalf("the authenticator reads %q: %v", roles, err)
 	}
 	if rep := step(validator(t, ""), roles0(nodeRole), roles0(seen(t, raw))); rep.Allowed || !slices.ContainsFunc(rep.Findings, notUTF8) {
-		t.Errorf("allowed %v%s", rep.Allowed, told(rep))
+		t.Errorf("allowed %v%s", rep.Allowed, findingsOf(rep))
 	}
 }
 
@@ -143,7 +143,7 @@ func TestReplacementCharacter(t *testing.T) {
 	path := nodeRole + item("- rolearn: arn:aws:iam::111122223333:role/team/ci", "  username: yes")
 	one, two := "# \ufffd\n"+path, "# \ufffd\n"+path+"# \ufffd\ufffd\n"
 	if rep := step(v, roles0(one), roles0(path)); !rep.Allowed {
-		t.Errorf("only the character goes: denied%s", told(rep))
+		t.Errorf("only the character goes: denied%s", findingsOf(rep))
 	}
 	rep := step(v, roles0(two), roles0(one))
 	if rep.Allowed {
@@ -165,7 +165,7 @@ func TestReplacementCharacter(t *testing.T) {
 	// Who may do anything may do that, and a policy may make a warning of it; EKS reads no other key.
 	for _, text := range []string{"rules: {AA101: warning}\n", "mode: audit\n"} {
 		if rep := create(validator(t, text), roles0("# \ufffd\n"+nodeRole)); !rep.Allowed {
-			t.Errorf("%q: denied%s", text, told(rep))
+			t.Errorf("%q: denied%s", text, findingsOf(rep))
 		}
 	}
 	breakGlass := validator(t, "breakGlass: {groups: [oncall]}\n")
@@ -176,7 +176,7 @@ func TestReplacementCharacter(t *testing.T) {
 	}
 	other := map[string]string{"mapRoles": nodeRole, "note": "\ufffd"}
 	if rep := step(v, other, other); !rep.Allowed || len(rep.Findings) > 0 {
-		t.Errorf("in another key: %s", told(rep))
+		t.Errorf("in another key: %s", findingsOf(rep))
 	}
 	// More problems than are reported do not hide it.
 	many := nodeRole + item("  groups: ["+strings.Repeat("\u200b, ", 12_000)+"\ufffd]")

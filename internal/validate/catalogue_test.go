@@ -112,7 +112,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: ops}]
 	"AA507": {policy: "privileged: {approvals: [{arn: arn:aws:iam::111122223333:role/ci, groups: [system:masters]}]}"},
 }
 
-// TestExamples runs the examples of the documentation: the good one is let in without a word, and the bad one, when it
+// TestExamples runs the examples of the documentation: the good one is allowed without a word, and the bad one, when it
 // replaces the good one, is found by that rule and by no other.
 func TestExamples(t *testing.T) {
 	for _, r := range validate.Catalogue() {
@@ -131,7 +131,7 @@ func TestExamples(t *testing.T) {
 			v := validator(t, need.policy, validate.WithPorts(ports))
 			good := example(t, r.Good)
 			if rep := v.Validate(context.Background(), validate.Request{Operation: validate.Create, New: good, User: need.user}); !rep.Allowed || len(rep.Findings) > 0 {
-				t.Errorf("the good example has findings: %v", told(rep))
+				t.Errorf("the good example has findings: %v", findingsOf(rep))
 			}
 			req := validate.Request{Operation: validate.Delete, Old: good, User: need.user}
 			if need.before != "" {
@@ -143,7 +143,7 @@ func TestExamples(t *testing.T) {
 			rep := v.Validate(context.Background(), req)
 			others := slices.DeleteFunc(slices.Clone(rep.Findings), func(f validate.Finding) bool { return f.Rule == r.ID })
 			if !hasRule(rep, r.ID) || len(others) > 0 {
-				t.Errorf("want findings of %s alone, got %v", r.ID, told(rep))
+				t.Errorf("want findings of %s alone, got %v", r.ID, findingsOf(rep))
 			}
 			if rep.Allowed != (r.Severity == validate.Warning) {
 				t.Errorf("severity %s, and allowed is %v", r.Severity, rep.Allowed)
@@ -171,7 +171,7 @@ func hasRule(rep validate.Report, id string) bool {
 	return slices.ContainsFunc(rep.Findings, func(f validate.Finding) bool { return f.Rule == id })
 }
 
-func told(rep validate.Report) []string {
+func findingsOf(rep validate.Report) []string {
 	var s []string
 	for _, f := range rep.Findings {
 		s = append(s, "\n"+string(f.Severity)+" "+f.Field+": "+f.Sentence())

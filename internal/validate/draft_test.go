@@ -42,7 +42,7 @@ func (d *dice) mangle(text string) string {
 	return text
 }
 
-// part is a piece of a value: as it should be, and as it stands there if it is spoilt.
+// part is a piece of a value: as it should be, and as it is written if it is spoilt.
 type part struct {
 	item          int // the entry that it belongs to, or outside
 	sound, spoilt string
@@ -52,13 +52,13 @@ const outside = -1
 
 func (p part) isSpoilt() bool { return p.sound != p.spoilt }
 
-// draft is a value of mapRoles or mapUsers, part by part, so that every fault in it can be mended by itself.
+// draft is a value of mapRoles or mapUsers, part by part, so that every fault in it can be fixed by itself.
 type draft struct {
 	parts []part
 	tied  bool // some fault makes one of two lines, or hides those behind it
 }
 
-// text is the value with the parts that keep approves of as they stand there, and the others mended.
+// text is the value with the parts that keep approves of as they stand there, and the others fixed.
 func (g draft) text(keep func(i int) bool) string {
 	var b strings.Builder
 	for i, p := range g.parts {
@@ -72,9 +72,9 @@ func (g draft) text(keep func(i int) bool) string {
 }
 
 func (g draft) spoilt() string { return g.text(func(int) bool { return true }) }
-func (g draft) mended() string { return g.text(func(int) bool { return false }) }
+func (g draft) fixed() string  { return g.text(func(int) bool { return false }) }
 
-// without is the value as it stands there, less one entry.
+// without is the value as it is written, less one entry.
 func (g draft) without(item int) string {
 	var rest draft
 	for _, p := range g.parts {
@@ -85,7 +85,7 @@ func (g draft) without(item int) string {
 	return rest.spoilt()
 }
 
-// only is one entry as it stands there.
+// only is one entry as it is written.
 func (g draft) only(item int) string {
 	var one draft
 	for _, p := range g.parts {
@@ -133,7 +133,7 @@ type drafting struct {
 }
 
 // draft writes a sound entry for nodes and some others. Most parts are sound: a document that is wrong everywhere shows
-// nothing. With apart, every fault can be mended by itself.
+// nothing. With apart, every fault can be fixed by itself.
 func (d *dice) draft(key string, apart bool) draft {
 	w := &drafting{dice: d, arnField: awsauth.ARNField(key), indent: d.pick("", "  ", " "), item: outside, apart: apart}
 	w.part("", "---\n", "# nodes\n", "\n\n", "%YAML 1.1\n---\n", "\ufeff", "\t\n", "<<<<<<< HEAD\n")
@@ -211,7 +211,7 @@ func (w *drafting) entry() {
 	w.tie(lead, w.indent+"   ", "\t", w.indent, lead+"<<: *a\n"+lead, lead+"extra: x\n"+lead, lead+"1: x\n"+lead, lead+w.arnField+": *a\n"+lead)
 	badUsername := w.pick("", "n", "{{SessionName}}", "a\tb", name+"\u200b", "system:"+name, "system:node:{{EC2PrivateDNSName}}")
 	if w.apart && strings.HasPrefix(badUsername, "system:") {
-		badUsername = "" // what a mended entry is given is judged as a grant
+		badUsername = "" // what a fixed entry is given is judged as a grant
 	}
 	w.inBlock("username", w.pick(name, "ci:{{SessionName}}", name+"@example.com"), badUsername)
 	switch w.roll(4) {

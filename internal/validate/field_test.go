@@ -14,7 +14,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// warned are the cases of testdata/field that are let in with a warning, by its rule. All others are let in without a word.
+// warned are the cases of testdata/field that are allowed with a warning, by its rule. All others are allowed without a word.
 var warned = map[string]string{
 	"terraform-aws-eks-windows-shared": "AA108",
 	"eksctl-service-emr":               "AA106",
@@ -41,7 +41,7 @@ func withEntry(t *testing.T, value string) string {
 	return strings.TrimSuffix(value, "\n") + fmt.Sprintf("\n- rolearn: %s\n  username: %s\n  groups: [%s]\n", arn, username, group)
 }
 
-// TestField holds that what the tools and services of the field write is let in: as a new object, again as it is, with one more entry,
+// TestField holds that what the tools and services of the field write is allowed: as a new object, again as it is, with one more entry,
 // and back. The section want has the reports on the new object and on the two edits; -update writes it.
 func TestField(t *testing.T) {
 	names, err := filepath.Glob("testdata/field/*.txtar")
@@ -84,7 +84,7 @@ func TestField(t *testing.T) {
 					want = nil
 				}
 				if !rep.Allowed || !slices.Equal(rules, want) {
-					t.Errorf("%s: allowed is %v, findings of %v, want %v: %v", step.title, rep.Allowed, rules, want, told(rep))
+					t.Errorf("%s: allowed is %v, findings of %v, want %v: %v", step.title, rep.Allowed, rules, want, findingsOf(rep))
 				}
 				if !step.silent {
 					reports = append(reports, "== "+step.title+"\n"+c.text(t, step.Operation, rep))

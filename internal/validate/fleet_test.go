@@ -46,7 +46,7 @@ func recreated(role string, after time.Duration) func(*nodes.View) {
 	return func(v *nodes.View) {
 		e := v.Entries[roleKey(role)]
 		e.Created = clock.Add(-24 * time.Hour)
-		e.PrincipalCreated = e.Created.Add(after).Truncate(time.Second) // IAM tells no fractions
+		e.PrincipalCreated = e.Created.Add(after).Truncate(time.Second) // IAM has no fractions
 		v.Entries[roleKey(role)] = e
 	}
 }
@@ -160,14 +160,14 @@ func TestStartUp(t *testing.T) {
 						if report.Allowed == want {
 							t.Errorf("allowed %v, want %v", report.Allowed, !want)
 						}
-						told := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool {
+						named := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool {
 							return strings.Contains(f.Why, "the guard has just started") &&
 								strings.Contains(f.Fix, "try again in a few seconds")
 						})
-						if starting && want && !told {
+						if starting && want && !named {
 							t.Errorf("not a word about the start: %+v", report.Findings)
 						}
-						if !starting && told {
+						if !starting && named {
 							t.Error("it has not just started")
 						}
 						if t.Failed() {

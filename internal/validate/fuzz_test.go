@@ -49,7 +49,7 @@ func checkReadings(t *testing.T, v *validate.Validator, data map[string]string) 
 	return report
 }
 
-// checkAdmitted holds a document that was let in against both readings of the authenticator.
+// checkAdmitted holds a document that was allowed against both readings of the authenticator.
 func checkAdmitted(t *testing.T, data map[string]string) {
 	t.Helper()
 	for way, read := range map[string]reading{"strict": strict, "lenient": lenient} {
@@ -120,7 +120,7 @@ func FuzzMutated(f *testing.F) {
 }
 
 // FuzzConsistent holds the validator against itself: one document has one verdict and one step has one, whatever was judged
-// before; a re-apply is let in; and neither a comment nor the order of the entries changes what is said.
+// before; a re-apply is allowed; and neither a comment nor the order of the entries changes what is said.
 func FuzzConsistent(f *testing.F) {
 	drafts(f)
 	v := validator(f, "")
@@ -132,12 +132,12 @@ func FuzzConsistent(f *testing.F) {
 		if diff := cmp.Diff(asJSON(t, create(validator(t, ""), data)), asJSON(t, report)); diff != "" {
 			t.Errorf("two verdicts on %q:\n%s", data, diff)
 		}
-		mended := roles0(g.mended())
-		if diff := cmp.Diff(asJSON(t, step(validator(t, ""), data, mended)), asJSON(t, step(v, data, mended))); diff != "" {
-			t.Errorf("two verdicts on %q, mended to %q:\n%s", data, mended, diff)
+		fixed := roles0(g.fixed())
+		if diff := cmp.Diff(asJSON(t, step(validator(t, ""), data, fixed)), asJSON(t, step(v, data, fixed))); diff != "" {
+			t.Errorf("two verdicts on %q, fixed to %q:\n%s", data, fixed, diff)
 		}
 		if r := step(v, data, data); !r.Allowed || len(r.Findings) > 0 {
-			t.Errorf("a re-apply of %q is not let in without a word:\n%s", data, sentences(r))
+			t.Errorf("a re-apply of %q has findings:\n%s", data, sentences(r))
 		}
 		if commented := roles0(g.spoilt() + "# a comment\n"); readable(data) && strings.HasSuffix(g.spoilt(), "\n") {
 			if r := step(v, data, commented); !r.Allowed {
@@ -150,8 +150,8 @@ func FuzzConsistent(f *testing.F) {
 	})
 }
 
-// FuzzRepairs is promise 4: out of a document with faults, whichever is mended, the edit is let in. So is removing an
-// entry that has one, and mending all of them at once.
+// FuzzRepairs is promise 4: out of a document with faults, whichever is fixed, the edit is allowed. So is removing an
+// entry that has one, and fixing all of them at once.
 func FuzzRepairs(f *testing.F) {
 	drafts(f)
 	v := validator(f, "")
@@ -165,10 +165,10 @@ func FuzzRepairs(f *testing.F) {
 				t.Errorf("%s of %q, to %q, refused:\n%s", fmt.Sprintf(what, args...), old[awsauth.MapRoles], text, sentences(r))
 			}
 		}
-		admitted(g.mended(), "mending all")
+		admitted(g.fixed(), "fixing all")
 		for i, p := range g.parts {
 			if p.isSpoilt() && !g.refersTo(p.spoilt) {
-				admitted(g.text(func(k int) bool { return k != i }), "mending %q to %q", p.spoilt, p.sound)
+				admitted(g.text(func(k int) bool { return k != i }), "fixing %q to %q", p.spoilt, p.sound)
 			}
 		}
 		for i := range g.items() {
@@ -186,7 +186,7 @@ func FuzzSteps(f *testing.F) {
 	v := validator(f, "partition: aws\n")
 	f.Fuzz(func(t *testing.T, bytes []byte) {
 		d := &dice{bytes}
-		sound := d.draft(awsauth.MapRoles, true).mended()
+		sound := d.draft(awsauth.MapRoles, true).fixed()
 		old := sound
 		if d.roll(2) == 1 {
 			old = d.mangle(sound)
@@ -195,12 +195,12 @@ func FuzzSteps(f *testing.F) {
 		before, _, _, complaint := strict(roles0(old))
 		if r := step(v, roles0(old), roles0(updated)); r.Allowed && complaint == nil {
 			if diff := agree(roles0(updated), strict); diff != "" {
-				t.Errorf("from %q to %q let in, but the authenticator reads it otherwise: %s", old, updated, diff)
+				t.Errorf("from %q to %q allowed, but the authenticator reads it otherwise: %s", old, updated, diff)
 			}
 			after, _, _, _ := strict(roles0(updated))
 			for _, id := range after {
 				if id.admin() && !slices.ContainsFunc(before, func(o identity) bool { return awsauth.Key(o.arn) == awsauth.Key(id.arn) && o.admin() }) {
-					t.Errorf("from %q to %q let in, which makes %q an admin", old, updated, id.arn)
+					t.Errorf("from %q to %q allowed, which makes %q an admin", old, updated, id.arn)
 				}
 			}
 		}
@@ -211,7 +211,7 @@ func FuzzSteps(f *testing.F) {
 	})
 }
 
-// checkBothReadings holds an edit that is let in against the lenient reading alone: nobody gets into system:masters in it, and
+// checkBothReadings holds an edit that is allowed against the lenient reading alone: nobody gets into system:masters in it, and
 // no node role falls out of it that both readings had and the strict one keeps.
 func checkBothReadings(t *testing.T, v *validate.Validator, old, updated string) {
 	t.Helper()
@@ -229,13 +229,13 @@ func checkBothReadings(t *testing.T, v *validate.Validator, old, updated string)
 	}
 	for _, id := range after {
 		if id.arn != "" && id.admin() && !has(before, id.arn, "system:masters") && !has(was, id.arn, "system:masters") {
-			t.Errorf("from %q to %q let in, which makes %q an admin in the lenient reading", old, updated, id.arn)
+			t.Errorf("from %q to %q allowed, which makes %q an admin in the lenient reading", old, updated, id.arn)
 		}
 	}
 	for _, id := range before {
 		const group = "system:nodes"
 		if id.arn != "" && has(before, id.arn, group) && has(was, id.arn, group) && has(now, id.arn, group) && !has(after, id.arn, group) {
-			t.Errorf("from %q to %q let in, which takes the nodes of %q out of the lenient reading", old, updated, id.arn)
+			t.Errorf("from %q to %q allowed, which takes the nodes of %q out of the lenient reading", old, updated, id.arn)
 		}
 	}
 }
@@ -310,7 +310,7 @@ func keys(r validate.Report) []string {
 	return all
 }
 
-// readable reports a document that is YAML. Of two faults one may hide the other so that it is: there, mending the first
+// readable reports a document that is YAML. Of two faults one may hide the other so that it is: there, fixing the first
 // locks everybody out.
 func readable(data map[string]string) bool {
 	_, problems := awsauth.Parse(data)
@@ -324,7 +324,7 @@ func keeps(data map[string]string) bool {
 }
 
 // orderIsFree reports that nothing ties an entry to its place: no fault makes one of two lines, or hides those behind it;
-// an alias needs its anchor before it; what stands outside of the entries touches the first or the last of them; and of
+// an alias needs its anchor before it; text outside of the entries touches the first or the last of them; and of
 // two entries for one principal EKS takes the last.
 func orderIsFree(g draft) bool {
 	text := g.spoilt()

@@ -82,7 +82,7 @@ func (v *Validator) read(req Request) (old, updated *rule.Version) {
 	return old, updated
 }
 
-// partition is the cluster's own, or "" if nothing tells: the policy says so, or the guard's identity, or the caller's, who has
+// partition is the cluster's own, or "" if nothing shows it: the policy says so, or the guard's identity, or the caller's, who has
 // just authenticated; or the node roles, which are always in the cluster's own account.
 func (v *Validator) partition(edit rule.EditContext) string {
 	if v.policy.Partition != "" {
@@ -115,7 +115,7 @@ func (v *Validator) toAsk(edit rule.EditContext) []awsauth.ARN {
 	return arns
 }
 
-// shows says of which accounts a message may name principals that are not in the edit. Whoever may edit aws-auth may see
+// shows says of which accounts a message may name principals that are not in the edit. Those who may edit aws-auth may see
 // those of the guard's own account. On the command line IAM is asked with the reader's own credentials, so all may be shown.
 func (v *Validator) shows(user authenticationv1.UserInfo) func(account string) bool {
 	if user.Username == "" && len(user.Groups) == 0 {

@@ -24,7 +24,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-var updateGolden = flag.Bool("update", false, "write the golden files anew")
+var updateGolden = flag.Bool("update", false, "write the golden files")
 
 // caseHead is the section setting of a case: who edits, and what the world answers.
 type caseHead struct {
@@ -36,7 +36,7 @@ type caseHead struct {
 	} `yaml:"user"`
 	// IAM is what IAM answers, by ARN; every other principal exists as written. Without it IAM is not asked.
 	IAM map[string]answer `yaml:"iam"`
-	// Fleet is what is known of the live nodes. Without it nobody looks at them.
+	// Fleet is what is known of the running nodes. Without it nobody looks at them.
 	Fleet *fleetHead `yaml:"fleet"`
 	// RBACError is why RBAC cannot be read.
 	RBACError string `yaml:"rbacError"`

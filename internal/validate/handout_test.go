@@ -208,8 +208,8 @@ func (p power) approvals(principal string) string {
 	return b.String()
 }
 
-// TestHandouts: every name that gives power, in every way to hand it out. Without an approval it is never let in, whatever the
-// policy does to the rules that happen to deny it as well; with one it is let in from an approver, and from nobody else.
+// TestHandouts: every name that gives power, in every way to hand it out. Without an approval it is never allowed, whatever the
+// policy does to the rules that happen to deny it as well; with one it is allowed from an approver, and from nobody else.
 func TestHandouts(t *testing.T) {
 	mallory := authenticationv1.UserInfo{Username: "mallory", Groups: []string{"editors"}}
 	lead := authenticationv1.UserInfo{Username: "lena", Groups: []string{"leads"}}
@@ -225,28 +225,28 @@ func TestHandouts(t *testing.T) {
 			for _, user := range []authenticationv1.UserInfo{mallory, lead} {
 				judged++
 				if rep := h.judge(t, plain, user); rep.Allowed {
-					t.Errorf("%s: let in: %v", name, told(rep))
+					t.Errorf("%s: allowed: %v", name, findingsOf(rep))
 				}
 				rep := h.judge(t, waived, user)
 				if !privilegeDenied(rep) {
-					t.Errorf("%s, with AA404 off: no error about the privilege: %v", name, told(rep))
+					t.Errorf("%s, with AA404 off: no error about the privilege: %v", name, findingsOf(rep))
 				}
 				if rep := h.judge(t, withoutRBAC, user); slices.Contains(powersOfPolicy, p) && rep.Allowed {
-					t.Errorf("%s, without RBAC: let in: %v", name, told(rep))
+					t.Errorf("%s, without RBAC: allowed: %v", name, findingsOf(rep))
 				}
 			}
 			approved := validator(t, lenient+handoutPolicy+"  approvals:\n"+p.approvals(h.principal), ports)
 			if rep := h.judge(t, approved, lead); privilegeDenied(rep) {
-				t.Errorf("%s, approved, by an approver: %v", name, told(rep))
+				t.Errorf("%s, approved, by an approver: %v", name, findingsOf(rep))
 			}
 			if rep := h.judge(t, approved, mallory); !privilegeDenied(rep) {
-				t.Errorf("%s, approved, by who is no approver: %v", name, told(rep))
+				t.Errorf("%s, approved, by who is no approver: %v", name, findingsOf(rep))
 			}
 			if h.old == nil || h.how == "another principal gets the entry" {
 				continue
 			}
 			if rep := (handout{old: h.new, new: h.old}).judge(t, waived, mallory); privilegeDenied(rep) {
-				t.Errorf("%s, taken back: %v", name, told(rep))
+				t.Errorf("%s, taken back: %v", name, findingsOf(rep))
 			}
 		}
 	}

@@ -18,8 +18,8 @@ import (
 // TestHeldOut is promises 1 and 4 on documents that were not written for it: every file below the directory that
 // AWS_AUTH_GUARD_DOCUMENTS names, and otherwise the golden cases. A file, and each document or section in it, is
 // a ConfigMap, or a text that is tried in all places of one; of a golden case also the two objects.
-// What is let in, as a new object or over a sound one, both readings of the authenticator read as we say; a re-apply
-// is let in, and so is what replaces the document by a sound one.
+// What is allowed, as a new object or over a sound one, both readings of the authenticator read as we say; a re-apply
+// is allowed, and so is what replaces the document by a sound one.
 func TestHeldOut(t *testing.T) {
 	root := os.Getenv("AWS_AUTH_GUARD_DOCUMENTS")
 	if root == "" {
@@ -90,7 +90,7 @@ func TestHeldOut(t *testing.T) {
 	if files == 0 {
 		t.Fatalf("%s holds no file", root)
 	}
-	t.Logf("%d documents made of %d files in %s: %d let in as a new object, %d over a sound one", documents, files, root, created, edited)
+	t.Logf("%d documents made of %d files in %s: %d allowed as a new object, %d over a sound one", documents, files, root, created, edited)
 }
 
 // parts are the sections of an archive, or the YAML documents of another file and the whole of it.

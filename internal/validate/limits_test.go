@@ -34,7 +34,7 @@ func TestLimits(t *testing.T) {
 	for _, s := range sizes {
 		data := roles0(nodeRole + bulk(s.username, s.groups, s.bytes))
 		if rep := step(v, roles0(nodeRole), data); rep.Allowed == tooLarge(s.username, s.groups, s.bytes) || rep.Allowed != !hasError(rep, "AA110") {
-			t.Errorf("%v is added: allowed is %v, %v", s, rep.Allowed, told(rep))
+			t.Errorf("%v is added: allowed is %v, %v", s, rep.Allowed, findingsOf(rep))
 		}
 		if rep := step(v, roles0(nodeRole+item()), data); rep.Allowed == tooLarge(s.username, s.groups, s.bytes) {
 			t.Errorf("an entry becomes %v: allowed is %v", s, rep.Allowed)
@@ -44,14 +44,14 @@ func TestLimits(t *testing.T) {
 			sum, oldSum := s.username+s.groups*max(s.bytes, 2), o.username+o.groups*max(o.bytes, 2)
 			grows := s.groups > o.groups || sum > oldSum || max(s.username, s.bytes) > max(o.username, o.bytes)
 			if want := !tooLarge(s.username, s.groups, s.bytes) || !grows; rep.Allowed != want {
-				t.Errorf("%v becomes %v: allowed is %v, want %v: %v", o, s, rep.Allowed, want, told(rep))
+				t.Errorf("%v becomes %v: allowed is %v, want %v: %v", o, s, rep.Allowed, want, findingsOf(rep))
 			}
 		}
 		if rep := step(v, data, roles0(nodeRole+bulk(s.username, s.groups, s.bytes)+item("- rolearn: arn:aws:iam::111122223333:role/cd"))); !rep.Allowed {
-			t.Errorf("an entry is added beside %v: %v", s, told(rep))
+			t.Errorf("an entry is added beside %v: %v", s, findingsOf(rep))
 		}
 		if rep := step(v, data, roles0(nodeRole)); !rep.Allowed {
-			t.Errorf("%v goes: %v", s, told(rep))
+			t.Errorf("%v goes: %v", s, findingsOf(rep))
 		}
 	}
 }
@@ -61,7 +61,7 @@ func TestRenderedNames(t *testing.T) {
 	list := func(n int) string { return strings.TrimSuffix(strings.Repeat("'team:{{SessionName}}', ", n), ", ") }
 	for n, allowed := range map[int]bool{600: true, 800: false} {
 		if rep := step(validator(t, ""), roles0(nodeRole), roles0(nodeRole+item("  groups: ["+list(n)+"]"))); rep.Allowed != allowed {
-			t.Errorf("%d groups: allowed is %v, want %v: %v", n, rep.Allowed, allowed, told(rep))
+			t.Errorf("%d groups: allowed is %v, want %v: %v", n, rep.Allowed, allowed, findingsOf(rep))
 		}
 	}
 }
@@ -93,7 +93,7 @@ func TestLargeData(t *testing.T) {
 				}
 			}
 			if got != test.want || !rep.Allowed {
-				t.Errorf("the warning is %s, want %s; allowed is %v: %v", got, test.want, rep.Allowed, told(rep))
+				t.Errorf("the warning is %s, want %s; allowed is %v: %v", got, test.want, rep.Allowed, findingsOf(rep))
 			}
 		})
 	}

@@ -215,10 +215,10 @@ func TestNodeRoleEvidence(t *testing.T) {
 					}
 					verdicts[want]++
 					if got != want {
-						t.Errorf("%s; policy: %s; IAM: %s; nodes: %s: AA408 is %s, want %s%s", edit, pname, tname, fname, got, want, told(rep))
+						t.Errorf("%s; policy: %s; IAM: %s; nodes: %s: AA408 is %s, want %s%s", edit, pname, tname, fname, got, want, findingsOf(rep))
 					}
 					if want == deny && rep.Allowed {
-						t.Errorf("%s; policy: %s; IAM: %s; nodes: %s: it is let in", edit, pname, tname, fname)
+						t.Errorf("%s; policy: %s; IAM: %s; nodes: %s: it is allowed", edit, pname, tname, fname)
 					}
 					asks := 0
 					if tname != "off" && (e.fresh || e.becomes != "" && !p.listed) {
@@ -239,7 +239,7 @@ func TestNodeRoleEvidence(t *testing.T) {
 	}
 }
 
-// Created anew, nothing was there before.
+// Created, nothing was there before.
 func TestNodeRolesCreated(t *testing.T) {
 	var asked []string
 	for name, test := range map[string]struct {
@@ -304,11 +304,11 @@ func TestNodeRoleAskedOnce(t *testing.T) {
 		t.Errorf("asked about %v", asked)
 	}
 	if len(rep.Findings) != 1 || rep.Findings[0].Rule != "AA408" {
-		t.Errorf("want one finding, got %s", told(rep))
+		t.Errorf("want one finding, got %s", findingsOf(rep))
 	}
 	asked = nil
 	if rep := update(nodeRole+asSession, nodeRole+asSession+item(), clean, "", "").run(t, validate.WithPorts(ports)); len(rep.Findings) > 0 || !slices.Equal(asked, []string{"ci"}) {
-		t.Errorf("asked about %v, found %s", asked, told(rep))
+		t.Errorf("asked about %v, found %s", asked, findingsOf(rep))
 	}
 }
 
@@ -341,7 +341,7 @@ func TestNodeRoleBehindOtherRules(t *testing.T) {
 			}
 			slices.Sort(rules)
 			if got := strings.Join(rules, " "); got != test.want {
-				t.Errorf("found %s, want %s%s", got, test.want, told(rep))
+				t.Errorf("found %s, want %s%s", got, test.want, findingsOf(rep))
 			}
 			if rep.Allowed != (name == "AA408 waived") {
 				t.Errorf("allowed is %v", rep.Allowed)

@@ -304,9 +304,9 @@ func (w *world) change(r *rand.Rand, people map[string]bool) {
 	w.view = view()
 	for _, name := range []string{"a", "b"} {
 		switch r.IntN(6) {
-		case 0: // whoever may start and tag an instance with the role can do that
+		case 0: // somebody who may start and tag an instance with the role can do that
 			with(name, pick(r, startingSet, byIDJoining))(w.view)
-		case 1: // an access entry is made by whoever may do as much without aws-auth
+		case 1: // an access entry is created by somebody who may do as much without aws-auth
 			if !people[name] {
 				accessEntry(name, pick(r, "EC2_LINUX", "FARGATE_LINUX", "HYBRID_LINUX", "HYPERPOD_LINUX", "STANDARD"))(w.view)
 			}
@@ -363,7 +363,7 @@ func TestWalksToNodeIdentity(t *testing.T) {
 					grew++
 					if who := whoseNode(arn, people); who != "" {
 						t.Fatalf("seed %d: %s, %s, becomes a node: %+v\nbefore:\n%v\nafter:\n%v\nIAM: %+v\nnodes: %+v\nfound: %s\n%s", seed, arn, who, p,
-							is.object().Data, next.object().Data, w.roles, w.view, told(rep), strings.Join(history, "\n"))
+							is.object().Data, next.object().Data, w.roles, w.view, findingsOf(rep), strings.Join(history, "\n"))
 					}
 				}
 			}

@@ -51,11 +51,11 @@ func TestOwners(t *testing.T) {
 		}
 		rep := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: old, New: updated})
 		if rep.Allowed != allowed || !allowed && !hasRule(rep, "AA111") {
-			t.Fatalf("allowed is %v: %v\nbecomes %v\n%v", rep.Allowed, old.OwnerReferences, updated.OwnerReferences, told(rep))
+			t.Fatalf("allowed is %v: %v\nbecomes %v\n%v", rep.Allowed, old.OwnerReferences, updated.OwnerReferences, findingsOf(rep))
 		}
 		rep = v.Validate(context.Background(), validate.Request{Operation: validate.Create, New: updated})
 		if rep.Allowed != (len(updated.OwnerReferences) == 0) {
-			t.Fatalf("created with %v, allowed is %v: %v", updated.OwnerReferences, rep.Allowed, told(rep))
+			t.Fatalf("created with %v, allowed is %v: %v", updated.OwnerReferences, rep.Allowed, findingsOf(rep))
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestFinalizers(t *testing.T) {
 					warned := deleted && edited && after != 0
 					what := fmt.Sprintf("%v become %v, being deleted %v, edited %v", old.Finalizers, updated.Finalizers, deleted, edited)
 					if rep.Allowed == denied || hasRule(rep, "AA501") != (denied || warned) {
-						t.Errorf("%s: allowed is %v: %v", what, rep.Allowed, told(rep))
+						t.Errorf("%s: allowed is %v: %v", what, rep.Allowed, findingsOf(rep))
 					}
 				}
 			}
@@ -104,7 +104,7 @@ func TestFinalizers(t *testing.T) {
 }
 
 // TestCollectorEndsADeletion: whatever is wrong with an aws-auth that is being deleted, and however strict the policy is about what
-// was there before, the garbage collector removes its finalizer. Otherwise the object stays, and no good one can take its place.
+// was there before, the garbage collector removes its finalizer. Otherwise the object stays, and no valid one can replace it.
 func TestCollectorEndsADeletion(t *testing.T) {
 	odd := map[string]func(*corev1.ConfigMap){
 		"U+FFFD":  func(cm *corev1.ConfigMap) { cm.Data["mapUsers"] = "[] # \ufffd\n" },
@@ -125,7 +125,7 @@ func TestCollectorEndsADeletion(t *testing.T) {
 			updated := old.DeepCopy()
 			updated.Finalizers = nil
 			if rep := validator(t, "preexisting: deny").Validate(context.Background(), validate.Request{Operation: validate.Update, Old: old, New: updated}); !rep.Allowed {
-				t.Errorf("%s, %s: denied: %v", name, finalizer, told(rep))
+				t.Errorf("%s, %s: denied: %v", name, finalizer, findingsOf(rep))
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func TestDeletedByUpdate(t *testing.T) {
 	var none *corev1.ConfigMap
 	for _, req := range []validate.Request{{Operation: validate.Update, Old: old, New: updated}, {Operation: validate.Create, Old: none, New: updated}} {
 		if rep := v.Validate(context.Background(), req); hasRule(rep, "AA501") {
-			t.Errorf("%s: %v", req.Operation, told(rep))
+			t.Errorf("%s: %v", req.Operation, findingsOf(rep))
 		}
 	}
 }

@@ -24,7 +24,7 @@ import (
 
 func init() { logrus.SetOutput(io.Discard) } // ParseMap logs every complaint
 
-// identity is one mapping, by whoever read it.
+// identity is one mapping, by either reader.
 type identity struct{ arn, username, groups string }
 
 func (i identity) admin() bool {
@@ -119,7 +119,7 @@ func agree(data map[string]string, read reading) string {
 }
 
 // textOnly is a validator that judges the text and nothing that depends on what a cluster allows, so that the fuzzer
-// spends its time on documents that get in.
+// spends its time on documents that are allowed.
 func textOnly(t testing.TB) *validate.Validator {
 	t.Helper()
 	p := policy.Default()

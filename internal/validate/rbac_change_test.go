@@ -35,7 +35,7 @@ func TestRBACChanges(t *testing.T) {
 	} {
 		rbac.known = step.known
 		rep := v.Validate(t.Context(), step.req)
-		if got := fmt.Sprint(told(rep)); rep.Allowed != step.allowed || !strings.Contains(got, step.rule) || step.rule == "" && len(rep.Findings) > 0 {
+		if got := fmt.Sprint(findingsOf(rep)); rep.Allowed != step.allowed || !strings.Contains(got, step.rule) || step.rule == "" && len(rep.Findings) > 0 {
 			t.Errorf("%s: allowed %v, %s; want %v and %q", step.name, rep.Allowed, got, step.allowed, step.rule)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // oddTexts are texts that EKS reads, in both of its readings alike, and other YAML parsers do not: ODD is the odd item, fixed
-// the item as it should be, tail what stands behind the list.
+// the item as it should be, tail the text behind the list.
 var oddTexts = map[string]struct{ odd, fixed, tail string }{
 	"comment behind a bracket": {
 		odd:   "- rolearn: ODD\n  username: x\n  groups: [viewers]# team x\n",
@@ -115,7 +115,7 @@ func TestOddTexts(t *testing.T) {
 				updated = m.nodes + odd + item() + o.tail
 			}
 			if rep := step(v, roles0(old), roles0(updated)); rep.Allowed {
-				t.Errorf("%s, then %s: allowed%s", name, what, told(rep))
+				t.Errorf("%s, then %s: allowed%s", name, what, findingsOf(rep))
 			}
 		}
 		// The odd item itself is changed, and stays odd.
@@ -130,7 +130,7 @@ func TestOddTexts(t *testing.T) {
 				continue // that is another role
 			}
 			if rep := step(v, roles0(old), roles0(nodeRole+changed+item()+o.tail)); rep.Allowed {
-				t.Errorf("%s, then %s in it: %q is allowed%s", name, what, changed, told(rep))
+				t.Errorf("%s, then %s in it: %q is allowed%s", name, what, changed, findingsOf(rep))
 			}
 		}
 		other := item("- rolearn: arn:aws:iam::111122223333:role/cd")
@@ -155,7 +155,7 @@ func TestOddTexts(t *testing.T) {
 		}
 		rep := step(v, roles0(old), roles0(nodeRole+fixed+item()))
 		if len(rep.Findings) > 0 {
-			t.Errorf("%s, fixed: %s", name, told(rep))
+			t.Errorf("%s, fixed: %s", name, findingsOf(rep))
 		}
 	}
 }
@@ -213,7 +213,7 @@ func TestMisreadAlready(t *testing.T) {
 			old:     item("  groups: [a]") + "  groupſ: [b]\n",
 			updated: item("  groups: [b]") + "  groupſ: [a]\n",
 		},
-		"the same, where an alias tells why": {
+		"the same, where an alias is the reason": {
 			old: "- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" +
 				item("  username: *a"),
 			updated: "- rolearn: &a " + oddARN + "\n  username: x\n  groups: []\n" +
@@ -226,7 +226,7 @@ func TestMisreadAlready(t *testing.T) {
 	} {
 		old := nodeRole + c.old
 		if rep := step(v, roles0(old), roles0(nodeRole+c.updated)); rep.Allowed {
-			t.Errorf("%s: %q is allowed%s", name, c.updated, told(rep))
+			t.Errorf("%s: %q is allowed%s", name, c.updated, findingsOf(rep))
 		}
 		if strings.Contains(c.old, "---") {
 			continue
@@ -272,7 +272,7 @@ func TestMisreadUsers(t *testing.T) {
 		"both swap":                       both("john", "jane", "viewers"),
 	} {
 		if rep := step(v, old, updated); rep.Allowed {
-			t.Errorf("%s: allowed%s", what, told(rep))
+			t.Errorf("%s: allowed%s", what, findingsOf(rep))
 		}
 	}
 	for what, updated := range map[string]map[string]string{
@@ -281,7 +281,7 @@ func TestMisreadUsers(t *testing.T) {
 		"a group goes": both("jane", "john", ""),
 	} {
 		if rep := step(v, old, updated); !rep.Allowed {
-			t.Errorf("%s: denied%s", what, told(rep))
+			t.Errorf("%s: denied%s", what, findingsOf(rep))
 		}
 	}
 	if rep := step(v, users(alice), old); rep.Allowed {
@@ -306,7 +306,7 @@ func withARN(ids []identity) []identity {
 	return slices.DeleteFunc(slices.Clone(ids), func(id identity) bool { return id.arn == "" })
 }
 
-// Of a megabyte of odd items, one can be changed all the same.
+// Of a megabyte of odd items, one can be changed anyway.
 func TestManyOddItems(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a second or two")

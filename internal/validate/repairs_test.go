@@ -15,37 +15,37 @@ import (
 // faults are what can be wrong with one entry of mapRoles: the entry as it is, and as it should be. Both belong to the
 // role called NAME.
 var faults = map[string][2]string{
-	"a tab":                  {"- rolearn: arn:aws:iam::111122223333:role/NAME\n\tusername: NAME\n  groups: [viewers]\n", ""},
-	"an open quote":          {"- rolearn: 'arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
-	"an open double quote":   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: \"NAME\n  groups: [viewers]\n", ""},
-	"an open bracket":        {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers\n", ""},
-	"a line out of step":     {"- rolearn: arn:aws:iam::111122223333:role/NAME\n   username: NAME\n  groups: [viewers]\n", ""},
-	"a missing colon":        {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username NAME\n  groups: [viewers]\n", ""},
-	"an unquoted template":   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: {{SessionName}}\n  groups: [viewers]\n", ""},
-	"a number":               {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: 1234\n  groups: [viewers]\n", ""},
-	"a boolean group":        {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [yes]\n", ""},
-	"groups as a text":       {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: viewers\n", ""},
-	"a group with a blank":   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups:\n  - my: viewers\n", ""},
-	"a misindented group":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups:\n  - viewers\n   - more\n", ""},
-	"a misspelt field":       {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  group: [viewers]\n", ""},
-	"another letter case":    {"- roleARN: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
-	"no username":            {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  groups: [viewers]\n", ""},
-	"a key twice":            {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  username: NAME\n  groups: [viewers]\n", ""},
-	"an anchor":              {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: &a NAME\n  groups: [viewers]\n", ""},
-	"a tag":                  {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: !!str NAME\n  groups: [viewers]\n", ""},
-	"a path":                 {"- rolearn: arn:aws:iam::111122223333:role/team/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
-	"a session":              {"- rolearn: arn:aws:sts::111122223333:assumed-role/NAME/x\n  username: NAME\n  groups: [viewers]\n", ""},
-	"a blank in the ARN":     {"- rolearn: 'arn:aws:iam::111122223333:role/NAME '\n  username: NAME\n  groups: [viewers]\n", ""},
-	"a dashed account":       {"- rolearn: arn:aws:iam::1111-2222-3333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
-	"another partition":      {"- rolearn: arn:aws-cn:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
-	"an instance profile":    {"- rolearn: arn:aws:iam::111122223333:instance-profile/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
-	"a hidden character":     {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NA\u200bME\n  groups: [viewers]\n", ""},
-	"system:master":          {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:master]\n", ""},
-	"a reserved username":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: system:NAME\n  groups: [viewers]\n", ""},
-	"a template for masters": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: ['system:{{SessionName}}']\n", ""},
-	"quotes around a name":   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: “NAME”\n  groups: [viewers]\n", ""},
-	"quotes around groups":   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [“viewers”, pager']\n", ""},
-	"a node group":           {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:nodes]\n", ""},
+	"a tab":                   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n\tusername: NAME\n  groups: [viewers]\n", ""},
+	"an open quote":           {"- rolearn: 'arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
+	"an open double quote":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: \"NAME\n  groups: [viewers]\n", ""},
+	"an open bracket":         {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers\n", ""},
+	"a line indented further": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n   username: NAME\n  groups: [viewers]\n", ""},
+	"a missing colon":         {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username NAME\n  groups: [viewers]\n", ""},
+	"an unquoted template":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: {{SessionName}}\n  groups: [viewers]\n", ""},
+	"a number":                {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: 1234\n  groups: [viewers]\n", ""},
+	"a boolean group":         {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [yes]\n", ""},
+	"groups as a text":        {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: viewers\n", ""},
+	"a group with a blank":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups:\n  - my: viewers\n", ""},
+	"a misindented group":     {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups:\n  - viewers\n   - more\n", ""},
+	"a misspelt field":        {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  group: [viewers]\n", ""},
+	"another letter case":     {"- roleARN: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
+	"no username":             {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  groups: [viewers]\n", ""},
+	"a key twice":             {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  username: NAME\n  groups: [viewers]\n", ""},
+	"an anchor":               {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: &a NAME\n  groups: [viewers]\n", ""},
+	"a tag":                   {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: !!str NAME\n  groups: [viewers]\n", ""},
+	"a path":                  {"- rolearn: arn:aws:iam::111122223333:role/team/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
+	"a session":               {"- rolearn: arn:aws:sts::111122223333:assumed-role/NAME/x\n  username: NAME\n  groups: [viewers]\n", ""},
+	"a blank in the ARN":      {"- rolearn: 'arn:aws:iam::111122223333:role/NAME '\n  username: NAME\n  groups: [viewers]\n", ""},
+	"a dashed account":        {"- rolearn: arn:aws:iam::1111-2222-3333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
+	"another partition":       {"- rolearn: arn:aws-cn:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
+	"an instance profile":     {"- rolearn: arn:aws:iam::111122223333:instance-profile/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
+	"a hidden character":      {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NA\u200bME\n  groups: [viewers]\n", ""},
+	"system:master":           {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:master]\n", ""},
+	"a reserved username":     {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: system:NAME\n  groups: [viewers]\n", ""},
+	"a template for masters":  {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: ['system:{{SessionName}}']\n", ""},
+	"quotes around a name":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: “NAME”\n  groups: [viewers]\n", ""},
+	"quotes around groups":    {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [“viewers”, pager']\n", ""},
+	"a node group":            {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:nodes]\n", ""},
 	"twice": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n" +
 		"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n", ""},
 	"half a node": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:nodes]\n",
@@ -57,17 +57,17 @@ var faults = map[string][2]string{
 		"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups:\n  - system:masters\n"},
 	"an admin with an open bracket": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:masters\n",
 		"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [system:masters]\n"},
-	"an admin out of step": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n   username: NAME\n  groups:\n    - system:masters\n",
+	"an admin indented further": {"- rolearn: arn:aws:iam::111122223333:role/NAME\n   username: NAME\n  groups:\n    - system:masters\n",
 		"- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups:\n    - system:masters\n"},
 }
 
 const sound = "- rolearn: arn:aws:iam::111122223333:role/NAME\n  username: NAME\n  groups: [viewers]\n"
 
-// entry is one entry of a document, with its fault or mended.
+// entry is one entry of a document, with its fault or fixed.
 type entry struct {
-	fault  string
-	name   string
-	mended bool
+	fault string
+	name  string
+	fixed bool
 }
 
 func text(entries []entry) string {
@@ -76,7 +76,7 @@ func text(entries []entry) string {
 	for _, e := range entries {
 		f := faults[e.fault]
 		text := f[0]
-		if e.mended {
+		if e.fixed {
 			if text = f[1]; text == "" {
 				text = sound
 			}
@@ -86,8 +86,8 @@ func text(entries []entry) string {
 	return b.String()
 }
 
-// TestRepairs is promise 4: out of a document with several faults, whichever is mended first, the edit is let in. So is
-// removing the entry, and mending all of them at once.
+// TestRepairs is promise 4: out of a document with several faults, whichever is fixed first, the edit is allowed. So is
+// removing the entry, and fixing all of them at once.
 func TestRepairs(t *testing.T) {
 	v := validator(t, "")
 	names := slices.Sorted(maps.Keys(faults))
@@ -116,16 +116,16 @@ func TestRepairs(t *testing.T) {
 		t.Errorf("%q: %s, refused:\n%s--- before:\n%s--- after:\n%s", world, what, sentences(report), text(old), text(updated))
 	}
 	for _, w := range worlds {
-		var old, mended []entry
+		var old, fixed []entry
 		for i, fault := range w {
 			old = append(old, entry{fault, fmt.Sprintf("r%d", i), false})
-			mended = append(mended, entry{fault, fmt.Sprintf("r%d", i), true})
+			fixed = append(fixed, entry{fault, fmt.Sprintf("r%d", i), true})
 		}
-		admitted(w, "all mended", old, mended)
+		admitted(w, "all fixed", old, fixed)
 		for i, fault := range w {
 			better := slices.Clone(old)
-			better[i].mended = true
-			admitted(w, "mended "+fault, old, better)
+			better[i].fixed = true
+			admitted(w, "fixed "+fault, old, better)
 			admitted(w, "removed "+fault, old, slices.Delete(slices.Clone(old), i, i+1))
 		}
 	}

@@ -30,7 +30,7 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	// Omitted is how many more there are, the least important ones: nobody reads a thousand before fixing the first.
 	Omitted int `json:"omitted,omitempty"`
-	// Excuse says why an edit with errors is allowed all the same: "exempt", "break-glass" or "audit".
+	// Excuse says why an edit with errors is allowed anyway: "exempt", "break-glass" or "audit".
 	Excuse string `json:"-"`
 	// Lost are the running nodes, as far as they are known, that can authenticate before the edit and not after it.
 	Lost []string `json:"-"`

@@ -26,7 +26,7 @@ func (v *Validator) settle(found []Finding, now time.Time) []Finding {
 }
 
 // weigh gives a finding the severity of the policy, and makes an error a warning if it existed before, or is waived. A rule
-// that is off in the policy runs all the same; settle drops what it found.
+// that is off in the policy runs anyway; settle drops what it found.
 func (v *Validator) weigh(f *Finding, now time.Time) {
 	if s, ok := v.severities[f.Rule]; ok {
 		f.Severity = s

@@ -58,8 +58,8 @@ func TestStartUpOfRBAC(t *testing.T) {
 					t.Errorf("allowed %v, want %v", r.Allowed, want)
 				}
 				i := slices.IndexFunc(r.Findings, func(f validate.Finding) bool { return f.Rule == "AA402" })
-				if told := i >= 0; told != (tt.names && state != "known") {
-					t.Errorf("told of it: %v", told)
+				if named := i >= 0; named != (tt.names && state != "known") {
+					t.Errorf("named: %v", named)
 				}
 				if i >= 0 && (state == "not yet") != strings.Contains(r.Findings[i].Fix, "try again in a few seconds") {
 					t.Error(r.Findings[i].Sentence())

@@ -111,7 +111,7 @@ func need(s string) string {
 	return s
 }
 
-// needInFlow is need for what stands in brackets.
+// needInFlow is need for values in brackets.
 func needInFlow(s string) string {
 	if strings.Contains(s, "{") {
 		return single(s)
@@ -326,7 +326,7 @@ func TestStyles(t *testing.T) {
 					t.Fatalf("%s does not mean the same: %v\n%s", style, changes, data[awsauth.MapRoles])
 				}
 				if rep := judge(nil, data); m.sound && len(rep.Findings) > 0 {
-					t.Errorf("%s, as a new object: %v\n%s", style, told(rep), data[awsauth.MapRoles])
+					t.Errorf("%s, as a new object: %v\n%s", style, findingsOf(rep), data[awsauth.MapRoles])
 				} else if !m.sound && len(rep.Findings) == 0 {
 					t.Fatal("nothing is wrong with it")
 				}
@@ -339,7 +339,7 @@ func TestStyles(t *testing.T) {
 					rep := judge(written[before], written[after])
 					fresh := slices.DeleteFunc(slices.Clone(rep.Findings), func(f validate.Finding) bool { return f.Preexisting })
 					if !rep.Allowed || len(fresh) > 0 {
-						t.Errorf("%s over %s: allowed is %v, %v\n%s", after, before, rep.Allowed, told(rep), written[after][awsauth.MapRoles])
+						t.Errorf("%s over %s: allowed is %v, %v\n%s", after, before, rep.Allowed, findingsOf(rep), written[after][awsauth.MapRoles])
 					}
 				}
 			}

@@ -70,12 +70,12 @@ type edit struct {
 
 var edits = []edit{
 	{
-		title: "A good edit", about: "The on-call team gets in. The old mistake is named, and blocks nothing.",
+		title: "A good edit", about: "The on-call team gets access. The existing mistake is a warning, and blocks nothing.",
 		new:      "    - rolearn: arn:aws:iam::111122223333:role/on-call\n      username: on-call\n      groups:\n      - viewers\n",
 		admitted: true, says: []string{"AA203"},
 	},
 	{
-		title: "A repair", about: "The mistake from before the guard came. What makes things better is always let in, and nothing is left to warn of.",
+		title: "A fix", about: "The existing mistake is fixed. An edit that makes things better is always allowed, and no warning is left.",
 		old: "role/pipelines/deploy", new: "role/deploy",
 		admitted: true,
 	},
@@ -114,7 +114,7 @@ type narrator struct {
 	chapter int
 }
 
-// tell plays the whole story. It ends with an error where kubectl does not say what is told.
+// tell plays the whole story. It ends with an error where kubectl does not say what is described.
 func tell(ctx context.Context, cluster *guarded.Cluster, guard *guarded.Guard, dir string) error {
 	n := &narrator{ctx: ctx, cluster: cluster, dir: dir}
 	n.open("Before the guard came", "Three roles in aws-auth: the workers, the admins, the pipelines. One of them is wrong, and nobody has seen it.")
@@ -187,7 +187,7 @@ func showEdit(old, updated string) {
 	fmt.Println()
 }
 
-// kubectl shows a command and what it says, and checks that it goes as told: whether it succeeds, and what
+// kubectl shows a command and what it says, and checks that it goes as described: whether it succeeds, and what
 // it says.
 func (n *narrator) kubectl(success bool, says []string, args ...string) error {
 	command := "kubectl " + strings.Join(args, " ")
@@ -202,18 +202,18 @@ func (n *narrator) kubectl(success bool, says []string, args ...string) error {
 		return fmt.Errorf("%s: %w", command, err)
 	}
 	if success != (code == 0) {
-		return fmt.Errorf("chapter %d did not go as told: %s ended with exit code %d", n.chapter, command, code)
+		return fmt.Errorf("chapter %d did not go as described: %s ended with exit code %d", n.chapter, command, code)
 	}
 	if !success && !strings.Contains(said.String(), "The ConfigMap \"aws-auth\" is invalid") {
-		return fmt.Errorf("chapter %d did not go as told: it was not the guard that refused", n.chapter)
+		return fmt.Errorf("chapter %d did not go as described: it was not the guard that refused", n.chapter)
 	}
 	for _, words := range says {
 		if !strings.Contains(said.String(), words) {
-			return fmt.Errorf("chapter %d did not go as told: kubectl does not say %q", n.chapter, words)
+			return fmt.Errorf("chapter %d did not go as described: kubectl does not say %q", n.chapter, words)
 		}
 	}
 	if len(says) == 0 && strings.Contains(said.String(), "Warning") {
-		return fmt.Errorf("chapter %d did not go as told: there is a warning", n.chapter)
+		return fmt.Errorf("chapter %d did not go as described: there is a warning", n.chapter)
 	}
 	return nil
 }

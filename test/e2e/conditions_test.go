@@ -7,7 +7,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/deploy"
 )
 
-// The API server compiles the match conditions whoever is exempt, also nobody, and whatever their names hold.
+// The API server compiles the match conditions for any exempt users, also none, and whatever their names hold.
 func TestMatchConditionsCompile(t *testing.T) {
 	for name, c := range map[string]struct{ usernames, groups []string }{
 		"nobody":             {},

@@ -52,11 +52,11 @@ func comments(text string) string {
 func TestEdit(t *testing.T) {
 	const (
 		addPath = "s#role/ci#role/team/ci#"
-		mend    = "s#role/team/ci#role/ci#\ns#deployers#releasers#"
+		fix     = "s#role/team/ci#role/ci#\ns#deployers#releasers#"
 		// reopened is what is on the terminal when the second editor is closed.
 		reopened = "error: configmaps \"aws-auth\" is invalid\nconfigmap/aws-auth edited\n"
 	)
-	mended := strings.Replace(good, "deployers", "releasers", 1)
+	fixed := strings.Replace(good, "deployers", "releasers", 1)
 
 	t.Run("a good edit", func(t *testing.T) {
 		givenRoles(t, good)
@@ -65,11 +65,11 @@ func TestEdit(t *testing.T) {
 		if len(shown) != 1 {
 			t.Errorf("the editor was opened %d times, want once", len(shown))
 		}
-		wantRoles(t, mended)
+		wantRoles(t, fixed)
 	})
-	t.Run("a bad edit opens the editor again with the findings, and its repair gets in", func(t *testing.T) {
+	t.Run("a bad edit opens the editor again with the findings, and its fix is allowed", func(t *testing.T) {
 		givenRoles(t, good)
-		said, shown := edit(t, addPath, mend)
+		said, shown := edit(t, addPath, fix)
 		said.want(t, reopened, 0)
 		if len(shown) != 2 {
 			t.Fatalf("the editor was opened %d times, want twice; kubectl says:\n%s", len(shown), said.text)
@@ -78,17 +78,17 @@ func TestEdit(t *testing.T) {
 		if !strings.Contains(shown[1], "role/team/ci\n      username: ci\n") {
 			t.Errorf("the edit is lost; the editor shows:\n%s", shown[1])
 		}
-		wantRoles(t, mended)
+		wantRoles(t, fixed)
 	})
 	t.Run("every finding is shown", func(t *testing.T) {
 		givenRoles(t, good)
-		said, shown := edit(t, addPath+"\ns#username: ci#username: system:ci#\ns#deployers#system:master#", mend+"\ns#username: system:ci#username: ci#\ns#system:master]#releasers]#")
+		said, shown := edit(t, addPath+"\ns#username: ci#username: system:ci#\ns#deployers#system:master#", fix+"\ns#username: system:ci#username: ci#\ns#system:master]#releasers]#")
 		said.want(t, reopened, 0)
 		if len(shown) != 2 {
 			t.Fatalf("the editor was opened %d times, want twice; kubectl says:\n%s", len(shown), said.text)
 		}
 		golden(t, "edit-again-several", comments(shown[1]))
-		wantRoles(t, mended)
+		wantRoles(t, fixed)
 	})
 	t.Run("a bad edit that is given up", func(t *testing.T) {
 		givenRoles(t, good)
@@ -98,7 +98,7 @@ func TestEdit(t *testing.T) {
 		}
 		wantRoles(t, good)
 	})
-	t.Run("what was broken before is warned of and can be mended", func(t *testing.T) {
+	t.Run("what was broken before is warned of and can be fixed", func(t *testing.T) {
 		givenRoles(t, bad)
 		said, _ := edit(t, "s#deployers#releasers#")
 		if got := said.warnings(); len(got) != 1 || !strings.Contains(got[0], "AA203") || said.code != 0 {
@@ -106,6 +106,6 @@ func TestEdit(t *testing.T) {
 		}
 		said, _ = edit(t, "s#role/team/ci#role/ci#")
 		said.want(t, "configmap/aws-auth edited\n", 0)
-		wantRoles(t, mended)
+		wantRoles(t, fixed)
 	})
 }

@@ -109,7 +109,7 @@ func TestFloodAtShortTimeout(t *testing.T) {
 	t.Logf("%d small edits beside %d of the flood: half within %s, all within %s; answers %v", tries, flood.Load(), took[tries/2], took[tries-1], said)
 }
 
-// restartGuard starts the guard anew with an AWS to ask, and takes that away with the test.
+// restartGuard starts another guard with an AWS to ask, and takes that away with the test.
 func restartGuard(t *testing.T, aws string) {
 	t.Helper()
 	again := func(aws string) error {

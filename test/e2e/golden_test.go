@@ -33,8 +33,8 @@ func golden(t *testing.T, name, got string) {
 // addresses are what differs from run to run in kubectl's output.
 var addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
-// told is a terminal's content after a command.
-func told(command string, a answer) string {
+// shown is a terminal's content after a command.
+func shown(command string, a answer) string {
 	return fmt.Sprintf("$ kubectl %s\n%s[exit code %d]\n", command, addresses.ReplaceAllString(a.text, "127.0.0.1:PORT"), a.code)
 }
 
@@ -54,17 +54,17 @@ func TestDenials(t *testing.T) {
 			if got.code != 1 {
 				t.Errorf("exit code %d, want 1", got.code)
 			}
-			golden(t, strings.TrimSuffix(file, ".yaml"), told("apply -f "+file, got))
+			golden(t, strings.TrimSuffix(file, ".yaml"), shown("apply -f "+file, got))
 			wantRoles(t, base)
 		})
 	}
 	t.Run("delete", func(t *testing.T) {
 		givenRoles(t, base)
-		golden(t, "delete", told("delete configmap aws-auth -n kube-system", kubectl(t, "", "delete", "configmap", "aws-auth", "-n", "kube-system")))
+		golden(t, "delete", shown("delete configmap aws-auth -n kube-system", kubectl(t, "", "delete", "configmap", "aws-auth", "-n", "kube-system")))
 	})
 	t.Run("delete-collection", func(t *testing.T) {
 		givenRoles(t, base)
 		const path = "/api/v1/namespaces/kube-system/configmaps"
-		golden(t, "delete-collection", told("delete --raw "+path, kubectl(t, "", "delete", "--raw", path)))
+		golden(t, "delete-collection", shown("delete --raw "+path, kubectl(t, "", "delete", "--raw", path)))
 	})
 }

@@ -73,7 +73,7 @@ const (
 )
 
 var (
-	update = flag.Bool("update", false, "write the golden files anew")
+	update = flag.Bool("update", false, "write the golden files")
 
 	cluster *guarded.Cluster
 	guard   *guarded.Guard

@@ -148,7 +148,7 @@ func TestBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	if i := bytes.Index(log, []byte("panic")); i >= 0 {
-		t.Errorf("the guard's log tells of a panic:\n%s", log[i:])
+		t.Errorf("the guard's log has a panic:\n%s", log[i:])
 	}
 }
 

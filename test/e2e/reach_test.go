@@ -148,7 +148,7 @@ func TestWhoIsNeverRefused(t *testing.T) {
 	t.Run("a deletion behind the broken glass", func(t *testing.T) {
 		givenRoles(t, base)
 		got := kubectl(t, "", append([]string{"delete", "configmap", "aws-auth", "-n", "kube-system"}, asMember(breakGlass)...)...)
-		golden(t, "delete-break-glass", told("delete configmap aws-auth -n kube-system --as somebody --as-group system:masters --as-group "+breakGlass, got))
+		golden(t, "delete-break-glass", shown("delete configmap aws-auth -n kube-system --as somebody --as-group system:masters --as-group "+breakGlass, got))
 	})
 }
 
@@ -164,11 +164,11 @@ func TestGuardDown(t *testing.T) {
 	})
 	t.Run("an edit fails", func(t *testing.T) {
 		givenRoles(t, base)
-		golden(t, "guard-down", told("patch configmap aws-auth -n kube-system --patch-file good.yaml",
+		golden(t, "guard-down", shown("patch configmap aws-auth -n kube-system --patch-file good.yaml",
 			kubectl(t, "", "patch", "configmap", "aws-auth", "-n", "kube-system", "-p", patch(t, good))))
 		wantRoles(t, base)
 	})
-	for name, as := range map[string][]string{"eks:node-manager gets in": asUser("eks:node-manager"), "the break-glass group gets in": asMember(breakGlass)} {
+	for name, as := range map[string][]string{"eks:node-manager is allowed": asUser("eks:node-manager"), "the break-glass group is allowed": asMember(breakGlass)} {
 		t.Run(name, func(t *testing.T) {
 			givenRoles(t, bad)
 			kubectl(t, manifest("aws-auth", good), append([]string{"apply", "-f", "-"}, as...)...).want(t, "configmap/aws-auth configured\n", 0)
@@ -178,7 +178,7 @@ func TestGuardDown(t *testing.T) {
 			kubectl(t, manifest("aws-auth", good), append([]string{"create", "-f", "-"}, as...)...).want(t, "configmap/aws-auth created\n", 0)
 		})
 	}
-	t.Run("eks:node-managerX does not get in", func(t *testing.T) {
+	t.Run("eks:node-managerX is not allowed", func(t *testing.T) {
 		givenRoles(t, base)
 		got := kubectl(t, manifest("aws-auth", good), append([]string{"replace", "-f", "-"}, asUser("eks:node-managerX")...)...)
 		if got.code != 1 || !strings.Contains(got.text, "failed calling webhook") {

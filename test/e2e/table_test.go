@@ -359,7 +359,7 @@ func TestFloorAndGuard(t *testing.T) {
 			if _, roles, _, err := configmap.ParseMap(stored.Data); err == nil || len(roles) > 0 {
 				t.Errorf("%s: the authenticator reads %d roles, error %v", name, len(roles), err)
 			}
-			// The comment comes back as U+FFFD: whoever saves it again unchanged is told, and taking it out is a repair.
+			// The comment comes back as U+FFFD: saving it again unchanged is denied, and deleting it is a fix.
 			if err := all["anyone"].change(t.Context(), func(cm *corev1.ConfigMap) { cm.Labels = map[string]string{"a": "b"} }); err == nil || !strings.Contains(err.Error(), "AA101") {
 				t.Errorf("%s: a label beside it: %v, want AA101", name, err)
 			}

@@ -33,7 +33,7 @@ func TestWaysToWrite(t *testing.T) {
 		absent bool // there is no aws-auth before
 		write  func(t *testing.T, mapRoles string) answer
 		says   string // of a good edit
-		denied string // what stands before the finding; "" for what most ways say
+		denied string // the text before the finding; "" for what most ways say
 		dry    bool   // nothing is stored
 	}{
 		"create": {absent: true, says: "configmap/aws-auth created\n", write: func(t *testing.T, mapRoles string) answer {
@@ -176,7 +176,7 @@ func TestDelete(t *testing.T) {
 			mark.want(t, map[string]string{guardDecision: "deny", guardRules: "AA501"})
 		})
 	}
-	t.Run("to make it anew", func(t *testing.T) {
+	t.Run("to create it again", func(t *testing.T) {
 		givenRoles(t, base)
 		got := kubectl(t, manifest("aws-auth", good), "replace", "--force", "-f", "-")
 		if got.code != 1 || !strings.Contains(got.text, "AA501") {

@@ -136,9 +136,9 @@ func TestHidden(t *testing.T) {
 	}{
 		"a line of no YAML":               {openA, entryA, []rule.Finding{line(1, rule.Text)}, "o"},
 		"of every such category":          {openA, entryA, []rule.Finding{line(1, rule.ARN), line(1, rule.Name), line(1, rule.Repeat)}, "ooo"},
-		"deeper than it stood":            {openA, "  " + strings.ReplaceAll(entryA, "\n", "\n  "), []rule.Finding{line(1, rule.ARN)}, "o"},
+		"deeper than before":              {openA, "  " + strings.ReplaceAll(entryA, "\n", "\n  "), []rule.Finding{line(1, rule.ARN)}, "o"},
 		"a line that did not stand there": {openA, entryA, []rule.Finding{line(2, rule.Text)}, "n"},
-		"where a longer word stood":       {strings.ReplaceAll(openA, "role/a", "role/ab"), entryA, []rule.Finding{line(1, rule.Text)}, "n"},
+		"instead of a longer word":        {strings.ReplaceAll(openA, "role/a", "role/ab"), entryA, []rule.Finding{line(1, rule.Text)}, "n"},
 		"behind the end of the document":  {cut, entryA, []rule.Finding{line(1, rule.Text)}, "o"},
 		"words without a place":           {openA, entryA, []rule.Finding{word("[viewers] groups:")}, "o"},
 		"words that did not stand there":  {openA, entryA, []rule.Finding{word("[viewers] masters")}, "n"},
@@ -147,8 +147,8 @@ func TestHidden(t *testing.T) {
 		"a line that EKS read":            {entryA, entryA, []rule.Finding{line(1, rule.Text)}, "n"},
 		"what is given":                   {openA, entryA, []rule.Finding{line(1, rule.Grant)}, "n"},
 		"one that is new each time":       {openA, entryA, []rule.Finding{always}, "n"},
-		"twice where it stood once":       {openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "on"},
-		"twice where it stood twice":      {entryA + openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "oo"},
+		"twice where it was once":         {openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "on"},
+		"twice where it was twice":        {entryA + openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "oo"},
 	} {
 		t.Run(name, marked{before: c.before, after: c.after, found: c.found, want: c.want}.run)
 	}

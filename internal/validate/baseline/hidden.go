@@ -10,7 +10,7 @@ import (
 )
 
 // markHidden marks findings about lines that the old version has too, in a value of which EKS read nothing, or not all: a
-// syntax error hides what else is wrong, and a --- what is behind it, and whoever fixes it must not be denied for that.
+// syntax error hides what else is wrong, and a --- what is behind it, and fixing it must not be denied for that.
 // Findings about grants are never marked here.
 func markHidden(found []rule.Finding, before, after *rule.Version) {
 	broken := cutShort(before.Problems)

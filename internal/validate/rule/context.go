@@ -87,7 +87,7 @@ type EditContext struct {
 	Old, New *Version
 	Policy   *policy.Policy
 	Now      time.Time
-	// Partition is the cluster's own; "" if nothing tells.
+	// Partition is the cluster's own; "" if nothing shows it.
 	Partition string
 	// Privileges knows what is equivalent to cluster-admin.
 	Privileges *privilege.Resolver

@@ -160,7 +160,7 @@ func wantReplicas(t *testing.T) []corev1.Pod {
 	return all
 }
 
-// lives tells the processes of pods apart: names and how often they were started.
+// lives identifies the processes of pods: names and how often they were started.
 func lives(pods []corev1.Pod) []string {
 	var all []string
 	for _, p := range pods {
@@ -172,7 +172,7 @@ func lives(pods []corev1.Pod) []string {
 	return all
 }
 
-// wantAlive checks that no replica was started anew.
+// wantAlive checks that no replica was restarted.
 func wantAlive(t *testing.T, before []corev1.Pod) {
 	t.Helper()
 	if got, want := lives(wantReplicas(t)), lives(before); !slices.Equal(got, want) {

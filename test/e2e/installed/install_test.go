@@ -114,7 +114,7 @@ func (s startups) look(t *testing.T) error {
 		seen := time.Now()
 		pid, err := process(p)
 		if err != nil {
-			continue // the kubelet has not told of its container yet: looked at again
+			continue // the kubelet has not reported its container yet: looked at again
 		}
 		old, err := age(pid)
 		if err != nil {

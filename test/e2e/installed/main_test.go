@@ -187,7 +187,7 @@ func cleanUp(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("helm uninstall: %w\n%s", err, out)
 	}
-	// The API server may go on for a moment with the floor that it was told to forget.
+	// The API server may use the deleted floor for a moment.
 	deletion := func(ctx context.Context) (bool, error) {
 		err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Delete(ctx, "aws-auth", metav1.DeleteOptions{})
 		return err == nil || apierrors.IsNotFound(err), nil

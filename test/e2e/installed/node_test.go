@@ -18,7 +18,7 @@ import (
 // node is where test/cluster keeps the process ids of the cluster's programs, inside its namespaces.
 const node = "/run/cluster/"
 
-// onNode tells whether the tests run where the node's processes are.
+// onNode reports whether the tests run where the node's processes are.
 func onNode() bool {
 	_, err := os.Stat(node + "kube-apiserver.pid")
 	return err == nil

@@ -57,7 +57,7 @@ func TestBadPolicy(t *testing.T) {
 			t.Errorf("helm has made a revision:\n%swhere there were:\n%s", now, revision)
 		}
 	})
-	t.Run("what gets past the schema is kept out", func(t *testing.T) {
+	t.Run("what the schema does not see is not used", func(t *testing.T) {
 		helm(t, append(upgrade(unknown), "--skip-schema-validation")...)
 		eventually(t, "every replica says so", func() error { return all(t.Context(), tellsOfBadPolicy(t)) })
 		eventually(t, "an Event at every replica", func() error {
@@ -104,7 +104,7 @@ func TestBadPolicy(t *testing.T) {
 			return all(t.Context(), func(p corev1.Pod) error {
 				rejected, err := metric(t.Context(), p.Name, "aws_auth_guard_policy_rejected")
 				if err == nil && rejected != 0 {
-					err = fmt.Errorf("pod %s has no good policy", p.Name)
+					err = fmt.Errorf("pod %s has no valid policy", p.Name)
 				}
 				return err
 			})

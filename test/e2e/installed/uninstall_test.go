@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Whoever takes the guard away is rid of it.
+// After the guard is uninstalled nothing of it is left.
 func TestUninstall(t *testing.T) {
 	installed(t)
 	begun := time.Now()
