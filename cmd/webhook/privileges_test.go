@@ -51,7 +51,7 @@ func (c *cluster) testPrivileges(t *testing.T, r *replica) {
 	editor := c.editor(t)
 	tryEditor := func() error { return update(t, editor, nodesEntry+opsEntry, true) }
 	c.eventually(t, func() error {
-		if err := tryEditor(); err == nil || !strings.Contains(err.Error(), `the cluster does not let "editor" grant privilegedgroups.aws-auth-guard.io "ops"`) {
+		if err := tryEditor(); err == nil || !strings.Contains(err.Error(), `RBAC does not allow "editor" to grant`) {
 			return fmt.Errorf("got %v, want the editor refused", err)
 		}
 		return nil

@@ -35,14 +35,14 @@ func respond(r validate.Report, decision string) *admissionv1.AdmissionResponse 
 	if ids := rules(r.Findings); ids != "" {
 		resp.AuditAnnotations["rules"] = ids
 	}
-	told, omitted := r.Findings, r.Omitted
+	warned, omitted := r.Findings, r.Omitted
 	if !r.Allowed {
 		errors := 0
 		for errors < len(r.Findings) && r.Findings[errors].Severity == validate.Error {
 			errors++ // errors come first
 		}
-		told = r.Findings[errors:]
-		if len(told) == 0 {
+		warned = r.Findings[errors:]
+		if len(warned) == 0 {
 			resp.Result, omitted = denial(r.Findings, omitted), 0
 		} else {
 			resp.Result = denial(r.Findings[:errors], 0)
@@ -52,7 +52,7 @@ func respond(r validate.Report, decision string) *admissionv1.AdmissionResponse 
 	if r.Excuse != "" {
 		first = "aws-auth-guard: " + excuses[r.Excuse]
 	}
-	resp.Warnings = warnings(first, told, omitted)
+	resp.Warnings = warnings(first, warned, omitted)
 	return resp
 }
 

@@ -48,7 +48,7 @@ var entryTypes = map[string]entryType{
 
 // Outlived reports that the entry is older than its principal. EKS keeps the principal's unique id with an entry, so a
 // role or user that was deleted and created again under the same name is not covered by it, and EKS goes on to
-// aws-auth (aws/containers-roadmap#2441; aws-iam-authenticator pkg/mapper/dynamicfile, userIDStrict). EKS tells
+// aws-auth (aws/containers-roadmap#2441; aws-iam-authenticator pkg/mapper/dynamicfile, userIDStrict). EKS has
 // milliseconds and IAM seconds, so an entry of the same second counts as the younger.
 func (e AccessEntry) Outlived() bool {
 	return !e.Created.IsZero() && !e.PrincipalCreated.IsZero() &&

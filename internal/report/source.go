@@ -94,8 +94,8 @@ func locate(f validate.Finding, sources []*indexed) place {
 	return place{source: &indexed{}}
 }
 
-// offending is how many characters of the line from the place on are what the finding speaks of: the value if it
-// stands there, else the word, else one.
+// offending is how many characters of the line from the place on the finding is about: the value if it is
+// there, else the word, else one.
 func offending(f validate.Finding, p place) int {
 	if p.line < 1 {
 		return 0

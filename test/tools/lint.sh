@@ -112,7 +112,7 @@ paths() {
 # test/tools/words/main.go says which words, exceptions.txt which uses stay.
 words() {
   local program
-  program=$(mktemp) && go build -C test/tools -o "$program" ./words && files | "$program"
+  program=$(mktemp) && go build -C test/tools -o "$program" ./words && files | while read -r f; do [ ! -f "$f" ] || echo "$f"; done | "$program"
   local status=$?
   rm -f "$program"
   return $status
