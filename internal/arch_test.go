@@ -67,7 +67,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"test/signin", "awsauth test/awsfake/fake", "net"},
 	{"test/bench", "admission awsauth test/guarded", "client-go exec net"},
 	{"test/bench/ceiling", "", "net"},
-	{"test/demo", "test/awsfake/fake test/guarded", "exec net"},
+	{"test/demo", "policy test/awsfake/fake test/guarded", "exec net"},
 	{"test/fuzz", "", "exec"},
 	{"test/chaos", "", ""},
 	{"test/e2e", "", ""},
