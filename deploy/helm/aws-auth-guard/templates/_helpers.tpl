@@ -126,6 +126,12 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- end }}
 {{- end }}
 {{- if not $p.nodes }}{{ $_ := unset $p "nodes" }}{{ end }}
+{{- if $p.contact }}
+{{- range $key := list "text" "url" }}
+{{- if not (get $p.contact $key) }}{{ $_ := unset $p.contact $key }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if not $p.contact }}{{ $_ := unset $p "contact" }}{{ end }}
 apiVersion: aws-auth-guard.io/v1alpha1
 kind: Policy
 {{ toYaml $p }}
