@@ -72,7 +72,7 @@ func unintendedKind(w written) (rule.Finding, bool) {
 		f.Severity, f.Subject = rule.Warning, "works"
 		return f, true
 	}
-	const assumed = "map the role that people assume"
+	assumed := "write the ARN of the role that people assume, such as arn:" + w.arn.Partition + ":iam::" + w.arn.Account + ":role/NAME"
 	kind, key := w.arn.Kind, w.entry.DataKey
 	switch {
 	case kind == awsauth.KindRoot:

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -77,13 +78,13 @@ func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
 	const notReady = "every node with it turns NotReady within minutes"
 	known := c.Fleet.KnowsNodes(c.Now)
 	f := rule.Finding{Subject: "gone", Message: namedARN(l.Was.Canonical) + " is no longer mapped", Nodes: l.Cut, Yields: rule.YieldsToRule}
-	putBack(&f, c, l.Was, "")
+	putBack(&f, c, l.Was, replaced(c))
 	switch {
 	case len(l.Cut) > 0:
 		cutOff(&f, c, l)
 	case c.Fleet.Starting():
 		f.Why = notYet
-		putBack(&f, c, l.Was, ", or try again in a few seconds")
+		putBack(&f, c, l.Was, replaced(c)+", or try again in a few seconds")
 	case l.Fatal && len(l.Maybe) > 0:
 		f.Message += ", and " + mayUse(l.Maybe)
 		f.Why = last + untraced(c)
@@ -111,6 +112,17 @@ func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
 	return f
 }
 
+// replaced says that no entry of mapRoles is left of several, as when a second mapRoles: line takes the place of the first.
+func replaced(c *rule.EditContext) string {
+	kept := func(e awsauth.Entry) bool {
+		return slices.ContainsFunc(c.New.Roles, func(n awsauth.Entry) bool { return n.Key() == e.Key() })
+	}
+	if n := len(c.Old.Roles); n > 1 && len(c.New.Roles) > 0 && !slices.ContainsFunc(c.Old.Roles, kept) {
+		return fmt.Sprintf(" (all %d entries of mapRoles are gone: look for a second mapRoles: line)", n)
+	}
+	return ""
+}
+
 // onlyIf makes a finding a warning about something that the guard does not know.
 func onlyIf(f *rule.Finding, so string) {
 	f.Severity, f.Lines = rule.Warning, nil
@@ -122,7 +134,7 @@ func cutOff(f *rule.Finding, c *rule.EditContext, l nodes.Loss) {
 	role := awsauth.Subject(l.Was.Canonical)
 	f.Message += ": " + nodes.Count(l.Cut) + " " + nodes.LoseAccess(l.Cut) + ": " + nodes.Which(l.Cut)
 	f.Why = nodes.Agree(l.Cut, "it turns", "they turn") + " NotReady within minutes" + uncovered(c, role)
-	or := nodes.Agree(l.Cut, ", or drain and remove the node first", ", or drain and remove the nodes first")
+	or := replaced(c) + nodes.Agree(l.Cut, ", or drain and remove the node first", ", or drain and remove the nodes first")
 	if e, ok := c.Fleet.Entry(role, c.Now); ok && e.Outlived() {
 		or += ", or delete the access entry and create it again first"
 	}

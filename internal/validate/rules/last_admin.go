@@ -13,7 +13,8 @@ var lastAdmin = &rule.Rule{
 	What: "the last mapping to a privileged group, or to what the cluster's RBAC makes equivalent to cluster-admin, is removed",
 	Why:  "only the cluster creator, or an access entry, can administer the cluster then",
 	Bad:  goodNodesAndCI, Good: strings.Replace(goodNodesAndCI, "deployers", "system:masters", 1),
-	Edit: checkLastAdmin,
+	SilencedBy: []rule.Silence{{Rule: "AA103", Same: rule.SamePrincipal}, {Rule: "AA502", Same: rule.SamePrincipal}}, // of all of aws-auth
+	Edit:       checkLastAdmin,
 }
 
 func checkLastAdmin(c *rule.EditContext) {
@@ -24,7 +25,7 @@ func checkLastAdmin(c *rule.EditContext) {
 	if last == "" {
 		return
 	}
-	f := rule.Finding{Subject: "admins",
+	f := rule.Finding{Subject: "admins", Yields: rule.YieldsToRule,
 		Message: fmt.Sprintf("aws-auth maps no admin any more, %s was the last", namedARN(last)),
 		Fix:     "keep one admin mapping, or make sure that an access entry has AmazonEKSClusterAdminPolicy",
 		Why:     "only the cluster creator or an access entry can administer the cluster then"}
