@@ -28,7 +28,7 @@ func (s surroundings) first(looks ...func(surroundings) (lineFault, bool)) (f li
 // says.
 func markup(s surroundings) (lineFault, bool) {
 	return s.first(conflict, tabIndent, specialBlank, otherDash, dashWithoutSpace, colonWithoutSpace, fieldWithoutColon,
-		indentOfField, indentOfEntry, indentOfGroup)
+		dashOfEntry, indentOfField, indentOfEntry, indentOfGroup)
 }
 
 var conflictMarker = regexp.MustCompile(`^(<<<<<<<|=======|>>>>>>>)( |$)`)
@@ -149,6 +149,15 @@ func fieldWithoutColon(s surroundings) (lineFault, bool) {
 		return lineFault{}, false
 	}
 	return lineFault{"there is no colon after the field name in " + shown(m[0]), "write " + strings.TrimSpace(phrase.Bare(m[1]+": "+m[2]))}, true
+}
+
+// dashOfEntry finds what is wrong with the dash of the line's entry, which makes its other fields look wrong.
+func dashOfEntry(s surroundings) (lineFault, bool) {
+	start, _, ok := s.entry()
+	if !ok || start == s.at {
+		return lineFault{}, false
+	}
+	return surroundings{s.lines, start}.first(otherDash, dashWithoutSpace, specialBlank)
 }
 
 // spaces counts spaces.

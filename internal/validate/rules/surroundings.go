@@ -53,7 +53,7 @@ func (s surroundings) body() string { return strings.TrimSpace(s.own()) }
 // A field that EKS reads, with what stands before it, and the beginning of an entry.
 var (
 	fieldLine  = regexp.MustCompile(`^( *)(- *)?(rolearn|userarn|username|groups|userid)(\s*:.*|)$`)
-	entryStart = regexp.MustCompile(`(?i)^[ \t]*- *\{?["']?(?:rolearn|userarn|username|groups|userid|sso)\b`)
+	entryStart = regexp.MustCompile(`(?i)^[ \t]*[-–—−•][ \x{a0}]*\{?["']?(?:rolearn|userarn|username|groups|userid|sso)\b`)
 	arnOfEntry = regexp.MustCompile(`(?i)^[^#]*?(?:rolearn|userarn)\s*["']?\s*:\s*["']?(arn:[^\s"',}#]+)`)
 )
 
