@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -14,12 +15,18 @@ type File struct {
 	Name    string
 	Report  validate.Report
 	Sources []Source
+	// Err is why it could not be checked; then there is no report.
+	Err error
 }
 
 // Texts writes several files for a reader, each as Text does with its name before the summary, and the total.
 func Texts(w io.Writer, files []File, o TextOptions) error {
 	var b bytes.Buffer
 	for _, f := range files {
+		if f.Err != nil {
+			fmt.Fprintf(&b, "%s: could not be checked\n", newStyles(o.Color).place.Sprint(Visible(f.Name)))
+			continue
+		}
 		var one bytes.Buffer
 		if err := Text(&one, validate.Report{Findings: f.Report.Findings, Allowed: true}, f.Sources, o); err != nil {
 			return err
@@ -39,22 +46,27 @@ func Texts(w io.Writer, files []File, o TextOptions) error {
 
 // Total is the line below several files.
 func Total(files []File) string {
-	denied := 0
+	var denied, allowed, failed int
 	for _, f := range files {
-		if !f.Report.Allowed {
+		switch {
+		case f.Err != nil:
+			failed++
+		case f.Report.Allowed:
+			allowed++
+		default:
 			denied++
 		}
 	}
-	total := plural(len(files), "file") + " checked: "
-	switch {
-	case denied == 0 && len(files) == 1:
-		return total + "would be allowed"
-	case denied == 0:
-		return total + "all would be allowed"
-	case denied == len(files):
-		return total + "would be denied"
+	var said []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{denied, "would be denied"}, {allowed, "would be allowed"}, {failed, "could not be checked"}} {
+		if p.n > 0 {
+			said = append(said, fmt.Sprintf("%d %s", p.n, p.what))
+		}
 	}
-	return total + fmt.Sprintf("%d would be denied, %d would be allowed", denied, len(files)-denied)
+	return plural(len(files), "file") + ": " + strings.Join(said, ", ")
 }
 
 // located is a finding with its place: in which file it stands, and where.

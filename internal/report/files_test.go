@@ -3,6 +3,9 @@ package report_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,7 +49,7 @@ func TestPlacesAreThoseOfTheirFile(t *testing.T) {
 func TestGitHub(t *testing.T) {
 	const want = `::error file=a.yaml,line=1,endLine=1,col=4,endColumn=5,title=AA203 role-arn-path::100%25: bad, <b>\nhere%0Afix: write a
 ::warning file=a.yaml,line=2,endLine=2,col=1,endColumn=2,title=AA203 role-arn-path::the message%0Afix: the fix%0Awhy: and the why
-2 files checked: 1 would be denied, 1 would be allowed
+2 files: 1 would be denied, 1 would be allowed
 `
 	var b bytes.Buffer
 	if err := report.GitHub(&b, twoFiles()); err != nil {
@@ -67,7 +70,7 @@ func TestGitHubIsEscaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `::error file=a%3Ab%2Cc%25\n,title=AA203 role-arn-path::x\n::stop-commands::y%0Afix: \r\n::error::z
-1 file checked: would be denied
+1 file: 1 would be denied
 `
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -120,25 +123,33 @@ func TestTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"a.yaml:2:1: warning: AA203", "\na.yaml: 1 warning: would be denied\n", "\nb,1.yaml: no findings: would be ",
-		"\n2 files checked: 1 would be denied, 1 would be allowed\n"} {
+		"\n2 files: 1 would be denied, 1 would be allowed\n"} {
 		if !bytes.Contains(b.Bytes(), []byte(want)) {
 			t.Errorf("want %q in\n%s", want, &b)
 		}
 	}
-	for which, tt := range map[string]struct {
-		allowed []bool
-		want    string
+}
+
+// A file that could not be checked is in every form, and never counts as allowed.
+func TestUnchecked(t *testing.T) {
+	files := []report.File{{Name: "a", Report: validate.Report{Allowed: true}}, {Name: "b", Err: errors.New("no such file")}}
+	for form, tt := range map[string]struct {
+		write func(io.Writer) error
+		want  []string
 	}{
-		"one":  {[]bool{true}, "1 file checked: would be allowed"},
-		"all":  {[]bool{true, true}, "2 files checked: all would be allowed"},
-		"none": {[]bool{false, false}, "2 files checked: would be denied"},
+		"text":   {func(w io.Writer) error { return report.Texts(w, files, report.TextOptions{}) }, []string{"b: could not be checked\n", "2 files: 1 would be allowed, 1 could not be checked\n"}},
+		"json":   {func(w io.Writer) error { return report.JSON(w, files...) }, []string{`"allowed": false`, `"error": "no such file"`}},
+		"junit":  {func(w io.Writer) error { return report.JUnit(w, files) }, []string{`failures="1"`, "no such file"}},
+		"github": {func(w io.Writer) error { return report.GitHub(w, files) }, []string{"::error file=b,title=could not be checked::no such file\n"}},
 	} {
-		var files []report.File
-		for _, allowed := range tt.allowed {
-			files = append(files, report.File{Report: validate.Report{Allowed: allowed}})
+		var b bytes.Buffer
+		if err := tt.write(&b); err != nil {
+			t.Fatal(err)
 		}
-		if got := report.Total(files); got != tt.want {
-			t.Errorf("%s: %q, want %q", which, got, tt.want)
+		for _, want := range tt.want {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: want %q in\n%s", form, want, &b)
+			}
 		}
 	}
 }

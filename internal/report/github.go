@@ -26,6 +26,12 @@ func GitHub(w io.Writer, files []File) error {
 		fmt.Fprintf(&b, "::%s %s::%s\n", level(l.Severity), strings.Join(properties, ","),
 			commandData.Replace(sarifText(l.Finding)))
 	}
+	for _, f := range files {
+		if f.Err != nil {
+			fmt.Fprintf(&b, "::error file=%s,title=could not be checked::%s\n", commandProperty.Replace(Visible(f.Name)),
+				commandData.Replace(Visible(f.Err.Error())))
+		}
+	}
 	b.WriteString(Total(files) + "\n")
 	_, err := w.Write(b.Bytes())
 	return err

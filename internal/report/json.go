@@ -25,6 +25,7 @@ type jsonFile struct {
 	Allowed  bool   `json:"allowed"`
 	Errors   int    `json:"errors"`
 	Warnings int    `json:"warnings"`
+	Error    string `json:"error,omitempty"` // why it could not be checked
 }
 
 // JSON writes {"allowed": ..., "findings": [...], "files": [...]}: allowed if all files are. Where the sources are not
@@ -38,7 +39,11 @@ func JSON(w io.Writer, files ...File) error {
 	}{Allowed: true, Findings: []jsonFinding{}, Files: []jsonFile{}} // null is not a list
 	for _, f := range files {
 		errs, warnings := count(f.Report)
-		out.Files = append(out.Files, jsonFile{f.Name, f.Report.Allowed, errs, warnings})
+		file := jsonFile{File: f.Name, Allowed: f.Report.Allowed, Errors: errs, Warnings: warnings}
+		if f.Err != nil {
+			file.Error = f.Err.Error()
+		}
+		out.Files = append(out.Files, file)
 		out.Allowed = out.Allowed && f.Report.Allowed
 		out.Omitted += f.Report.Omitted
 	}

@@ -65,9 +65,12 @@ func JUnit(w io.Writer, files []File) error {
 func junitSuiteOf(f File) junitSuite {
 	verdict := junitCase{Name: "verdict", ClassName: Visible(f.Name), File: Visible(f.Name)}
 	summary := summaryOf(f.Report)
-	if f.Report.Allowed {
+	switch {
+	case f.Err != nil:
+		verdict.Failure = &junitFailure{Message: "could not be checked", Type: "error", Text: Visible(f.Err.Error())}
+	case f.Report.Allowed:
 		verdict.Output = summary
-	} else {
+	default:
 		verdict.Failure = &junitFailure{Message: summary, Type: "denied", Text: summary}
 	}
 	suite := junitSuite{Name: Visible(f.Name), Cases: []junitCase{verdict}}
