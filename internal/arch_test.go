@@ -27,6 +27,7 @@ const module = "github.com/aws-auth-guard/aws-auth-guard"
 // The tests print the line that a package should have.
 var graph = []struct{ path, imports, reaches string }{
 	{"internal/awsauth", "", pure},
+	{"internal/awsauth/edit", "awsauth", pure},
 	{"internal/phrase", "", pure},
 	{"internal/policy", "awsauth", pure},
 	{"internal/principal", "awsauth phrase", pure},
