@@ -66,4 +66,6 @@ func (d *document) words(n *yaml.Node) (s span, ok bool) {
 }
 
 // null reports a value that is not there.
-func null(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && quoteOf(n) == 0 && n.Value == "" && n.Anchor == "" }
+func null(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && quoteOf(n) == 0 && n.Value == "" && n.Anchor == ""
+}
