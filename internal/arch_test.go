@@ -28,6 +28,7 @@ const module = "github.com/aws-auth-guard/aws-auth-guard"
 var graph = []struct{ path, imports, reaches string }{
 	{"internal/awsauth", "", pure},
 	{"internal/awsauth/edit", "awsauth", pure},
+	{"internal/awsauth/plain", "awsauth", pure},
 	{"internal/phrase", "", pure},
 	{"internal/policy", "awsauth", pure},
 	{"internal/principal", "awsauth phrase", pure},
