@@ -21,7 +21,10 @@ type input struct{ stdin io.Reader }
 
 // draft is an object that somebody wrote, and where its text is.
 type draft struct {
+	name     string
 	object   *corev1.ConfigMap // nil if it could not be parsed
+	old      *corev1.ConfigMap // what it is an edit of, nil for a new object
+	cluster  *corev1.ConfigMap // the object in the cluster that is asked about it, nil if none is
 	findings []validate.Finding
 	sources  []report.Source
 	notes    []string
@@ -71,7 +74,7 @@ func (in *input) manifest(name string) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &draft{object: f.ConfigMap, findings: f.Findings, notes: f.Notes,
+	return &draft{name: f.Name, object: f.ConfigMap, findings: f.Findings, notes: f.Notes,
 		sources: []report.Source{{Name: f.Name, Text: f.Text, Locate: f.Locate, Find: f.Find}}}, nil
 }
 
@@ -98,7 +101,7 @@ func (in *input) bare(files [3]string, old *corev1.ConfigMap) (*draft, error) {
 	if cm.Data == nil {
 		cm.Data = map[string]string{}
 	}
-	d := &draft{object: cm}
+	d := &draft{name: "aws-auth", object: cm}
 	for i, name := range files {
 		if name == "" {
 			continue
@@ -112,6 +115,9 @@ func (in *input) bare(files [3]string, old *corev1.ConfigMap) (*draft, error) {
 			return nil, err
 		}
 		cm.Data[awsauth.Keys[i]] = value
+		if len(d.sources) == 0 {
+			d.name = shown
+		}
 		d.sources = append(d.sources, bareSource(shown, text, awsauth.Keys[i]))
 	}
 	return d, nil
