@@ -96,6 +96,6 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "version for kubectl awsauth")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy(),
-		newAdd(), newRemove(), newSet())
+		newAdd(), newRemove(), newSet(), newEdit())
 	return root
 }

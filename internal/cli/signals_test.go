@@ -36,6 +36,7 @@ var typed = map[string]string{
 	"completion powershell": "completion powershell",
 	"completion zsh":        "completion zsh",
 	"diff":                  "diff IN IN",
+	"edit":                  "edit --help",
 	"explain":               "explain AA203",
 	"fleet":                 "fleet --help",
 	"help":                  "help check",

@@ -1,4 +1,4 @@
-package plain
+package plaintext
 
 import (
 	"maps"
@@ -67,7 +67,7 @@ func TestReadProblems(t *testing.T) {
 	} {
 		got := Read(text, nil)
 		if len(got.Problems) != 1 || got.Problems[0] != want {
-			t.Errorf("%q: %q", text, got.Problems)
+			t.Errorf("%q: %+v", text, got.Problems)
 		}
 	}
 }

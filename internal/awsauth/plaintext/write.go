@@ -1,4 +1,4 @@
-// Package plain is the form in which aws-auth is edited: each value as YAML below its key, instead of a string in YAML.
+// Package plaintext is the form in which aws-auth is edited: each value as YAML below its key, instead of a string in YAML.
 //
 //	mapRoles:
 //	  # nodes
@@ -8,7 +8,7 @@
 //
 // A value is shown as it is, each line behind two spaces; a value that is no YAML is shown the same way, so that it can be
 // fixed. Reading takes the spaces off again. What nobody has changed comes back as the same bytes.
-package plain
+package plaintext
 
 import (
 	"maps"
