@@ -16,7 +16,7 @@ var ambiguousYAML = &rule.Rule{
 	Why:  "which parser a version of EKS runs is not public, and tools such as eksctl use yet another: what they do not read alike may be dropped, changed on the next write, or grant what nobody sees",
 	Bad:  strings.Replace(goodNodesAndCI, "username: ci", "username: yes", 1), Good: goodNodesAndCI,
 	// A character that looks like a space is one finding: that which it makes the line.
-	SilencedBy: []rule.Silence{{Rule: "AA101", Same: rule.SameLine}, {Rule: "AA104", Same: rule.SameLine}, {Rule: "AA201", Same: rule.SameLine}},
+	SilencedBy: []rule.Silence{{Rule: "AA101", Same: rule.SameLine}, {Rule: "AA104", Same: rule.SameLine}, {Rule: "AA201", Same: rule.SameLine}, {Rule: "AA405", Same: rule.SameEntry}},
 	Object:     problems(sayAmbiguous),
 }
 
@@ -100,7 +100,7 @@ func number(s string) int {
 
 func sayUnquotedTemplate(p described) rule.Finding {
 	f := rule.Finding{Message: p.in(shown(p.Value) + " without quotes is a YAML mapping, not a string"), Fix: `write "` + phrase.Bare(p.Value) + `", with quotes`,
-		Why: "EKS reads an empty string in its place, or nothing of " + p.DataKey}
+		Why: "EKS reads an empty string in its place, or nothing of " + p.DataKey, Yields: rule.YieldsToRule}
 	if p.Value == awsauth.EC2PrivateDNSName && strings.HasSuffix(p.Field, ".username") {
 		f.Fix = "write username: " + nodes.EC2.Needs().Username + " for nodes, or a name of your own for people"
 	}
