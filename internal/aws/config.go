@@ -22,7 +22,7 @@ func LoadConfig(ctx context.Context) (sdk.Config, error) {
 		config.WithAPIOptions([]func(*middleware.Stack) error{BoundAnswers}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(httpTimeout)))
 	if err != nil {
-		return sdk.Config{}, fmt.Errorf("the AWS configuration is no good: %w", err)
+		return sdk.Config{}, fmt.Errorf("the AWS configuration is invalid: %w", err)
 	}
 	return cfg, nil
 }

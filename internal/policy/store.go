@@ -11,7 +11,7 @@ import (
 // when a ConfigMap changes, and some file systems send no events at all.
 const reloadEvery = 2 * time.Second
 
-// Store holds the policy in force and takes in a changed text. One that is no good leaves the last good policy in force.
+// Store holds the policy in force and takes in a changed text. One that is no good leaves the previous policy in force.
 type Store struct {
 	from Source
 	// apply is called with every policy before it comes into force; its error keeps it out.
