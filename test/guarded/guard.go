@@ -94,7 +94,7 @@ func Build(ctx context.Context, out, pkg string) error {
 	return nil
 }
 
-// FreeAddress is a free port of the loopback interface. Somebody else may take it before it is used; then whoever listens
+// FreeAddress is a free port of the loopback interface. Another process may take it before it is used; then the one that listens
 // says so.
 func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -259,7 +259,7 @@ func (g *Guard) webhooks() (*admissionregistrationv1.ValidatingWebhookConfigurat
 	}, nil
 }
 
-// empty is an aws-auth that no guard lets in.
+// empty is an aws-auth that no guard allows.
 func empty() *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: admission.Name, Namespace: admission.Namespace}}
 }
