@@ -27,6 +27,8 @@ const module = "github.com/aws-auth-guard/aws-auth-guard"
 // The tests print the line that a package should have.
 var graph = []struct{ path, imports, reaches string }{
 	{"internal/awsauth", "", pure},
+	{"internal/awsauth/edit", "awsauth", pure},
+	{"internal/awsauth/plaintext", "awsauth", pure},
 	{"internal/phrase", "", pure},
 	{"internal/policy", "awsauth", pure},
 	{"internal/principal", "awsauth phrase", pure},
@@ -40,7 +42,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/validate/newrule", "validate", ""},
 	{"internal/policy/gen", "awsauth policy validate", ""},
 	{"internal/manifest", "awsauth validate", pure},
-	{"internal/report", "validate", pure},
+	{"internal/report", "phrase validate", pure},
 	{"internal/fix", "awsauth manifest policy principal validate validate/rule", pure},
 	{"internal/rbac", "privilege", pure},
 	{"internal/rbac/watch", "privilege rbac", "client-go net"},
@@ -50,14 +52,20 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/listen", "", "controller-runtime net"},
 	{"internal/health", "listen", "controller-runtime net"},
 	{"internal/metricsauth", "", "client-go net"},
-	{"internal/admission", "listen validate", "controller-runtime net"},
+	{"internal/admission", "listen phrase validate", "controller-runtime net"},
 	{"internal/events", "admission", "client-go"},
 	{"internal/approvals", "admission validate", "client-go"},
 	{"internal/version", "", ""},
 	{"deploy", "", ""},
 	{"internal/coverage", "admission deploy", "client-go net"},
+	{"internal/editor", "", "exec"},
 	{"certs", "", "client-go controller-runtime net"},
+<<<<<<< HEAD
 	{"internal/cli", "aws awsauth fix fleet iam manifest nodes policy principal privilege rbac rbac/watch report validate version", "client-go net"},
+=======
+	{"internal/cli", "aws awsauth awsauth/edit awsauth/plaintext editor fleet iam manifest nodes phrase policy principal privilege rbac rbac/watch report validate version",
+		"aws client-go net"},
+>>>>>>> part-p4
 	{"cmd/webhook", "admission approvals aws certs coverage events fleet health iam listen metricsauth policy rbac rbac/watch validate version",
 		"client-go controller-runtime net"},
 	{"cmd/kubectl-awsauth", "cli", ""},
@@ -68,7 +76,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"test/signin", "awsauth test/awsfake/fake", "net"},
 	{"test/bench", "admission awsauth test/guarded", "client-go exec net"},
 	{"test/bench/ceiling", "", "net"},
-	{"test/demo", "test/awsfake/fake test/guarded", "exec net"},
+	{"test/demo", "policy test/awsfake/fake test/guarded", "exec net"},
 	{"test/fuzz", "", "exec"},
 	{"test/chaos", "", ""},
 	{"test/e2e", "", ""},

@@ -28,7 +28,7 @@ func LoadConfig(ctx context.Context) (sdk.Config, error) {
 		config.WithLogger(logging.Nop{}), // it writes to stderr, in a form of its own; what matters comes back as an error
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(httpTimeout)))
 	if err != nil {
-		return sdk.Config{}, fmt.Errorf("the AWS configuration is no good: %w", err)
+		return sdk.Config{}, fmt.Errorf("the AWS configuration is invalid: %w", err)
 	}
 	return cfg, nil
 }

@@ -155,3 +155,12 @@ func checkSize(cm *corev1.ConfigMap) error {
 	}
 	return nil
 }
+
+// readManifest is a manifest as a text that findings point into.
+func readManifest(name, text string) (report.Source, error) {
+	f, err := manifest.Read(name, []byte(text))
+	if err != nil {
+		return report.Source{}, err
+	}
+	return report.Source{Name: f.Name, Text: f.Text, Locate: f.Locate, Find: f.Find}, nil
+}

@@ -101,11 +101,14 @@ func sarifLocation(f validate.Finding, p place) object {
 	return location
 }
 
-// sarifText is a finding's problem, fix and reason, each on a line of its own.
+// sarifText is a finding's problem, fix, lines to paste and reason, each on lines of its own.
 func sarifText(f validate.Finding) string {
 	s := Visible(f.Message)
 	if f.Fix != "" {
 		s += "\nfix: " + Visible(f.Fix)
+	}
+	for _, l := range f.Lines {
+		s += "\n  " + Visible(l)
 	}
 	if f.Why != "" {
 		s += "\nwhy: " + Visible(f.Why)
