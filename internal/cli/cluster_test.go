@@ -30,6 +30,7 @@ func TestCluster(t *testing.T) {
 	t.Run("live", func(t *testing.T) { testLive(t, cluster, client) })
 	t.Run("fleet", func(t *testing.T) { testFleet(t, cluster, client) })
 	t.Run("size", func(t *testing.T) { testSize(t, client) })
+	t.Run("change", func(t *testing.T) { testChange(t, cluster, client) })
 }
 
 // setMapRoles puts aws-auth into the cluster until the test ends.
