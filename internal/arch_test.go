@@ -43,6 +43,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/policy/gen", "awsauth policy validate", ""},
 	{"internal/manifest", "awsauth validate", pure},
 	{"internal/report", "phrase validate", pure},
+	{"internal/fix", "awsauth manifest policy principal validate validate/rule", pure},
 	{"internal/rbac", "privilege", pure},
 	{"internal/rbac/watch", "privilege rbac", "client-go net"},
 	{"internal/aws", "", "aws net"},
@@ -59,8 +60,12 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/coverage", "admission deploy", "client-go net"},
 	{"internal/editor", "", "exec"},
 	{"certs", "", "client-go controller-runtime net"},
+<<<<<<< HEAD
+	{"internal/cli", "aws awsauth fix fleet iam manifest nodes policy principal privilege rbac rbac/watch report validate version", "client-go net"},
+=======
 	{"internal/cli", "aws awsauth awsauth/edit awsauth/plaintext editor fleet iam manifest nodes phrase policy principal privilege rbac rbac/watch report validate version",
 		"aws client-go net"},
+>>>>>>> part-p4
 	{"cmd/webhook", "admission approvals aws certs coverage events fleet health iam listen metricsauth policy rbac rbac/watch validate version",
 		"client-go controller-runtime net"},
 	{"cmd/kubectl-awsauth", "cli", ""},
@@ -71,7 +76,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"test/signin", "awsauth test/awsfake/fake", "net"},
 	{"test/bench", "admission awsauth test/guarded", "client-go exec net"},
 	{"test/bench/ceiling", "", "net"},
-	{"test/demo", "test/awsfake/fake test/guarded", "exec net"},
+	{"test/demo", "policy test/awsfake/fake test/guarded", "exec net"},
 	{"test/fuzz", "", "exec"},
 	{"test/chaos", "", ""},
 	{"test/e2e", "", ""},

@@ -118,7 +118,7 @@ func (c *cluster) testBreakGlass(t *testing.T) {
 		}
 	}
 	c.eventually(t, func() error {
-		return c.event("LetIn", `UPDATE by "rescuer" was let in (break-glass); it would be refused otherwise: AA401`)
+		return c.event("AllowedDespiteError", `UPDATE by "rescuer" was allowed (break-glass) and would be denied otherwise: AA401`)
 	})
 	if err := update(t, rescuer, nodesEntry, false); err != nil {
 		t.Fatal(err)

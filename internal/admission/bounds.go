@@ -11,7 +11,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// Whoever reaches the port can send a body, and says by himself who he is. So there is a bound to all that a body may
+// Every client that reaches the port can send a body, under any name. So there is a bound to all that a body may
 // take, and to all bodies together. The figures keep a guard below 256 MiB, the chart's limit, whatever is sent
 // (TestStarvation in test/chaos).
 const (
@@ -19,7 +19,7 @@ const (
 	mostLarge = maxBody + 4<<20
 	// A string of JSON takes some 100 bytes when it is decoded, however short it is: a list of a million of them would
 	// take many times its body. maxQuotes is how many quotation marks a body may have, two for each string. Those in
-	// the text of an aws-auth do not count, they are escaped. perQuote is what one counts for, and mostDecoded how
+	// the values of an aws-auth do not count, they are escaped. perQuote is what one counts for, and mostDecoded how
 	// much there is at once.
 	maxQuotes   = 1 << 20
 	perQuote    = 64
@@ -61,7 +61,7 @@ type holdings struct {
 	of map[sender]holding
 }
 
-// sender is a user at an address: whoever reaches the port may give himself any name, but not at the API server's
+// sender is a user at an address: a client that reaches the port may use any name, but not at the API server's
 // address.
 type sender struct{ host, user string }
 

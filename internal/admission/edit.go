@@ -58,7 +58,7 @@ func (r *review) mayBeGuarded() bool {
 }
 
 // names reports whether a review that may be about aws-auth is. A deletecollection comes without a name, a CREATE by
-// generateName as well: the objects tell.
+// generateName as well: then the objects have the name.
 func (r *review) names() (guarded bool, err error) {
 	name, namespace := r.name, r.namespace
 	if named := cmp.Or(r.old.object, r.new.object); named != nil {
@@ -70,7 +70,7 @@ func (r *review) names() (guarded bool, err error) {
 	if r.name != Name {
 		return false, nil
 	}
-	// The API server never says two names: whoever does is not let past the guard by it.
+	// The API server never sends two names. A request with two is an error, so that nobody can bypass the guard with it.
 	return true, fmt.Errorf("the request is for %q, its object is %q: want one and the same",
 		Name, clip(namespace+"/"+name, maxLogged))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// maxLogged is how much of a text from a review the log shows.
+// maxLogged is how much of a string from a review the log shows.
 const maxLogged = 256
 
 // judge answers a review. It recovers from a panic, and counts it, as controller-runtime does.

@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
-	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
@@ -116,19 +114,15 @@ func accountOf(cm *corev1.ConfigMap) string {
 
 const signInToAWS = "sign in as for the AWS CLI: `aws sso login`, or set AWS_PROFILE"
 
-func credentials(ctx context.Context, cfg sdk.Config) error {
+func credentials(ctx context.Context, cfg aws.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
-	if cfg.Credentials == nil {
-		return errors.New("none are configured")
-	}
-	_, err := cfg.Credentials.Retrieve(ctx)
-	return err
+	return aws.Authenticate(ctx, cfg)
 }
 
 // running are the nodes that run now. Where they are not all known, they are not asked at all unless somebody wants it:
 // half of them would make a verdict that is neither the webhook's nor this reader's.
-func (o *awsOptions) running(cmd *cobra.Command, cluster clusterOptions, cfg sdk.Config) (nodes.Source, error) {
+func (o *awsOptions) running(cmd *cobra.Command, cluster clusterOptions, cfg aws.Config) (nodes.Source, error) {
 	view, err := o.nodesView(cmd, cluster, cfg)
 	trouble := ""
 	switch {
@@ -149,7 +143,7 @@ func (o *awsOptions) running(cmd *cobra.Command, cluster clusterOptions, cfg sdk
 	return nil, nil
 }
 
-func (o *awsOptions) nodesView(cmd *cobra.Command, cluster clusterOptions, cfg sdk.Config) (*nodes.View, error) {
+func (o *awsOptions) nodesView(cmd *cobra.Command, cluster clusterOptions, cfg aws.Config) (*nodes.View, error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), nodesTimeout)
 	defer cancel()
 	config, err := cluster.config()

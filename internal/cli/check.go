@@ -134,10 +134,18 @@ func (o *checkOptions) legal() error {
 		return usagef("--fix writes into files: give one with -f; 'kubectl awsauth edit' changes the object in the cluster")
 	case len(o.files) == 0 && values == 0 && o.against == live:
 		return usagef("--against live compares a file with the object in the cluster: give the file with -f")
+	case o.fixesStdin() && o.output.value != "text":
+		return usagef("--fix writes the text of standard input to standard output, where -o %s goes; use one or the other",
+			o.output.value)
 	case o.dryRun && !o.fix:
 		return usagef("--dry-run has a meaning only with --fix")
 	}
 	return nil
+}
+
+// fixesStdin reports that the fixed text goes to standard output.
+func (o *checkOptions) fixesStdin() bool {
+	return o.fix && !o.dryRun && (slices.Contains(o.files, "-") || slices.Contains(o.values[:], "-"))
 }
 
 // live is the object in the cluster, in flags that may name a file as well.

@@ -43,6 +43,7 @@ func (c *checker) drafts() (drafts []*draft, failed []report.File, err error) {
 	if c.old, err = c.objectAgainst(); err != nil {
 		return nil, nil, err
 	}
+	c.in.fixer = c.fixer()
 	switch {
 	case len(c.files) > 0:
 		drafts, failed, err = c.manifests()
@@ -263,10 +264,13 @@ func (c *checker) notAsked() {
 // print writes the result. Of one file there is no total.
 func (c *checker) print(files []report.File) error {
 	out := c.cmd.OutOrStdout()
+	if c.fixesStdin() {
+		out = c.cmd.ErrOrStderr() // the text goes there
+	}
 	if c.output.value == "text" && len(files) == 1 {
 		return report.Text(out, files[0].Report, files[0].Sources, textOptions(out))
 	}
-	return printReport(c.cmd, c.output, files)
+	return printReport(out, c.output, files)
 }
 
 // withManifest adds what is wrong with the file itself to the verdict on the object in it: an object that cannot be

@@ -11,13 +11,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/fix"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // input reads files and standard input.
-type input struct{ stdin io.Reader }
+type input struct {
+	stdin io.Reader
+	// fixer fixes what is read to be judged.
+	fixer fixer
+}
 
 // draft is an object that somebody wrote, and where its text is.
 type draft struct {
@@ -58,16 +63,24 @@ func readLimited(r io.Reader) ([]byte, error) {
 }
 
 func fileError(name string, err error) error {
+	return fmt.Errorf("cannot read %s: %w", name, bareError(err))
+}
+
+// bareError is an error without the name of the file, which the message has already.
+func bareError(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		err = path.Err
+		return path.Err
 	}
-	return fmt.Errorf("cannot read %s: %w", name, err)
+	return err
 }
 
 func (in *input) manifest(name string) (*draft, error) {
 	shown, data, err := in.read(name)
 	if err != nil {
+		return nil, err
+	}
+	if data, err = in.fixer.fix(name, shown, data, fix.Manifest); err != nil {
 		return nil, err
 	}
 	f, err := manifest.Read(shown, data)
@@ -108,6 +121,10 @@ func (in *input) bare(files [3]string, old *corev1.ConfigMap) (*draft, error) {
 		}
 		shown, data, err := in.read(name)
 		if err != nil {
+			return nil, err
+		}
+		byKey := func(text string) (string, []fix.Change) { return fix.Value(awsauth.Keys[i], text) }
+		if data, err = in.fixer.fix(name, shown, data, byKey); err != nil {
 			return nil, err
 		}
 		text, value, err := manifest.Bare(shown, data)

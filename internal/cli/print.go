@@ -31,8 +31,7 @@ func printText(cmd *cobra.Command, text func(width int) string) error {
 }
 
 // printReport prints the verdicts on several files.
-func printReport(cmd *cobra.Command, form oneOf, files []report.File) error {
-	out := cmd.OutOrStdout()
+func printReport(out io.Writer, form oneOf, files []report.File) error {
 	switch form.value {
 	case "json":
 		return report.JSON(out, files...)
