@@ -60,12 +60,8 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/coverage", "admission deploy", "client-go net"},
 	{"internal/editor", "", "exec"},
 	{"certs", "", "client-go controller-runtime net"},
-<<<<<<< HEAD
-	{"internal/cli", "aws awsauth fix fleet iam manifest nodes policy principal privilege rbac rbac/watch report validate version", "client-go net"},
-=======
-	{"internal/cli", "aws awsauth awsauth/edit awsauth/plaintext editor fleet iam manifest nodes phrase policy principal privilege rbac rbac/watch report validate version",
-		"aws client-go net"},
->>>>>>> part-p4
+	{"internal/cli", "aws awsauth awsauth/edit awsauth/plaintext editor fix fleet iam manifest nodes phrase policy principal privilege rbac rbac/watch report validate version",
+		"client-go net"},
 	{"cmd/webhook", "admission approvals aws certs coverage events fleet health iam listen metricsauth policy rbac rbac/watch validate version",
 		"client-go controller-runtime net"},
 	{"cmd/kubectl-awsauth", "cli", ""},
