@@ -110,6 +110,7 @@ generate: ## what is generated from code and comments
 .PHONY: build
 build: ## the webhook and the kubectl plugin, into bin/
 	@go build -ldflags '-s -w' -o bin/ ./cmd/...
+	@ln -sf kubectl-awsauth bin/kubectl_complete-awsauth
 	@ls bin/*
 
 .PHONY: image

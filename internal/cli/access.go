@@ -14,8 +14,9 @@ import (
 func newAccess() *cobra.Command {
 	o := newViewOptions()
 	cmd := &cobra.Command{
-		Use:   "access [-f FILE]",
-		Short: "List who gets into the cluster, as what, by which line, and how privileged",
+		Use:        "access [-f FILE]",
+		Short:      "List who can authenticate, as what, by which line, and how privileged",
+		SuggestFor: []string{"list", "get", "ls", "show"},
 		Long: `List who gets into the cluster by aws-auth: every principal that EKS would let in, as which username and groups, by
 which line, and whether that is as good as system:masters, by the groups of the policy or by the cluster's RBAC.
 
@@ -29,7 +30,7 @@ Entries that match nobody are not listed: 'kubectl awsauth check' finds them.`,
   # a manifest, with the RBAC that a file holds
   kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o yaml > rbac.yaml
   kubectl awsauth access -f aws-auth.yaml --rbac rbac.yaml`,
-		Args: noArgs,
+		Args: fileNotArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := o.open(cmd, &input{stdin: cmd.InOrStdin()}, o.file)
 			if err != nil {

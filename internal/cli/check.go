@@ -113,8 +113,8 @@ func (o *checkOptions) legal() error {
 			"use one or the other")
 	case stdin > 1:
 		return usagef("standard input (-) can be read only once")
-	case !live && o.cluster != clusterOptions{}:
-		return usagef("--kubeconfig and --context have a meaning only with --against live or --rbac live")
+	case !live && o.cluster.given():
+		return usagef("flags of the cluster have a meaning only with --against live or --rbac live")
 	}
 	return nil
 }

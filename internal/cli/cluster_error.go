@@ -213,7 +213,7 @@ func (k kubeconfigEntry) unreachable(err error) *clusterError {
 	e := because(fmt.Sprintf("%s does not answer: %s", k.at(err), detail), private, there, again)
 	if k.info.Exec != nil && timedOut(err) {
 		first := fmt.Sprintf("if you had to sign in first, try again: signing in counts toward the time limit of %s",
-			liveTimeout)
+			k.timeout)
 		e.fixes = append([]string{first}, e.fixes...)
 	}
 	return e

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 
@@ -13,8 +12,9 @@ import (
 
 func newExplain() *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain RULE",
-		Short: "Say what a rule catches, why, and how to write it right",
+		Use:        "explain RULE",
+		SuggestFor: []string{"describe", "rule"},
+		Short:      "Explain what a rule catches, why, and how to fix it",
 		Example: `  kubectl awsauth explain AA203
   kubectl awsauth explain role-arn-path`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -37,9 +37,7 @@ func newExplain() *cobra.Command {
 func explain(r validate.Rule, width int) string {
 	bold, cyan, dim := color.New(color.Bold), color.New(color.FgCyan), color.New(color.FgHiBlack)
 	red, green := color.New(color.FgRed, color.Bold), color.New(color.FgGreen, color.Bold)
-	if width <= 0 || width > 100 {
-		width = 100
-	}
+	width = proseWidth(width)
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "%s %s %s\n", cyan.Sprint(r.ID), bold.Sprint(r.Name), dim.Sprintf("(%s)", r.Severity))
 	paragraph := func(title, s string) {
@@ -76,16 +74,12 @@ func ruleNamed(name string) (validate.Rule, error) {
 	if r, ok := validate.Lookup(name); ok {
 		return r, nil
 	}
-	best, distance := "", 4
+	var words []string
 	for _, r := range validate.Catalogue() {
-		for _, known := range []string{r.ID, r.Name} {
-			if d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(known), nil); d < distance {
-				best, distance = known, d
-			}
-		}
+		words = append(words, r.ID, r.Name)
 	}
-	if best != "" {
-		return validate.Rule{}, fmt.Errorf("unknown rule %q; did you mean %s?", name, best)
+	if meant := nearest(name, words); meant != "" {
+		return validate.Rule{}, fmt.Errorf("unknown rule %q; did you mean %s?", name, meant)
 	}
 	return validate.Rule{}, fmt.Errorf("unknown rule %q; 'kubectl awsauth rules' lists them", name)
 }

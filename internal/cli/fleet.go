@@ -213,11 +213,7 @@ func (l *fleetList) text(width int, wide bool) string {
 	if l.AccessTrouble != "" {
 		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", report.Visible(l.AccessTrouble))
 	}
-	var trimmed strings.Builder // the table pads its last column
-	for line := range strings.Lines(b.String()) {
-		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
-	return trimmed.String()
+	return b.String()
 }
 
 func known(s string) string {

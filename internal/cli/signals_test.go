@@ -37,6 +37,7 @@ var typed = map[string]string{
 	"help":                  "help check",
 	"iam-policy":            "iam-policy --list",
 	"rules":                 "rules",
+	"version":               "version",
 	"whois":                 "whois arn:aws:iam::111122223333:role/nodes -f IN",
 }
 

@@ -33,8 +33,8 @@ func (o *viewOptions) flags(cmd *cobra.Command) {
 }
 
 func (o *viewOptions) fileFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.file, "filename", "f", "", "manifest `FILE` that holds the aws-auth ConfigMap, "+
-		"- is standard input; without it, the object in the cluster")
+	cmd.Flags().VarP(oneFile{&o.file}, "filename", "f", "manifest `FILE` that holds aws-auth; - is standard input; "+
+		"if empty, the object in the cluster")
 }
 
 // view is one version of aws-auth, read, and what is known of the privileges in it.

@@ -15,8 +15,9 @@ import (
 func newWhois() *cobra.Command {
 	o := newViewOptions()
 	cmd := &cobra.Command{
-		Use:   "whois ARN [-f FILE]",
-		Short: "Say what an ARN would be in the cluster",
+		Use:        "whois ARN [-f FILE]",
+		Short:      "Show what an ARN is in the cluster",
+		SuggestFor: []string{"whoami", "who-am-i", "who", "who-can"},
 		Long: `Say what an ARN would be in the cluster by aws-auth: which entry EKS matches it with, as which username and groups it
 gets in, and whether that is as good as system:masters.
 
@@ -33,7 +34,8 @@ Exit codes: 0 it can authenticate, 1 it cannot, 2 could not run.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return o.whois(cmd, args[0]) },
+		ValidArgsFunction: o.principals,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.whois(cmd, args[0]) },
 	}
 	o.fileFlag(cmd)
 	o.flags(cmd)
