@@ -9,6 +9,7 @@
 //	cluster.go        the object in the cluster; cluster_error.go and kubeconfig.go say why it cannot be read
 //	policy.go         the policy and RBAC
 //	view.go           aws-auth with its privileges, for access, diff and whois; principal.go is one row of it
+//	near.go           entries that may have been meant, for whois
 //	print.go          text, JSON, YAML and names; table.go rows at the width of a terminal; screen.go is the last place before the terminal
 //
 // Exit codes: 0 the object would be allowed (or the question was answered), 1 it would be denied, 2 the command could

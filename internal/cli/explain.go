@@ -11,10 +11,15 @@ import (
 )
 
 func newExplain() *cobra.Command {
-	return &cobra.Command{
+	output := outputForm("text", "json", "yaml")
+	cmd := &cobra.Command{
 		Use:        "explain RULE",
-		SuggestFor: []string{"describe", "rule"},
 		Short:      "Explain what a rule catches, why, and how to fix it",
+		SuggestFor: []string{"describe", "rule"},
+		Long: `Explain what a rule catches, why, and how to fix it. RULE is an id or a name, as
+'kubectl awsauth rules' lists them.
+
+Exit codes: 0 explained, 2 there is no such rule.`,
 		Example: `  kubectl awsauth explain AA203
   kubectl awsauth explain role-arn-path`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -29,12 +34,22 @@ func newExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printText(cmd, func(width int) string { return explain(r, width) })
+			e := explainedRule{listedRule{r.ID, r.Name, r.Severity, r.What, r.Why}, r.Bad, r.Good}
+			return printAnswer(cmd, output, e, e.text)
 		},
 	}
+	output.flag(cmd, "output", "o", "output format")
+	return cmd
 }
 
-func explain(r validate.Rule, width int) string {
+// explainedRule is a rule with its examples, in the form that scripts read.
+type explainedRule struct {
+	listedRule
+	Bad  string `json:"bad"`
+	Good string `json:"good"`
+}
+
+func (r explainedRule) text(width int) string {
 	bold, cyan, dim := color.New(color.Bold), color.New(color.FgCyan), color.New(color.FgHiBlack)
 	red, green := color.New(color.FgRed, color.Bold), color.New(color.FgGreen, color.Bold)
 	width = proseWidth(width)
@@ -42,7 +57,7 @@ func explain(r validate.Rule, width int) string {
 	fmt.Fprintf(b, "%s %s %s\n", cyan.Sprint(r.ID), bold.Sprint(r.Name), dim.Sprintf("(%s)", r.Severity))
 	paragraph := func(title, s string) {
 		if s != "" {
-			fmt.Fprintf(b, "\n%s\n  %s\n", bold.Sprint(title), strings.Join(wrap(s, width-2), "\n  "))
+			fmt.Fprintf(b, "\n%s\n%s", bold.Sprint(title), hanging(width, "  ", "  ", s))
 		}
 	}
 	paragraph("What it catches", r.What)

@@ -21,9 +21,11 @@ func WriteYAML(w io.Writer, v any) error {
 	if err != nil {
 		return err
 	}
-	out, err := yaml.Dump(node, yaml.WithV4Defaults())
+	const unfolded = -1
+	options := []yaml.Option{yaml.WithV4Defaults(), yaml.WithLineWidth(unfolded)}
+	out, err := yaml.Dump(node, options...)
 	if err == nil && bytes.ContainsFunc(out, func(r rune) bool { return r == 0x7f || r >= 0x80 && obeyed(r) }) {
-		out, err = yaml.Dump(node, yaml.WithV4Defaults(), yaml.WithUnicode(false))
+		out, err = yaml.Dump(node, append(options, yaml.WithUnicode(false))...)
 	}
 	if err != nil {
 		return err
