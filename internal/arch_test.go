@@ -57,6 +57,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/coverage", "admission deploy", "client-go net"},
 	{"certs", "", "client-go controller-runtime net"},
 	{"internal/cli", "aws awsauth fleet iam manifest nodes policy privilege rbac rbac/watch report validate version", "client-go net"},
+	{"internal/cli/genman", "cli version", ""},
 	{"cmd/webhook", "admission approvals aws certs coverage events fleet health iam listen metricsauth policy rbac rbac/watch validate version",
 		"client-go controller-runtime net"},
 	{"cmd/kubectl-awsauth", "cli", ""},
