@@ -93,6 +93,12 @@ func checkClusterFlags(cmd *cobra.Command) error {
 			return usagef("--request-timeout %q is not a time, want one such as 30s", timeout)
 		}
 	}
+	_, as := given(clientcmd.FlagImpersonate)
+	for _, name := range []string{clientcmd.FlagImpersonateGroup, clientcmd.FlagImpersonateUID} {
+		if _, ok := given(name); ok && !as {
+			return usagef("--%s has no meaning without --as USERNAME", name)
+		}
+	}
 	if namespace, ok := given(clientcmd.FlagNamespace); ok {
 		return checkNamespace(namespace, cmd.Flag("guard-namespace"))
 	}
@@ -164,7 +170,7 @@ func (o clusterOptions) existing(ctx context.Context) (*corev1.ConfigMap, error)
 	}
 	if err != nil {
 		return nil, &clusterError{fmt.Sprintf("no aws-auth from the cluster: %s", err),
-			[]string{"or give a manifest instead of the cluster's object"}, err}
+			[]string{"use a manifest instead of the object in the cluster: -f FILE"}, err}
 	}
 	return cm, nil
 }

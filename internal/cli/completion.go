@@ -25,6 +25,36 @@ func arguments(args []string) []string {
 	return args[1:]
 }
 
+// describeCompletion adds cobra's command "completion" and says how kubectl completes, which cobra does not know. It must
+// know by then where it prints.
+func describeCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	i := slices.IndexFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == "completion" })
+	cmd := root.Commands()[i]
+	cmd.Use = "completion SHELL"
+	cmd.Short = "Print the completion script of a shell"
+	cmd.Long = `Print the script with which a shell completes kubectl-awsauth.
+
+kubectl completes 'kubectl awsauth' with its own script, and asks the program
+kubectl_complete-awsauth on PATH for the plugin's arguments. That is this
+program under another name:
+
+  ln -s kubectl-awsauth "$(dirname "$(command -v kubectl-awsauth)")/kubectl_complete-awsauth"
+
+Exit codes: 0 printed, 2 could not run.`
+	cmd.Args = nil
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var shells []string
+		for _, c := range cmd.Commands() {
+			shells = append(shells, c.Name())
+		}
+		if len(args) > 0 {
+			return usagef("unknown shell %q, want %s%s", args[0], orList(shells), didYouMean(nearest(args[0], shells)))
+		}
+		return usagef("want a shell: %s", orList(shells))
+	}
+}
+
 // fileTypes are what a manifest and a policy are written in.
 var fileTypes = []string{"yaml", "yml", "json"}
 

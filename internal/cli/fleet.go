@@ -31,7 +31,8 @@ func newFleet() *cobra.Command {
 		Use:        "fleet",
 		Short:      "List the IAM roles of the running nodes, and what lets each of them authenticate",
 		SuggestFor: []string{"nodes", "roles"},
-		Long: `List the IAM roles of the running nodes, and what lets each of them authenticate:
+		Long: `List the IAM roles of the running nodes, and what lets each of them
+authenticate:
 a line of aws-auth, an access entry, or nothing.
 
 The nodes come from the cluster, their roles from EC2 and IAM, the access

@@ -21,6 +21,8 @@ type kubeconfigEntry struct {
 	kubeconfig string
 	timeout    string
 	contexts   []string
+	clusters   []string
+	users      []string
 	context    string
 	cluster    string
 	user       string
@@ -41,6 +43,7 @@ func (o clusterOptions) entry() kubeconfigEntry {
 		return k
 	}
 	k.contexts, k.context = slices.Sorted(maps.Keys(config.Contexts)), config.CurrentContext
+	k.clusters, k.users = slices.Sorted(maps.Keys(config.Clusters)), slices.Sorted(maps.Keys(config.AuthInfos))
 	k.context = cmp.Or(o.overrides.CurrentContext, k.context)
 	if c := config.Contexts[k.context]; c != nil {
 		k.cluster, k.user = c.Cluster, c.AuthInfo

@@ -32,6 +32,7 @@ func run(ctx context.Context, args []string, std streams, settle func()) int {
 	root.SetIn(std.in)
 	root.SetOut(out)
 	root.SetErr(errs)
+	describeCompletion(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	settle()
 	switch {
@@ -109,6 +110,7 @@ command's help has its own.`,
 	quietFlag(check)
 	root.AddCommand(check, newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy(),
 		newVersion())
+	root.SetHelpCommand(newHelp())
 	completeFlags(root)
 	return root
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -50,15 +51,19 @@ func unknownCommand(root *cobra.Command, err error) error {
 		return err
 	}
 	typed, _, _ = strings.Cut(typed, `" for "`)
+	return noCommand(root, typed)
+}
+
+// noCommand says which command was meant by one that there is not.
+func noCommand(parent *cobra.Command, typed string) error {
 	var names []string
-	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-			for _, other := range c.SuggestFor {
-				if strings.EqualFold(other, typed) {
-					return usagef("unknown command %q; did you mean %s?", typed, c.Name())
-				}
-			}
+	for _, c := range parent.Commands() {
+		if !c.IsAvailableCommand() {
+			continue
+		}
+		names = append(names, c.Name())
+		if slices.Contains(c.SuggestFor, strings.ToLower(typed)) {
+			return usagef("unknown command %q; did you mean %s?", typed, c.Name())
 		}
 	}
 	if meant := nearest(typed, names); meant != "" {
@@ -75,6 +80,7 @@ var errVersion = errors.New("--version")
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
+	var bare *pflag.ValueRequiredError
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		return usagef("unknown flag -%s", unknown.GetSpecifiedShortnames())
@@ -82,6 +88,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		return errVersion
 	case errors.As(err, &unknown):
 		return usagef("unknown flag --%s%s", unknown.GetSpecifiedName(), didYouMean(nearestFlag(cmd, unknown.GetSpecifiedName())))
+	case errors.As(err, &bare):
+		takes, _ := pflag.UnquoteUsage(bare.GetFlag())
+		return usagef("--%s needs a value: %s", bare.GetFlag().Name, takes)
 	case errors.As(err, &invalid):
 		return usagef("--%s %q: %w", invalid.GetFlag().Name, invalid.GetValue(), errors.Unwrap(invalid))
 	}
