@@ -74,9 +74,11 @@ func (o *clusterOptions) flags(f *pflag.FlagSet) {
 // ofCluster reports that a flag is one of them.
 func ofCluster(flag *pflag.Flag) bool { _, ok := flag.Annotations[clusterFlag]; return ok }
 
-// given reports that the command line has one of these flags.
+// given reports that the command line says which cluster is meant, or as whom it is asked.
 func (o clusterOptions) given() bool {
-	return o.flagSet != nil && slices.ContainsFunc(clusterFlags, o.flagSet.Changed)
+	return o.flagSet != nil && slices.ContainsFunc(clusterFlags, func(name string) bool {
+		return o.flagSet.Changed(name) && name != clientcmd.FlagNamespace && name != clientcmd.FlagTimeout
+	})
 }
 
 // checkClusterFlags is an error for values that cannot be meant.

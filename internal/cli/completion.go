@@ -59,15 +59,17 @@ Exit codes: 0 printed, 2 could not run.`
 var fileTypes = []string{"yaml", "yml", "json"}
 
 // completeFlags says for the flags of all commands which values they take.
-func completeFlags(root *cobra.Command) {
-	for _, cmd := range root.Commands() {
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if complete := flagValues(f); complete != nil {
-				_ = cmd.RegisterFlagCompletionFunc(f.Name, complete) // fails for a flag that has one already
-			}
-		})
+func completeFlags(cmd *cobra.Command) {
+	complete := func(f *pflag.Flag) {
+		if values := flagValues(f); values != nil {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, values) // fails for a flag that has its own
+		}
 	}
-	_ = root.RegisterFlagCompletionFunc("color", flagValues(root.PersistentFlags().Lookup("color"))) // it exists
+	cmd.Flags().VisitAll(complete)
+	cmd.PersistentFlags().VisitAll(complete)
+	for _, c := range cmd.Commands() {
+		completeFlags(c)
+	}
 }
 
 // flagValues completes the value of a flag; nil is as files.
@@ -79,7 +81,7 @@ func flagValues(f *pflag.Flag) cobra.CompletionFunc {
 	case "filename":
 		return cobra.FixedCompletions(fileTypes, cobra.ShellCompDirectiveFilterFileExt)
 	case "policy":
-		return wordsOrFiles()
+		return wordsOrFiles(livePolicy, defaultPolicy)
 	case "against":
 		return wordsOrFiles("live")
 	case "rbac":

@@ -37,10 +37,7 @@ func TestHelp(t *testing.T) {
 // TestEveryFlagCompletes holds that Tab offers values, or nothing, for every flag that takes no file.
 func TestEveryFlagCompletes(t *testing.T) {
 	files := map[string]bool{"kubeconfig": true, "map-roles": true, "map-users": true, "map-accounts": true}
-	for _, c := range newRoot().Commands() {
-		if c.Name() == "completion" {
-			continue
-		}
+	for _, c := range commands(newRoot()) {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			_, has := c.GetFlagCompletionFunc(f.Name)
 			if f.NoOptDefVal == "" && has == files[f.Name] {
