@@ -76,7 +76,7 @@ func TestSuggestions(t *testing.T) {
 			}
 			if o, ok := f.Value.(*oneOf); ok {
 				for _, word := range o.words {
-					if typed := word + "x"; len(word) > 2 && !refusedWith(t, "did you mean "+word+"?", name, "--"+f.Name, typed) {
+					if typed := word + "x"; len(word) > 2 && !refusedWith(t, "did you mean "+word+"?", name, "--"+f.Name+"="+typed) {
 						t.Errorf("%s --%s %s: %s is not suggested", name, f.Name, typed, word)
 					}
 				}
