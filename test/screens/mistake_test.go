@@ -103,7 +103,9 @@ func readMistake(file string) (*mistake, error) {
 }
 
 // unseen reports a character that a reader of the file would not see.
-func unseen(r rune) bool { return r != '\n' && r != ' ' && !unicode.IsGraphic(r) || r != ' ' && unicode.IsSpace(r) && r != '\n' }
+func unseen(r rune) bool {
+	return r != '\n' && r != ' ' && !unicode.IsGraphic(r) || r != ' ' && unicode.IsSpace(r) && r != '\n'
+}
 
 // unquote turns the lines of a section that are Go strings into what they say; the others stay as they are.
 func unquote(text string) (string, error) {
