@@ -37,13 +37,28 @@ const base = `- rolearn: arn:aws:iam::111122223333:role/workers
 // behind is the first line behind the data, as kubectl shows the object.
 const behind = "kind: ConfigMap\n"
 
+// shown is an aws-auth with these mapRoles as kubectl shows it, without its metadata.
+func shown(mapRoles string) string {
+	return "apiVersion: v1\ndata:\n  mapRoles: |\n" + indented(mapRoles) + behind
+}
+
+func indented(mapRoles string) string {
+	var b strings.Builder
+	for line := range strings.Lines(mapRoles) {
+		b.WriteString("    " + line)
+	}
+	return b.String()
+}
+
 // mistake is one file of the corpus; README.md describes the format.
 type mistake struct {
 	file    string
 	archive *txtar.Archive
 	// old are lines of what the editor shows, wrong what the operator makes of them, and right what they have to be.
 	old, wrong, right string
-	// screen is what the operator sees, and terminal what stands on the terminal beside the editor.
+	// known are words of right that the operator alone can know.
+	known string
+	// screen is what the operator sees, and terminal what is on the terminal beside the editor.
 	screen, terminal string
 }
 
@@ -71,13 +86,13 @@ func readMistake(file string) (*mistake, error) {
 		return nil, err
 	}
 	m := &mistake{file: file, archive: archive, old: behind}
-	sections := map[string]*string{"old": &m.old, "new": &m.wrong, "type": &m.right, "screen": &m.screen, "terminal": &m.terminal}
+	sections := map[string]*string{"old": &m.old, "new": &m.wrong, "type": &m.right, "known": &m.known, "screen": &m.screen, "terminal": &m.terminal}
 	added := true
 	for _, f := range archive.Files {
 		name, quoted := strings.CutSuffix(f.Name, " quoted")
 		section, ok := sections[name]
 		if !ok {
-			return nil, fmt.Errorf("section %q is not known, want old, new, type, screen or terminal", f.Name)
+			return nil, fmt.Errorf("section %q is not known, want old, new, type, known, screen or terminal", f.Name)
 		}
 		added = added && name != "old"
 		if *section = string(f.Data); !quoted {
@@ -123,20 +138,17 @@ func unquote(text string) (string, error) {
 	return b.String(), nil
 }
 
-// title is the sentence that says what the mistake is.
-func (m *mistake) title() string { return strings.TrimSpace(string(m.archive.Comment)) }
-
 // write puts what was seen into the file.
-func (m *mistake) write(screen, terminal string) error {
+func (m *mistake) write() error {
 	files := m.archive.Files[:0]
 	for _, f := range m.archive.Files {
 		if f.Name != "screen" && f.Name != "terminal" {
 			files = append(files, f)
 		}
 	}
-	files = append(files, txtar.File{Name: "screen", Data: []byte(screen)})
-	if terminal != "" {
-		files = append(files, txtar.File{Name: "terminal", Data: []byte(terminal)})
+	files = append(files, txtar.File{Name: "screen", Data: []byte(m.screen)})
+	if m.terminal != "" {
+		files = append(files, txtar.File{Name: "terminal", Data: []byte(m.terminal)})
 	}
 	m.archive.Files = files
 	return os.WriteFile(m.file, txtar.Format(m.archive), 0o644)

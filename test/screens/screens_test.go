@@ -23,7 +23,7 @@ const (
 )
 
 // Every mistake is made in `kubectl edit`, shows its screen, and is allowed without a warning once the lines of the
-// section type are in its place.
+// section type are in its place. Every screen can be read, and says what to type.
 func TestScreens(t *testing.T) {
 	mistakes := readMistakes(t)
 	for _, name := range slices.Sorted(maps.Keys(mistakes)) {
@@ -48,16 +48,31 @@ func TestScreens(t *testing.T) {
 				said, code = e.kubectl(t)
 			}
 			wantAllowed(t, e, m, said, code)
+			want := m.screen + m.terminal
+			m.screen, m.terminal = screen, terminal
+			wantReadable(t, m)
+			wantFix(t, m)
 			if *update {
-				if err := m.write(screen, terminal); err != nil {
+				if err := m.write(); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if diff := cmp.Diff(m.screen+m.terminal, screen+terminal); diff != "" {
+			if diff := cmp.Diff(want, screen+terminal); diff != "" {
 				t.Errorf("%s (-want +got; -update writes it):\n%s", m.file, diff)
 			}
 		})
+	}
+}
+
+// What the mistakes are made in is sound itself: whoever makes it so by an edit hears nothing. That is the proof for those
+// corrections that undo the whole edit, of which kubectl asks nobody.
+func TestBase(t *testing.T) {
+	first, _, _ := strings.Cut(base, "- rolearn: arn:aws:iam::111122223333:role/on-call\n")
+	given(t, first)
+	e := begin(t, &mistake{old: behind, wrong: indented(strings.TrimPrefix(base, first)) + behind})
+	if said, code := e.kubectl(t); said != edited || code != 0 {
+		t.Errorf("kubectl says (exit code %d):\n%s\nwant no findings", code, said)
 	}
 }
 
@@ -79,8 +94,14 @@ func wantAllowed(t *testing.T, e *editing, m *mistake, said string, code int) {
 			t.Log(comments(e.shown[2]))
 		}
 	}
+	wantCorrected(t, m)
+}
+
+// wantCorrected checks that what is stored is the aws-auth with the correction in it.
+func wantCorrected(t *testing.T, m *mistake) {
+	t.Helper()
 	var want corev1.ConfigMap
-	if err := yaml.Unmarshal([]byte(strings.Replace(e.shown[0], m.old, m.right, 1)), &want); err != nil {
+	if err := yaml.Unmarshal([]byte(strings.Replace(shown(base), m.old, m.right, 1)), &want); err != nil {
 		t.Fatalf("the correction is no YAML: %v", err)
 	}
 	got, err := configMaps.Get(t.Context(), "aws-auth", metav1.GetOptions{})
