@@ -77,7 +77,7 @@ func TestInCluster(t *testing.T) {
 		c.setPolicy(t, "mode: on-fridays")
 		c.eventually(t, func() error {
 			status, detail := first.get("/readyz")
-			if status != http.StatusOK || !strings.Contains(detail, `[!] policy: policy ConfigMap aws-auth-guard-policy: line 3: mode: "on-fridays" is not known`) {
+			if status != http.StatusOK || !strings.Contains(detail, `[!] policy: policy ConfigMap guard/aws-auth-guard-policy: line 3: mode: "on-fridays" is not known`) {
 				return fmt.Errorf("readiness %d: %s", status, detail)
 			}
 			if _, metrics := first.getMetrics(); !strings.Contains(metrics, "\naws_auth_guard_policy_rejected 1\n") {

@@ -37,7 +37,8 @@ func (o *options) clusterPolicy(ctx context.Context, mgr manager.Manager, guard 
 	if err != nil {
 		return nil, err
 	}
-	store, err := policy.OpenText("ConfigMap "+o.policyConfigMap, data, guard.apply, guard.reloaded)
+	from := policy.Source{ConfigMap: o.namespace + "/" + o.policyConfigMap}
+	store, err := policy.OpenText(from, data, guard.apply, guard.reloaded)
 	if err != nil {
 		return nil, err
 	}

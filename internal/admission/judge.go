@@ -34,7 +34,7 @@ func (s *server) judge(ctx context.Context, from string, r review) (response *ad
 		s.Metrics.observe(r.operation, "error", nil, started)
 		s.Log.Info("cannot read the request", "error", clip(err.Error(), maxLogged),
 			"operation", clip(string(r.operation), maxLogged), "user", clip(r.user.Username, maxLogged))
-		return errored(code(err, http.StatusBadRequest), errors.New(clip(err.Error(), maxCause)))
+		return errored(code(err, http.StatusBadRequest), errors.New(clip(err.Error(), maxError)))
 	case !guarded:
 		// Allowed without a warning: the match conditions keep such requests away, and a guard that is called for them by
 		// mistake must not be in the way.

@@ -30,9 +30,12 @@ type Policy struct {
 	// Denials of one rule that are waived for one subject: rule, subject, reason, expires.
 	Waivers []Waiver `yaml:"waivers"`
 	// What to do about what aws-auth had already before an edit: warn or deny.
-	Preexisting string `yaml:"preexisting" format:"warnOrDeny"`
+	Preexisting string  `yaml:"preexisting" format:"warnOrDeny"`
+	Contact     Contact `yaml:"contact"`
 	// RuleLines are where the file has the keys of Rules.
 	RuleLines map[string]int `yaml:"-"`
+	// Source is where the policy is kept.
+	Source Source `yaml:"-"`
 }
 
 // Privileged says what is equivalent to cluster-admin, and who may have it.
@@ -181,6 +184,15 @@ type Waiver struct {
 	Expires Date `yaml:"expires" format:"date"`
 	// Line is where the file has it.
 	Line int `yaml:"-"`
+}
+
+// Contact is whom to ask for what the policy does not allow.
+type Contact struct {
+	// Whom to ask for an approval, for example "#platform on Slack"; a denial repeats it. One line of at most 120
+	// characters; if empty, a cluster admin.
+	Text string `yaml:"text" format:"oneLine"`
+	// Where to ask for an approval, an https or http URL.
+	URL string `yaml:"url" format:"webURL"`
 }
 
 // Principals is the ARN or pattern that the approval is about.

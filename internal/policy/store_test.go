@@ -140,7 +140,7 @@ func TestTakeOfNothing(t *testing.T) {
 		"after none":         func(s *policy.Store) { s.Take(nil, errors.New("it is gone")) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := policy.OpenText("ConfigMap p", []byte(enforcing), func(*policy.Policy) error { return nil }, func(error) {})
+			s, err := policy.OpenText(policy.Source{ConfigMap: "guard/p"}, []byte(enforcing), func(*policy.Policy) error { return nil }, func(error) {})
 			if err != nil {
 				t.Fatal(err)
 			}

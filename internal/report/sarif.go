@@ -80,7 +80,7 @@ func sarifResults(findings []validate.Finding, sources []Source, catalogue []val
 			"kind":       "fail",
 			"level":      level(f.Severity),
 			"locations":  []object{sarifLocation(f, locate(f, files))},
-			"message":    object{"text": Visible(sentence(f))},
+			"message":    object{"text": sarifText(f)},
 			"properties": object{"preexisting": f.Preexisting},
 			"ruleId":     f.Rule,
 		}
@@ -105,13 +105,17 @@ func sarifLocation(f validate.Finding, p place) object {
 	return location
 }
 
-func sentence(f validate.Finding) string {
-	s := f.Message
-	if f.Why != "" {
-		s += ", " + f.Why
-	}
+// sarifText is a finding's problem, fix, lines to paste and reason, each on lines of its own.
+func sarifText(f validate.Finding) string {
+	s := Visible(f.Message)
 	if f.Fix != "" {
-		s += "; " + f.Fix
+		s += "\nfix: " + Visible(f.Fix)
+	}
+	for _, l := range f.Lines {
+		s += "\n  " + Visible(l)
+	}
+	if f.Why != "" {
+		s += "\nwhy: " + Visible(f.Why)
 	}
 	return s
 }

@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/agext/levenshtein"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
@@ -17,8 +19,8 @@ import (
 
 var arnMalformed = &rule.Rule{
 	ID: "AA201", Name: "arn-malformed", Severity: rule.Error, Category: rule.ARN,
-	What: "what is not an ARN: spaces or quotes in or around it, an account id that is not 12 digits, an unknown partition, a name that IAM does not allow",
-	Why:  "EKS keeps the entry, and it never matches anybody",
+	What: "the ARN of an entry is not one that IAM gives: it has spaces or quotes in or around it, an account ID that is not 12 digits, an unknown partition, or a name that IAM does not allow",
+	Why:  "EKS keeps the entry, but it never matches anybody",
 	Bad:  strings.Replace(goodNodesAndCI, "arn:aws:iam::111122223333:role/ci", "arn:aws:iam::1111-2222-3333:role/ci", 1), Good: goodNodesAndCI,
 	Object: checkMalformed,
 }
@@ -26,19 +28,20 @@ var arnMalformed = &rule.Rule{
 func checkMalformed(c *rule.ObjectContext) {
 	for _, e := range c.Entries() {
 		if f, ok := ownFault("AA201", e, c.Partition); ok {
+			f.Fix += nearAccount(e, c.Entries())
 			c.Report(rule.AtARN(e), f)
 		}
 	}
 	for i, a := range c.Accounts {
 		if !principal.IsAccountID(a.Value) {
-			c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: phrase.Quote(a.Value) + " is not an account id",
-				Why: "and matches no account", Fix: "write 12 digits, in quotes"})
+			c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: phrase.Quote(a.Value) + " in mapAccounts is not an account ID",
+				Fix: "write the 12 digits of the account, in quotes", Why: "EKS compares with the account ID of the caller, so this matches no account"})
 		}
 	}
 }
 
 func (w written) malformed(what, fix string) (rule.Finding, bool) {
-	return rule.Finding{Message: phrase.Quote(w.text) + " " + what, Why: "and EKS keeps the entry but it never matches anybody", Fix: fix}, true
+	return rule.Finding{Message: namedARN(w.text) + " " + what, Fix: fix, Why: "EKS keeps the entry, but it never matches anybody"}, true
 }
 
 // malformedText finds what cannot be part of any ARN.
@@ -48,11 +51,15 @@ func malformedText(w written) (rule.Finding, bool) {
 		return w.malformed("has spaces or quotes around it", "write "+phrase.Bare(t))
 	}
 	if strings.IndexFunc(w.text, unicode.IsSpace) >= 0 {
-		return w.malformed("has spaces in it", "write the ARN in one piece")
+		return w.malformed("has spaces in it", "write "+phrase.Bare(strings.Join(strings.Fields(w.text), "")))
 	}
 	if i := strings.IndexFunc(w.text, func(r rune) bool { return r > unicode.MaxASCII }); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(w.text[i:])
-		return w.malformed(fmt.Sprintf("has the character %q (%U) in it, and ARNs are ASCII", r, r), "type the ARN again")
+		fix := "type the ARN again, with ASCII characters only"
+		if ascii := strings.Map(hyphen, w.text); isASCII(ascii) {
+			fix = "write " + phrase.Bare(ascii)
+		}
+		return w.malformed(fmt.Sprintf("has the character %q (%U) in it, and ARNs are ASCII", r, r), fix)
 	}
 	if w.err != nil {
 		return w.malformed("is not an ARN", "write "+w.example())
@@ -60,27 +67,77 @@ func malformedText(w written) (rule.Finding, bool) {
 	return rule.Finding{}, false
 }
 
+// hyphen is the ASCII hyphen for the dashes and hyphens that editors and chats put in its place.
+func hyphen(r rune) rune {
+	if r == '\u2212' || unicode.Is(unicode.Pd, r) {
+		return '-'
+	}
+	return r
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
 // malformedParts finds parts that no principal's ARN has.
 func malformedParts(w written) (rule.Finding, bool) {
 	a := w.arn
 	switch {
 	case !slices.ContainsFunc(awsauth.Partitions, func(k string) bool { return strings.EqualFold(k, a.Partition) }):
-		return w.malformed(fmt.Sprintf("has an unknown partition %s", phrase.Quote(a.Partition)), "write one of "+strings.Join(awsauth.Partitions, ", "))
+		return w.malformed(fmt.Sprintf("has the unknown partition %s", phrase.Quote(a.Partition)), "write one of "+strings.Join(awsauth.Partitions, ", ")+" there")
 	case a.Region != "":
 		without := strings.Replace(w.text, ":"+a.Region+":", "::", 1)
-		return w.malformed(fmt.Sprintf("has a region %s, and IAM's ARNs have none", phrase.Quote(a.Region)), "write "+phrase.Bare(without))
+		return w.malformed(fmt.Sprintf("has the region %s, and ARNs of IAM have none", phrase.Quote(a.Region)), "write "+phrase.Bare(without))
 	case !principal.IsAccountID(a.Account):
-		fix := "write the 12 digits of the account"
-		if digits := strings.ReplaceAll(a.Account, "-", ""); principal.IsAccountID(digits) {
-			fix = "write " + phrase.Bare(strings.Replace(w.text, a.Account, digits, 1))
-		}
-		return w.malformed(fmt.Sprintf("has %s where the account id belongs", phrase.Quote(a.Account)), fix)
+		return w.malformed(wrongAccount(a.Account), w.accountFix())
 	case a.Kind == awsauth.KindOther:
 		return w.malformed("names neither a role nor a user", "write "+w.example())
 	case a.Kind != awsauth.KindRoot && a.Name == "":
 		return w.malformed("has no name after the last slash", "write "+w.example())
 	}
 	return rule.Finding{}, false
+}
+
+var digitsOnly = regexp.MustCompile(`^[0-9]+$`)
+
+func wrongAccount(account string) string {
+	if digitsOnly.MatchString(account) {
+		return fmt.Sprintf("has the account ID %s, which has %d digits instead of 12", phrase.Quote(account), len(account))
+	}
+	return fmt.Sprintf("has %s where the account ID belongs", phrase.Quote(account))
+}
+
+const twelveDigits = "write the 12 digits of the account"
+
+func (w written) accountFix() string {
+	if digits := strings.ReplaceAll(w.arn.Account, "-", ""); principal.IsAccountID(digits) {
+		return "write " + phrase.Bare(strings.Replace(w.text, w.arn.Account, digits, 1))
+	}
+	return twelveDigits
+}
+
+// nearAccount asks whether an account ID was meant that other entries have: "" if none is near, or nothing is wrong with it.
+func nearAccount(e *awsauth.Entry, others []*awsauth.Entry) string {
+	a, err := e.Principal()
+	if err != nil || !digitsOnly.MatchString(a.Account) || principal.IsAccountID(a.Account) || len(a.Account) > 14 {
+		return ""
+	}
+	uses := map[string]int{}
+	for _, o := range others {
+		if b, err := o.Principal(); err == nil && principal.IsAccountID(b.Account) && levenshtein.Distance(a.Account, b.Account, nil) <= 2 {
+			uses[b.Account]++
+		}
+	}
+	best := ""
+	for account, n := range uses {
+		if n > uses[best] || n == uses[best] && account < best {
+			best = account
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + ", which the other entries use?"
 }
 
 const (
@@ -97,20 +154,44 @@ func malformedName(w written) (rule.Finding, bool) {
 	switch {
 	case (a.Kind == awsauth.KindRole || a.Kind == awsauth.KindUser) && !principal.IsName(a.Name):
 		if len(a.Name) > maxIAMName {
-			return w.malformed(fmt.Sprintf("has a name of %d characters, and IAM's names have 64 at most", len([]rune(a.Name))), "write the name as IAM has it")
+			return w.malformed(fmt.Sprintf("has a name of %d characters, and names in IAM have at most 64", len([]rune(a.Name))), "write the name as IAM has it")
 		}
-		return w.malformed(fmt.Sprintf("has a name %s that IAM does not allow", phrase.Quote(a.Name)), "write letters, digits and + = , . @ _ - alone")
+		return w.malformed(fmt.Sprintf("has the name %s, which IAM does not allow", phrase.Quote(a.Name)), "write only letters, digits and + = , . @ _ - in the name")
 	case a.Kind == awsauth.KindUser && (len(a.Path) > maxIAMPath || !pathChars.MatchString(a.Path)):
-		return w.malformed(fmt.Sprintf("has a path %s that IAM does not allow", phrase.Quote(a.Path)), "write the user's ARN as IAM has it")
+		return w.malformed(fmt.Sprintf("has the path %s, which IAM does not allow", phrase.Quote(a.Path)), "write the ARN that `aws iam get-user` shows")
 	}
 	return rule.Finding{}, false
 }
 
-// example is how the ARN should look.
-func (w written) example() string {
-	kind := "role"
+// arnLike finds the account and the role or user in what was meant to be an ARN.
+var arnLike = regexp.MustCompile(`^[A-Za-z:/-]*?([0-9]{12})[:/]+(role|user)/([\w+=,.@/-]+)$`)
+
+// example is how the ARN should look, with what of it is there.
+func (w written) example() string { return w.exampleIn("ACCOUNT") }
+
+// exampleIn is example in an account, if that is one.
+func (w written) exampleIn(account string) string {
+	kind, name := "role", "NAME"
+	if !principal.IsAccountID(account) {
+		account = "ACCOUNT"
+	}
 	if w.entry.DataKey == awsauth.MapUsers {
 		kind = "user"
 	}
-	return "arn:" + cmp.Or(w.partition, "aws") + ":iam::ACCOUNT:" + kind + "/NAME"
+	if m := arnLike.FindStringSubmatch(w.text); m != nil {
+		account, kind, name = m[1], m[2], m[3]
+	}
+	if kind == "role" {
+		name = name[strings.LastIndexByte(name, '/')+1:]
+	}
+	return "arn:" + cmp.Or(w.partition, partitionIn(w.text), "aws") + ":iam::" + account + ":" + kind + "/" + name
+}
+
+// partitionIn is the partition that a text names, or "".
+func partitionIn(text string) string {
+	i := slices.IndexFunc(awsauth.Partitions, func(p string) bool { return strings.Contains(text, ":"+p+":") })
+	if i < 0 {
+		return ""
+	}
+	return awsauth.Partitions[i]
 }

@@ -73,11 +73,11 @@ func (b broken) finding(c *rule.EditContext) rule.Finding {
 			role, phrase.Quote(b.is.Groups[b.bars]))
 		f.Fix = "remove that group"
 	case b.renamed:
-		f.Message = fmt.Sprintf("the node role %s is mapped as %s no longer", role, b.need.Username)
+		f.Message = fmt.Sprintf("%s is no longer mapped as %s", phrase.Whole(b.Was.Canonical), b.need.Username)
 		f.Fix = "write username: " + b.need.Username
 	default:
 		missing := b.missing()
-		f.Message = fmt.Sprintf("the node role %s loses the group %s", role, phrase.List(missing))
+		f.Message = lacksGroups(b.Was.Canonical, missing)
 		f.Fix = "write groups: [" + strings.Join(append(slices.Clone(b.is.Groups), missing...), ", ") + "]"
 	}
 	if c.Fleet.Starting() && len(b.Cut) == 0 {

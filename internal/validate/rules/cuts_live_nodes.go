@@ -75,7 +75,7 @@ func whyLast(l nodes.Losses) string {
 // roleGone says whom the loss of a mapping costs, as far as that is known.
 func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
 	known := c.Fleet.KnowsNodes(c.Now)
-	gone := fmt.Sprintf("the node role %s is no longer mapped", phrase.Quote(l.Was.Canonical))
+	gone := phrase.Whole(l.Was.Canonical) + " is no longer mapped"
 	f := rule.Finding{Subject: "gone", Message: gone, Fix: "keep this entry:" + entryText(l.Was), Nodes: l.Cut}
 	switch {
 	case len(l.Cut) > 0:

@@ -82,15 +82,10 @@ func (m mappingFault) finding() rule.Finding {
 			Fix: "write username: " + nodes.Windows.Needs().Username}
 	case groupsMissing:
 	}
-	is := "is"
-	if len(m.missing) > 1 {
-		is = "are"
-	}
 	f := rule.Finding{Subject: "node mapping", Fix: m.withMissing(),
-		Message: fmt.Sprintf("the username is a node's, and %s %s missing from the groups", phrase.List(m.missing), is),
-		Why:     "so nodes with this role cannot work"}
+		Message: lacksGroups(m.entry.ARN.Value, m.missing), Why: "nodes with this role cannot work"}
 	if !slices.Contains(m.missing, awsauth.GroupNodes) {
-		f.Why = "and Amazon EKS asks for it with every node"
+		f.Why = "Amazon EKS asks for it with every node"
 	}
 	return f
 }
@@ -110,4 +105,9 @@ func (m mappingFault) withMissing() string {
 		}
 	}
 	return "write groups: [" + strings.Join(append(fit, m.missing...), ", ") + "]"
+}
+
+// lacksGroups says which groups of a node an entry has not.
+func lacksGroups(arn string, missing []string) string {
+	return fmt.Sprintf("%s lacks the group%s %s", phrase.Bare(arn), phrase.Plural(len(missing)), phrase.List(missing))
 }

@@ -33,7 +33,7 @@ var emptyMapping = regexp.MustCompile(`^\s*(?:---\s*)?(?:#[^\n]*\n\s*)*\{\s*\}\s
 func sayWrongType(p awsauth.Problem) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.NotAList:
-		f = rule.Finding{Message: p.DataKey + " is " + p.Got + ", not a list", Why: "and EKS reads nothing of it", Fix: `begin every entry with "- "`}
+		f = rule.Finding{Message: p.DataKey + " is not a list but " + p.Got, Why: "EKS reads nothing of it", Fix: `begin every entry with "- "`}
 	case awsauth.NotAMapping:
 		f = rule.Finding{Message: "this item is " + p.Got + ", not an entry", Why: "and EKS drops it",
 			Fix: "write - " + awsauth.ARNField(p.DataKey) + ": ARN with username and groups below it, or remove the item"}

@@ -30,17 +30,13 @@ func sayUnreadable(p awsauth.Problem) (f rule.Finding) {
 	return f
 }
 
-// sayNotUTF8 speaks of bytes that are not valid UTF-8. The API server shows each of them as U+FFFD.
+// sayNotUTF8 is about bytes that are not valid UTF-8. A webhook gets each of them as U+FFFD, so that the message is about both.
 func sayNotUTF8(p awsauth.Problem) rule.Finding {
-	f := rule.Finding{Message: phrase.Quote(p.Value) + " is not valid UTF-8", AlwaysNew: true,
-		Why: "and EKS reads nothing of a " + p.DataKey + " with such a byte: everybody in it would be locked out",
-		Fix: "delete the byte, or type the text again"}
-	if p.Want == "" {
-		f.Message = phrase.Quote(p.Value) + " has the character U+FFFD in it, which may stand for a byte that is not valid UTF-8"
-		f.Fix = "delete the character, or type it again"
-	}
+	f := rule.Finding{Message: p.DataKey + " has U+FFFD or a byte that is not UTF-8 in " + phrase.Quote(p.Value), AlwaysNew: true,
+		Why: "EKS reads nothing of a " + p.DataKey + " with such a byte: everyone in it can no longer authenticate",
+		Fix: "delete it, in a comment too, or type the character again"}
 	if p.Got != "1" {
-		f.Fix = "delete all " + p.Got + " of them, or type them again"
+		f.Fix = "delete all " + p.Got + " of them, in comments too, or type the characters again"
 	}
 	return f
 }

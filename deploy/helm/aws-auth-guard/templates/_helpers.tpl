@@ -90,13 +90,6 @@ resourceRules:
     scope: Namespaced
 {{- end }}
 
-{{- /* Who gets past webhook and floor, for messages and notes. */ -}}
-{{- define "aws-auth-guard.whoCanHelp" -}}
-{{- if .Values.policy.breakGlass.groups }}a member of {{ join " or " .Values.policy.breakGlass.groups }} gets past this
-{{- else }}policy.breakGlass.groups is empty, so nobody gets past this; a cluster admin can delete the ValidatingAdmissionPolicyBinding {{ include "aws-auth-guard.fullname" . }}-floor
-{{- end }}
-{{- end }}
-
 {{- /*
 The policy file. Empty values mean "not set" and are left out, so that the policy's own defaults hold. `off` without quotes
 is a boolean by the time that it arrives here, and is meant as the severity.
@@ -133,6 +126,12 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- end }}
 {{- end }}
 {{- if not $p.nodes }}{{ $_ := unset $p "nodes" }}{{ end }}
+{{- if $p.contact }}
+{{- range $key := list "text" "url" }}
+{{- if not (get $p.contact $key) }}{{ $_ := unset $p.contact $key }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if not $p.contact }}{{ $_ := unset $p "contact" }}{{ end }}
 apiVersion: aws-auth-guard.io/v1alpha1
 kind: Policy
 {{ toYaml $p }}
@@ -183,4 +182,16 @@ kind: Policy
 {{- if ne (mod $group $size) 0 }}{{ $clean = false }}{{ end }}
 {{- end }}
 {{- if $clean }}true{{ end }}
+{{- end }}
+
+{{- /*
+A CEL expression: w is one letter more, one less, another one or two neighbours swapped away from the word, or the word. The beginning
+and the end of the word are there, and between them something in place of two letters, or of one in a longer w.
+*/ -}}
+{{- define "aws-auth-guard.isNear" -}}
+{{- $n := len . }}
+{{- $indices := until $n | join ", " }}
+{{- $begins := printf "w.startsWith('%s'.substring(0, i))" . }}
+{{- $ends := printf "w.endsWith('%s'.substring(w.size() > %d || i == %d ? i + 1 : i + 2))" . $n (sub $n 1) -}}
+w.size() >= {{ sub $n 1 }} && w.size() <= {{ add1 $n }} && [{{ $indices }}].exists(i, {{ $begins }} && {{ $ends }})
 {{- end }}
