@@ -18,6 +18,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
@@ -34,6 +35,9 @@ privileged:
     reason: the platform team's role
 breakGlass:
   groups: [` + breakGlass + `]
+contact:
+  text: "#platform on Slack"
+  url: https://example.com/platform
 `
 
 // people is the trust policy of a role that people assume.
@@ -83,8 +87,12 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	policy := filepath.Join(dir, "policy.yaml")
-	if err := os.WriteFile(policy, []byte(policyFile), 0o600); err != nil {
+	file := filepath.Join(dir, "policy.yaml")
+	if err := os.WriteFile(file, []byte(policyFile), 0o600); err != nil {
+		return 1, err
+	}
+	allowed, err := policy.Parse([]byte(policyFile))
+	if err != nil {
 		return 1, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -94,7 +102,7 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	guard, err := guarded.NewGuard(ctx, dir, policy)
+	guard, err := guarded.NewGuard(ctx, dir, file)
 	if err != nil {
 		return 1, err
 	}
@@ -110,7 +118,7 @@ func run(m *testing.M) (code int, err error) {
 	if err := guard.Start(ctx); err != nil {
 		return 1, err
 	}
-	if err := cluster.Install(ctx, guard); err != nil {
+	if err := errors.Join(cluster.Install(ctx, guard), cluster.InstallFloor(ctx, allowed)); err != nil {
 		return 1, err
 	}
 	config := rest.CopyConfig(cluster.Config)

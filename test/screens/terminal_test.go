@@ -120,12 +120,14 @@ func (term *terminal) end(t *testing.T) (rows []string, code int) {
 // keyboard is how one editor is used.
 type keyboard struct {
 	command string
+	// wraps says that it breaks lines that are too long for the screen; otherwise one has to scroll for their end.
+	wraps bool
 	// replace replaces the only occurrence of a text, saves the file and leaves the editor.
 	replace func(t *testing.T, term *terminal, old, updated string)
 }
 
 var keyboards = map[string]keyboard{
-	"nano": {"nano", func(t *testing.T, term *terminal, old, updated string) {
+	"nano": {"nano", false, func(t *testing.T, term *terminal, old, updated string) {
 		term.keys(t, "\x1c") // ^\ replaces
 		term.wait(t, "Search (to replace)")
 		term.keys(t, old+"\r")
@@ -138,15 +140,16 @@ var keyboards = map[string]keyboard{
 		term.wait(t, "Wrote ")
 		term.keys(t, "\x18") // ^X leaves
 	}},
-	"vi": {"vi", func(t *testing.T, term *terminal, old, updated string) {
+	"vi": {"vi", true, func(t *testing.T, term *terminal, old, updated string) {
 		escape := strings.NewReplacer(`\`, `\\`, "#", `\#`, "&", `\&`, "~", `\~`)
 		term.keys(t, `:%s#\V`+escape.Replace(old)+"#"+escape.Replace(updated)+"#\r")
 		term.keys(t, ":wq\r")
 	}},
 }
 
-// inEditors are mistakes in one line: what to type fits an editor's search and replace.
-var inEditors = []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "curly-quotes-around-a-username", "at-sign", "eleven-digits"}
+// inEditors are mistakes in one line: what to type fits an editor's search and replace. The last is the floor's, whose one
+// line is too long for nano.
+var inEditors = []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "curly-quotes-around-a-username", "at-sign", "eleven-digits", "data-key-without-s"}
 
 // In nano and in vi, on 80 by 24, `kubectl edit` shows the problem and the fix of the first finding as they are in the
 // file: nothing is broken or out of sight, and no key has to be pressed.
@@ -162,6 +165,9 @@ func TestEditors(t *testing.T) {
 				m, ok := mistakes[mistake]
 				if !ok {
 					t.Fatal("there is no such mistake")
+				}
+				if m.floored() && !k.wraps {
+					return
 				}
 				given(t, base)
 				dir := t.TempDir()
@@ -191,7 +197,11 @@ func wantFirstFix(t *testing.T, term *terminal, screen string) {
 	if fix == 0 {
 		t.Fatalf("no fix in:\n%s", screen)
 	}
-	want := strings.Split(screen, "\n")[strings.Count(preamble, "\n"):fix]
+	lines := strings.SplitAfter(screen, "\n")[strings.Count(preamble, "\n"):fix]
+	want := strings.Split(strings.TrimSuffix(wrapped(strings.Join(lines, "")), "\n"), "\n")
+	for i := range want {
+		want[i] = strings.TrimRight(want[i], " ") // as the rows
+	}
 	err := guarded.Poll(t.Context(), func(context.Context) error {
 		rows := term.rows()
 		if i := slices.Index(rows, want[0]); i < 0 || len(rows) < i+len(want) || !slices.Equal(rows[i:i+len(want)], want) {
