@@ -40,7 +40,7 @@ func (m *Metrics) watch(f *Fleet) {
 
 var (
 	nodesDesc = prometheus.NewDesc("aws_auth_guard_fleet_nodes", "Live nodes, by kind and by whether their IAM role is known.", []string{"kind", "role_known"}, nil)
-	rolesDesc = prometheus.NewDesc("aws_auth_guard_fleet_roles", "IAM roles that live nodes use.", nil, nil)
+	rolesDesc = prometheus.NewDesc("aws_auth_guard_fleet_roles", "IAM roles that running nodes use.", nil, nil)
 	knownDesc = prometheus.NewDesc("aws_auth_guard_fleet_known", "1 if what is known of nodes or access entries is complete and recent enough to rely on.", []string{"what"}, nil)
 	failing   = prometheus.NewDesc("aws_auth_guard_fleet_failing", "1 if the last attempt to find out about nodes or access entries did not find out everything.", []string{"what"}, nil)
 	atDesc    = prometheus.NewDesc("aws_auth_guard_fleet_known_timestamp_seconds", "When nodes or access entries were last completely known; 0 if never.", []string{"what"}, nil)

@@ -94,7 +94,7 @@ func closed(e *evidence) *evidence { return followed(e, words(")")) }
 func (c *computation) isPowerful(namespace string) (reason *evidence, ok bool) {
 	reason, ok = c.namespaces[namespace]
 	if all := c.allAccounts(namespace); !ok && all != nil {
-		return &evidence{text: ", where every service account is as good as system:masters: ", to: all}, true
+		return &evidence{text: ", where every service account is equivalent to cluster-admin: ", to: all}, true
 	}
 	return reason, ok
 }

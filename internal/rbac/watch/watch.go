@@ -83,7 +83,7 @@ func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometh
 		known: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_known",
 			Help: "1 once a kind of RBAC object has been read, else 0: then what only it proves is not known."}, []string{"resource"}),
 		names: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_privileged",
-			Help: "Names that RBAC makes as good as system:masters, by kind: group or username."}, []string{"kind"}),
+			Help: "Names that RBAC makes equivalent to cluster-admin, by kind: group or username."}, []string{"kind"}),
 		leftOut: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_left_out",
 			Help: "RBAC objects that are not kept, since their namespace has too much of them."}, []string{"resource"}),
 		seconds: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_resolve_seconds",
