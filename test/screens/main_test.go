@@ -64,6 +64,8 @@ var (
 	update = flag.Bool("update", false, "write the screens anew")
 
 	cluster *guarded.Cluster
+	// plugin is the directory that kubectl-awsauth is in.
+	plugin string
 	// configMaps are those of kube-system, in the hands of somebody whom the guard never denies.
 	configMaps typedcorev1.ConfigMapInterface
 )
@@ -108,6 +110,10 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, guard.Stop()) }()
+	plugin = filepath.Join(dir, "plugin")
+	if err := guarded.Build(ctx, filepath.Join(plugin, "kubectl-awsauth"), "cmd/kubectl-awsauth"); err != nil {
+		return 1, err
+	}
 	iam, err := fake.New(account)
 	if err != nil {
 		return 1, err

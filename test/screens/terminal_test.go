@@ -78,18 +78,36 @@ func (term *terminal) rows() []string {
 	return rows
 }
 
+// poll calls f until it succeeds, which it must before the program ends.
+func (term *terminal) poll(t *testing.T, f func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	err := guarded.Poll(ctx, func(context.Context) error {
+		err := f()
+		select {
+		case <-term.ended:
+			if err = f(); err != nil {
+				cancel(err)
+			}
+		default:
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // wait waits until a text is on the screen.
 func (term *terminal) wait(t *testing.T, text string) {
 	t.Helper()
-	err := guarded.Poll(t.Context(), func(context.Context) error {
+	term.poll(t, func() error {
 		if rows := term.rows(); !strings.Contains(strings.Join(rows, "\n"), text) {
 			return fmt.Errorf("%q does not come; the screen is:\n%s", text, strings.Join(rows, "\n"))
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // keys presses keys.
@@ -103,7 +121,7 @@ func (term *terminal) keys(t *testing.T, keys string) {
 // end waits until the program has ended by itself, and is what is left on the screen and its exit code.
 func (term *terminal) end(t *testing.T) (rows []string, code int) {
 	t.Helper()
-	err := guarded.Poll(t.Context(), func(context.Context) error {
+	term.poll(t, func() error {
 		select {
 		case <-term.ended:
 			return nil
@@ -111,9 +129,6 @@ func (term *terminal) end(t *testing.T) (rows []string, code int) {
 			return fmt.Errorf("it does not end; the screen is:\n%s", strings.Join(term.rows(), "\n"))
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return term.rows(), term.cmd.ProcessState.ExitCode()
 }
 
@@ -124,6 +139,8 @@ type keyboard struct {
 	wraps bool
 	// replace replaces the only occurrence of a text, saves the file and leaves the editor.
 	replace func(t *testing.T, term *terminal, old, updated string)
+	// find goes to a text.
+	find func(t *testing.T, term *terminal, text string)
 }
 
 var keyboards = map[string]keyboard{
@@ -139,11 +156,17 @@ var keyboards = map[string]keyboard{
 		term.keys(t, "\x13") // ^S saves
 		term.wait(t, "Wrote ")
 		term.keys(t, "\x18") // ^X leaves
+	}, func(t *testing.T, term *terminal, text string) {
+		term.keys(t, "\x17") // ^W searches
+		term.wait(t, "Search")
+		term.keys(t, text+"\r")
 	}},
 	"vi": {"vi", true, func(t *testing.T, term *terminal, old, updated string) {
 		escape := strings.NewReplacer(`\`, `\\`, "#", `\#`, "&", `\&`, "~", `\~`)
 		term.keys(t, `:%s#\V`+escape.Replace(old)+"#"+escape.Replace(updated)+"#\r")
 		term.keys(t, ":wq\r")
+	}, func(t *testing.T, term *terminal, text string) {
+		term.keys(t, "/"+text+"\r")
 	}},
 }
 
@@ -177,7 +200,7 @@ func TestEditors(t *testing.T) {
 				term.wait(t, "apiVersion: v1")
 				k.replace(t, term, strings.TrimSuffix(m.old, "\n"), strings.TrimSuffix(m.wrong, "\n"))
 				term.wait(t, "was not valid")
-				wantFirstFix(t, term, m.screen)
+				wantRows(t, term, firstFinding(t, m.screen))
 				k.replace(t, term, strings.TrimSuffix(m.wrong, "\n"), strings.TrimSuffix(m.right, "\n"))
 				rows, code := term.end(t)
 				if left := strings.TrimRight(strings.Join(rows, "\n"), "\n") + "\n"; code != 0 || !strings.HasSuffix(left, edited) && !strings.HasSuffix(left, unchanged) {
@@ -189,27 +212,28 @@ func TestEditors(t *testing.T) {
 	}
 }
 
-// wantFirstFix checks that the first finding is on the terminal's screen up to the end of its fix, line by line as in the
-// file.
-func wantFirstFix(t *testing.T, term *terminal, screen string) {
+// firstFinding is the first finding of a screen up to the end of its fix, as a terminal shows it.
+func firstFinding(t *testing.T, screen string) []string {
 	t.Helper()
 	fix := firstFix(screen)
 	if fix == 0 {
 		t.Fatalf("no fix in:\n%s", screen)
 	}
 	lines := strings.SplitAfter(screen, "\n")[strings.Count(preamble, "\n"):fix]
-	want := strings.Split(strings.TrimSuffix(wrapped(strings.Join(lines, "")), "\n"), "\n")
+	return strings.Split(strings.TrimSuffix(wrapped(strings.Join(lines, "")), "\n"), "\n")
+}
+
+// wantRows checks that these lines are on the terminal's screen, one below the other.
+func wantRows(t *testing.T, term *terminal, want []string) {
+	t.Helper()
 	for i := range want {
 		want[i] = strings.TrimRight(want[i], " ") // as the rows
 	}
-	err := guarded.Poll(t.Context(), func(context.Context) error {
+	term.poll(t, func() error {
 		rows := term.rows()
 		if i := slices.Index(rows, want[0]); i < 0 || len(rows) < i+len(want) || !slices.Equal(rows[i:i+len(want)], want) {
 			return fmt.Errorf("the screen is\n%s\nwant these lines on it:\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
 		}
 		return nil
 	})
-	if err != nil {
-		t.Error(err)
-	}
 }
