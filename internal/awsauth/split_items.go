@@ -3,6 +3,8 @@ package awsauth
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // chunk is a part of a text: whole lines, and the number of the first.
@@ -11,7 +13,7 @@ type chunk struct {
 	text string
 }
 
-// cutAt cuts a text before every line that begins a part. What stands before the first of them is in no part.
+// cutAt cuts a text before every line that begins a part. The text before the first of them is in no part.
 func cutAt(text string, begins func(line string) bool) (parts []chunk) {
 	line, offset, from := 0, 0, 0
 	for l := range strings.Lines(text) {
@@ -31,13 +33,19 @@ func cutAt(text string, begins func(line string) bool) (parts []chunk) {
 }
 
 // brokenItems cuts a list that is no YAML into its items: at every line that begins with "- " no deeper than the first such
-// line does, and at every "- rolearn:" wherever it stands.
+// line does, and at every "- rolearn:" wherever it is and whatever its dash is.
 func brokenItems(text string) []chunk {
 	depth := -1
 	return cutAt(text, func(line string) bool {
 		line = strings.TrimPrefix(line, "\ufeff")
 		body := strings.TrimLeft(line, " \t")
 		indent := len(line) - len(body)
+		if _, ok := misdashed(body); ok {
+			if depth < 0 {
+				depth = indent
+			}
+			return true
+		}
 		if !strings.HasPrefix(body, "- ") && !strings.HasPrefix(body, "-\t") && strings.TrimSpace(body) != "-" {
 			return false
 		}
@@ -49,7 +57,18 @@ func brokenItems(text string) []chunk {
 	})
 }
 
-// startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash. Without
+// misdashed is what follows a dash that begins an item to its author, and none to YAML: it is another character, or no space
+// follows it.
+func misdashed(body string) (item string, ok bool) {
+	r, size := utf8.DecodeRuneInString(body)
+	if r != '-' && r != '•' && r != '−' && !unicode.Is(unicode.Pd, r) || strings.HasPrefix(body, "- ") || strings.HasPrefix(body, "-\t") {
+		return "", false
+	}
+	item = strings.TrimLeftFunc(body[size:], unicode.IsSpace)
+	return item, startsItem("- "+item, "rolearn", "userarn")
+}
+
+// startsItem distinguishes "- rolearn: x" from "- system:masters": groups may be at the depth of their item's dash. Without
 // names it is any field that may begin an item, or rolearn or userarn misspelt.
 func startsItem(trimmed string, names ...string) bool {
 	body := strings.TrimLeft(trimmed[1:], " \t{")
@@ -90,7 +109,7 @@ func dashed(text string) []chunk {
 // one: its lines are blank, or comments, or begin an item at one and the same depth, or are deeper.
 func blockItems(text string) (items []chunk, ok bool) {
 	if strings.Contains(text, "\r") {
-		return nil, false // a line break to YAML, also where it stands alone
+		return nil, false // a line break to YAML, also by itself
 	}
 	depth := -1
 	for l := range strings.Lines(text) {
@@ -111,6 +130,6 @@ func blockItems(text string) (items []chunk, ok bool) {
 	for _, c := range items[1:] {
 		rest += len(c.text)
 	}
-	items[0] = chunk{1, text[:len(text)-rest]} // what stands before it as well: a comment may hide what is no YAML
+	items[0] = chunk{1, text[:len(text)-rest]} // with the text before it: a comment may hide what is no YAML
 	return items, true
 }

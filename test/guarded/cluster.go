@@ -186,6 +186,9 @@ func (c *Cluster) Install(ctx context.Context, g *Guard) error {
 	if _, err := client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(ctx, config, metav1.CreateOptions{}); err != nil {
 		return err
 	}
+	if err := g.publish(ctx, client); err != nil {
+		return err
+	}
 	return Poll(ctx, func(ctx context.Context) error { return guarding(ctx, client) })
 }
 
@@ -194,7 +197,7 @@ func guarding(ctx context.Context, client kubernetes.Interface) error {
 	_, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, empty(), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case err == nil:
-		return errors.New("an aws-auth without mappings is let in: the guard is not asked")
+		return errors.New("an aws-auth without mappings is allowed: the guard is not asked")
 	case !refused(err):
 		return fmt.Errorf("an aws-auth without mappings: %w", err)
 	}

@@ -95,9 +95,9 @@ func (m mappingFault) withMissing() string {
 	}
 	var fit []string
 	for _, g := range groups {
-		odd, _, _ := oddGroup(g)
+		_, odd := oddGroup(g)
 		bars := !m.onEC2 && nodes.Barring([]string{g}) >= 0
-		if g != "" && odd == "" && !bars {
+		if g != "" && !odd && !bars {
 			fit = append(fit, g)
 		}
 	}
