@@ -3,11 +3,9 @@ package admission
 import (
 	"bytes"
 	"context"
-	"strings"
 	"sync"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
@@ -33,11 +31,8 @@ const (
 	maxUser = 1 << 20
 )
 
-// What it costs to judge an object goes by what YAML takes apart: line ends, commas and opening brackets, here called
-// marks. One costs up to 600 bytes until the verdict. An entry that matches somebody has an ARN in it and so one mark
-// in ten bytes at most: a ConfigMap that is full to the brim has 80,000 at most.
+// What it costs to judge an object goes by its marks (validate.Marks).
 const (
-	maxMarks = 96 << 10
 	// Reviews of up to smallMarks (an aws-auth of 300 entries, before and after) are judged beside each other and wait
 	// for no larger ones. Of the larger ones there is one worst case at a time.
 	smallMarks = 4 << 10
@@ -45,7 +40,7 @@ const (
 	// Dry runs of that size have room of their own: IAM is asked for them last, and what they wait for must not keep
 	// edits out.
 	mostDryRuns = 2 * smallMarks
-	mostLarger  = 2 * maxMarks
+	mostLarger  = 2 * validate.MaxMarks
 	fewestMarks = mostSmall / 64 // whatever it is, there are no more than 64 at once
 )
 
@@ -124,7 +119,7 @@ func (b *bounds) hold(who sender, more holding) (release func(), err error) {
 
 // judge waits until there is room to judge an edit. done is called when there is a verdict.
 func (b *bounds) judge(ctx context.Context, from string, edit validate.Request) (done func(), err error) {
-	share := int64(marks(edit.Old) + marks(edit.New))
+	share := int64(validate.Marks(edit.Old) + validate.Marks(edit.New))
 	line := b.large
 	if share <= smallMarks {
 		line, share = b.small, max(share, fewestMarks)
@@ -138,17 +133,6 @@ func (b *bounds) judge(ctx context.Context, from string, edit validate.Request) 
 	}
 	answered := listen.Answering(ctx)
 	return func() { answered(); release() }, nil
-}
-
-// marks is what YAML takes an object apart by.
-func marks(cm *corev1.ConfigMap) (n int) {
-	if cm == nil {
-		return 0
-	}
-	for _, value := range cm.Data {
-		n += 1 + strings.Count(value, "\n") + strings.Count(value, ",") + strings.Count(value, "[") + strings.Count(value, "{")
-	}
-	return n
 }
 
 // userSize is how much a review says of the caller.

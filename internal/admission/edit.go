@@ -2,9 +2,7 @@ package admission
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"maps"
 
 	admissionv1 "k8s.io/api/admission/v1"
 
@@ -78,21 +76,4 @@ func (r *review) names() (guarded bool, err error) {
 }
 
 // errTooLarge keeps from the rules what no aws-auth can be.
-var errTooLarge = errors.New("too large")
-
-// tooManyMarks is an error for an edit whose new data is no aws-auth, unless the old one has the same. Where only the
-// old one is none, it counts as empty: so it can be repaired, and nothing of it makes the new one better.
-func tooManyMarks(edit *validate.Request) error {
-	if edit.Old != nil && edit.New != nil && maps.Equal(edit.Old.Data, edit.New.Data) {
-		return nil
-	}
-	if n := marks(edit.New); n > maxMarks {
-		return fmt.Errorf("the data is %w to judge: it has %d line ends, commas and opening brackets, "+
-			"and no aws-auth needs more than %d", errTooLarge, n, maxMarks)
-	}
-	if marks(edit.Old) > maxMarks {
-		edit.Old = edit.Old.DeepCopy()
-		edit.Old.Data = nil
-	}
-	return nil
-}
+var errTooLarge = validate.ErrTooLarge

@@ -55,7 +55,7 @@ func (s *server) judge(ctx context.Context, from string, r review) (response *ad
 // validate asks the validator when there is room for it.
 func (s *server) validate(ctx context.Context, from string, edit validate.Request) (validate.Report, error) {
 	v := s.Validator()
-	if tooMany := tooManyMarks(&edit); tooMany != nil {
+	if tooMany := validate.Bound(&edit); tooMany != nil {
 		if why, ok := v.Excuse(edit.User); ok {
 			return validate.Report{Allowed: true, Excuse: why}, nil
 		}

@@ -21,18 +21,18 @@ func total(sets []Set) int {
 	return n
 }
 
-// Count puts sets into words: 12 live EC2 nodes (1 not ready).
+// Count puts sets into words: 12 running EC2 nodes (1 not ready).
 func Count(sets []Set) string {
 	kinds := map[string]int{}
 	var notReady, joining int
 	for _, s := range sets {
-		kinds[string(s.Kind)] += len(s.Names)
+		kinds[s.Kind.adjective()] += len(s.Names)
 		notReady += s.NotReady
 		joining += s.Joining
 	}
 	var words []string
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		words = append(words, fmt.Sprintf("%d live %s", kinds[kind], kind))
+		words = append(words, fmt.Sprintf("%d running %s", kinds[kind], kind))
 	}
 	text := phrase.List(words) + " node" + phrase.Plural(total(sets))
 	var notes []string
@@ -46,6 +46,13 @@ func Count(sets []Set) string {
 		text += " (" + strings.Join(notes, ", ") + ")"
 	}
 	return text
+}
+
+func (k Kind) adjective() string {
+	if k == Other {
+		return "unidentified"
+	}
+	return string(k)
 }
 
 // Which names the first few nodes: a, b, c, d, e and 7 more.
@@ -74,6 +81,9 @@ func Use(sets []Set) string {
 	return Agree(sets, "uses", "use")
 }
 
+// LoseAccess says that they do.
+func LoseAccess(sets []Set) string { return Agree(sets, "loses access", "lose access") }
+
 // Agree picks the word that goes with one node or with several.
 func Agree(sets []Set, one, several string) string {
 	if total(sets) == 1 {
@@ -89,6 +99,6 @@ func Doubted(sets []Set) string {
 		reasons = append(reasons, s.Doubt)
 	}
 	slices.Sort(reasons)
-	return Agree(sets, "and nothing but its Node object", "and nothing but their Node objects") +
+	return Agree(sets, "nothing but its Node object", "nothing but their Node objects") +
 		" shows that nodes of this cluster use it: " + phrase.List(slices.Compact(reasons))
 }

@@ -18,7 +18,7 @@ func TestWrap(t *testing.T) {
 		{"one", []string{"one"}},
 		{"one two three", []string{"one two", "three"}},
 		{"a " + arn + " b", []string{"a", arn, "b"}},
-		{"東京 東京 東京", []string{"東京 東京", "東京"}},            // two cells each
+		{"東京 東京 東京", []string{"東京 東京", "東京"}},               // two cells each
 		{"one two   three", []string{"one", "two   three"}}, // the spaces of a value stay together
 		{"the value fix: me", []string{"the", "value fix:", "me"}},
 		{"a value why: me", []string{"a", "value why:", "me"}},

@@ -70,7 +70,8 @@ type ObjectContext struct {
 	Partition string
 	Fleet     *nodes.View
 	Now       time.Time
-	// Before is the access that losses are measured from, whichever version is judged.
+	// Old is the version before the edit, whichever is judged; nil if there is none. Before is the access that losses are measured from.
+	Old    *Version
 	Before *awsauth.Access
 
 	report

@@ -49,6 +49,9 @@ type Finding struct {
 	Gives Gives `json:"-"`
 	// Yields says which errors make this finding unnecessary, so that it is left out (settle.go).
 	Yields Yield `json:"-"`
+	// SaidAt is the line of another finding of the same rule in the same value, whose error makes this one unnecessary as well;
+	// 0 if there is none.
+	SaidAt int `json:"-"`
 }
 
 // Gives says what an entry gives somebody. A finding about something that is given only since the edit is new, even if the

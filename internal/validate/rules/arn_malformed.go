@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ var arnMalformed = &rule.Rule{
 func checkMalformed(c *rule.ObjectContext) {
 	for _, e := range c.Entries() {
 		if f, ok := ownFault("AA201", e, c.Partition); ok {
-			f.Fix += nearAccount(e, c.Entries())
+			f.Fix = withAccount(f.Fix, e, c.Entries())
 			c.Report(rule.AtARN(e), f)
 		}
 	}
@@ -47,11 +48,20 @@ func (w written) malformed(what, fix string) (rule.Finding, bool) {
 // malformedText finds what cannot be part of any ARN.
 func malformedText(w written) (rule.Finding, bool) {
 	surrounds := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'“”‘’`", r) }
-	if t := strings.TrimFunc(w.text, surrounds); t != w.text {
+	switch t := strings.TrimFunc(w.text, surrounds); {
+	case strings.Contains(w.text, "{{"):
+		return w.malformed("is a template that was not rendered", "write the ARN, or apply what `helm template` prints")
+	case strings.HasSuffix(t, ","):
+		return w.malformed("ends in a comma, as in JSON", "write "+phrase.Bare(strings.TrimFunc(strings.TrimRight(t, ","), surrounds)))
+	case t != w.text:
 		return w.malformed("has spaces or quotes around it", "write "+phrase.Bare(t))
 	}
 	if strings.IndexFunc(w.text, unicode.IsSpace) >= 0 {
-		return w.malformed("has spaces in it", "write "+phrase.Bare(strings.Join(strings.Fields(w.text), "")))
+		fix := w.example()
+		if joined := strings.Join(strings.Fields(w.text), ""); isARN(joined) {
+			fix = phrase.Bare(joined)
+		}
+		return w.malformed("has spaces in it", "write "+fix)
 	}
 	if i := strings.IndexFunc(w.text, func(r rune) bool { return r > unicode.MaxASCII }); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(w.text[i:])
@@ -65,6 +75,11 @@ func malformedText(w written) (rule.Finding, bool) {
 		return w.malformed("is not an ARN", "write "+w.example())
 	}
 	return rule.Finding{}, false
+}
+
+func isARN(s string) bool {
+	_, err := awsauth.ParseARN(s)
+	return err == nil
 }
 
 // hyphen is the ASCII hyphen for the dashes and hyphens that editors and chats put in its place.
@@ -110,34 +125,49 @@ func wrongAccount(account string) string {
 const twelveDigits = "write the 12 digits of the account"
 
 func (w written) accountFix() string {
-	if digits := strings.ReplaceAll(w.arn.Account, "-", ""); principal.IsAccountID(digits) {
+	switch digits := strings.ReplaceAll(w.arn.Account, "-", ""); {
+	case principal.IsAccountID(digits):
 		return "write " + phrase.Bare(strings.Replace(w.text, w.arn.Account, digits, 1))
+	case digitsOnly.MatchString(w.arn.Account):
+		return twelveDigits
 	}
-	return twelveDigits
+	w.arn.Account = anAccount
+	return "write " + phrase.Bare(w.arn.String())
 }
 
-// nearAccount asks whether an account ID was meant that other entries have: "" if none is near, or nothing is wrong with it.
-func nearAccount(e *awsauth.Entry, others []*awsauth.Entry) string {
-	a, err := e.Principal()
-	if err != nil || !digitsOnly.MatchString(a.Account) || principal.IsAccountID(a.Account) || len(a.Account) > 14 {
-		return ""
+// anAccount stands for an account ID in an example.
+const anAccount = "ACCOUNT"
+
+// withAccount puts the account that the other entries use into a fix: in the place of ACCOUNT, or as what may have been meant.
+func withAccount(fix string, e *awsauth.Entry, others []*awsauth.Entry) string {
+	accounts := accountsOf(others)
+	if strings.Contains(fix, ":"+anAccount+":") && len(accounts) == 1 {
+		return strings.Replace(fix, anAccount, accounts[0], 1)
 	}
+	if fix != twelveDigits {
+		return fix
+	}
+	a, _ := e.Principal()
+	far := func(account string) bool {
+		return len(a.Account) > 14 || levenshtein.Distance(a.Account, account, nil) > 2
+	}
+	if accounts = slices.DeleteFunc(accounts, far); len(accounts) == 0 {
+		return fix
+	}
+	return fix + "; did you mean " + accounts[0] + ", which the other entries use?"
+}
+
+// accountsOf are the accounts of entries, those of most entries first.
+func accountsOf(entries []*awsauth.Entry) []string {
 	uses := map[string]int{}
-	for _, o := range others {
-		if b, err := o.Principal(); err == nil && principal.IsAccountID(b.Account) && levenshtein.Distance(a.Account, b.Account, nil) <= 2 {
-			uses[b.Account]++
+	for _, e := range entries {
+		if a, err := e.Principal(); err == nil && principal.IsAccountID(a.Account) {
+			uses[a.Account]++
 		}
 	}
-	best := ""
-	for account, n := range uses {
-		if n > uses[best] || n == uses[best] && account < best {
-			best = account
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + ", which the other entries use?"
+	return slices.SortedFunc(maps.Keys(uses), func(a, b string) int {
+		return cmp.Or(cmp.Compare(uses[b], uses[a]), strings.Compare(a, b))
+	})
 }
 
 const (
@@ -164,22 +194,26 @@ func malformedName(w written) (rule.Finding, bool) {
 }
 
 // arnLike finds the account and the role or user in what was meant to be an ARN.
-var arnLike = regexp.MustCompile(`^[A-Za-z:/-]*?([0-9]{12})[:/]+(role|user)/([\w+=,.@/-]+)$`)
+var arnLike = regexp.MustCompile(`^(?:[A-Za-z:/-]*?([0-9]{12})[:/]+)?(?:(role|user)[:/]+)?([\w+=,.@/-]+)$`)
 
 // example is how the ARN should look, with what of it is there.
-func (w written) example() string { return w.exampleIn("ACCOUNT") }
+func (w written) example() string { return w.exampleIn(anAccount) }
 
 // exampleIn is example in an account, if that is one.
 func (w written) exampleIn(account string) string {
 	kind, name := "role", "NAME"
 	if !principal.IsAccountID(account) {
-		account = "ACCOUNT"
+		account = anAccount
 	}
 	if w.entry.DataKey == awsauth.MapUsers {
 		kind = "user"
 	}
-	if m := arnLike.FindStringSubmatch(w.text); m != nil {
-		account, kind, name = m[1], m[2], m[3]
+	text := w.text
+	if w.err == nil {
+		text = w.arn.Account + ":" + w.arn.Resource
+	}
+	if m := arnLike.FindStringSubmatch(text); m != nil {
+		account, kind, name = cmp.Or(m[1], account), cmp.Or(m[2], kind), cmp.Or(strings.Trim(m[3], "/"), name)
 	}
 	if kind == "role" {
 		name = name[strings.LastIndexByte(name, '/')+1:]

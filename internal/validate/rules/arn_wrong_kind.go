@@ -13,7 +13,20 @@ var arnWrongKind = &rule.Rule{
 	What: "the ARN names something that never calls the API server under that name: an assumed-role session, an instance profile, a group, a policy, a wildcard; the root user, a federated user, a role under mapUsers and a user under mapRoles work, so they are warnings",
 	Why:  "EKS compares with the ARN of the role or user itself and knows no wildcards, so the entry matches nobody",
 	Bad:  strings.Replace(goodNodesAndCI, "arn:aws:iam::111122223333:role/ci", "arn:aws:sts::111122223333:assumed-role/ci/build-7", 1), Good: goodNodesAndCI,
-	Entry: arnFaultsOf("AA202"),
+	Entry: checkKind,
+}
+
+// checkKind reports the wrong kind of ARN. An instance profile stands for the role in it, as a rule of the same name.
+func checkKind(c *rule.EntryContext) {
+	f, ok := ownFault("AA202", c.Entry, c.Partition)
+	if !ok {
+		return
+	}
+	at := rule.AtARN(c.Entry)
+	if a, _ := c.Entry.Principal(); a.Kind == awsauth.KindInstanceProfile {
+		at = at.Of(awsauth.Subject(a.RoleARN(a.Name)))
+	}
+	c.Report(at, f)
 }
 
 func (w written) wrong(what, fix, why string) (rule.Finding, bool) {
@@ -59,7 +72,7 @@ func unintendedKind(w written) (rule.Finding, bool) {
 		f.Severity, f.Subject = rule.Warning, "works"
 		return f, true
 	}
-	const assumed = "map the role that people assume"
+	assumed := "write the ARN of the role that people assume, such as arn:" + w.arn.Partition + ":iam::" + w.arn.Account + ":role/NAME"
 	kind, key := w.arn.Kind, w.entry.DataKey
 	switch {
 	case kind == awsauth.KindRoot:

@@ -14,7 +14,8 @@ var foreignAccount = &rule.Rule{
 	What: "the principal is in another account, which the policy does not list, or in which IAM could not be asked (then iam.onUnverified counts, as for AA302); without IAM this is not checked",
 	Why:  "the administrators of another account decide who may assume its roles",
 	Bad:  strings.Replace(goodNodesAndCI, "111122223333:role/ci", "444455556666:role/ci", 1), Good: goodNodesAndCI,
-	Edit: ofBrought(foreign),
+	SilencedBy: []rule.Silence{{Rule: "AA204", Same: rule.SamePrincipal}},
+	Edit:       ofBrought(foreign),
 }
 
 func foreign(b brought) (f rule.Finding, ok bool) {
@@ -43,7 +44,7 @@ func (b brought) closedAccount() rule.Finding {
 		Fix: "get a roleARN that the guard may assume, or trust: unchecked, added for the account: " + b.c.Policy.Ask("accounts", "accounts"),
 		Why: phrase.Whole(b.answer.Detail)}
 	if own := b.c.Partition; own != "" && !strings.EqualFold(own, b.arn.Partition) { // no role leads from one partition to another
-		f.Fix = "write the ARN of a principal in " + own
+		f.Fix, f.Yields = "write the ARN of a principal in "+own, rule.YieldsToRule
 	}
 	return f
 }

@@ -51,12 +51,23 @@ func checkNodeIdentity(c *rule.EntryContext) {
 		f.Fix = "write a username and groups of its own, and map the role that the nodes use"
 	case !ofNode:
 		f.Message += ", but its username " + phrase.Quote(e.Username.Value) + " is not a node's"
-		f.Fix = "remove the group, or, if nodes use the role, write username: " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName
-		if e.Username.Value == awsauth.EC2PrivateDNSName {
-			f.Fix = "write username: " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName
-		}
+		f.Fix = instead(c)
 	default:
 		return
 	}
 	c.Report(at, f)
+}
+
+// instead is what to write where a role has a group of nodes and another username than a node's.
+func instead(c *rule.EntryContext) string {
+	ofNodes := []string{awsauth.GroupBootstrappers, awsauth.GroupNodes}
+	remove := "remove " + phrase.List(slices.DeleteFunc(ofNodes, func(g string) bool { return !slices.Contains(c.Entry.GroupNames(), g) }))
+	node := "write username: " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName
+	if strings.Contains(c.Entry.Username.Value, awsauth.EC2PrivateDNSName) {
+		return node
+	}
+	if c.Before != nil && slices.ContainsFunc(c.Before.Lookup(c.Entry.Subject()), func(id awsauth.Identity) bool { return id.Username == c.Entry.Username.Value }) {
+		return remove
+	}
+	return remove + ", or, if nodes use the role, " + node
 }

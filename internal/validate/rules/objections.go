@@ -53,7 +53,7 @@ func objectionsTo(c *rule.EditContext, w privilege.Way) objections {
 	approvers := policy.Callers(c.Policy.Privileged.Approvers)
 	if !approvers.Empty() && !approvers.Has(c.User.Username, c.User.Groups) {
 		all.add(fmt.Sprintf("%s is not one of the policy's approvers", phrase.Quote(c.User.Username)),
-			"ask an approver to make the edit: "+phrase.Few(slices.Concat(approvers.Usernames, approvers.Groups)))
+			"ask an approver ("+phrase.Few(slices.Concat(approvers.Usernames, approvers.Groups))+") to make the edit")
 	}
 	if c.Policy.Privileged.SubjectAccessReview {
 		all.askCluster(c, w)
@@ -74,7 +74,7 @@ func (o *objections) askCluster(c *rule.EditContext, w privilege.Way) {
 		if answer.Reason != "" {
 			reason += " (" + phrase.Bare(answer.Reason) + ")"
 		}
-		o.add(reason, "ask somebody whom RBAC allows that to make the edit")
+		o.add(reason, "ask somebody with that permission to make the edit")
 	}
 }
 

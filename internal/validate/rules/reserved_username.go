@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
@@ -17,7 +17,8 @@ var reservedUsername = &rule.Rule{
 	What: "a username begins with system:, eks:, aws:, amazon: or iam: and is not the template of a node; with aws: and an account ID it is a warning",
 	Why:  "these names belong to Kubernetes and EKS: RBAC and this guard treat a caller with the username system:kube-controller-manager or eks:node-manager as that component",
 	Bad:  strings.Replace(goodNodesAndCI, "username: ci", "username: eks:node-manager", 1), Good: goodNodesAndCI,
-	Entry: checkReserved,
+	SilencedBy: []rule.Silence{{Rule: "AA505", Same: rule.SamePrincipal}},
+	Entry:      checkReserved,
 }
 
 // accountUsername is a username such as aws:{{AccountID}}:instance:{{SessionName}}, which aws-iam-authenticator's own
@@ -33,17 +34,32 @@ func checkReserved(c *rule.EntryContext) {
 	f := rule.Finding{Subject: username, Gives: rule.GivesName,
 		Message: fmt.Sprintf("%s begins with %s", nameIn(c.Entry, true, username), prefix),
 		Why:     "that prefix belongs to Kubernetes and EKS: RBAC and this guard treat a caller with such a name as one of their components"}
-	rest := strings.TrimLeft(strings.TrimPrefix(username, prefix), ":")
-	f.Fix = "write another username, such as " + phrase.Bare(phrase.Clip(rest))
+	f.Fix = "write username: " + usernameInstead(c)
 	switch {
 	case strings.HasPrefix(username, awsauth.NodePrefix):
 		f.Fix = "write username: " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName + " for EC2 nodes, " +
 			awsauth.NodePrefix + awsauth.SessionName + " for Fargate and hybrid nodes"
-	case rest == "":
-		f.Fix = "write another username"
+		if meant := awsauth.NearestPlaceholder(strings.TrimPrefix(username, awsauth.NodePrefix)); nodes.IsUsername(awsauth.NodePrefix + meant) {
+			f.Fix, f.Yields = "write username: "+awsauth.NodePrefix+meant, rule.YieldsToRule
+		}
 	case accountUsername.MatchString(username):
 		f.Severity = rule.Warning
 		f.Why = "EKS reserves that prefix, although no component of EKS or Kubernetes has an account ID in its name"
 	}
 	c.Report(rule.AtUsername(c.Entry), f)
+}
+
+// usernameInstead is what to write: what the principal had before, or its name.
+func usernameInstead(c *rule.EntryContext) string {
+	if c.Before != nil {
+		for _, id := range c.Before.Lookup(c.Entry.Subject()) {
+			if id.Username != "" && privilege.ReservedPrefix(id.Username) == "" && plainScalar.MatchString(id.Username) {
+				return id.Username
+			}
+		}
+	}
+	if a, err := c.Entry.Principal(); err == nil && principal.IsName(a.Name) {
+		return a.Name
+	}
+	return "NAME"
 }

@@ -69,13 +69,13 @@ func templateTarget(c *rule.EntryContext, w privilege.Way) string {
 	}
 	switch {
 	case exemptReserved(c, w):
-		return w.Becomes
+		return phrase.Whole(w.Becomes)
 	case known.Approver:
-		return w.Becomes + ", which gives " + w.Evidence
+		return phrase.Whole(w.Becomes) + ", which gives " + w.Evidence
 	case group.Kind != privilege.ListedGroup && w.Evidence != "":
-		return w.Becomes + ", which is equivalent to cluster-admin (" + phrase.Whole(w.Evidence) + ")"
+		return phrase.Whole(w.Becomes) + ", which is equivalent to cluster-admin (" + phrase.Whole(w.Evidence) + ")"
 	}
-	return w.Becomes
+	return phrase.Whole(w.Becomes)
 }
 
 // exemptReserved reports that a username with a reserved prefix becomes one that the policy exempts.

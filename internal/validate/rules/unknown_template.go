@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
@@ -15,7 +16,7 @@ var unknownTemplate = &rule.Rule{
 	Why:        "EKS replaces one placeholder after another, also in the value of the one before; if the username or a group has {{EC2PrivateDNSName}}, only EC2 instances can authenticate; {{...}} that EKS does not know stays as it is, and a session name that does not exist becomes nothing",
 	Bad:        strings.NewReplacer("username: ci", `username: "ci:{{SessionName}}"`, "deployers", `deployers, "on:{{EC2PrivateDNSName}}"`).Replace(goodNodesAndCI),
 	Good:       strings.Replace(goodNodesAndCI, "username: ci", `username: "ci:{{SessionName}}"`, 1),
-	SilencedBy: []rule.Silence{{Rule: "AA405", Same: rule.SameEntry}},
+	SilencedBy: []rule.Silence{{Rule: "AA404", Same: rule.SameField}, {Rule: "AA405", Same: rule.SameEntry}, {Rule: "AA505", Same: rule.SamePrincipal}},
 	Entry:      checkPlaceholders,
 }
 
@@ -41,6 +42,9 @@ func checkPlaceholdersOf(c *rule.EntryContext, at rule.Position, kind string) {
 			Fix: "write one of " + strings.Join(awsauth.Placeholders, ", "), Why: "EKS replaces only the placeholders that it knows, so this one stays in the name as it is"}
 		if near := awsauth.NearestPlaceholder(u); near != "" {
 			f.Fix = "write " + near
+			if kind == "username" && nodes.IsUsername(strings.Replace(at.Value, u, near, 1)) {
+				f.Yields = rule.YieldsToRule // it is no node's username, and another finding says to write that
+			}
 		}
 		c.Report(at, f)
 	}

@@ -22,7 +22,7 @@ func checkAccounts(c *rule.ObjectContext) {
 			continue
 		}
 		c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: fmt.Sprintf("account %s in mapAccounts allows every role and user of it to authenticate", phrase.Quote(a.Value)),
-			Fix: "map only the roles that need access, or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
+			Fix: "remove it and map only the roles that need access, or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
 			Why: "that includes the roles and users that are created later"})
 	}
 }

@@ -10,19 +10,22 @@ import (
 
 var yamlSyntax = &rule.Rule{
 	ID: "AA101", Name: "yaml-syntax", Severity: rule.Error, Category: rule.Text,
-	What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step; a byte that is not valid UTF-8, and the character U+FFFD anywhere, also in a comment, since the API server shows such a byte as U+FFFD",
-	Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the error is only in a log of the control plane",
+	What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line that is indented wrongly; a byte that is not valid UTF-8, and the character U+FFFD anywhere, also in a comment, since the API server shows such a byte as U+FFFD",
+	Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the only trace is a log of the control plane",
 	Bad:  strings.Replace(goodNodes, "      username", "    \tusername", 1), Good: goodNodes,
 	Object: problems(sayUnreadable),
 }
 
-func sayUnreadable(p awsauth.Problem) (f rule.Finding) {
+func sayUnreadable(p described) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.Syntax:
-		f.Message, f.Fix = complaint(p.Got, p.Value)
-		f.Why = "and EKS reads nothing of a " + p.DataKey + " that is not YAML: everybody in it would be locked out"
+		f.Message, f.Fix = complaint(p.Got, p.Value, p.around)
+		f.Why = "EKS reads nothing of " + p.DataKey + " while it is not YAML: everybody in it is locked out"
+		if p.DataKey == awsauth.MapRoles {
+			f.Why = "EKS reads nothing of mapRoles while it is not YAML: all nodes and everybody in it are locked out"
+		}
 	case awsauth.NotUTF8:
-		f = sayNotUTF8(p)
+		f = sayNotUTF8(p.Problem)
 	case awsauth.TooMany:
 		f.Message = "more than 10,000 problems in one value"
 		f.Fix = "begin again from `kubectl get configmap aws-auth -n kube-system -o yaml`"
