@@ -23,7 +23,7 @@ type serverFinding struct {
 	lines []string
 }
 
-// deniedByAdmission tells a denial of an edit from that of the right to make one.
+// deniedByAdmission distinguishes a denial of an edit from that of the right to make one.
 func deniedByAdmission(err error) bool {
 	text := err.Error()
 	return apierrors.IsInvalid(err) || strings.Contains(text, "admission webhook ") || strings.Contains(text, "ValidatingAdmissionPolicy ")

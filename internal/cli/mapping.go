@@ -128,7 +128,7 @@ func emptyAWSAuth() *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{}}
 }
 
-// unchanged passes a manifest on as it is: whoever reads the output gets one either way.
+// unchanged passes a manifest on as it is: a reader of the output gets one either way.
 func (m *mapping) unchanged(ctx context.Context, cm *corev1.ConfigMap) error {
 	if m.file == "-" {
 		return m.target.write(ctx, cm, false)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// target is a file to check. Whoever names a file means that aws-auth is in it; of those in a directory most may hold
+// target is a file to check. A file that is named should have aws-auth in it; of those in a directory most may hold
 // something else.
 type target struct {
 	name  string

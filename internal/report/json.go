@@ -11,7 +11,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// jsonFinding is a finding and where it stands: Line and Column are the file's, ValueLine and ValueColumn those inside
+// jsonFinding is a finding and where it is: Line and Column are the file's, ValueLine and ValueColumn those inside
 // the value of the data key. 0 is no place.
 type jsonFinding struct {
 	File string `json:"file"`

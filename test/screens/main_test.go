@@ -61,7 +61,7 @@ var account = fake.Seed{
 }
 
 var (
-	update = flag.Bool("update", false, "write the screens anew")
+	update = flag.Bool("update", false, "write the screens")
 
 	cluster *guarded.Cluster
 	// plugin is the directory that kubectl-awsauth is in.

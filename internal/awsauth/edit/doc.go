@@ -6,5 +6,5 @@
 // places of YAML nodes, never marshalled.
 //
 // The new text is read again, and must mean the old entries with the intended change and nothing else. If it does not, there
-// is an error and no data: whoever calls this cannot write a text that was not understood.
+// is an error and no data: a caller cannot write a text that was not understood.
 package edit

@@ -57,7 +57,7 @@ func findItem(text string, e *awsauth.Entry) (*item, error) {
 		return nil, err
 	}
 	if e.Index >= len(l.items) {
-		return nil, errors.New("its items cannot be told apart")
+		return nil, errors.New("its items cannot be distinguished")
 	}
 	n := d.root.Content[e.Index]
 	if n.Kind != yaml.MappingNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
@@ -168,7 +168,7 @@ func (it *item) addLines(lines []string) (string, error) {
 func (it *item) addPart(part string) (string, error) {
 	parts, _, err := flowParts(it.text, it.at(it.node))
 	if err != nil || len(parts) == 0 {
-		return "", errors.New("the fields of the entry cannot be told apart")
+		return "", errors.New("the fields of the entry cannot be distinguished")
 	}
 	l := &list{document: it.document, node: it.node, flow: true, items: parts, open: it.at(it.node) + 1}
 	return it.apply(l.insertWords(part)), nil

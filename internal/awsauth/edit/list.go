@@ -38,7 +38,7 @@ func (d *document) list(n *yaml.Node, limit int) (*list, error) {
 func (l *list) findWords() error {
 	parts, _, err := flowParts(l.text, l.at(l.node))
 	if err == nil && len(parts) != len(l.node.Content) {
-		err = errors.New("its items cannot be told apart")
+		err = errors.New("its items cannot be distinguished")
 	}
 	l.items, l.open = parts, l.at(l.node)+1
 	return err
@@ -58,7 +58,7 @@ func (l *list) findLines(limit int) error {
 			}
 		}
 		if line < 0 || len(dashes) > 0 && line <= dashes[len(dashes)-1] {
-			return errors.New("its items cannot be told apart")
+			return errors.New("its items cannot be distinguished")
 		}
 		dashes = append(dashes, line)
 	}

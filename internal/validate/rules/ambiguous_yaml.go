@@ -74,7 +74,7 @@ func sayExtraDocument(p described) rule.Finding {
 	return f
 }
 
-// sayDuplicateKey tells a field that is written twice from the fields of a second entry whose dash is missing.
+// sayDuplicateKey distinguishes a field that is written twice from the fields of a second entry whose dash is missing.
 func sayDuplicateKey(p described) rule.Finding {
 	arnField := awsauth.ARNField(p.DataKey)
 	if p.Value == arnField {

@@ -12,7 +12,7 @@ type written struct {
 	text string
 	arn  awsauth.ARN
 	err  error
-	// partition is the cluster's own; "" if nothing tells.
+	// partition is the cluster's own; "" if nothing shows it.
 	partition string
 }
 

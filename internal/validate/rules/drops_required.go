@@ -90,7 +90,7 @@ func meets(id awsauth.Identity, r policy.Required) bool {
 }
 
 // authenticates reports that those for whom an entry is meant can authenticate through it. An entry with
-// {{EC2PrivateDNSName}} in its username is for EC2 instances; in a group it keeps out whoever the username is for,
+// {{EC2PrivateDNSName}} in its username is for EC2 instances; in a group it keeps out those whom the username is for,
 // unless the policy asks for that group.
 func authenticates(id awsauth.Identity, required []string) bool {
 	switch id.Sessions() {

@@ -136,7 +136,7 @@ func (r repeated) unused() string {
 	return which
 }
 
-// usernameAt tells an entry from another for the same principal.
+// usernameAt distinguishes an entry from another for the same principal.
 func usernameAt(e *awsauth.Entry) string {
 	if e.ARN.Line == 0 {
 		return "as " + phrase.Quote(e.Username.Value)

@@ -90,7 +90,7 @@ func itemLines(lines []string, first int) []string {
 		item = append(item, l[min(dash, len(l)):])
 	}
 	for len(item) > 1 && (item[len(item)-1] == "" || strings.HasPrefix(strings.TrimLeft(item[len(item)-1], " "), "#")) {
-		item = item[:len(item)-1] // what stands before the next item
+		item = item[:len(item)-1] // the lines before the next item
 	}
 	return item
 }

@@ -224,7 +224,7 @@ func indentOfGroup(s surroundings) (lineFault, bool) {
 	return lineFault{}, false
 }
 
-// valueOf cuts a line into what stands before its value and the value.
+// valueOf cuts a line into the text before its value and the value.
 var valueOf = regexp.MustCompile(`^((?:- +)?(?:[\w-]+:\s+)?)(.+)$`)
 
 // reserved is what YAML gives a meaning at the beginning of a value.

@@ -10,7 +10,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 )
 
-// surroundings are a line of a value and the lines around it, from which a rule tells what was meant. Nothing here is parsed: these
+// surroundings are a line of a value and the lines around it, from which a rule derives what was meant. Nothing here is parsed: these
 // are lines that are not YAML, or not the YAML that was meant.
 type surroundings struct {
 	lines []string
@@ -50,7 +50,7 @@ func (s surroundings) line(i int) string {
 func (s surroundings) own() string  { return s.line(s.at) }
 func (s surroundings) body() string { return strings.TrimSpace(s.own()) }
 
-// A field that EKS reads, with what stands before it, and the beginning of an entry.
+// A field that EKS reads, with the text before it, and the beginning of an entry.
 var (
 	fieldLine  = regexp.MustCompile(`^( *)(- *)?(rolearn|userarn|username|groups|userid)(\s*:.*|)$`)
 	entryStart = regexp.MustCompile(`(?i)^[ \t]*[-–—−•][ \x{a0}]*\{?["']?(?:rolearn|userarn|username|groups|userid|sso)\b`)
