@@ -63,8 +63,9 @@ type Cluster struct {
 }
 
 // Start starts a control plane that keeps its files in dir, and waits until it has its namespaces. KUBEBUILDER_ASSETS
-// names the directory with etcd, kube-apiserver and kubectl. Stop it even when it failed.
-func Start(ctx context.Context, dir string) (*Cluster, error) {
+// names the directory with etcd, kube-apiserver and kubectl. configure may change the API server's flags and address. Stop
+// it even when it failed.
+func Start(ctx context.Context, dir string, configure ...func(*envtest.APIServer)) (*Cluster, error) {
 	log.SetLogger(logr.Discard()) // what goes wrong comes back as an error
 	c := &Cluster{dir: dir, Bin: os.Getenv(assets), Kubeconfig: filepath.Join(dir, "kubeconfig"), AuditLog: filepath.Join(dir, "audit.log")}
 	if err := checkAssets(c.Bin); err != nil {
@@ -95,6 +96,9 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	// Nodes are authorized as on every real cluster.
 	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", c.AuditLog).
 		Set("authorization-mode", "Node,RBAC").Append("enable-admission-plugins", "NodeRestriction")
+	for _, f := range configure {
+		f(server)
+	}
 	env.ControlPlane.Etcd = &envtest.Etcd{Out: c.log, Err: c.log}
 	c.env = env
 	if c.Config, err = env.Start(); err != nil {
