@@ -15,13 +15,22 @@ import (
 
 const instance = "i-0123456789abcdef0"
 
+// account has the principals of the tests, and the instance that the node runs on.
 func account() fake.Seed {
-	return fake.Seed{
-		Roles: []fake.Role{{ARN: "arn:aws:iam::111122223333:role/workers"}, {ARN: "arn:aws:iam::111122223333:role/dev"}, {ARN: "arn:aws:iam::111122223333:role/admin"}},
-		Users: []fake.User{{ARN: "arn:aws:iam::111122223333:user/alice"}},
-		Instances: []fake.Instance{{ID: instance, PrivateDNSName: "ip-10-0-0-1.us-west-2.compute.internal"}},
+	seed := fake.Seed{
+		Roles:     []fake.Role{{ARN: "arn:aws:iam::111122223333:role/admin"}},
+		Instances: []fake.Instance{{ID: instance, PrivateDNSName: nodeName}},
 		Clusters:  []fake.Cluster{{Name: eks.Name, Mode: string(eks.ConfigMap)}},
 	}
+	for _, arn := range principals {
+		switch {
+		case strings.Contains(arn, ":role/"):
+			seed.Roles = append(seed.Roles, fake.Role{ARN: arn})
+		case strings.Contains(arn, ":user/"):
+			seed.Users = append(seed.Users, fake.User{ARN: arn})
+		}
+	}
+	return seed
 }
 
 var (

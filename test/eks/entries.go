@@ -55,7 +55,7 @@ func (e *EKS) writeEntries() error {
 	}{strconv.FormatInt(time.Now().Unix(), 10), strconv.Itoa(e.version), []mapping{},
 		[]mapping{{UserARN: marker, Username: "marker", Groups: []string{}, UserID: unknownUser}}}
 	for _, entry := range e.AWS.AccessEntries(Name) {
-		m := mapped(entry)
+		m := mappingOf(entry)
 		switch arn, err := awsauth.ParseARN(entry.Principal); {
 		case err != nil || entry.UniqueID == "" && !e.options.ByARN:
 		case arn.Kind == awsauth.KindRole:
@@ -93,9 +93,9 @@ func (e *EKS) entriesRead(ctx context.Context) error {
 	return nil
 }
 
-// mapped is the username and the groups that EKS gives by an access entry (EKS user guide, "Create access entries": types,
+// mappingOf is the username and the groups that EKS gives by an access entry (EKS user guide, "Create access entries": types,
 // and the username where none is given). The types' groups are those that eksctl and EKS write into aws-auth for such nodes.
-func mapped(entry fake.AccessEntry) mapping {
+func mappingOf(entry fake.AccessEntry) mapping {
 	m := mapping{UserID: entry.UniqueID, Groups: append([]string{}, entry.Groups...)}
 	node := []string{awsauth.GroupBootstrappers, awsauth.GroupNodes}
 	switch entry.Type {
@@ -114,4 +114,10 @@ func mapped(entry fake.AccessEntry) mapping {
 		}
 	}
 	return m
+}
+
+// Mapped is the username and the groups of an access entry, as templates.
+func Mapped(entry fake.AccessEntry) (username string, groups []string) {
+	m := mappingOf(entry)
+	return m.Username, m.Groups
 }

@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -21,6 +22,8 @@ type Principal struct {
 	ARN string
 	// Session is the name of the role's session; for an EC2 instance, its id. Only roles have one.
 	Session string
+	// AccessKeyID is what {{AccessKeyID}} becomes; empty: a new one for each sign-in.
+	AccessKeyID string
 }
 
 // Identity is what a principal becomes in Kubernetes.
@@ -48,7 +51,7 @@ func (p Principal) session() string {
 // SignIn is who the API server takes a principal for, by a new token as `aws eks get-token` makes it. The error is a
 // RefusedError where the principal cannot authenticate.
 func (e *EKS) SignIn(ctx context.Context, p Principal) (Identity, error) {
-	key := fake.AccessKeyID()
+	key := cmp.Or(p.AccessKeyID, fake.AccessKeyID())
 	if err := e.AWS.AddCredential(fake.Credential{AccessKeyID: key, ARN: p.session()}); err != nil {
 		return Identity{}, err
 	}
