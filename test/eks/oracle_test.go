@@ -135,6 +135,9 @@ func (w *world) drawEntries() {
 		if w.oneIn(3) && w.mode != eks.API {
 			entry.UniqueID, seen.PrincipalCreated = "AROAOFANOTHERROLE", created.Add(time.Hour)
 		}
+		if arn == nodeRole && entry.Type == "STANDARD" && entry.UniqueID == "" { // no node can be ready by such an entry
+			w.view.Nodes[awsauth.Subject(arn)][0].NotReady = 1
+		}
 		w.entries = append(w.entries, entry)
 		w.view.Entries[awsauth.Subject(arn)] = seen
 	}

@@ -31,7 +31,7 @@ import (
 // assets names the variable that envtest reads, too.
 const assets = "KUBEBUILDER_ASSETS"
 
-// pidFile is where the API server's process id is.
+// pidFile is where the API server's process id is; etcd's is in etcd.pid.
 const pidFile = "kube-apiserver.pid"
 
 // auditPolicy logs who did what to ConfigMaps, with the annotations that webhooks leave.
@@ -83,9 +83,11 @@ func Start(ctx context.Context, dir string, configure ...func(*envtest.APIServer
 	env := &envtest.Environment{ControlPlaneStartTimeout: time.Minute}
 	server := env.ControlPlane.GetAPIServer()
 	// envtest does not tell which process it is.
-	server.Path = filepath.Join(dir, "kube-apiserver")
-	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s' \"$@\"\n", filepath.Join(dir, pidFile), filepath.Join(c.Bin, "kube-apiserver"))
-	if err := os.WriteFile(server.Path, []byte(script), 0o700); err != nil {
+	etcd := &envtest.Etcd{Out: c.log, Err: c.log}
+	if server.Path, err = c.traced("kube-apiserver"); err != nil {
+		return c, err
+	}
+	if etcd.Path, err = c.traced("etcd"); err != nil {
 		return c, err
 	}
 	server.Out, server.Err = c.log, c.log
@@ -99,7 +101,7 @@ func Start(ctx context.Context, dir string, configure ...func(*envtest.APIServer
 	for _, f := range configure {
 		f(server)
 	}
-	env.ControlPlane.Etcd = &envtest.Etcd{Out: c.log, Err: c.log}
+	env.ControlPlane.Etcd = etcd
 	c.env = env
 	if c.Config, err = env.Start(); err != nil {
 		return c, fmt.Errorf("%w\n%s", err, tail(logFile))
@@ -119,6 +121,13 @@ func Start(ctx context.Context, dir string, configure ...func(*envtest.APIServer
 		return c, fmt.Errorf("the API server does not make its namespaces: %w", err)
 	}
 	return c, nil
+}
+
+// traced is a script that runs a program and leaves its process id in NAME.pid.
+func (c *Cluster) traced(name string) (path string, err error) {
+	path = filepath.Join(c.dir, name)
+	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s.pid'\nexec '%s' \"$@\"\n", path, filepath.Join(c.Bin, name))
+	return path, os.WriteFile(path, []byte(script), 0o700)
 }
 
 func checkAssets(dir string) error {
