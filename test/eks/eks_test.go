@@ -3,6 +3,7 @@ package eks_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -109,5 +110,26 @@ func refused(t *testing.T, e *eks.EKS, p eks.Principal) {
 	var no *eks.RefusedError
 	if !errors.As(err, &no) {
 		t.Errorf("%+v is %+v, %v, want it refused", p, is, err)
+	}
+}
+
+// TestKubeconfig signs in with kubectl, whose exec entries make tokens with the authenticator's own program.
+func TestKubeconfig(t *testing.T) {
+	e := start(t, eks.Options{})
+	if err := e.Put(t.Context(), map[string]string{awsauth.MapRoles: mapRoles}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	err := e.WriteKubeconfig(file, []string{"developer", "node", "nobody"}, map[string]eks.Principal{"developer": dev, "node": node, "nobody": admin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for context, want := range map[string]string{"developer": "dev:alice", "node": "system:node:" + nodeName,
+		"nobody": "You must be logged in to the server", eks.CreatorContext: "system:masters"} {
+		cmd := e.Kubectl(t.Context(), "--kubeconfig", file, "--context", context, "auth", "whoami")
+		out, err := cmd.CombinedOutput()
+		if !strings.Contains(string(out), want) || (err != nil) != (context == "nobody") {
+			t.Errorf("%s: %v\n%s\nwant %q", context, err, out, want)
+		}
 	}
 }
