@@ -4,7 +4,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-CONTROL_PLANE := etcd kube-apiserver kubectl
+CONTROL_PLANE := etcd kube-apiserver kubectl aws-iam-authenticator
 FUZZTIME ?= 60s
 FUZZ ?= .
 WORKERS ?= 1
@@ -17,6 +17,7 @@ BENCHROUNDS ?= 5
 BENCHINPUTS ?=
 PERCENT ?= 100
 WORLDS ?= 500
+EDITS ?= 2000
 # Tests, tools and what is shipped are compiled in one way, static and without the paths of this machine: in several, a fresh
 # machine would compile every module several times. Without what only a debugger reads, that takes a sixth less; stack traces
 # keep their lines.
@@ -136,11 +137,17 @@ ifeq ($(origin KUBECONFIG),command line)
 else
 	@test/e2e/installed/run.sh $(IMAGE)
 	@$(MAKE) worlds
+	@$(MAKE) signin
 endif
 
 .PHONY: worlds
 worlds: ## random worlds of RBAC, resolved by the guard and by a real API server (WORLDS=500)
 	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 40m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
+
+.PHONY: signin
+signin: ## random edits of aws-auth, after each of which everybody signs in at the real authenticator (EDITS=2000)
+	@$(with-control-plane) && AWS_AUTH_GUARD_EDITS=$(EDITS) AWS_AUTH_GUARD_SEED=$(SEED) \
+		go test -count=1 -timeout 0 -v -run '^TestOracle$$' ./test/eks
 
 .PHONY: clean
 clean: ## removes bin/
