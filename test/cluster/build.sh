@@ -132,7 +132,7 @@ for name in "${missing[@]}"; do
     keep .
     ;;
   helm)
-    version=$(cd helm && go list -m -f '{{.Version}}' helm.sh/helm/v4)
+    version=$(cd "$here/helm" && go list -m -f '{{.Version}}' helm.sh/helm/v4)
     compile helm helm -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$version" -- helm.sh/helm/v4/cmd/helm
     keep .
     ;;

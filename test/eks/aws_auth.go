@@ -19,52 +19,52 @@ const stepAnnotation = "aws-auth-guard.test/step"
 
 // Put writes aws-auth as the cluster admin, past any webhook that is not installed, and waits until the authenticator has
 // read it.
-func (e *EKS) Put(ctx context.Context, data map[string]string) error {
+func (a *Authenticator) Put(ctx context.Context, data map[string]string) error {
 	// The authenticator reports that it reads before it has read. A second event, which it takes up after the first is done, shows
 	// that the first is in force.
 	for range 2 {
-		if err := e.write(ctx, data); err != nil {
+		if err := a.write(ctx, data); err != nil {
 			return err
 		}
 	}
-	return poll(ctx, e.mapRead)
+	return poll(ctx, a.mapRead)
 }
 
 // Delete deletes aws-auth, and waits until the authenticator has seen it.
-func (e *EKS) Delete(ctx context.Context) error {
-	if err := e.Put(ctx, nil); err != nil {
+func (a *Authenticator) Delete(ctx context.Context) error {
+	if err := a.Put(ctx, nil); err != nil {
 		return err
 	}
-	err := e.Admin.CoreV1().ConfigMaps(namespace).Delete(ctx, admission.Name, metav1.DeleteOptions{})
+	err := a.Admin.CoreV1().ConfigMaps(namespace).Delete(ctx, admission.Name, metav1.DeleteOptions{})
 	if err != nil {
 		return err
 	}
-	e.written++
-	return poll(ctx, e.mapRead)
+	a.written++
+	return poll(ctx, a.mapRead)
 }
 
-func (e *EKS) write(ctx context.Context, data map[string]string) error {
-	maps := e.Admin.CoreV1().ConfigMaps(namespace)
-	e.step++
+func (a *Authenticator) write(ctx context.Context, data map[string]string) error {
+	maps := a.Admin.CoreV1().ConfigMaps(namespace)
+	a.step++
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: admission.Name, Namespace: namespace,
-		Annotations: map[string]string{stepAnnotation: fmt.Sprint(e.step)}}, Data: data}
+		Annotations: map[string]string{stepAnnotation: fmt.Sprint(a.step)}}, Data: data}
 	_, err := maps.Update(ctx, cm, metav1.UpdateOptions{})
 	if apierrors.IsNotFound(err) {
 		_, err = maps.Create(ctx, cm, metav1.CreateOptions{})
 	}
 	if err == nil {
-		e.written++
+		a.written++
 	}
 	return err
 }
 
 // mapRead reports that the authenticator has reported every write of aws-auth since it was started.
-func (e *EKS) mapRead(context.Context) error {
-	if e.options.Mode == API {
+func (a *Authenticator) mapRead(context.Context) error {
+	if a.options.Mode == API {
 		return nil
 	}
-	if read := e.process.read.Load(); read < e.written {
-		return fmt.Errorf("the authenticator has read aws-auth %d times, want %d", read, e.written)
+	if read := a.process.read.Load(); read < a.written {
+		return fmt.Errorf("the authenticator has read aws-auth %d times, want %d", read, a.written)
 	}
 	return nil
 }

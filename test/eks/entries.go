@@ -27,37 +27,37 @@ type mapping struct {
 // SetAccessEntries puts access entries in the place of those that there are. What IAM does not know has no unique id, and
 // cannot be looked up by one: the authenticator rejects a whole file with such an entry, so it is left out, as EKS refuses to
 // create one.
-func (e *EKS) SetAccessEntries(ctx context.Context, entries ...fake.AccessEntry) error {
-	e.AWS.SetCluster(fake.Cluster{Name: Name, Mode: string(e.options.Mode), AccessEntries: entries})
-	if e.options.Mode == ConfigMap {
+func (a *Authenticator) SetAccessEntries(ctx context.Context, entries ...fake.AccessEntry) error {
+	a.AWS.SetCluster(fake.Cluster{Name: Name, Mode: string(a.options.Mode), AccessEntries: entries})
+	if a.options.Mode == ConfigMap {
 		return nil
 	}
-	if err := e.writeEntries(); err != nil {
+	if err := a.writeEntries(); err != nil {
 		return err
 	}
-	return poll(ctx, e.entriesRead)
+	return poll(ctx, a.entriesRead)
 }
 
 // markerUser is mapped by a name of its own in each version of the file, so that it can be told which one is in force.
 const markerUser = "arn:aws:iam::777788889999:user/"
 
-func (e *EKS) writeEntries() error {
-	if e.options.Mode == ConfigMap {
+func (a *Authenticator) writeEntries() error {
+	if a.options.Mode == ConfigMap {
 		return nil
 	}
-	e.version++
-	marker := e.marker()
+	a.version++
+	marker := a.marker()
 	file := struct {
 		Updated string    `json:"LastUpdatedDateTime"`
 		Version string    `json:"Version"`
 		Roles   []mapping `json:"mapRoles"`
 		Users   []mapping `json:"mapUsers"`
-	}{strconv.FormatInt(time.Now().Unix(), 10), strconv.Itoa(e.version), []mapping{},
+	}{strconv.FormatInt(time.Now().Unix(), 10), strconv.Itoa(a.version), []mapping{},
 		[]mapping{{UserARN: marker, Username: "marker", Groups: []string{}, UserID: unknownUser}}}
-	for _, entry := range e.AWS.AccessEntries(Name) {
+	for _, entry := range a.AWS.AccessEntries(Name) {
 		m := mappingOf(entry)
 		switch arn, err := awsauth.ParseARN(entry.Principal); {
-		case err != nil || entry.UniqueID == "" && !e.options.ByARN:
+		case err != nil || entry.UniqueID == "" && !a.options.ByARN:
 		case arn.Kind == awsauth.KindRole:
 			m.RoleARN = entry.Principal
 			file.Roles = append(file.Roles, m)
@@ -70,25 +70,25 @@ func (e *EKS) writeEntries() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(e.file(entriesFile), content, 0o600) // in place: the authenticator watches the file, not its name
+	return os.WriteFile(a.file(entriesFile), content, 0o600) // in place: the authenticator watches the file, not its name
 }
 
 // unknownUser is the unique id of users that the fake IAM does not have.
 const unknownUser = "AROAUNKNOWN"
 
-func (e *EKS) marker() string { return markerUser + "version-" + strconv.Itoa(e.version) }
+func (a *Authenticator) marker() string { return markerUser + "version-" + strconv.Itoa(a.version) }
 
 // entriesRead reports that the last version of the file is in force.
-func (e *EKS) entriesRead(ctx context.Context) error {
-	if e.options.Mode == ConfigMap {
+func (a *Authenticator) entriesRead(ctx context.Context) error {
+	if a.options.Mode == ConfigMap {
 		return nil
 	}
-	is, err := e.SignIn(ctx, Principal{ARN: e.marker()})
+	is, err := a.SignIn(ctx, Principal{ARN: a.marker()})
 	if err != nil {
-		return fmt.Errorf("version %d of the access entries is not in force: %w", e.version, err)
+		return fmt.Errorf("version %d of the access entries is not in force: %w", a.version, err)
 	}
 	if is.Username != "marker" {
-		return fmt.Errorf("version %d of the access entries is not in force", e.version)
+		return fmt.Errorf("version %d of the access entries is not in force", a.version)
 	}
 	return nil
 }

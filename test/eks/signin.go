@@ -50,13 +50,13 @@ func (p Principal) session() string {
 
 // SignIn is who the API server takes a principal for, by a new token as `aws eks get-token` makes it. The error is a
 // RefusedError where the principal cannot authenticate.
-func (e *EKS) SignIn(ctx context.Context, p Principal) (Identity, error) {
+func (a *Authenticator) SignIn(ctx context.Context, p Principal) (Identity, error) {
 	key := cmp.Or(p.AccessKeyID, fake.AccessKeyID())
-	if err := e.AWS.AddCredential(fake.Credential{AccessKeyID: key, ARN: p.session()}); err != nil {
+	if err := a.AWS.AddCredential(fake.Credential{AccessKeyID: key, ARN: p.session()}); err != nil {
 		return Identity{}, err
 	}
-	defer e.AWS.RemoveCredential(key)
-	review, err := e.Admin.AuthenticationV1().TokenReviews().Create(ctx,
+	defer a.AWS.RemoveCredential(key)
+	review, err := a.Admin.AuthenticationV1().TokenReviews().Create(ctx,
 		&authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token(key)}}, metav1.CreateOptions{})
 	if err != nil {
 		return Identity{}, err
