@@ -364,7 +364,7 @@ func TestImmutableSecret(t *testing.T) {
 				t.Fatal(err)
 			}
 			eventually(t, func() error {
-				want := fmt.Sprintf("Secret %[1]s/guard-tls is immutable, so nothing in it can be renewed: delete it (kubectl -n %[1]s delete secret guard-tls), and the guard makes another one", k.name)
+				want := fmt.Sprintf("Secret %[1]s/guard-tls is immutable, so the certificate cannot be renewed: delete it (kubectl -n %[1]s delete secret guard-tls), and the guard creates another one", k.name)
 				if err := a.Renewal(); err == nil || err.Error() != want {
 					return fmt.Errorf("Renewal() = %v, want %q", err, want)
 				}

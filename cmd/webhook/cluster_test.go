@@ -77,7 +77,7 @@ func TestInCluster(t *testing.T) {
 		c.setPolicy(t, "mode: on-fridays")
 		c.eventually(t, func() error {
 			status, detail := first.get("/readyz")
-			if status != http.StatusOK || !strings.Contains(detail, `[!] policy: policy ConfigMap aws-auth-guard-policy: line 3: mode: "on-fridays" is not known`) {
+			if status != http.StatusOK || !strings.Contains(detail, `[!] policy: policy ConfigMap guard/aws-auth-guard-policy: line 3: mode: "on-fridays" is not known`) {
 				return fmt.Errorf("readiness %d: %s", status, detail)
 			}
 			if _, metrics := first.getMetrics(); !strings.Contains(metrics, "\naws_auth_guard_policy_rejected 1\n") {
@@ -86,7 +86,7 @@ func TestInCluster(t *testing.T) {
 			return c.event("PolicyRejected", `"on-fridays" is not known`)
 		})
 		if err := c.edit(nodesEntry + brokenPath); err == nil {
-			t.Error("the last good policy is not in force any more")
+			t.Error("the previous policy is not in force any more")
 		}
 		c.setPolicy(t, "")
 		c.eventually(t, func() error {
@@ -102,13 +102,13 @@ func TestInCluster(t *testing.T) {
 		if err := update(t, writer, nodesEntry+brokenPath, false); err != nil {
 			t.Fatal(err)
 		}
-		c.eventually(t, func() error { return c.event("LetIn", "AA203") })
+		c.eventually(t, func() error { return c.event("AllowedDespiteError", "AA203") })
 		if err := update(t, writer, nodesEntry, false); err != nil {
 			t.Fatal(err)
 		}
 	})
 
-	t.Run("what RBAC makes as good as system:masters", func(t *testing.T) { c.testPrivileges(t, first) })
+	t.Run("what RBAC makes equivalent to cluster-admin", func(t *testing.T) { c.testPrivileges(t, first) })
 
 	t.Run("a broken glass is told", c.testBreakGlass)
 

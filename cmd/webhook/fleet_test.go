@@ -114,7 +114,7 @@ func TestFleetInCluster(t *testing.T) {
 
 	for name, tt := range map[string]struct {
 		edit string
-		says []string // nothing: it is let in
+		says []string // nothing: it is allowed
 	}{
 		"EC2 nodes":                        {without(nodesEntry), []string{"AA503", "2 live EC2 nodes (2 not ready) use it: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2.us-west-2.compute.internal"}},
 		"Windows nodes":                    {without(windowsEntry), []string{"AA503", "1 live Windows node"}},
@@ -147,7 +147,7 @@ func TestFleetInCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.eventually(t, func() error {
-			return c.event("LetIn", "costs 2 live node(s) their access, which turn NotReady within minutes: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2")
+			return c.event("AllowedDespiteError", "costs 2 running node(s) their access, which turn NotReady within minutes: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2")
 		})
 		if _, metrics := r.getMetrics(); !strings.Contains(metrics, "aws_auth_guard_nodes_lost_total{why=\"exempt\"} 2\n") {
 			t.Error("no metric of the lost nodes")

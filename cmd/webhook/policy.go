@@ -37,7 +37,8 @@ func (o *options) clusterPolicy(ctx context.Context, mgr manager.Manager, guard 
 	if err != nil {
 		return nil, err
 	}
-	store, err := policy.OpenText("ConfigMap "+o.policyConfigMap, data, guard.apply, guard.reloaded)
+	from := policy.Source{ConfigMap: o.namespace + "/" + o.policyConfigMap}
+	store, err := policy.OpenText(from, data, guard.apply, guard.reloaded)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (o *options) policyText(cm *corev1.ConfigMap) ([]byte, error) {
 
 func policyMetric(store *policy.Store) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aws_auth_guard_policy_rejected",
-		Help: "1 while the newest policy is no good and the last good one is in force, else 0."}, func() float64 {
+		Help: "1 while the newest policy is invalid and the previous one is in force, else 0."}, func() float64 {
 		if store.Err() != nil {
 			return 1
 		}

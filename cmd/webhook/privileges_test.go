@@ -112,13 +112,13 @@ func (c *cluster) testBreakGlass(t *testing.T) {
 	}
 	masters := strings.Replace(opsEntry, "[ops]", "['system:masters']", 1)
 	c.eventually(t, func() error { return update(t, rescuer, nodesEntry+masters, false) })
-	for _, want := range []string{"you broke the glass; it would be refused otherwise", "AA401 unapproved-grant"} {
+	for _, want := range []string{"you are in a break-glass group; it would be denied otherwise", "AA401 unapproved-grant"} {
 		if !strings.Contains(warnings.text(), want) {
 			t.Errorf("want the warning %q in:\n%s", want, warnings.text())
 		}
 	}
 	c.eventually(t, func() error {
-		return c.event("LetIn", `UPDATE by "rescuer" was let in (break-glass); it would be refused otherwise: AA401`)
+		return c.event("AllowedDespiteError", `UPDATE by "rescuer" was allowed (break-glass) and would be denied otherwise: AA401`)
 	})
 	if err := update(t, rescuer, nodesEntry, false); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func testSignalWhileWaiting(t *testing.T, binary, dir string) {
 	inCluster := []string{"--namespace", "guard", "--shutdown-delay", "100ms"}
 	for name, tt := range map[string]struct {
 		args []string
-		// waits names the path of the request that it waits for when it is told to stop; "": it is ready.
+		// waits names the path of the request that it waits for when it is stopped; "": it is ready.
 		waits string
 	}{
 		"ready":                 {args: standalone},

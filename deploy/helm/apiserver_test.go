@@ -99,6 +99,7 @@ func TestPodSecurity(t *testing.T) {
 const (
 	nodesEntry = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 	ciEntry    = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"
+	userEntry  = "- userarn: arn:aws:iam::111122223333:user/alice\n  username: alice\n  groups: [viewers]\n"
 )
 
 func awsAuth(mapRoles string) *corev1.ConfigMap {
@@ -175,20 +176,30 @@ func TestFloor(t *testing.T) {
 		return c.DeleteAllOf(ctx, &corev1.ConfigMap{}, client.InNamespace("kube-system"), client.DryRunAll)
 	}
 
+	const (
+		keep    = "keep the entry of every node role in mapRoles"
+		gone    = "data.mapRoles: AA503 cuts-live-nodes: arn:aws:iam::111122223333:role/nodes is no longer mapped"
+		putBack = `put this entry back: - {rolearn: arn:aws:iam::111122223333:role/nodes, username: "system:node:{{EC2PrivateDNSName}}", groups: [system:bootstrappers, system:nodes]}`
+	)
 	for name, c := range map[string]struct {
 		do   func(client.Client) error
-		rule string // "" is let in
+		rule string // "" is allowed; else all that comes before the fix
 		fix  string
 	}{
-		"delete":                      {remnant, "AA501 deletes-aws-auth", "edit it instead"},
-		"delete with all ConfigMaps":  {collection, "AA501 deletes-aws-auth", "edit it instead"},
-		"mapRoles emptied":            {mapRoles(""), "AA502 empties-mappings", "keep the node role's entry"},
-		"mapRoles without nodes":      {mapRoles(ciEntry), "AA502 empties-mappings", "keep the node role's entry"},
-		"mapRoles taken out":          {edit(func(cm *corev1.ConfigMap) { cm.Data = nil }), "AA502 empties-mappings", "keep the node role's entry"},
-		"nodes commented out":         {mapRoles(ciEntry + "#" + strings.ReplaceAll(strings.TrimSpace(nodesEntry), "\n", "\n#")), "AA502 empties-mappings", "keep the node role's entry"},
-		"nodes in a trailing comment": {mapRoles(ciEntry + "  # no system:nodes here\n"), "AA502 empties-mappings", "keep the node role's entry"},
-		"key in the wrong case":       {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"maproles": nodesEntry} }), "AA502 empties-mappings", "keep the node role's entry"},
-		"frozen":                      {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) }), "AA109 frozen", "remove immutable"},
+		"delete":                      {remnant, "AA501 deletes-aws-auth: aws-auth is being deleted", "kubectl edit configmap aws-auth -n kube-system"},
+		"delete with all ConfigMaps":  {collection, "AA501 deletes-aws-auth: aws-auth is being deleted", "kubectl edit configmap aws-auth -n kube-system"},
+		"mapRoles emptied":            {mapRoles(""), "data: AA502 empties-mappings: aws-auth has no mappings", keep},
+		"mapRoles without nodes":      {mapRoles(ciEntry), gone, putBack},
+		"mapRoles taken out":          {edit(func(cm *corev1.ConfigMap) { cm.Data = nil }), "AA502 empties-mappings: aws-auth has no mappings", keep},
+		"mapUsers alone":              {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapUsers": userEntry} }), "data.mapRoles: AA502 empties-mappings: mapRoles has no mappings", keep},
+		"nodes commented out":         {mapRoles(ciEntry + "#" + strings.ReplaceAll(strings.TrimSpace(nodesEntry), "\n", "\n#")), gone, putBack},
+		"nodes in a trailing comment": {mapRoles(ciEntry + "  # no system:nodes here\n"), gone, putBack},
+		"key in the wrong case":       {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"maproles": nodesEntry} }), `data.maproles: AA103 unknown-data-key: data key "maproles" is unknown to EKS`, "write mapRoles"},
+		"key in the singular":         {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapRole": nodesEntry, "mapUsers": ""} }), `data.mapRole: AA103 unknown-data-key: data key "mapRole" is unknown to EKS`, "write mapRoles"},
+		"another key":                 {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"notes": nodesEntry} }), "AA502 empties-mappings: aws-auth has no mappings", keep},
+		"group misspelt":              {mapRoles(ciEntry + strings.Replace(nodesEntry, "system:nodes", "system:node", 1)), `AA107 suspicious-group: "system:node" is not system:nodes`, "write system:nodes in the groups of arn:aws:iam::111122223333:role/nodes"},
+		"group left out":              {mapRoles(strings.Replace(nodesEntry, ", system:nodes", "", 1)), "AA505 breaks-node-mapping: arn:aws:iam::111122223333:role/nodes lacks the group system:nodes", "write groups: [system:bootstrappers, system:nodes]"},
+		"frozen":                      {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) }), "AA109 frozen: immutable: true freezes aws-auth for good", "remove immutable: true"},
 		"another entry goes":          {mapRoles(nodesEntry), "", ""},
 		"nodes listed one a line":     {mapRoles(strings.Replace(nodesEntry, "[system:bootstrappers, system:nodes]", "\n  - system:bootstrappers\n  - \"system:nodes\" # workers", 1)), "", ""},
 		"nodes as JSON":               {mapRoles(`[{"rolearn":"arn:aws:iam::111122223333:role/n#1","groups":["system:nodes"]}]`), "", ""},
@@ -209,14 +220,15 @@ func TestFloor(t *testing.T) {
 			err := c.do(admin)
 			switch {
 			case c.rule == "" && err != nil:
-				t.Errorf("refused: %v", err)
+				t.Errorf("denied: %v", err)
 			case c.rule != "" && err == nil:
-				t.Error("let in")
+				t.Error("allowed")
 			case c.rule != "":
-				for _, want := range []string{c.rule, c.fix, "a member of break-glass gets past this"} {
-					if !strings.Contains(err.Error(), want) {
-						t.Errorf("%q does not say %q", err, want)
-					}
+				if want := c.rule + "; fix: "; !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), c.fix) {
+					t.Errorf("%q, want %q and %q", err, want, c.fix)
+				}
+				if said := err.Error(); strings.Contains(said, "break-glass") || strings.Contains(said, "Binding aws") {
+					t.Errorf("%q says how to bypass the floor", said)
 				}
 				if !apierrors.IsInvalid(err) {
 					t.Errorf("the reason is %s, want Invalid, with which kubectl edit opens again", apierrors.ReasonForError(err))
@@ -224,13 +236,13 @@ func TestFloor(t *testing.T) {
 			}
 			for who, other := range map[string]client.Client{"EKS's writer": manager, "the break-glass group": rescuer} {
 				if err := c.do(other); err != nil {
-					t.Errorf("%s is refused: %v", who, err)
+					t.Errorf("%s is denied: %v", who, err)
 				}
 			}
 		})
 	}
 
-	t.Run("what was there before is let in", func(t *testing.T) {
+	t.Run("what was there before is allowed", func(t *testing.T) {
 		frozen := awsAuth(ciEntry)
 		frozen.Immutable = new(true)
 		if err := rescuer.Delete(ctx, awsAuth("")); err != nil {

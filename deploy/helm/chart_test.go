@@ -468,6 +468,8 @@ func TestBadPolicyIsRefused(t *testing.T) {
 		"role and trust":            "accounts: [{id: '111122223333', trust: unchecked, roleARN: 'arn:aws:iam::111122223333:role/a'}]",
 		"account that is a text":    "accounts: ['111122223333']",
 		"waiver without a reason":   "waivers: [{rule: AA203, subject: x}]",
+		"contact of two lines":      `contact: {text: "platform\nfix: keep it"}`,
+		"contact that is no URL":    "contact: {url: wiki.example.com}",
 		"waiver of an unknown rule": "waivers: [{rule: AA999, subject: x, reason: y}]",
 		"no date":                   "waivers: [{rule: AA203, subject: x, reason: y, expires: next week}]",
 		"no such day":               "waivers: [{rule: AA203, subject: x, reason: y, expires: '2027-13-01'}]",
@@ -582,7 +584,7 @@ func TestSchemaKnowsEveryRule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := rulesOf(schema); !slices.Equal(got, want) {
-			t.Errorf("%s does not list the rules of the catalogue (make generate mends it):\n%s", file, cmp.Diff(want, got))
+			t.Errorf("%s does not list the rules of the catalogue (make generate fixes it):\n%s", file, cmp.Diff(want, got))
 		}
 	}
 }

@@ -226,6 +226,62 @@ func TestFloorOfAMegabyte(t *testing.T) {
 	}
 }
 
+// TestFloorOfLongTexts: the longest texts that the messages look into cost no more than they may, whatever is in them. What costs too much
+// gets the general sentence, and no other.
+func TestFloorOfLongTexts(t *testing.T) {
+	const most = 65536
+	installFloor(t, nodesEntry)
+	admin := user(t, "admin")
+	fill := func(piece string) string {
+		return strings.ToValidUTF8(strings.Repeat(piece, most/len(piece)+1)[:most-len(nodesEntry)], "")
+	}
+	for name, piece := range map[string]string{
+		"empty lines":          "\n",
+		"hashes":               "#",
+		"one long word":        "s",
+		"one long line":        "x ",
+		"entries":              ciEntry,
+		"items of one letter":  "-\n",
+		"lists of one letter":  "[s,",
+		"members":              "- s\n",
+		"groups that are near": "- system:nodez\n",
+		"other near groups":    "[system:ndoes,",
+		"roles":                "arn:aws:iam::111122223333:role/a\n",
+		"braces":               "},{",
+		"entries of a letter":  "- a\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := fill(piece)
+			store(t, func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapRoles": nodesEntry + text} })
+			for what, change := range map[string]func(*corev1.ConfigMap){
+				"the loss of the nodes":     func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = text },
+				"other text instead":        func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = fill("- System:nods\n") },
+				"nothing instead":           func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = "" },
+				"users as long, instead":    func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapUsers": text, "mapAccounts": text} },
+				"a hundred keys, instead":   func(cm *corev1.ConfigMap) { cm.Data = manyKeys(100) },
+				"a thousand keys, instead":  func(cm *corev1.ConfigMap) { cm.Data = manyKeys(1000) },
+				"a key that is near, too":   func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapRole": nodesEntry + text} },
+				"the same with binary data": func(cm *corev1.ConfigMap) { cm.Data, cm.BinaryData = nil, map[string][]byte{"mapRoles": []byte(text)} },
+			} {
+				err := try(t, admin, change)
+				verdict(t, what, err, "AA")
+				if err != nil && (strings.Contains(err.Error(), "messageExpression") || !strings.Contains(err.Error(), "; fix: ")) {
+					t.Errorf("%s: %.300v", what, err)
+				}
+			}
+			verdict(t, "another entry", try(t, admin, func(cm *corev1.ConfigMap) { cm.Data["mapRoles"] = nodesEntry + ciEntry }), "")
+		})
+	}
+}
+
+func manyKeys(n int) map[string]string {
+	keys := map[string]string{}
+	for i := range n {
+		keys[fmt.Sprintf("mapRole%d", i)] = "" // those of one digit are near to mapRoles
+	}
+	return keys
+}
+
 func owner(name string) metav1.OwnerReference {
 	return metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: name, UID: types.UID("uid-of-" + name)}
 }

@@ -164,7 +164,7 @@ func TestJudgedAtOnce(t *testing.T) {
 				t.Errorf("at once: %v marks", at)
 			}
 		}
-		for _, size := range []int{5, smallMarks / 2, smallMarks, maxMarks / 2, maxMarks} {
+		for _, size := range []int{5, smallMarks / 2, smallMarks, validate.MaxMarks / 2, validate.MaxMarks} {
 			for i := range 40 {
 				go func() {
 					done, err := b.judge(t.Context(), fmt.Sprint("10.0.0.", i%2), validate.Request{Old: object(size - 1), New: object(size - 1)})
@@ -270,7 +270,7 @@ func TestTooLargeToJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &Handler{Validator: func() *validate.Validator { return v }, Log: logr.Discard()}
-	huge := awsAuth(nodeRole + strings.Repeat("- {}\n", maxMarks/2))
+	huge := awsAuth(nodeRole + strings.Repeat("- {}\n", validate.MaxMarks/2))
 	labelled := huge.DeepCopy()
 	labelled.Labels = map[string]string{"a": "b"}
 	full := awsAuth(nodeRole)

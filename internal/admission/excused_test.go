@@ -16,7 +16,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// TestExcused: what is told is an edit that would be refused otherwise, and that really happens.
+// TestExcused: what is told is an edit that would be denied otherwise, and that really happens.
 func TestExcused(t *testing.T) {
 	p := policy.Default()
 	p.BreakGlass.Groups = []string{"break-glass"}

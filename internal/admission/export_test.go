@@ -20,3 +20,9 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	response := newServer(h).judge(ctx, "", newReview(reviewVersion, r, r.UserInfo, object(r.OldObject), object(r.Object)))
 	return admission.Response{AdmissionResponse: *response}
 }
+
+// The texts of one finding, for their tests.
+var (
+	Cause   = cause
+	Warning = warning
+)

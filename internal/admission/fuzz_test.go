@@ -61,7 +61,7 @@ func FuzzAnyBody(f *testing.F) {
 		}
 		var asked admissionv1.AdmissionReview
 		if err := json.Unmarshal(body, &asked); r.Allowed && (err != nil || asked.Request == nil) {
-			t.Errorf("%q is let in", body)
+			t.Errorf("%q is allowed", body)
 		}
 		for _, w := range r.Warnings {
 			checkWarning(t, w)

@@ -163,10 +163,21 @@ func TestWhichRequestsAreGuarded(t *testing.T) {
 func TestDenial(t *testing.T) {
 	resp := answer(t, handler(t, ""), request("UPDATE", awsAuth(nodes), awsAuth(nodes+withPath+strings.Replace(noGroups, "role/ci", "role/cd", 1)+"  groups: [system:masters]\n")))
 	want := &metav1.Status{Status: "Failure", Code: 422, Reason: "Invalid", Details: &metav1.StatusDetails{Name: "aws-auth", Kind: "ConfigMap", Causes: []metav1.StatusCause{
-		{Type: "FieldValueInvalid", Field: "data.mapRoles[1].rolearn", Message: `AA203 role-arn-path: "arn:aws:iam::111122223333:role/team/ci" has a path, and EKS drops the path before it compares, so this entry matches nobody; write arn:aws:iam::111122223333:role/ci (mapRoles line 4, column 12)`},
-		{Type: "FieldValueInvalid", Field: "data.mapRoles[2].groups[0]", Message: `AA401 unapproved-grant: "system:masters" gives arn:aws:iam::111122223333:role/cd everything in the cluster, and the policy does not approve it; leave system:masters out, or have the ARN approved in the policy under privileged.approvals (mapRoles line 9, column 12)`},
+		{Type: "FieldValueInvalid", Field: "data.mapRoles[1].rolearn", Message: strings.Join([]string{
+			`AA203 role-arn-path:`,
+			`    "arn:aws:iam::111122223333:role/team/ci" has a path`,
+			`    fix: write arn:aws:iam::111122223333:role/ci`,
+			`    why: and EKS drops the path before it compares, so this entry matches`,
+			`         nobody`}, "\n")},
+		{Type: "FieldValueInvalid", Field: "data.mapRoles[2].groups[0]", Message: strings.Join([]string{
+			`AA401 unapproved-grant:`,
+			`    "system:masters" gives arn:aws:iam::111122223333:role/cd everything in the`,
+			`    cluster`,
+			`    fix: leave system:masters out, or have the ARN approved in the policy`,
+			`         under privileged.approvals`,
+			`    why: and the policy does not approve it`}, "\n")},
 	}}}
-	want.Message = fmt.Sprintf("ConfigMap %q is invalid: [%s: %s, %s: %s]", "aws-auth", want.Details.Causes[0].Field, want.Details.Causes[0].Message, want.Details.Causes[1].Field, want.Details.Causes[1].Message)
+	want.Message = fmt.Sprintf("ConfigMap %q is invalid:\n* %s: %s\n* %s: %s", "aws-auth", want.Details.Causes[0].Field, want.Details.Causes[0].Message, want.Details.Causes[1].Field, want.Details.Causes[1].Message)
 	if diff := cmp.Diff(want, resp.Result); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -190,9 +201,9 @@ func TestDecisions(t *testing.T) {
 		"warn":        {"", request("UPDATE", awsAuth(nodes), awsAuth(nodes+noGroups)), true, map[string]string{"decision": "warn", "rules": "AA106"}, []string{"data.mapRoles[1].groups: AA106"}},
 		"deny":        {"", bad, false, map[string]string{"decision": "deny", "rules": "AA203,AA106"}, []string{"data.mapRoles[2].groups: AA106"}},
 		"a rule once": {"", request("CREATE", runtime.RawExtension{}, awsAuth(nodes+withPath+strings.Replace(withPath, "/ci", "/cd", 1))), false, map[string]string{"decision": "deny", "rules": "AA203,AA408"}, []string{"data.mapRoles[0].username: AA408"}},
-		"exempt":      {"", by(bad, "eks:node-manager"), true, map[string]string{"decision": "allow-exempt", "rules": "AA203,AA106"}, []string{"aws-auth-guard: let in, since the policy exempts you", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
-		"break-glass": {"breakGlass: {groups: [glass]}", by(bad, "alice", "glass"), true, map[string]string{"decision": "allow-break-glass", "rules": "AA203,AA106"}, []string{"aws-auth-guard: let in, since you broke the glass", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
-		"audit":       {"mode: audit", bad, true, map[string]string{"decision": "allow-audit", "rules": "AA203,AA106"}, []string{"aws-auth-guard: let in, since the policy's mode is audit", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
+		"exempt":      {"", by(bad, "eks:node-manager"), true, map[string]string{"decision": "allow-exempt", "rules": "AA203,AA106"}, []string{"aws-auth-guard: allowed, because the policy exempts you", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
+		"break-glass": {"breakGlass: {groups: [glass]}", by(bad, "alice", "glass"), true, map[string]string{"decision": "allow-break-glass", "rules": "AA203,AA106"}, []string{"aws-auth-guard: allowed, because you are in a break-glass group", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
+		"audit":       {"mode: audit", bad, true, map[string]string{"decision": "allow-audit", "rules": "AA203,AA106"}, []string{"aws-auth-guard: allowed, because the policy's mode is audit", "data.mapRoles[1].rolearn: AA203", "data.mapRoles[2].groups: AA106"}},
 		"exempt, but nothing wrong": {"", by(request("UPDATE", awsAuth(nodes), awsAuth("#\n"+nodes)), "eks:node-manager"), true,
 			map[string]string{"decision": "allow"}, nil},
 	} {
@@ -299,9 +310,10 @@ func TestWarningsSurvive(t *testing.T) {
 					t.Skip("nothing to refuse")
 				}
 				for _, c := range denied.Result.Details.Causes {
-					if n := utf8.RuneCountInString(c.Message); n > 1200 || strings.IndexFunc(c.Message, unicode.IsControl) >= 0 {
+					if n := utf8.RuneCountInString(c.Message); n > 2400 || !utf8.ValidString(c.Message) {
 						t.Errorf("a cause of %d characters: %q", n, c.Message)
 					}
+					checkLayout(t, c)
 				}
 			})
 		}

@@ -61,7 +61,7 @@ func (d *Document) access(restored func(key string) bool) *Access {
 	return a
 }
 
-// addRole adds an entry of mapRoles. One that matches nobody is stored all the same, and may be in the place of another.
+// addRole adds an entry of mapRoles. One that matches nobody is stored anyway, and may be in the place of another.
 func (a *Access) addRole(e *Entry, matches bool) {
 	if strings.ContainsRune(e.ARN.Value, dottedI) {
 		a.displace(e.ARN.Value)

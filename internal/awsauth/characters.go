@@ -77,7 +77,7 @@ func MayHideBytes(text string) bool {
 
 // tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.
 // Not every YAML parser takes a tab there for a space. Comments may have them. They are counted, and not known by their
-// lines: whoever mends what else is wrong with a line makes another line of it.
+// lines: whoever fixes what else is wrong with a line makes another line of it.
 func (p *parser) tabs() {
 	if !strings.Contains(p.text, "\t") || json.Valid([]byte(p.text)) {
 		return // JSON may be indented with tabs, and every YAML parser reads JSON so
@@ -119,8 +119,10 @@ func hidden(r rune) string {
 		return fmt.Sprintf("a line separator (%U)", r)
 	case r < 0x20 || r >= 0x7f && r < 0xa0:
 		return fmt.Sprintf("a control character (%U)", r)
-	case r == 0x00A0 || r == 0x202F || r == 0x3000 || r >= 0x2000 && r <= 0x200A || r == 0x205F || r == 0x1680:
-		return fmt.Sprintf("a blank that is not a plain blank (%U)", r)
+	case r == 0x00A0:
+		return "a no-break space (U+00A0)"
+	case r == 0x202F || r == 0x3000 || r >= 0x2000 && r <= 0x200A || r == 0x205F || r == 0x1680:
+		return fmt.Sprintf("a special space (%U)", r)
 	case r >= 0x200B && r <= 0x200D || r == 0x2060 || r == 0x180E || r == 0x00AD || r == 0x034F || r == 0x3164 || r == 0xFFA0 ||
 		r == 0x115F || r == 0x1160 || r >= 0xFE00 && r <= 0xFE0F || r >= 0xE0100 && r <= 0xE01EF:
 		return fmt.Sprintf("an invisible character (%U)", r)

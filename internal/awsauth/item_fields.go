@@ -11,7 +11,7 @@ func (it *itemReader) text(field string) (Text, bool) {
 		return it.textOf(v, field), true
 	}
 	if v, ok := it.meant[field]; ok {
-		it.textOf(v, field) // what is wrong with it is not news when the key is mended
+		it.textOf(v, field) // what is wrong with it is not news when the key is fixed
 	}
 	return Text{}, false
 }

@@ -11,7 +11,7 @@ const (
 	NarrowComment                // a comment without a space before it, which only EKS reads
 	ExtraDocument                // a second document begins here, or the first one ends
 	HiddenCharacter              // Got: its name; Value: the word it is in; Want: the text to write, if it can be told
-	Tab                          // a tab outside of comments, in a text that EKS reads all the same
+	Tab                          // a tab outside of comments, in a text that EKS reads anyway
 	Anchor                       // &name; Value: the name
 	Alias                        // *name
 	Merge                        // <<

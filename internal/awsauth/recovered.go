@@ -30,6 +30,10 @@ func (p *parser) recover() []Entry {
 // error was reported so far, so that there is none to report of an item.
 func (p *parser) recoverItem(c chunk, index int, silent bool) []Entry {
 	text := c.text
+	if item, ok := misdashed(strings.TrimLeft(text, " \t")); ok {
+		text = text[:len(text)-len(strings.TrimLeft(text, " \t"))] + "- " + item
+		c.text = text
+	}
 	list, err := composeList(text)
 	strict, unreadable, complaint := decodeStrictly(p.key, text)
 	if list == nil || unreadable {

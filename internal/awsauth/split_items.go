@@ -3,6 +3,8 @@ package awsauth
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // chunk is a part of a text: whole lines, and the number of the first.
@@ -31,13 +33,19 @@ func cutAt(text string, begins func(line string) bool) (parts []chunk) {
 }
 
 // brokenItems cuts a list that is no YAML into its items: at every line that begins with "- " no deeper than the first such
-// line does, and at every "- rolearn:" wherever it stands.
+// line does, and at every "- rolearn:" wherever it is and whatever its dash is.
 func brokenItems(text string) []chunk {
 	depth := -1
 	return cutAt(text, func(line string) bool {
 		line = strings.TrimPrefix(line, "\ufeff")
 		body := strings.TrimLeft(line, " \t")
 		indent := len(line) - len(body)
+		if _, ok := misdashed(body); ok {
+			if depth < 0 {
+				depth = indent
+			}
+			return true
+		}
 		if !strings.HasPrefix(body, "- ") && !strings.HasPrefix(body, "-\t") && strings.TrimSpace(body) != "-" {
 			return false
 		}
@@ -47,6 +55,17 @@ func brokenItems(text string) []chunk {
 		}
 		return indent <= depth && startsItem(body) || startsItem(body, "rolearn", "userarn")
 	})
+}
+
+// misdashed is what follows a dash that begins an item to its author, and none to YAML: it is another character, or no space
+// follows it.
+func misdashed(body string) (item string, ok bool) {
+	r, size := utf8.DecodeRuneInString(body)
+	if r != '-' && r != '•' && r != '−' && !unicode.Is(unicode.Pd, r) || strings.HasPrefix(body, "- ") || strings.HasPrefix(body, "-\t") {
+		return "", false
+	}
+	item = strings.TrimLeftFunc(body[size:], unicode.IsSpace)
+	return item, startsItem("- "+item, "rolearn", "userarn")
 }
 
 // startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash. Without

@@ -103,7 +103,7 @@ func (p *parser) lineWith(words string, after int) int {
 }
 
 // bestPlace chooses the place to show: that of the parser with columns, unless EKS's own reads the text. (A text that
-// only one parser reads is refused all the same.)
+// only one parser reads is refused anyway.)
 func (p *parser) bestPlace(syntaxErr *syntaxError) *syntaxError {
 	if syntaxErr.line == 0 && p.complaint != nil {
 		if e := fromMessage(p.complaint); e.line > 0 {

@@ -128,7 +128,7 @@ func shape(n *node) string {
 	case plain(n) && !tagged(n) && implicitType(n.Value) != "":
 		return "a " + implicitType(n.Value)
 	}
-	return "text"
+	return "a string"
 }
 
 // firstWords is the beginning of a node's text, for messages and subjects.

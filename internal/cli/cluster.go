@@ -25,6 +25,9 @@ func (o *clusterOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.context, "context", "", "kubeconfig `CONTEXT` of the cluster")
 }
 
+// given reports that the command line says which cluster is meant.
+func (o clusterOptions) given() bool { return o != clusterOptions{} }
+
 // config says how to reach the cluster.
 func (o clusterOptions) config() (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()

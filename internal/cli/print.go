@@ -30,16 +30,19 @@ func printText(cmd *cobra.Command, text func(width int) string) error {
 	return err
 }
 
-// printReport prints a verdict.
-func printReport(cmd *cobra.Command, form oneOf, rep validate.Report, sources []report.Source) error {
-	out := cmd.OutOrStdout()
+// printReport prints the verdicts on several files.
+func printReport(out io.Writer, form oneOf, files []report.File) error {
 	switch form.value {
 	case "json":
-		return report.JSON(out, rep, sources...)
+		return report.JSON(out, files...)
 	case "sarif":
-		return report.SARIF(out, rep, sources, validate.Catalogue(), version.Version())
+		return report.SARIF(out, files, validate.Catalogue(), version.Version())
+	case "junit":
+		return report.JUnit(out, files)
+	case "github":
+		return report.GitHub(out, files)
 	}
-	return report.Text(out, rep, sources, textOptions(out))
+	return report.Texts(out, files, textOptions(out))
 }
 
 // note prints a line for the reader beside the answer.

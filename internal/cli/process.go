@@ -14,8 +14,8 @@ import (
 // Main runs the plugin with the streams of the process, and returns its exit code.
 //
 // It leaves signals to the Go runtime, as kubectl does: the process ends at once, by the signal itself, so that a shell
-// reports 130 for Ctrl-C and ends its script. There is nothing to clean up: no command writes a file, and client-go
-// would wait for an exec plugin whatever a context says.
+// reports 130 for Ctrl-C and ends its script. There is nothing to clean up but a temporary file of check --fix, and
+// client-go would wait for an exec plugin whatever a context says.
 func Main(args []string) int {
 	stderr := os.Stderr
 	logTo(&screen{Writer: stderr})

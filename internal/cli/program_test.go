@@ -49,7 +49,7 @@ func TestProgram(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		"admitted":      {"check -f testdata/in/good.yaml", exitAdmitted, "no findings: would be admitted\n", ""},
+		"admitted":      {"check -f testdata/in/good.yaml", exitAdmitted, "no findings: would be allowed\n", ""},
 		"denied":        {"check -f testdata/in/path.json", exitDenied, "1 error: would be denied\n", ""},
 		"could not run": {"check -f testdata/in/missing.yaml", exitFailed, "", "error: cannot read testdata/in/missing.yaml: no such file or directory\n"},
 		"misused":       {"check --file x", exitFailed, "", "see 'kubectl awsauth check --help'\n"},

@@ -95,6 +95,7 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 	// Cobra's own flag prints more than the version, and a template of its own would link text/template: 35 MB of program.
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "version for kubectl awsauth")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
+	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy(),
+		newAdd(), newRemove(), newSet(), newEdit())
 	return root
 }

@@ -15,7 +15,7 @@ import (
 // viewOptions are those of the commands that look at aws-auth without judging an edit.
 type viewOptions struct {
 	file    string
-	policy  string
+	policy  policyOptions
 	output  oneOf
 	cluster clusterOptions
 	rbac    rbacOptions
@@ -26,7 +26,7 @@ func newViewOptions() *viewOptions { return &viewOptions{output: outputForm("tex
 func (o *viewOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.policy, "policy", "", "policy `FILE`; without it, nothing is said of approvals")
+	o.policy.flags(f)
 	o.rbac.flags(f)
 	o.cluster.flags(f)
 	o.output.flag(cmd, "output", "o", "output form")
@@ -50,15 +50,17 @@ type view struct {
 
 // open reads the object from a file, or from the cluster for "", and connects all that is to be asked about it.
 func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, error) {
-	p, err := loadPolicy(o.policy)
-	if err != nil {
-		return nil, err
-	}
-	v := &view{approvals: o.policy != ""}
+	v := &view{}
 	if err := v.read(cmd.Context(), in, o.cluster, file); err != nil {
 		return nil, err
 	}
-	privileges, err := o.rbac.privileges(cmd, in, o.cluster, file == "", p)
+	known, given, err := o.policy.load(cmd, in, o.cluster, o.rbac.namespace, file == "")
+	if err != nil {
+		return nil, err
+	}
+	v.approvals = given
+	p := known.policy
+	privileges, err := o.rbac.privileges(cmd, in, o.cluster, file == "", known)
 	if err != nil {
 		return nil, err
 	}

@@ -168,7 +168,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 			if err == nil {
 				e, at = described, now
 			} else {
-				failed = err // that there is one is known all the same
+				failed = err // that there is one is known anyway
 				failures++
 			}
 		}

@@ -1,4 +1,4 @@
-// Package fleet knows which IAM roles the live nodes of the cluster use, and which principals have an access entry: it
+// Package fleet knows which IAM roles the running nodes of the cluster use, and which principals have an access entry: it
 // stands behind nodes.Source.
 //
 // In go the cluster's Node objects, by a watch, and the answers of EC2, IAM and EKS, asked now and then in the

@@ -58,7 +58,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Fleet keeps a view of the live nodes. It stands behind nodes.Source, and is safe for concurrent use.
+// Fleet keeps a view of the running nodes. It stands behind nodes.Source, and is safe for concurrent use.
 type Fleet struct {
 	options Options
 	now     func() time.Time
@@ -157,7 +157,7 @@ func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync
 			wait = min(firstTry, every)
 		} else if err := sync(ctx); err != nil && ctx.Err() == nil {
 			if line := why(err); line != told { // the same again is no news
-				f.options.Log.Info("what is known of the fleet is not complete", "missing", what, "reason", line)
+				f.options.Log.Info("the data about the fleet is incomplete", "missing", what, "reason", line)
 				told = line
 			}
 			wait, pause = pause, min(2*pause, slowest)
@@ -397,7 +397,7 @@ func (f *Fleet) nameless() error {
 	if s := f.sources.strangers; len(s) > 0 {
 		return fmt.Errorf("the cluster's name is not known: nodes or instances name %s, which has another certificate authority than this cluster, so set fleet.clusterName", strings.Join(s, " and "))
 	}
-	return errors.New("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+	return errors.New("the cluster's name is not known: neither nodes nor instances name it, so set fleet.clusterName")
 }
 
 // tried reports that the instances have been looked at, well or not.
@@ -424,7 +424,7 @@ func (f *Fleet) locate(objects map[string]Node) error {
 		f.sources.place.region, f.sources.connected = region, true
 		return nil
 	}
-	return errors.New("the region is not known: neither the environment nor a node tells it, so set fleet.region")
+	return errors.New("the region is not known: neither the environment nor a node names it, so set fleet.region")
 }
 
 var _ nodes.Source = (*Fleet)(nil)

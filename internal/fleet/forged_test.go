@@ -629,7 +629,7 @@ func TestForgedLength(t *testing.T) {
 }
 
 // TestProviderIDOfAnother has a running node whose Node names something else than its instance: another instance had the name before, or
-// somebody wrote the Node before the node joined. It authenticates by its name all the same.
+// somebody wrote the Node before the node joined. It authenticates by its name anyway.
 func TestProviderIDOfAnother(t *testing.T) {
 	for what, id := range map[string]string{
 		"none":                             "",

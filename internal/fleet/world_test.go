@@ -129,7 +129,7 @@ func newWorld(r *rand.Rand) *world {
 	}
 	keep := line{role: "viewer", username: "viewer", groups: []string{"viewers"}} // so that it is never empty
 	w.old, w.new = append(distinct(w.old), keep), append(distinct(w.new), keep)
-	for i, l := range w.old { // as some guides have it; only what stood so before may stay so
+	for i, l := range w.old { // as some guides have it; only what existed so before may stay so
 		if slices.Contains(l.groups, "system:nodes") && r.IntN(4) == 0 {
 			w.old[i].groups = l.groups[1:]
 			if at := slices.IndexFunc(w.new, func(o line) bool { return reflect.DeepEqual(o, l) }); at >= 0 {
@@ -303,7 +303,7 @@ func (w *world) lost() (lost, perhaps []string) {
 		if m.kind == "hyperpod" {
 			continue // aws-auth is nothing to it
 		}
-		if m.kind == "hybrid" || m.kind == "other" { // nobody knows its role: any that lets it in may be it
+		if m.kind == "hybrid" || m.kind == "other" { // nobody knows its role: any that allows it may be it
 			could, went, can := false, false, m.kind == "other" // which may not authenticate by IAM at all
 			for _, role := range roleNames {
 				if slices.ContainsFunc(w.machines, func(o machine) bool { return slices.Contains(o.roles, role) }) {

@@ -162,7 +162,7 @@ func all(t *testing.T, want principal.Existence, answers []principal.Principal) 
 	}
 }
 
-// IAM is eventually consistent: what was made a moment ago is found all the same.
+// IAM is eventually consistent: what was made a moment ago is found anyway.
 func TestEventualConsistency(t *testing.T) {
 	t.Parallel()
 	t.Run("made just before the edit", func(t *testing.T) {

@@ -96,7 +96,7 @@ func decodeText(name string, data []byte) (string, error) {
 	case len(data) >= 2 && (data[0] == 0xFF && data[1] == 0xFE || data[0] == 0xFE && data[1] == 0xFF):
 		return "", fmt.Errorf("%s is UTF-16; save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)", name)
 	case len(data) == 0:
-		return "", fmt.Errorf("%s is empty; want a ConfigMap %s/%s", name, objectNamespace, objectName)
+		return "", none("%s is empty; want a ConfigMap %s/%s", name, objectNamespace, objectName)
 	}
 	s := strings.TrimPrefix(string(data), "\ufeff")
 	for i, c := range s {

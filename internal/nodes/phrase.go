@@ -21,7 +21,7 @@ func total(sets []Set) int {
 	return n
 }
 
-// Count puts sets into words: 12 live EC2 nodes (1 not ready).
+// Count puts sets into words: 12 running EC2 nodes (1 not ready).
 func Count(sets []Set) string {
 	kinds := map[string]int{}
 	var notReady, joining int
@@ -32,7 +32,7 @@ func Count(sets []Set) string {
 	}
 	var words []string
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		words = append(words, fmt.Sprintf("%d live %s", kinds[kind], kind))
+		words = append(words, fmt.Sprintf("%d running %s", kinds[kind], kind))
 	}
 	text := phrase.List(words) + " node" + phrase.Plural(total(sets))
 	var notes []string
@@ -74,6 +74,9 @@ func Use(sets []Set) string {
 	return Agree(sets, "uses", "use")
 }
 
+// LoseAccess says that they do.
+func LoseAccess(sets []Set) string { return Agree(sets, "loses access", "lose access") }
+
 // Agree picks the word that goes with one node or with several.
 func Agree(sets []Set, one, several string) string {
 	if total(sets) == 1 {
@@ -89,6 +92,6 @@ func Doubted(sets []Set) string {
 		reasons = append(reasons, s.Doubt)
 	}
 	slices.Sort(reasons)
-	return Agree(sets, "and nothing but its Node object", "and nothing but their Node objects") +
+	return Agree(sets, "nothing but its Node object", "nothing but their Node objects") +
 		" shows that nodes of this cluster use it: " + phrase.List(slices.Compact(reasons))
 }

@@ -57,6 +57,17 @@ func List(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
+// few is how many items a message names.
+const few = 5
+
+// Few is List of the first five words, with the number of the others.
+func Few(words []string) string {
+	if more := len(words) - few; more > 0 {
+		return strings.Join(words[:few], ", ") + " and " + Thousands(more) + " more"
+	}
+	return List(words)
+}
+
 // Plural is the ending of a noun that n things go by.
 func Plural(n int) string {
 	if n == 1 {

@@ -39,6 +39,15 @@ func TestList(t *testing.T) {
 	}
 }
 
+func TestFew(t *testing.T) {
+	words := strings.Split("abcdefgh", "")
+	for want, n := range map[string]int{"": 0, "a and b": 2, "a, b, c, d and e": 5, "a, b, c, d, e and 1 more": 6, "a, b, c, d, e and 3 more": 8} {
+		if got := phrase.Few(words[:n]); got != want {
+			t.Errorf("%d make %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1048576: "1,048,576"} {
 		if got := phrase.Thousands(n); got != want {

@@ -15,7 +15,7 @@ func Load(name string) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseFile(name, data)
+	return parse(Source{File: name}, data)
 }
 
 // read reads a file, no more of it than a policy can be.
@@ -32,11 +32,12 @@ func read(name string) ([]byte, error) {
 	return data, nil
 }
 
-func parseFile(name string, data []byte) (*Policy, error) {
+func parse(from Source, data []byte) (*Policy, error) {
 	p, err := Parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("policy %s: %w", name, err)
+		return nil, fmt.Errorf("policy %s: %w", from, err)
 	}
+	p.Source = from
 	return p, nil
 }
 

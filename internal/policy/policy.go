@@ -29,10 +29,13 @@ type Policy struct {
 	Nodes      Nodes      `yaml:"nodes"`
 	// Denials of one rule that are waived for one subject: rule, subject, reason, expires.
 	Waivers []Waiver `yaml:"waivers"`
-	// What to do about what aws-auth had already before an edit: warn or deny.
-	Preexisting string `yaml:"preexisting" format:"warnOrDeny"`
-	// RuleLines are where the file has the keys of Rules.
+	// What to do about mistakes that aws-auth already had before an edit: warn or deny.
+	Preexisting string  `yaml:"preexisting" format:"warnOrDeny"`
+	Contact     Contact `yaml:"contact"`
+	// RuleLines are the lines of the keys of Rules in the file.
 	RuleLines map[string]int `yaml:"-"`
+	// Source is where the policy is kept.
+	Source Source `yaml:"-"`
 }
 
 // Privileged says what is equivalent to cluster-admin, and who may have it.
@@ -52,7 +55,7 @@ type Privileged struct {
 	SubjectAccessReview bool `yaml:"subjectAccessReview"`
 }
 
-// Approval lets principals have privileged groups and usernames.
+// Approval allows principals to have privileged groups and usernames.
 type Approval struct {
 	// One exact principal, a role without its path. Either arn or pattern is set.
 	ARN string `yaml:"arn" format:"principalARN"`
@@ -73,9 +76,9 @@ type Approval struct {
 	Line int `yaml:"-"`
 }
 
-// Approvers are the callers who alone may add what is approved.
+// Approvers are the callers who alone may use an approval.
 type Approvers struct {
-	// Callers who alone may add what is approved, by username; with no username and no group, whoever may edit
+	// Callers who alone may use an approval, by username; with no username and no group, everyone who may edit
 	// aws-auth. To map somebody to one of these names needs an approval.
 	Usernames []string `yaml:"usernames" format:"callerUsername"`
 	// The same, by group; not one that every caller, service account or node is in.
@@ -88,9 +91,9 @@ type Account struct {
 	ID string `yaml:"id" format:"accountID" schema:"required"`
 	// A role there that the guard assumes to look principals up.
 	RoleARN string `yaml:"roleARN" format:"roleARN"`
-	// What the trust policy of that role wants as sts:ExternalId, if it wants any.
+	// The sts:ExternalId that the trust policy of that role requires, if any.
 	ExternalID string `yaml:"externalID" format:"externalID"`
-	// unchecked takes the account's principals on trust, instead of a roleARN.
+	// unchecked allows the account's principals without looking them up; instead of a roleARN.
 	Trust string `yaml:"trust" format:"trust"`
 	// Allow the whole account in mapAccounts.
 	MapAccounts bool `yaml:"mapAccounts"`
@@ -169,7 +172,7 @@ type Nodes struct {
 	OnUnknown string `yaml:"onUnknown" format:"warnOrDeny"`
 }
 
-// Waiver takes the denial out of one rule for one subject.
+// Waiver turns the errors of one rule for one subject into warnings.
 type Waiver struct {
 	// The rule, by id or name.
 	Rule string `yaml:"rule" format:"rule" schema:"required"`
@@ -181,6 +184,15 @@ type Waiver struct {
 	Expires Date `yaml:"expires" format:"date"`
 	// Line is where the file has it.
 	Line int `yaml:"-"`
+}
+
+// Contact is whom to ask for what the policy does not allow.
+type Contact struct {
+	// Whom to ask for an approval, for example "#platform on Slack"; a denial repeats it. One line of at most 120
+	// characters; if empty, a cluster admin.
+	Text string `yaml:"text" format:"oneLine"`
+	// Where to ask for an approval, an https or http URL.
+	URL string `yaml:"url" format:"webURL"`
 }
 
 // Principals is the ARN or pattern that the approval is about.

@@ -11,10 +11,9 @@ import (
 // when a ConfigMap changes, and some file systems send no events at all.
 const reloadEvery = 2 * time.Second
 
-// Store holds the policy in force and takes in a changed text. One that is no good leaves the last good policy in force.
+// Store holds the policy in force and takes in a changed text. One that is no good leaves the previous policy in force.
 type Store struct {
-	// name is the file's, or says otherwise where the text comes from.
-	name string
+	from Source
 	// apply is called with every policy before it comes into force; its error keeps it out.
 	apply func(*Policy) error
 	// changed is told of every reload: nil if it is in force.
@@ -31,18 +30,18 @@ func Open(path string, apply func(*Policy) error, changed func(error)) (*Store, 
 	if err != nil {
 		return nil, err
 	}
-	return OpenText(path, data, apply, changed)
+	return OpenText(Source{File: path}, data, apply, changed)
 }
 
-// OpenText is Open for a policy that comes from elsewhere; name says where from.
-func OpenText(name string, data []byte, apply func(*Policy) error, changed func(error)) (*Store, error) {
-	s := &Store{name: name, apply: apply, changed: changed, last: data}
+// OpenText is Open for a policy whose text the caller has read.
+func OpenText(from Source, data []byte, apply func(*Policy) error, changed func(error)) (*Store, error) {
+	s := &Store{from: from, apply: apply, changed: changed, last: data}
 	return s, s.load(data)
 }
 
 // load puts a text in force.
 func (s *Store) load(data []byte) error {
-	p, err := parseFile(s.name, data)
+	p, err := parse(s.from, data)
 	if err != nil {
 		return err
 	}
@@ -71,7 +70,7 @@ func (s *Store) Watch(ctx context.Context) {
 }
 
 // Reload looks at the file once.
-func (s *Store) Reload() { s.Take(read(s.name)) }
+func (s *Store) Reload() { s.Take(read(s.from.File)) }
 
 // Take takes in the newest text, or why there is none.
 func (s *Store) Take(data []byte, err error) {

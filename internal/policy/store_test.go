@@ -92,7 +92,7 @@ func TestReload(t *testing.T) {
 	o.expect(t, "changed", 2, 1, "")
 	write(t, name, broken)
 	o.Reload()
-	o.expect(t, "broken: the last good one stays in force", 2, 2, "line 3: mode")
+	o.expect(t, "broken: the previous one stays in force", 2, 2, "line 3: mode")
 	o.Reload()
 	o.expect(t, "still broken: not told again", 2, 2, "line 3: mode")
 	write(t, name, header+"mode: [y]\n")
@@ -105,7 +105,7 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Reload()
-	o.expect(t, "vanished: the last good one stays in force", 3, 5, "no such file")
+	o.expect(t, "vanished: the previous one stays in force", 3, 5, "no such file")
 	o.Reload()
 	o.expect(t, "still not there: not told again", 3, 5, "no such file")
 	write(t, name, auditing)
@@ -113,7 +113,7 @@ func TestReload(t *testing.T) {
 	o.expect(t, "back again", 4, 6, "")
 	write(t, name, header+"breakGlass: {groups: [system:authenticated]}\n")
 	o.Reload()
-	o.expect(t, "spares everybody: the last good one stays in force", 4, 7, `every authenticated caller is in "system:authenticated"`)
+	o.expect(t, "spares everybody: the previous one stays in force", 4, 7, `every authenticated caller is in "system:authenticated"`)
 	o.refuse = errors.New("policy line 3: rules: unknown rule")
 	write(t, name, enforcing)
 	o.Reload()
@@ -140,7 +140,7 @@ func TestTakeOfNothing(t *testing.T) {
 		"after none":         func(s *policy.Store) { s.Take(nil, errors.New("it is gone")) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := policy.OpenText("ConfigMap p", []byte(enforcing), func(*policy.Policy) error { return nil }, func(error) {})
+			s, err := policy.OpenText(policy.Source{ConfigMap: "guard/p"}, []byte(enforcing), func(*policy.Policy) error { return nil }, func(error) {})
 			if err != nil {
 				t.Fatal(err)
 			}

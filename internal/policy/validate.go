@@ -40,6 +40,7 @@ func (p *Policy) validate() field.ErrorList {
 	for i, w := range p.Waivers {
 		c.waiver(field.NewPath("waivers").Index(i), w)
 	}
+	c.contact(field.NewPath("contact"), p.Contact)
 	return c.errs
 }
 

@@ -106,11 +106,11 @@ func (r *Resolver) Group(name string) (w Way, privileged bool) {
 	w = Way{Kind: ListedGroup, Name: name}
 	switch {
 	case name == policy.Masters:
-		w.Evidence = "everything in the cluster"
+		w.Evidence = "full control of the cluster"
 	case slices.Contains(r.policy.BreakGlass.Groups, name):
-		w.Evidence = "every edit past this guard"
+		w.Evidence = "the right to bypass this guard"
 	case slices.Contains(r.policy.Privileged.Groups, name):
-		w.Evidence = "what the policy calls privileged"
+		w.Evidence = "rights that the policy calls privileged"
 	case slices.Contains(r.policy.Privileged.Approvers.Groups, name) && equivalent:
 		w.Evidence = "the rights of an approver, and more (" + fromRBAC + ")"
 	case slices.Contains(r.policy.Privileged.Approvers.Groups, name):

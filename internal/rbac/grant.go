@@ -13,7 +13,7 @@ func serviceAccount(namespace, name string) string {
 	return serviceAccountPrefix + namespace + ":" + name
 }
 
-// grant notes that a subject is as good as system:masters, and has those looked at for whom that matters.
+// grant notes that a subject is equivalent to cluster-admin, and has those looked at for whom that matters.
 func (c *computation) grant(s rbacv1.Subject, b binding, right *evidence) {
 	chain := func(kind, name string) *evidence {
 		return &evidence{text: kind + " " + shorten(name) + " -> " + shorten(b.name) + " -> ", after: right}
@@ -62,7 +62,7 @@ func (c *computation) grantUser(name string, e *evidence) {
 	}
 }
 
-// grantAccounts notes that every service account of a namespace, or ("") every one, is as good as system:masters.
+// grantAccounts notes that every service account of a namespace, or ("") every one, is equivalent to cluster-admin.
 func (c *computation) grantAccounts(namespace string, e *evidence) {
 	if c.accounts[namespace] != nil {
 		return

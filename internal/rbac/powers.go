@@ -12,7 +12,7 @@ const (
 	awsAuth    = "aws-auth"
 )
 
-// area is where a right makes its holder as good as system:masters.
+// area is where a right makes its holder equivalent to cluster-admin.
 type area int
 
 const (
@@ -25,7 +25,7 @@ const (
 	awsAuthPlace
 	// policyPlace: the guard's namespace, for its policy and its authority.
 	policyPlace
-	// named: any namespace, if what the rule names there is as good as system:masters.
+	// named: any namespace, if what the rule names there is equivalent to cluster-admin.
 	named
 )
 
@@ -41,11 +41,11 @@ const (
 	theName
 	// guardName: the names of the guard's own objects count.
 	guardName
-	// target: the name counts if what it names is as good as system:masters.
+	// target: the name counts if what it names is equivalent to cluster-admin.
 	target
 )
 
-// power is a right that is as good as system:masters: one of the verbs on the resource, in the area.
+// power is a right that is equivalent to cluster-admin: one of the verbs on the resource, in the area.
 type power struct {
 	verbs    []string
 	group    string

@@ -102,7 +102,7 @@ func reduce(rule *rbacv1.PolicyRule, guard Guard) []rbacv1.PolicyRule {
 		}
 	}
 	if len(rule.ResourceNames) > 0 && len(small.ResourceNames) == 0 {
-		small.ResourceNames = []string{strings.Clone(shorten(rule.ResourceNames[0]))} // that it is limited matters all the same
+		small.ResourceNames = []string{strings.Clone(shorten(rule.ResourceNames[0]))} // that it is limited matters anyway
 	}
 	if !limited {
 		return all

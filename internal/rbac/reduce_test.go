@@ -34,7 +34,7 @@ func reduced(o *Objects, guard Guard) *Objects {
 	return small
 }
 
-// What is left of random worlds makes the same names as good as system:masters, for the same reasons.
+// What is left of random worlds makes the same names equivalent to cluster-admin, for the same reasons.
 func TestReducedWorlds(t *testing.T) {
 	privileged := 0
 	for n := range 2000 {

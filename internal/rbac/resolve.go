@@ -34,7 +34,7 @@ const (
 	allServiceAccounts = "system:serviceaccounts"
 )
 
-// Resolve finds what the objects make as good as system:masters.
+// Resolve finds what the objects make equivalent to cluster-admin.
 //
 // Some rights lead to others: to impersonate alice is worth what alice may do; to create pods in a namespace, what the
 // service accounts there may do; to bind a role, what the role allows. So the answer is the smallest set that is closed
@@ -140,7 +140,7 @@ type computation struct {
 	naming map[thing][]place
 	// groups and users are the answer so far, each with its evidence.
 	groups, users map[string]*evidence
-	// namespaces are those in which code can run as good as system:masters, with the reason, or nil for system's own.
+	// namespaces are those in which code can run equivalent to cluster-admin, with the reason, or nil for system's own.
 	namespaces map[string]*evidence
 	// accounts are the namespaces of which every service account is as good, with the evidence; "" stands for all.
 	accounts map[string]*evidence
@@ -197,7 +197,7 @@ func (c *computation) visit(p place) {
 	c.placesOf[of][p.namespace] = p
 }
 
-// told has those places looked at whose roles name something that has become as good as system:masters, where they
+// told has those places looked at whose roles name something that has become equivalent to cluster-admin, where they
 // count in one of the namespaces.
 func (c *computation) told(resource, name string, namespaces ...string) {
 	for _, of := range c.naming[thing{resource, name}] {

@@ -24,7 +24,7 @@ func source(name, text string) report.Source {
 
 func finding(line, column int, value string) validate.Finding {
 	return validate.Finding{Rule: "AA203", Name: "role-arn-path", Severity: validate.Error, Field: "data.mapRoles[0].rolearn", DataKey: "mapRoles",
-		Line: line, Column: column, Value: value, Message: "the message", Why: "and the why", Fix: "the fix"}
+		Line: line, Column: column, Value: value, Message: "the message", Why: "the why", Fix: "the fix"}
 }
 
 func text(t *testing.T, rep validate.Report, o report.TextOptions, sources ...report.Source) string {
@@ -51,18 +51,18 @@ func TestText(t *testing.T) {
 		"an error": {validate.Report{Findings: []validate.Finding{finding(2, 5, "two")}}, "one\nx:  two three\n", `f.yaml:2:5: error: AA203 role-arn-path: the message
    2 | x:  two three
      |     ^~~
-    = why: the why
     = fix: the fix
+    = why: the why
 
 1 error: would be denied
 `},
-		"a warning that was there": {validate.Report{Allowed: true, Findings: []validate.Finding{old}}, "a b", `f.yaml:1:3: warning: AA203 role-arn-path: the message [was there before]
+		"a warning that is already there": {validate.Report{Allowed: true, Findings: []validate.Finding{old}}, "a b", `f.yaml:1:3: warning: AA203 role-arn-path: the message [already there]
    1 | a b
      |   ^
-    = why: the why
     = fix: the fix
+    = why: the why
 
-1 warning: would be admitted
+1 warning: would be allowed
 `},
 		"only the field is known": {validate.Report{Findings: []validate.Finding{placeless}}, "data:\n", `f.yaml:1:1: error: AA203 role-arn-path: the message
    1 | data:
@@ -78,9 +78,9 @@ func TestText(t *testing.T) {
 
 1 error: would be denied
 `},
-		"no findings":            {validate.Report{Allowed: true}, "", "no findings: would be admitted\n"},
-		"let in all the same":    {validate.Report{Allowed: true, Excuse: "audit", Findings: []validate.Finding{finding(0, 0, "")}}, "", "f.yaml: error: AA203 role-arn-path: the message\n    = in: data.mapRoles[0].rolearn\n    = why: the why\n    = fix: the fix\n\n1 error: would be admitted all the same: the policy is in audit mode\n"},
-		"past the end of a line": {validate.Report{Findings: []validate.Finding{finding(1, 4, "x")}}, "one\n", "f.yaml:1:4: error: AA203 role-arn-path: the message\n   1 | one\n     |    ^\n    = why: the why\n    = fix: the fix\n\n1 error: would be denied\n"},
+		"no findings":            {validate.Report{Allowed: true}, "", "no findings: would be allowed\n"},
+		"allowed all the same":   {validate.Report{Allowed: true, Excuse: "audit", Findings: []validate.Finding{finding(0, 0, "")}}, "", "f.yaml: error: AA203 role-arn-path: the message\n    = in: data.mapRoles[0].rolearn\n    = fix: the fix\n    = why: the why\n\n1 error: would be allowed, because the policy's mode is audit\n"},
+		"past the end of a line": {validate.Report{Findings: []validate.Finding{finding(1, 4, "x")}}, "one\n", "f.yaml:1:4: error: AA203 role-arn-path: the message\n   1 | one\n     |    ^\n    = fix: the fix\n    = why: the why\n\n1 error: would be denied\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if d := cmp.Diff(tt.want, text(t, tt.rep, report.TextOptions{}, source("f.yaml", tt.text))); d != "" {
@@ -165,22 +165,50 @@ func TestMessagesAreEscaped(t *testing.T) {
 	}
 }
 
+// On a terminal every part is wrapped at words, and the lines to paste are as they are; both lines are named, the file's and the value's.
+func TestTextIsWrapped(t *testing.T) {
+	f := finding(14, 5, "arn:aws:iam::111122223333:role/on-call")
+	f.Message = "arn:aws:iam::111122223333:role/on-call loses all its groups, which were viewers and deployers"
+	f.Fix, f.Lines, f.Why = "put these lines below its username:", []string{"  groups: # of " + strings.Repeat("x", 80), "  - viewers"}, strings.Repeat("because of it ", 9)+"again"
+	file := report.Source{Name: "aws-auth.yaml", Text: strings.Repeat("\n", 23) + "    - rolearn: arn:aws:iam::111122223333:role/on-call\n",
+		Locate: func(_ string, line, column int) (int, int, bool) { return line + 10, column + 11, true }}
+	want := `aws-auth.yaml:24:16: error: AA203 role-arn-path:
+    arn:aws:iam::111122223333:role/on-call loses all its groups, which were
+    viewers and deployers
+  24 |     - rolearn: arn:aws:iam::111122223333:role/on-call
+     |                ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+    = in: data.mapRoles[0].rolearn, line 14 of mapRoles
+    = fix: put these lines below its username:
+          groups: # of ` + strings.Repeat("x", 80) + `
+          - viewers
+    = why: because of it because of it because of it because of it because of it
+           because of it because of it because of it because of it again
+
+1 error: would be denied
+`
+	if d := cmp.Diff(want, text(t, validate.Report{Findings: []validate.Finding{f}}, report.TextOptions{Width: 80}, file)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func TestJSON(t *testing.T) {
-	moved := report.Source{Locate: func(_ string, line, column int) (int, int, bool) { return line + 10, column + 4, true }}
+	moved := report.Source{Name: "f", Locate: func(_ string, line, column int) (int, int, bool) { return line + 10, column + 4, true }}
 	for name, tt := range map[string]struct {
 		rep     validate.Report
 		sources []report.Source
 		want    string
 	}{
-		"no findings": {validate.Report{Allowed: true}, nil, `{"allowed":true,"findings":[]}`},
-		"one, in the value": {validate.Report{Findings: []validate.Finding{finding(2, 3, "<v>")}}, nil, `{"allowed":false,"findings":[{"rule":"AA203","name":"role-arn-path","severity":"error",` +
-			`"field":"data.mapRoles[0].rolearn","line":2,"column":3,"value":"<v>","message":"the message","why":"and the why","fix":"the fix","preexisting":false}]}`},
-		"one, in the file": {validate.Report{Findings: []validate.Finding{finding(2, 3, "v")}}, []report.Source{moved}, `{"allowed":false,"findings":[{"rule":"AA203","name":"role-arn-path","severity":"error",` +
-			`"field":"data.mapRoles[0].rolearn","line":12,"column":7,"value":"v","message":"the message","why":"and the why","fix":"the fix","preexisting":false}]}`},
+		"no findings": {validate.Report{Allowed: true}, nil, `{"allowed":true,"findings":[],"files":[{"file":"f","allowed":true,"errors":0,"warnings":0}]}`},
+		"one, in the value": {validate.Report{Findings: []validate.Finding{finding(2, 3, "<v>")}}, nil, `{"allowed":false,"findings":[{"file":"","rule":"AA203","name":"role-arn-path","severity":"error",` +
+			`"field":"data.mapRoles[0].rolearn","line":2,"column":3,"value":"<v>","message":"the message","why":"the why","fix":"the fix","preexisting":false,` +
+			`"valueLine":2,"valueColumn":3}],"files":[{"file":"f","allowed":false,"errors":1,"warnings":0}]}`},
+		"one, in the file": {validate.Report{Findings: []validate.Finding{finding(2, 3, "v")}}, []report.Source{moved}, `{"allowed":false,"findings":[{"file":"f","rule":"AA203","name":"role-arn-path","severity":"error",` +
+			`"field":"data.mapRoles[0].rolearn","line":12,"column":7,"value":"v","message":"the message","why":"the why","fix":"the fix","preexisting":false,` +
+			`"valueLine":2,"valueColumn":3}],"files":[{"file":"f","allowed":false,"errors":1,"warnings":0}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, compact bytes.Buffer
-			if err := report.JSON(&out, tt.rep, tt.sources...); err != nil {
+			if err := report.JSON(&out, report.File{Name: "f", Report: tt.rep, Sources: tt.sources}); err != nil {
 				t.Fatal(err)
 			}
 			if err := json.Compact(&compact, out.Bytes()); err != nil {
@@ -210,7 +238,7 @@ func TestSARIF(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := report.SARIF(&b, validate.Report{Findings: tt.findings}, []report.Source{tt.source}, validate.Catalogue(), "v1.2.3"); err != nil {
+			if err := report.SARIF(&b, []report.File{{Report: validate.Report{Findings: tt.findings}, Sources: []report.Source{tt.source}}}, validate.Catalogue(), "v1.2.3"); err != nil {
 				t.Fatal(err)
 			}
 			parsed, err := sarif.FromBytes(b.Bytes())
@@ -273,9 +301,12 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 func TestWriteErrorsAreReturned(t *testing.T) {
 	rep := validate.Report{Allowed: true}
 	for name, err := range map[string]error{
-		"text":  report.Text(brokenPipe{}, rep, nil, report.TextOptions{}),
-		"json":  report.JSON(brokenPipe{}, rep),
-		"sarif": report.SARIF(brokenPipe{}, rep, nil, nil, ""),
+		"text":   report.Text(brokenPipe{}, rep, nil, report.TextOptions{}),
+		"texts":  report.Texts(brokenPipe{}, []report.File{{Report: rep}}, report.TextOptions{}),
+		"json":   report.JSON(brokenPipe{}, report.File{Report: rep}),
+		"sarif":  report.SARIF(brokenPipe{}, []report.File{{Report: rep}}, nil, ""),
+		"junit":  report.JUnit(brokenPipe{}, []report.File{{Report: rep}}),
+		"github": report.GitHub(brokenPipe{}, []report.File{{Report: rep}}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "broken pipe") {
 			t.Errorf("%s: %v", name, err)

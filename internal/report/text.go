@@ -7,16 +7,26 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clipperhouse/displaywidth"
 	"github.com/fatih/color"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // TextOptions say what the reader's screen can do.
 type TextOptions struct {
 	Color bool
-	// Width is how many cells a source line may take; 0 is 120.
+	// Width is that of the terminal, in cells, by which lines are wrapped; 0 if there is none.
 	Width int
+}
+
+// excerptWidth is how many cells a line of a source may take.
+func (o TextOptions) excerptWidth() int {
+	if o.Width <= 0 {
+		return defaultWidth
+	}
+	return o.Width
 }
 
 const (
@@ -53,9 +63,6 @@ func newStyles(on bool) styles {
 
 // Text writes the report for a reader: every finding with the source line and what to type instead, and a summary.
 func Text(w io.Writer, rep validate.Report, sources []Source, o TextOptions) error {
-	if o.Width <= 0 {
-		o.Width = defaultWidth
-	}
 	var b bytes.Buffer
 	st := newStyles(o.Color)
 	files := index(sources)
@@ -68,39 +75,74 @@ func Text(w io.Writer, rep validate.Report, sources []Source, o TextOptions) err
 	return err
 }
 
+// unwrapped is a width that no line reaches: without a terminal a finding's part is one line, so that grep finds it whole.
+const unwrapped = 1 << 30
+
+// writeFinding writes one finding: where and what, the line of the source, what to type, and why.
 func writeFinding(b *bytes.Buffer, f validate.Finding, p place, st styles, o TextOptions) {
-	writeHeading(b, f, p, st)
+	width := unwrapped
+	if o.Width > 0 {
+		width = max(o.Width, minWidth)
+	}
+	writeHeading(b, f, p, st, width)
 	gutter := 3
 	if p.line > 0 {
-		gutter = writeExcerpt(b, f, p, st, o.Width)
+		gutter = writeExcerpt(b, f, p, st, o.excerptWidth())
 	}
+	indent := strings.Repeat(" ", gutter+1)
 	label := func(style *color.Color, name, text string) {
-		if text != "" {
-			fmt.Fprintf(b, "%*s %s %s\n", gutter, "", style.Sprint("= "+name+":"), Visible(text))
+		if text == "" {
+			return
+		}
+		lines := phrase.Hang(indent+"= "+name+": ", Visible(text), width)
+		head := len(indent + "= " + name + ":")
+		fmt.Fprintf(b, "%s%s%s\n", indent, style.Sprint(lines[0][len(indent):head]), lines[0][head:])
+		for _, l := range lines[1:] {
+			fmt.Fprintln(b, l)
 		}
 	}
-	if !p.exact {
-		label(st.dim, "in", f.Field)
-	}
-	label(st.dim, "why", sentencePart(f.Why))
+	label(st.dim, "in", within(f, p))
 	label(st.good, "fix", f.Fix)
+	for _, l := range f.Lines {
+		fmt.Fprintf(b, "%s    %s\n", indent, Visible(l))
+	}
+	label(st.dim, "why", f.Why)
 }
 
-func writeHeading(b *bytes.Buffer, f validate.Finding, p place, st styles) {
-	b.WriteString(st.place.Sprint(Visible(p.source.Name)))
+// within says in which field a finding is, and on which line of the value where that is not the file's own.
+func within(f validate.Finding, p place) string {
+	switch {
+	case !p.exact:
+		return f.Field
+	case p.line == f.Line:
+		return ""
+	}
+	return fmt.Sprintf("%s, line %d of %s", f.Field, f.Line, f.DataKey)
+}
+
+func writeHeading(b *bytes.Buffer, f validate.Finding, p place, st styles, width int) {
+	name, at := Visible(p.source.Name), ""
 	if p.line > 0 {
-		fmt.Fprintf(b, ":%d:%d", p.line, p.column)
+		at = fmt.Sprintf(":%d:%d", p.line, p.column)
 	}
 	severity := st.err
 	if f.Severity != validate.Error {
 		severity = st.warning
 	}
-	fmt.Fprintf(b, ": %s %s %s", severity.Sprint(string(f.Severity)+":"), st.rule.Sprint(f.Rule, " ", f.Name+":"),
-		st.message.Sprint(Visible(f.Message)))
+	fmt.Fprintf(b, "%s%s: %s %s", st.place.Sprint(name), at, severity.Sprint(string(f.Severity)+":"), st.rule.Sprint(f.Head()))
+	message, there := Visible(f.Message), ""
 	if f.Preexisting {
-		b.WriteString(st.dim.Sprint(" [was there before]"))
+		there = " [already there]"
 	}
-	b.WriteByte('\n')
+	used := displaywidth.String(name + at + ": " + string(f.Severity) + ": " + f.Head() + " ")
+	if used+displaywidth.String(message+there) <= width {
+		fmt.Fprintf(b, " %s%s\n", st.message.Sprint(message), st.dim.Sprint(there))
+		return
+	}
+	fmt.Fprintln(b, st.dim.Sprint(there))
+	for _, l := range phrase.Hang("    ", message, width) {
+		fmt.Fprintf(b, "    %s\n", st.message.Sprint(strings.TrimPrefix(l, "    ")))
+	}
 }
 
 // writeExcerpt writes the source line and marks what is wrong in it. gutter is how wide its number is.
@@ -112,16 +154,6 @@ func writeExcerpt(b *bytes.Buffer, f validate.Finding, p place, st styles, width
 	fmt.Fprintf(b, "%s %s\n", st.dim.Sprintf("%*s |", gutter+1, number), e.text)
 	fmt.Fprintf(b, "%s %*s%s\n", st.dim.Sprintf("%*s |", gutter+1, ""), e.before, "", carets)
 	return gutter
-}
-
-// sentencePart takes off the word by which a reason is joined to its message in one line.
-func sentencePart(why string) string {
-	for _, joint := range []string{"and ", "so ", "but "} {
-		if rest, ok := strings.CutPrefix(why, joint); ok {
-			return rest
-		}
-	}
-	return why
 }
 
 func writeSummary(b *bytes.Buffer, rep validate.Report, st styles) {
@@ -139,14 +171,14 @@ func writeSummary(b *bytes.Buffer, rep validate.Report, st styles) {
 	if rep.Omitted > 0 {
 		parts = append(parts, fmt.Sprintf("%d more findings not shown", rep.Omitted))
 	}
-	verdict := st.good.Sprint("would be admitted")
+	verdict := st.good.Sprint("would be allowed")
 	switch {
 	case !rep.Allowed:
 		verdict = st.err.Sprint("would be denied")
 	case rep.Excuse == "audit":
-		verdict += " all the same: the policy is in audit mode"
+		verdict += ", because the policy's mode is audit"
 	case rep.Excuse != "":
-		verdict += " all the same: " + Visible(rep.Excuse)
+		verdict += " (" + Visible(rep.Excuse) + ")"
 	}
 	fmt.Fprintf(b, "%s: %s\n", strings.Join(parts, ", "), verdict)
 }

@@ -178,7 +178,7 @@ func (c goldenCase) text(t *testing.T, op validate.Operation, rep validate.Repor
 	t.Helper()
 	verdict := "denied"
 	if rep.Allowed {
-		verdict = "admitted"
+		verdict = "allowed"
 	}
 	o := c.judged()
 	var sources []report.Source

@@ -51,18 +51,36 @@ func (v *Validator) weigh(f *Finding, now time.Time) {
 // unsilenced leaves out the findings that an error makes unnecessary.
 func unsilenced(found []Finding) []Finding {
 	errors := map[string][]Finding{} // by principal: there may be thousands of both
+	onLine := map[place][]Finding{}
 	for _, f := range found {
 		if f.Severity == Error {
 			errors[f.Principal] = append(errors[f.Principal], f)
+			onLine[place{f.DataKey, f.Line}] = append(onLine[place{f.DataKey, f.Line}], f)
 		}
 	}
 	return slices.DeleteFunc(found, func(f Finding) bool {
+		saysIt := func(by Finding) bool { return by.Rule == f.Rule && by.SaidAt == 0 }
+		if f.SaidAt > 0 && slices.ContainsFunc(onLine[place{f.DataKey, f.SaidAt}], saysIt) {
+			return true
+		}
 		if f.Yields == rule.YieldsNever {
 			return false
 		}
 		own, _ := rules.Lookup(f.Rule)
-		return slices.ContainsFunc(errors[f.Principal], func(by Finding) bool { return silences(by, f, own.SilencedBy) })
+		return slices.ContainsFunc(errors[f.Principal], func(by Finding) bool { return silences(by, f, own.SilencedBy) }) ||
+			f.Line > 0 && slices.ContainsFunc(onLine[place{f.DataKey, f.Line}], func(by Finding) bool { return silencesOnLine(by, own.SilencedBy) })
 	})
+}
+
+// place is a line of a value.
+type place struct {
+	key  string
+	line int
+}
+
+// silencesOnLine reports that an error makes the findings on its line unnecessary.
+func silencesOnLine(by Finding, silencedBy []rule.Silence) bool {
+	return slices.Contains(silencedBy, rule.Silence{Rule: by.Rule, Same: rule.SameLine})
 }
 
 // silences reports that an error about the same principal makes a finding unnecessary.
@@ -78,6 +96,8 @@ func silences(by, f Finding, silencedBy []rule.Silence) bool {
 			return by.Field == f.Field
 		case s.Same == rule.SameEntry:
 			return by.Entry == f.Entry
+		case s.Same == rule.SameLine:
+			return by.DataKey == f.DataKey && by.Line == f.Line
 		}
 		return true
 	})

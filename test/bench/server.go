@@ -155,7 +155,7 @@ func (s *server) answers(ctx context.Context, in *input) error {
 		}
 		select {
 		case <-s.ended:
-			text, _ := os.ReadFile(s.log) // the end is told all the same
+			text, _ := os.ReadFile(s.log) // the end is told anyway
 			return fmt.Errorf("%s has ended: %s", s.name, text)
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer: %w", s.name, err)

@@ -93,7 +93,7 @@ func TestCertificate(t *testing.T) {
 
 	measured("certificate-expired-told-after", eventually(t, func() error {
 		if err := try(ctx, bad); err == nil {
-			t.Fatal("a bad edit was let in")
+			t.Fatal("a bad edit was allowed")
 		} else if !strings.Contains(err.Error(), "certificate has expired") {
 			return err
 		}

@@ -183,7 +183,7 @@ func TestIAMFlood(t *testing.T) {
 						}
 						patch := marshal(map[string]any{"data": map[string]string{"mapRoles": text}})
 						if _, err := user.Patch(ctx, "aws-auth", types.MergePatchType, patch, metav1.PatchOptions{DryRun: flood.options}); err == nil {
-							t.Error("roles that are not there were let in")
+							t.Error("roles that are not there were allowed")
 						}
 					}
 				})

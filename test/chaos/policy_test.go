@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestPolicyReplaced: whatever comes in the place of the policy file, the last good policy stays in force, and a good file
+// TestPolicyReplaced: whatever comes in the place of the policy file, the previous policy stays in force, and a good file
 // is taken in afterwards.
 func TestPolicyReplaced(t *testing.T) {
 	const (
@@ -51,7 +51,7 @@ func TestPolicyReplaced(t *testing.T) {
 			put(t)
 			judged := 0
 			measured("policy-"+name+"-told-after", eventually(t, func() error {
-				// Judged by the last good one all the while.
+				// Judged by the previous one all the while.
 				for text, rule := range map[string]string{good: "", bad: "AA203", base + strings.Replace(ci, "deployers", "system:masters", 1): "AA401"} {
 					if err := try(ctx, text); rule == "" && err != nil || rule != "" && refused(err, rule) != nil {
 						t.Fatalf("want %q: %v", rule, err)
@@ -70,7 +70,7 @@ func TestPolicyReplaced(t *testing.T) {
 				}
 			}
 			write(t, "policy.yaml", approving+rules)
-			measured("policy-"+name+"-mended-after", eventually(t, func() error { return try(ctx, bad) }))
+			measured("policy-"+name+"-fixed-after", eventually(t, func() error { return try(ctx, bad) }))
 			if resident := resident(t); resident > 200 {
 				t.Errorf("the guard takes %d MiB after that, want 200 at most", resident)
 			}

@@ -163,7 +163,7 @@ func writeOnce(ctx context.Context, w int, spoil func(text, own string) string) 
 		case spoil == nil:
 			return conflicts, err
 		case err == nil:
-			return conflicts, fmt.Errorf("a bad edit was let in:\n%s", cm.Data["mapRoles"])
+			return conflicts, fmt.Errorf("a bad edit was allowed:\n%s", cm.Data["mapRoles"])
 		case !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "AA"):
 			return conflicts, err
 		}

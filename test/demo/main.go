@@ -1,8 +1,8 @@
-// Command demo starts a real API server with the guard in front of it, and an IAM for the guard to ask, plays a short story on it with kubectl's own
-// output, and then leaves it running for the reader to try, until Ctrl-C. With --ci it ends after the story. It exits
-// with 1 if the story did not go as told.
+// Command demo starts a real API server with the floor and the guard in front of it, and an IAM for the guard to ask, plays a short
+// story on it with kubectl's own output, and then leaves it running for the reader to try, until Ctrl-C. With --ci it ends
+// after the story. It exits with 1 if the story did not go as told.
 //
-// KUBEBUILDER_ASSETS names the directory with etcd, kube-apiserver and kubectl; `make demo` builds and sets it.
+// KUBEBUILDER_ASSETS names the directory with etcd, kube-apiserver and kubectl, and PATH has helm; `make demo` builds and sets both.
 package main
 
 import (
@@ -134,7 +134,7 @@ Four things to try:
       The same verdict before you apply. Break something in the file first.
 
   kubectl delete configmap aws-auth -n kube-system
-      Refused. Then add --as=on-call --as-group=system:masters --as-group=aws-auth-break-glass: let in, and told what it does.
+      Denied. Then add --as=on-call --as-group=system:masters --as-group=aws-auth-break-glass: allowed, with a warning.
 
   Map a role that IAM does not know
       It knows workers, admin, deploy, on-call, audit and reporting in account 111122223333.

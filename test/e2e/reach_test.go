@@ -111,10 +111,10 @@ func TestWhoIsNeverRefused(t *testing.T) {
 		decision string // of the witness
 		says     string
 	}{
-		"eks:node-manager":           {asUser("eks:node-manager"), true, "allow-exempt", "let in, since the policy exempts you"},
-		"eks:fargate-manager":        {asUser("eks:fargate-manager"), true, "allow-exempt", "let in, since the policy exempts you"},
-		"eks:kms-storage-migrator":   {asUser("eks:kms-storage-migrator"), true, "allow-exempt", "let in, since the policy exempts you"},
-		"the break-glass group":      {asMember(breakGlass), true, "allow-break-glass", "let in, since you broke the glass"},
+		"eks:node-manager":           {asUser("eks:node-manager"), true, "allow-exempt", "allowed, because the policy exempts you"},
+		"eks:fargate-manager":        {asUser("eks:fargate-manager"), true, "allow-exempt", "allowed, because the policy exempts you"},
+		"eks:kms-storage-migrator":   {asUser("eks:kms-storage-migrator"), true, "allow-exempt", "allowed, because the policy exempts you"},
+		"the break-glass group":      {asMember(breakGlass), true, "allow-break-glass", "allowed, because you are in a break-glass group"},
 		"eks:node-managerX":          {asUser("eks:node-managerX"), false, "", ""},
 		"eks:anything":               {asUser("eks:anything"), false, "", ""},
 		"EKS:node-manager":           {asUser("EKS:node-manager"), false, "", ""},

@@ -52,12 +52,12 @@ func TestWarningsSurvive(t *testing.T) {
 		got := kubectl(t, manifest("aws-auth", base+many(3)), append([]string{"apply", "-f", "-"}, asMember(breakGlass)...)...)
 		check(t, got, 4, 0)
 	})
-	t.Run("of what was there before", func(t *testing.T) {
+	t.Run("of what is already there", func(t *testing.T) {
 		givenRoles(t, base+many(30))
 		got := kubectl(t, manifest("aws-auth", base+many(30)+ci), "apply", "-f", "-")
 		check(t, got, shown, 30-(shown-1))
-		if w := got.warnings()[0]; !strings.HasSuffix(w, "(was there before)") {
-			t.Errorf("%q does not say that it was there before", w)
+		if w := got.warnings()[0]; !strings.Contains(w, "(already there); fix: write ") {
+			t.Errorf("%q does not say that it is already there", w)
 		}
 	})
 	t.Run("as many as are shown", func(t *testing.T) {

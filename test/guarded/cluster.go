@@ -207,7 +207,7 @@ func guarding(ctx context.Context, client kubernetes.Interface) error {
 	_, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, empty(), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case err == nil:
-		return errors.New("an aws-auth without mappings is let in: the guard is not asked")
+		return errors.New("an aws-auth without mappings is allowed: the guard is not asked")
 	case !refused(err):
 		return fmt.Errorf("an aws-auth without mappings: %w", err)
 	}

@@ -42,7 +42,10 @@ var formats = map[string]format{
 		// Helm's YAML reads off as false.
 		"additionalProperties": object{"enum": append(anys(policy.Severities), false)},
 	}},
-	"text":      {words: "string", schema: text},
+	"text":    {words: "string", schema: text},
+	"oneLine": {words: "string", schema: object{"type": "string", "maxLength": 120, "pattern": `^(\S([^\x00-\x1f\x7f-\xa0]*\S)?)?$`}},
+	"webURL": {words: "https or http URL", schema: object{
+		"type": "string", "maxLength": 500, "pattern": `^(https?://[A-Za-z0-9\[][!-~]*)?$`}},
 	"reason":    {words: "string", schema: matching(`\S`)},
 	"accountID": {words: "12 digits", schema: matching(`^[0-9]{12}$`)},
 	"date": {words: "date or moment, such as 2027-06-30 or 2027-06-30T12:00:00Z", schema: matching(

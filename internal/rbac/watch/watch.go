@@ -79,15 +79,15 @@ func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometh
 	}
 	w := &Watcher{log: log, guard: guard, started: time.Now(), client: client.RESTClient(), dirty: make(chan struct{}, 1), errs: map[string]failure{},
 		readable: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_readable",
-			Help: "1 while the guard can watch a kind of RBAC object, else 0; what it knows of it may be old then, or nothing."}, []string{"resource"}),
+			Help: "1 while the guard can watch this kind of RBAC object; if 0, what it knows may be stale or missing."}, []string{"resource"}),
 		known: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_known",
-			Help: "1 once a kind of RBAC object has been read, else 0: then what only it proves is not known."}, []string{"resource"}),
+			Help: "1 once this kind of RBAC object has been read; if 0, what only this kind proves is unknown."}, []string{"resource"}),
 		names: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_privileged",
-			Help: "Names that RBAC makes as good as system:masters, by kind: group or username."}, []string{"kind"}),
+			Help: "Names that RBAC makes equivalent to cluster-admin, by kind: group or username."}, []string{"kind"}),
 		leftOut: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_left_out",
-			Help: "RBAC objects that are not kept, since their namespace has too much of them."}, []string{"resource"}),
+			Help: "RBAC objects that are not kept, because their namespace has too many."}, []string{"resource"}),
 		seconds: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_resolve_seconds",
-			Help: "How long it took to work out the last answer from RBAC."}),
+			Help: "Time to compute the last result from RBAC."}),
 	}
 	metrics.MustRegister(w.readable, w.known, w.names, w.leftOut, w.seconds)
 	for i, resource := range resources {

@@ -70,8 +70,8 @@ type ObjectContext struct {
 	Partition string
 	Fleet     *nodes.View
 	Now       time.Time
-	// Before is the access that losses are measured from, whichever version is judged.
-	Before *awsauth.Access
+	// Old is the version before the edit, whichever is judged; nil if there is none.
+	Old *Version
 
 	report
 }

@@ -1,8 +1,6 @@
 package rule
 
 import (
-	"fmt"
-
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
@@ -16,12 +14,16 @@ type Finding struct {
 	Field    string   `json:"field"`    // data.mapRoles[2].rolearn
 	// Line and Column are inside the value of the data key that Field names, from 1; columns count
 	// characters, not bytes. 0 if the finding has no place in the text.
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Value   string `json:"value"`   // the offending text as written
-	Message string `json:"message"` // what is wrong
-	Why     string `json:"why"`     // why EKS would not do what was meant
-	Fix     string `json:"fix"`     // what to type instead
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Value  string `json:"value"` // the offending text as written
+	// Message, Fix and Why are three sentences, each complete by itself: lower case at the start, no full stop at the end. Who
+	// prints them joins them.
+	Message string `json:"message"` // what is wrong: quotes the value and names the entry by its ARN
+	Why     string `json:"why"`     // the reason: what EKS does with it
+	Fix     string `json:"fix"`     // what to type: begins with a verb
+	// Lines are text to paste, written as the text around it is; Fix says what to do with them.
+	Lines []string `json:"lines,omitempty"`
 	// Preexisting says that the old object had this too, so that it does not count against the edit.
 	Preexisting bool `json:"preexisting"`
 
@@ -47,6 +49,9 @@ type Finding struct {
 	Gives Gives `json:"-"`
 	// Yields says which errors make this finding unnecessary, so that it is left out (settle.go).
 	Yields Yield `json:"-"`
+	// SaidAt is the line of another finding of the same rule in the same value, whose error makes this one unnecessary as well;
+	// 0 if there is none.
+	SaidAt int `json:"-"`
 }
 
 // Gives says what an entry gives somebody. A finding about something that is given only since the edit is new, even if the
@@ -77,17 +82,20 @@ func (f Finding) Key() string { return f.Rule + "\x00" + f.Principal + "\x00" + 
 // another entry as soon as one before it is gone.
 func (f Finding) WaivableBy() []string { return []string{f.Principal, f.Value, f.Subject} }
 
-// Sentence is the finding in one line without its field: rule id and name, message, why, fix, place.
-func (f Finding) Sentence() string {
-	s := f.Rule + " " + f.Name + ": " + f.Message
-	if f.Why != "" {
-		s += ", " + f.Why
-	}
+// Sentence is the finding on one line, without its field and place: rule id and name, problem, fix, reason.
+func (f Finding) Sentence() string { return f.Head() + " " + f.Text() }
+
+// Head is the rule, as a finding begins with it.
+func (f Finding) Head() string { return f.Rule + " " + f.Name + ":" }
+
+// Text is problem, fix and reason on one line.
+func (f Finding) Text() string {
+	s := f.Message
 	if f.Fix != "" {
-		s += "; " + f.Fix
+		s += "; fix: " + f.Fix
 	}
-	if f.Line > 0 {
-		s += fmt.Sprintf(" (%s line %d, column %d)", f.DataKey, f.Line, f.Column)
+	if f.Why != "" {
+		s += "; why: " + f.Why
 	}
 	return s
 }

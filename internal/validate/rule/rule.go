@@ -65,9 +65,10 @@ type Silence struct {
 // Scope says when two findings are about the same thing.
 type Scope int
 
-// The scopes, each narrower than the one before.
+// The scopes: the first three are each narrower than the one before.
 const (
 	SamePrincipal Scope = iota + 1
 	SameEntry
 	SameField
+	SameLine // of the value, whichever principal the findings are about
 )

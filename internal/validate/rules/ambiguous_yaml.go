@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
@@ -13,75 +15,108 @@ var ambiguousYAML = &rule.Rule{
 	What: "YAML that parsers read differently, or that a reader cannot see: anchors, aliases, merge keys, tags, a second document, duplicate or non-text keys, values without quotes that YAML takes for a number, boolean or null, {{ without quotes, an unquoted account id that begins with 0, hidden and look-alike characters, a comment without a space before it; a difference between the two readings of EKS; in comments only characters that break or reorder a line, control characters and U+FFFD",
 	Why:  "which parser a version of EKS runs is not public, and tools such as eksctl use yet another: what they do not read alike may be dropped, changed on the next write, or grant what nobody sees",
 	Bad:  strings.Replace(goodNodesAndCI, "username: ci", "username: yes", 1), Good: goodNodesAndCI,
-	Object: problems(sayAmbiguous),
+	// A character that looks like a space is one finding: that which it makes the line.
+	SilencedBy: []rule.Silence{{Rule: "AA101", Same: rule.SameLine}, {Rule: "AA104", Same: rule.SameLine}, {Rule: "AA201", Same: rule.SameLine}},
+	Object:     problems(sayAmbiguous),
 }
 
-func sayAmbiguous(p awsauth.Problem) (f rule.Finding) {
+func sayAmbiguous(p described) (f rule.Finding) {
 	value := phrase.Quote(p.Value)
 	switch p.Code {
 	case awsauth.OnlyEKSReads:
-		f.Message, f.Fix = complaint(p.Got, p.Value)
-		f.Why = "and EKS reads it, but other YAML parsers do not"
+		f.Message, f.Fix = complaint(p.Got, p.Value, p.around)
+		f.Why = "EKS reads it, but other YAML parsers do not"
 	case awsauth.NarrowComment:
-		f = rule.Finding{Message: value + " has a comment without a space before it", Why: "and EKS reads it, but other YAML parsers read nothing of the value",
-			Fix: "put a space before the #"}
+		f = rule.Finding{Message: p.in(shown(p.Value) + " has a comment without a space before it"), Fix: "put a space before the #",
+			Why: "EKS reads it, but other YAML parsers read nothing of " + p.DataKey}
 	case awsauth.TwoReadings:
-		f = rule.Finding{Message: "EKS reads " + value + " in two ways, by version: " + phrase.Bare(p.Got), Why: "and nobody knows which of the two is in effect",
-			Fix: "rewrite the entry with every value on one line and in quotes", Reading: &p.Reading}
+		f = rule.Finding{Message: "versions of EKS read " + phrase.Bare(p.Value) + " in two ways: " + phrase.Bare(p.Got),
+			Fix: "write each value of the entry on one line and in quotes", Why: "which of the two parsers your version runs is not public", Reading: &p.Reading}
 	case awsauth.ExtraDocument:
 		f = sayExtraDocument(p)
 	case awsauth.HiddenCharacter:
 		f = sayHidden(p)
 	case awsauth.Tab:
-		f = rule.Finding{Message: value + " has a tab in it", Why: "and not every YAML parser takes a tab for a space", Fix: "use spaces instead"}
+		f = rule.Finding{Message: p.in(value + " has a tab in it"), Fix: "use spaces instead", Why: "some YAML parsers do not take a tab for a space"}
 	case awsauth.Anchor, awsauth.Alias:
-		f = rule.Finding{Message: value + " is a YAML anchor or alias", Why: "so what is written in one place works in another, out of sight",
-			Fix: "write out the text that is meant"}
+		f = rule.Finding{Message: p.in(value + " is a YAML anchor or alias"), Fix: "write out what is meant, in every place", Why: "what is written in one place works in another, out of sight"}
 	case awsauth.Merge:
-		f = rule.Finding{Message: "a merge key (<<) takes fields from elsewhere", Why: "so an entry can have groups that it does not show",
-			Fix: "write the fields out"}
+		f = rule.Finding{Message: p.in("a merge key (<<) takes fields from elsewhere"), Fix: "write the fields out", Why: "an entry can have groups that it does not show"}
 	case awsauth.Tag:
-		f = rule.Finding{Message: "the tag " + value + " changes how the text is read", Why: "and !!binary can hide an ARN",
-			Fix: "remove the tag, and put the text in quotes"}
+		f = rule.Finding{Message: p.in("the tag " + value + " changes how the value is read"), Fix: "remove the tag, and put the value in quotes", Why: "!!binary, for one, can hide an ARN"}
 	case awsauth.DuplicateKey:
-		f = rule.Finding{Message: value + " stands twice in one entry, first on line " + p.Want, Why: "and EKS takes the last one without an error",
-			Fix: "keep one of them"}
+		f = sayDuplicateKey(p)
 	case awsauth.NonTextKey:
-		f = rule.Finding{Message: "the key " + value + " is " + p.Got + ", not text", Why: "and EKS may drop all of " + p.DataKey,
-			Fix: "put it in quotes, or remove it"}
+		f = rule.Finding{Message: p.in("the key " + value + " is " + p.Got + ", not a string"), Fix: "put it in quotes, or remove it", Why: "EKS may drop all of " + p.DataKey}
 	case awsauth.UnquotedTemplate:
-		f = rule.Finding{Message: value + " without quotes is a YAML mapping, not text", Why: "and EKS reads nothing of " + p.DataKey + ", or an empty text",
-			Fix: `write "` + phrase.Bare(p.Value) + `", with quotes`}
+		f = sayUnquotedTemplate(p)
 	case awsauth.LookAlikeKey:
-		f = rule.Finding{Message: value + " looks like " + phrase.Quote(p.Want) + " but is written with other characters", Why: "and some parsers take one for the other",
-			Fix: "type " + p.Want + " again"}
+		f = rule.Finding{Message: p.in(value + " looks like " + phrase.Quote(p.Want) + " but has other characters"), Fix: "type " + p.Want + " again", Why: "some parsers take one for the other"}
 	case awsauth.ImplicitType:
 		f = sayImplicitType(p)
 	case awsauth.LeadingZero:
-		f = rule.Finding{Message: value + " without quotes begins with a 0", Why: "and eksctl reads it as an octal number and writes back another account",
-			Fix: "write " + phrase.Bare(p.Want) + ", with quotes"}
+		f = rule.Finding{Message: value + " without quotes begins with a 0", Fix: "write " + phrase.Bare(p.Want) + ", with quotes",
+			Why: "eksctl reads it as an octal number and writes another account back"}
 	case awsauth.Disagreement:
-		f = rule.Finding{Message: "parsers read this differently: EKS would take it for " + phrase.Bare(p.Got), Fix: "write every value on one line, in quotes"}
+		f = rule.Finding{Message: p.in("parsers read this differently: EKS would take it for " + phrase.Bare(p.Got)), Fix: "write each value on one line, in quotes"}
 	}
 	return f
 }
 
-func sayExtraDocument(p awsauth.Problem) rule.Finding {
-	f := rule.Finding{Message: "a second YAML document begins here", Why: "and EKS ignores everything from here on without an error",
-		Fix: "remove the line --- and make one list of the two"}
+func sayExtraDocument(p described) rule.Finding {
+	f := rule.Finding{Message: "a second YAML document begins at this --- of " + p.DataKey, Fix: "remove the line ---, so that there is one list",
+		Why: "EKS ignores everything from here on without an error"}
 	if strings.HasPrefix(p.Value, "...") {
-		f.Message, f.Fix = "the YAML document ends here", "remove the line \"...\", and move what follows into the list above or remove it too"
+		f.Message, f.Fix = "the YAML document ends at this ... of "+p.DataKey, "remove the line \"...\", and move what follows into the list above or remove it too"
 	} else if !strings.HasPrefix(p.Value, "---") {
-		f.Message, f.Fix = "the YAML document ends before "+phrase.Quote(p.Value), "indent the line like the list above, or remove it"
+		f.Message, f.Fix = "the YAML document ends before "+shown(p.Value), "indent the line like the list above, or remove it"
 	}
 	return f
 }
 
-func sayHidden(p awsauth.Problem) rule.Finding {
-	f := rule.Finding{Message: phrase.Quote(p.Value) + " has " + p.Got + " in it", Why: "and nobody sees it, yet it makes another text of the word",
-		Fix: "delete the character, or type the word again"}
-	if p.Got == "a space around it" {
-		f.Message = phrase.Quote(p.Value) + " has a space around it"
+// sayDuplicateKey tells a field that is written twice from the fields of a second entry whose dash is missing.
+func sayDuplicateKey(p described) rule.Finding {
+	arnField := awsauth.ARNField(p.DataKey)
+	if p.Value == arnField {
+		line := p.around.body()
+		return rule.Finding{Message: "a second entry begins with " + shown(line) + ", without its dash", Fix: "write - " + phrase.Bare(line),
+			Why: "EKS takes its fields for those of the entry before, of which it keeps the last of each"}
+	}
+	first, _ := strconv.Atoi(p.Want)
+	f := rule.Finding{Message: p.in(phrase.Quote(p.Value) + " appears twice in one entry, first on line " + p.Want + " of " + p.DataKey), Fix: "remove one of them",
+		Why: "EKS takes the last one without an error"}
+	for i := p.around.at - 1; i >= first && p.around.at-i < far; i-- {
+		if m := fieldLine.FindStringSubmatch(p.around.line(i)); m != nil && m[2] == "" && m[3] == arnField {
+			f.SaidAt = i + 1
+		}
+	}
+	return f
+}
+
+func sayUnquotedTemplate(p described) rule.Finding {
+	f := rule.Finding{Message: p.in(shown(p.Value) + " without quotes is a YAML mapping, not a string"), Fix: `write "` + phrase.Bare(p.Value) + `", with quotes`,
+		Why: "EKS reads an empty string in its place, or nothing of " + p.DataKey}
+	if p.Value == awsauth.EC2PrivateDNSName && strings.HasSuffix(p.Field, ".username") {
+		f.Fix = "write username: " + nodes.EC2.Needs().Username + " for nodes, or a name of your own for people"
+	}
+	return f
+}
+
+func sayHidden(p described) rule.Finding {
+	f := rule.Finding{Message: p.in(phrase.Quote(p.Value) + " has " + p.Got + " in it"), Fix: "delete the character, or type the word again",
+		Why: "nobody sees it, and it makes another name of the word"}
+	if p.Entry == "" {
+		if blank, ok := specialBlank(p.around); ok {
+			f.Message, f.Fix, f.Yields = p.in(blank.message), blank.fix, rule.YieldsToRule
+			return f
+		}
+	}
+	if strings.HasPrefix(p.Got, "a space around") {
+		f.Message = p.in(phrase.Quote(p.Value) + " has a space around it")
+	}
+	if strings.Contains(p.Got, " space (") {
+		f.Yields = rule.YieldsToRule
+		f.Fix = "delete it, or type a normal space in its place"
 	}
 	if p.Want != "" {
 		f.Fix = "write " + phrase.Bare(p.Want)
@@ -89,10 +124,10 @@ func sayHidden(p awsauth.Problem) rule.Finding {
 	return f
 }
 
-func sayImplicitType(p awsauth.Problem) rule.Finding {
+func sayImplicitType(p described) rule.Finding {
 	if p.Got == "null" {
-		return rule.Finding{Message: "an empty item", Why: "and parsers read it as nothing or as an empty text", Fix: "remove it"}
+		return rule.Finding{Message: p.in("an item of the list is empty"), Fix: "remove it", Why: "some parsers read it as nothing and some as an empty string"}
 	}
-	return rule.Finding{Message: phrase.Quote(p.Value) + " without quotes is a " + p.Got + ", not text", Why: "and EKS reads it as an empty text or as it is written, by version",
-		Fix: "write " + phrase.Bare(p.Want) + ", with quotes"}
+	return rule.Finding{Message: p.in(phrase.Quote(p.Value) + " without quotes is a " + p.Got + ", not a string"), Fix: "write " + phrase.Bare(p.Want) + ", with quotes",
+		Why: "some versions of EKS read it as an empty string, some as it is written"}
 }

@@ -11,8 +11,8 @@ import (
 
 var approvalExpired = &rule.Rule{
 	ID: "AA407", Name: "approval-expired", Severity: rule.Warning, Category: rule.Grant,
-	What: "a principal that is in a privileged group, and was before, and whose approval in the policy has expired",
-	Why:  "nobody stands any longer for the rights that it still has",
+	What: "a principal had a privileged group or username before the edit and still has it, and its approval in the policy has expired",
+	Why:  "its approval has expired, but it still has the rights",
 	Bad:  strings.NewReplacer("username: ci", "username: builder", "deployers", "system:masters").Replace(goodNodesAndCI), Good: goodNodesAndCI,
 	Edit: checkExpired,
 }
@@ -25,8 +25,7 @@ func checkExpired(c *rule.EditContext) {
 			continue
 		}
 		c.Report(grantPosition(g), rule.Finding{Subject: grantSubject(g), Preexisting: true,
-			Message: fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s",
-				phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.ARN)), g.Approval.Line, g.Approval.Expires.Day()),
-			Why: "and it is still mapped", Fix: "remove " + phrase.Bare(g.Name) + ", or have the approval renewed in the policy"})
+			Message: fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s", phrase.Quote(g.Name), grantee(g), g.Approval.Line, g.Approval.Expires.Day()),
+			Fix:     insteadOf(g) + ", or " + getApproval(c.Policy), Why: "the principal still has the rights"})
 	}
 }

@@ -3,11 +3,14 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -17,8 +20,8 @@ import (
 
 var arnMalformed = &rule.Rule{
 	ID: "AA201", Name: "arn-malformed", Severity: rule.Error, Category: rule.ARN,
-	What: "what is not an ARN: spaces or quotes in or around it, an account id that is not 12 digits, an unknown partition, a name that IAM does not allow",
-	Why:  "EKS keeps the entry, and it never matches anybody",
+	What: "the ARN of an entry is not one that IAM gives: it has spaces or quotes in or around it, an account ID that is not 12 digits, an unknown partition, or a name that IAM does not allow",
+	Why:  "EKS keeps the entry, but it never matches anybody",
 	Bad:  strings.Replace(goodNodesAndCI, "arn:aws:iam::111122223333:role/ci", "arn:aws:iam::1111-2222-3333:role/ci", 1), Good: goodNodesAndCI,
 	Object: checkMalformed,
 }
@@ -26,33 +29,47 @@ var arnMalformed = &rule.Rule{
 func checkMalformed(c *rule.ObjectContext) {
 	for _, e := range c.Entries() {
 		if f, ok := ownFault("AA201", e, c.Partition); ok {
+			f.Fix = withAccount(f.Fix, e, c.Entries())
 			c.Report(rule.AtARN(e), f)
 		}
 	}
 	for i, a := range c.Accounts {
 		if !principal.IsAccountID(a.Value) {
-			c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: phrase.Quote(a.Value) + " is not an account id",
-				Why: "and matches no account", Fix: "write 12 digits, in quotes"})
+			c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: phrase.Quote(a.Value) + " in mapAccounts is not an account ID",
+				Fix: "write the 12 digits of the account, in quotes", Why: "EKS compares with the account ID of the caller, so this matches no account"})
 		}
 	}
 }
 
 func (w written) malformed(what, fix string) (rule.Finding, bool) {
-	return rule.Finding{Message: phrase.Quote(w.text) + " " + what, Why: "and EKS keeps the entry but it never matches anybody", Fix: fix}, true
+	return rule.Finding{Message: namedARN(w.text) + " " + what, Fix: fix, Why: "EKS keeps the entry, but it never matches anybody"}, true
 }
 
 // malformedText finds what cannot be part of any ARN.
 func malformedText(w written) (rule.Finding, bool) {
 	surrounds := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'“”‘’`", r) }
-	if t := strings.TrimFunc(w.text, surrounds); t != w.text {
+	switch t := strings.TrimFunc(w.text, surrounds); {
+	case strings.Contains(w.text, "{{"):
+		return w.malformed("is a template that was not rendered", "write the ARN, or apply what `helm template` prints")
+	case strings.HasSuffix(t, ","):
+		return w.malformed("ends in a comma, as in JSON", "write "+phrase.Bare(strings.TrimFunc(strings.TrimRight(t, ","), surrounds)))
+	case t != w.text:
 		return w.malformed("has spaces or quotes around it", "write "+phrase.Bare(t))
 	}
 	if strings.IndexFunc(w.text, unicode.IsSpace) >= 0 {
-		return w.malformed("has spaces in it", "write the ARN in one piece")
+		fix := w.example()
+		if joined := strings.Join(strings.Fields(w.text), ""); isARN(joined) {
+			fix = phrase.Bare(joined)
+		}
+		return w.malformed("has spaces in it", "write "+fix)
 	}
 	if i := strings.IndexFunc(w.text, func(r rune) bool { return r > unicode.MaxASCII }); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(w.text[i:])
-		return w.malformed(fmt.Sprintf("has the character %q (%U) in it, and ARNs are ASCII", r, r), "type the ARN again")
+		fix := "type the ARN again, with ASCII characters only"
+		if ascii := strings.Map(hyphen, w.text); isASCII(ascii) {
+			fix = "write " + phrase.Bare(ascii)
+		}
+		return w.malformed(fmt.Sprintf("has the character %q (%U) in it, and ARNs are ASCII", r, r), fix)
 	}
 	if w.err != nil {
 		return w.malformed("is not an ARN", "write "+w.example())
@@ -60,27 +77,97 @@ func malformedText(w written) (rule.Finding, bool) {
 	return rule.Finding{}, false
 }
 
+func isARN(s string) bool {
+	_, err := awsauth.ParseARN(s)
+	return err == nil
+}
+
+// hyphen is the ASCII hyphen for the dashes and hyphens that editors and chats put in its place.
+func hyphen(r rune) rune {
+	if r == '\u2212' || unicode.Is(unicode.Pd, r) {
+		return '-'
+	}
+	return r
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
 // malformedParts finds parts that no principal's ARN has.
 func malformedParts(w written) (rule.Finding, bool) {
 	a := w.arn
 	switch {
 	case !slices.ContainsFunc(awsauth.Partitions, func(k string) bool { return strings.EqualFold(k, a.Partition) }):
-		return w.malformed(fmt.Sprintf("has an unknown partition %s", phrase.Quote(a.Partition)), "write one of "+strings.Join(awsauth.Partitions, ", "))
+		return w.malformed(fmt.Sprintf("has the unknown partition %s", phrase.Quote(a.Partition)), "write one of "+strings.Join(awsauth.Partitions, ", ")+" there")
 	case a.Region != "":
 		without := strings.Replace(w.text, ":"+a.Region+":", "::", 1)
-		return w.malformed(fmt.Sprintf("has a region %s, and IAM's ARNs have none", phrase.Quote(a.Region)), "write "+phrase.Bare(without))
+		return w.malformed(fmt.Sprintf("has the region %s, and ARNs of IAM have none", phrase.Quote(a.Region)), "write "+phrase.Bare(without))
 	case !principal.IsAccountID(a.Account):
-		fix := "write the 12 digits of the account"
-		if digits := strings.ReplaceAll(a.Account, "-", ""); principal.IsAccountID(digits) {
-			fix = "write " + phrase.Bare(strings.Replace(w.text, a.Account, digits, 1))
-		}
-		return w.malformed(fmt.Sprintf("has %s where the account id belongs", phrase.Quote(a.Account)), fix)
+		return w.malformed(wrongAccount(a.Account), w.accountFix())
 	case a.Kind == awsauth.KindOther:
 		return w.malformed("names neither a role nor a user", "write "+w.example())
 	case a.Kind != awsauth.KindRoot && a.Name == "":
 		return w.malformed("has no name after the last slash", "write "+w.example())
 	}
 	return rule.Finding{}, false
+}
+
+var digitsOnly = regexp.MustCompile(`^[0-9]+$`)
+
+func wrongAccount(account string) string {
+	if digitsOnly.MatchString(account) {
+		return fmt.Sprintf("has the account ID %s, which has %d digits instead of 12", phrase.Quote(account), len(account))
+	}
+	return fmt.Sprintf("has %s where the account ID belongs", phrase.Quote(account))
+}
+
+const twelveDigits = "write the 12 digits of the account"
+
+func (w written) accountFix() string {
+	switch digits := strings.ReplaceAll(w.arn.Account, "-", ""); {
+	case principal.IsAccountID(digits):
+		return "write " + phrase.Bare(strings.Replace(w.text, w.arn.Account, digits, 1))
+	case digitsOnly.MatchString(w.arn.Account):
+		return twelveDigits
+	}
+	w.arn.Account = anAccount
+	return "write " + phrase.Bare(w.arn.String())
+}
+
+// anAccount stands for an account ID in an example.
+const anAccount = "ACCOUNT"
+
+// withAccount puts the account that the other entries use into a fix: in the place of ACCOUNT, or as what may have been meant.
+func withAccount(fix string, e *awsauth.Entry, others []*awsauth.Entry) string {
+	accounts := accountsOf(others)
+	if strings.Contains(fix, ":"+anAccount+":") && len(accounts) == 1 {
+		return strings.Replace(fix, anAccount, accounts[0], 1)
+	}
+	if fix != twelveDigits {
+		return fix
+	}
+	a, _ := e.Principal()
+	far := func(account string) bool {
+		return len(a.Account) > 14 || levenshtein.Distance(a.Account, account, nil) > 2
+	}
+	if accounts = slices.DeleteFunc(accounts, far); len(accounts) == 0 {
+		return fix
+	}
+	return fix + "; did you mean " + accounts[0] + ", which the other entries use?"
+}
+
+// accountsOf are the accounts of entries, those of most entries first.
+func accountsOf(entries []*awsauth.Entry) []string {
+	uses := map[string]int{}
+	for _, e := range entries {
+		if a, err := e.Principal(); err == nil && principal.IsAccountID(a.Account) {
+			uses[a.Account]++
+		}
+	}
+	return slices.SortedFunc(maps.Keys(uses), func(a, b string) int {
+		return cmp.Or(cmp.Compare(uses[b], uses[a]), strings.Compare(a, b))
+	})
 }
 
 const (
@@ -97,20 +184,48 @@ func malformedName(w written) (rule.Finding, bool) {
 	switch {
 	case (a.Kind == awsauth.KindRole || a.Kind == awsauth.KindUser) && !principal.IsName(a.Name):
 		if len(a.Name) > maxIAMName {
-			return w.malformed(fmt.Sprintf("has a name of %d characters, and IAM's names have 64 at most", len([]rune(a.Name))), "write the name as IAM has it")
+			return w.malformed(fmt.Sprintf("has a name of %d characters, and names in IAM have at most 64", len([]rune(a.Name))), "write the name as IAM has it")
 		}
-		return w.malformed(fmt.Sprintf("has a name %s that IAM does not allow", phrase.Quote(a.Name)), "write letters, digits and + = , . @ _ - alone")
+		return w.malformed(fmt.Sprintf("has the name %s, which IAM does not allow", phrase.Quote(a.Name)), "write only letters, digits and + = , . @ _ - in the name")
 	case a.Kind == awsauth.KindUser && (len(a.Path) > maxIAMPath || !pathChars.MatchString(a.Path)):
-		return w.malformed(fmt.Sprintf("has a path %s that IAM does not allow", phrase.Quote(a.Path)), "write the user's ARN as IAM has it")
+		return w.malformed(fmt.Sprintf("has the path %s, which IAM does not allow", phrase.Quote(a.Path)), "write the ARN that `aws iam get-user` shows")
 	}
 	return rule.Finding{}, false
 }
 
-// example is how the ARN should look.
-func (w written) example() string {
-	kind := "role"
+// arnLike finds the account and the role or user in what was meant to be an ARN.
+var arnLike = regexp.MustCompile(`^(?:[A-Za-z:/-]*?([0-9]{12})[:/]+)?(?:(role|user)[:/]+)?([\w+=,.@/-]+)$`)
+
+// example is how the ARN should look, with what of it is there.
+func (w written) example() string { return w.exampleIn(anAccount) }
+
+// exampleIn is example in an account, if that is one.
+func (w written) exampleIn(account string) string {
+	kind, name := "role", "NAME"
+	if !principal.IsAccountID(account) {
+		account = anAccount
+	}
 	if w.entry.DataKey == awsauth.MapUsers {
 		kind = "user"
 	}
-	return "arn:" + cmp.Or(w.partition, "aws") + ":iam::ACCOUNT:" + kind + "/NAME"
+	text := w.text
+	if w.err == nil {
+		text = w.arn.Account + ":" + w.arn.Resource
+	}
+	if m := arnLike.FindStringSubmatch(text); m != nil {
+		account, kind, name = cmp.Or(m[1], account), cmp.Or(m[2], kind), cmp.Or(strings.Trim(m[3], "/"), name)
+	}
+	if kind == "role" {
+		name = name[strings.LastIndexByte(name, '/')+1:]
+	}
+	return "arn:" + cmp.Or(w.partition, partitionIn(w.text), "aws") + ":iam::" + account + ":" + kind + "/" + name
+}
+
+// partitionIn is the partition that a text names, or "".
+func partitionIn(text string) string {
+	i := slices.IndexFunc(awsauth.Partitions, func(p string) bool { return strings.Contains(text, ":"+p+":") })
+	if i < 0 {
+		return ""
+	}
+	return awsauth.Partitions[i]
 }

@@ -10,64 +10,79 @@ import (
 
 var arnWrongKind = &rule.Rule{
 	ID: "AA202", Name: "arn-wrong-kind", Severity: rule.Error, Category: rule.ARN,
-	What: "the ARN of something that never calls the API server under that name: an assumed-role session, an instance profile, a group, a policy, a wildcard; root, a federated user, a role under mapUsers or a user under mapRoles work and are a warning",
-	Why:  "EKS compares with the ARN of the role or user itself, without wildcards, so the entry matches nobody",
+	What: "the ARN names something that never calls the API server under that name: an assumed-role session, an instance profile, a group, a policy, a wildcard; the root user, a federated user, a role under mapUsers and a user under mapRoles work, so they are warnings",
+	Why:  "EKS compares with the ARN of the role or user itself and knows no wildcards, so the entry matches nobody",
 	Bad:  strings.Replace(goodNodesAndCI, "arn:aws:iam::111122223333:role/ci", "arn:aws:sts::111122223333:assumed-role/ci/build-7", 1), Good: goodNodesAndCI,
-	Entry: arnFaultsOf("AA202"),
+	Entry: checkKind,
 }
 
-func (w written) wrong(what, why, fix string) (rule.Finding, bool) {
-	return rule.Finding{Message: phrase.Quote(w.text) + " " + what, Why: why, Fix: fix}, true
+// checkKind reports the wrong kind of ARN. An instance profile stands for the role in it, as a rule of the same name.
+func checkKind(c *rule.EntryContext) {
+	f, ok := ownFault("AA202", c.Entry, c.Partition)
+	if !ok {
+		return
+	}
+	at := rule.AtARN(c.Entry)
+	if a, _ := c.Entry.Principal(); a.Kind == awsauth.KindInstanceProfile {
+		at = at.Of(awsauth.Subject(a.RoleARN(a.Name)))
+	}
+	c.Report(at, f)
+}
+
+func (w written) wrong(what, fix, why string) (rule.Finding, bool) {
+	return rule.Finding{Message: namedARN(w.text) + " " + what, Fix: fix, Why: why}, true
 }
 
 // wrongKind finds the ARNs that match nobody, whatever else is in them.
 func wrongKind(w written) (rule.Finding, bool) {
-	const nobody = "and EKS compares with the ARN of the role or user itself, so this entry matches nobody"
+	const nobody = "EKS compares with the ARN of the role or user itself, so this entry matches nobody"
 	a := w.arn
 	switch a.Kind {
 	case awsauth.KindAssumedRole:
-		return w.wrong("is a session of a role", "and EKS compares with the role, so this entry matches nobody", "write "+phrase.Bare(a.RoleARN(a.Name)))
+		return w.wrong("is a session of a role", "write "+phrase.Whole(a.RoleARN(a.Name)), "EKS compares with the ARN of the role, so this entry matches nobody")
 	case awsauth.KindInstanceProfile:
-		return w.wrong("is an instance profile", nobody, "write the ARN of the role in it (often of the same name: "+phrase.Bare(a.RoleARN(a.Name))+")")
+		return w.wrong("is an instance profile", "write the ARN of the role in it, often "+phrase.Whole(a.RoleARN(a.Name))+" (`aws iam get-instance-profile` shows it)", nobody)
 	case awsauth.KindGroup:
-		return w.wrong("is an IAM group", "and groups do not call anything, so this entry matches nobody", "map the users in it, or a role that they assume")
+		return w.wrong("is an IAM group", "map each user of the group, or a role that they assume", "an IAM group cannot authenticate, so this entry matches nobody")
 	case awsauth.KindPolicy:
-		return w.wrong("is a policy", nobody, "write the ARN of a role or user")
+		return w.wrong("is a policy", "write "+w.example(), nobody)
 	case awsauth.KindOther:
 		switch {
 		case strings.EqualFold(a.Service, "iam") && a.Resource == "*":
-			return w.wrong("is a wildcard", "and EKS knows no wildcards, so this entry matches nobody", "map every role by itself, or the account in mapAccounts")
+			return w.wrong("is a wildcard", "write one entry for each role, with "+w.exampleIn(a.Account), whyNoWildcards)
 		case strings.EqualFold(a.Service, "sts"):
-			return w.wrong("is not how STS or IAM names a principal", nobody,
-				"write arn:"+phrase.Bare(a.Partition)+":iam::"+phrase.Bare(a.Account)+":role/NAME")
+			return w.wrong("is not how STS or IAM names a principal", "write "+w.exampleIn(a.Account), nobody)
 		case !strings.EqualFold(a.Service, "iam"):
-			return w.wrong("is an ARN of the service "+phrase.Quote(a.Service), nobody, "write the ARN of a role or user")
+			return w.wrong("is an ARN of the service "+phrase.Quote(a.Service), "write "+w.exampleIn(a.Account), nobody)
 		}
 	case awsauth.KindRole, awsauth.KindUser:
 		if strings.ContainsAny(a.Name+a.Path, "*?") {
-			return w.wrong("has a wildcard", "and EKS knows no wildcards, so this entry matches nobody", "map every "+a.Kind.String()+" by itself")
+			return w.wrong("has a wildcard", "write one entry for each "+a.Kind.String(), whyNoWildcards)
 		}
 	}
 	return rule.Finding{}, false
 }
 
+const whyNoWildcards = "EKS knows no wildcards, so this entry matches nobody"
+
 // unintendedKind finds what works, but is nobody's intent.
 func unintendedKind(w written) (rule.Finding, bool) {
-	warn := func(what, why, fix string) (rule.Finding, bool) {
-		f, _ := w.wrong(what, why, fix)
+	warn := func(what, fix, why string) (rule.Finding, bool) {
+		f, _ := w.wrong(what, fix, why)
 		f.Severity, f.Subject = rule.Warning, "works"
 		return f, true
 	}
+	assumed := "write the ARN of the role that people assume, such as arn:" + w.arn.Partition + ":iam::" + w.arn.Account + ":role/NAME"
 	kind, key := w.arn.Kind, w.entry.DataKey
 	switch {
 	case kind == awsauth.KindRoot:
-		return warn("is the root user alone", "and not, as in a trust policy, the whole account", "map the role that people assume")
+		return warn("is only the root user", assumed, "in a trust policy this ARN stands for the whole account, in aws-auth it does not")
 	case kind == awsauth.KindFederatedUser:
-		return warn("is a federated user", "and it exists only as long as its session", "map the role that people assume")
+		return warn("is a federated user", assumed, "a federated user exists only as long as its session")
 	case kind == awsauth.KindRole && key == awsauth.MapUsers:
-		return warn("is a role under mapUsers", "and it works there, but nobody looks for it", "move it to mapRoles, with rolearn")
+		return warn("is a role in mapUsers", "move it to mapRoles, with rolearn instead of userarn", "EKS accepts it there, but readers expect it in mapRoles")
 	case kind == awsauth.KindUser && key == awsauth.MapRoles:
-		return warn("is a user under mapRoles", "and it works there, but nobody looks for it", "move it to mapUsers, with userarn")
+		return warn("is a user in mapRoles", "move it to mapUsers, with userarn instead of rolearn", "EKS accepts it there, but readers expect it in mapUsers")
 	}
 	return rule.Finding{}, false
 }

@@ -12,7 +12,7 @@ import (
 
 var breaksNodeMapping = &rule.Rule{
 	ID: "AA505", Name: "breaks-node-mapping", Severity: rule.Error, Category: rule.Loss,
-	What: "a node role whose username template or groups are not those that its kind of node needs: EC2, Windows, Fargate, hybrid; one role for two kinds, or for other nodes than those that live with it; a group with {{EC2PrivateDNSName}} for nodes that are not on EC2",
+	What: "a node role has another username template or other groups than its kind of node needs (EC2, Windows, Fargate, hybrid), is mapped for two kinds of node or for other nodes than those that run with it, or has a group with {{EC2PrivateDNSName}} for nodes that are not on EC2",
 	Why:  "nodes with that role cannot join, or turn NotReady within minutes",
 	Bad:  strings.Replace(goodNodes, "[system:bootstrappers, system:nodes]", "[system:nodes]", 1), Good: goodNodes,
 	Object: checkNodeMappings,
@@ -28,7 +28,7 @@ func checkNodeMappings(c *rule.ObjectContext) {
 		if faulty {
 			f := fault.finding()
 			if useless && !unserved.Doubtful {
-				f.Why = "and " + nodes.Count(unserved.Sets) + " cannot sign in with it: " + nodes.Which(unserved.Sets)
+				f.Why = nodes.Count(unserved.Sets) + " cannot authenticate with it: " + nodes.Which(unserved.Sets)
 				f.Nodes = unserved.Sets
 			}
 			c.Report(fault.position(), f)
@@ -45,24 +45,22 @@ func liveMapping(e *awsauth.Entry, u nodes.Unserved) rule.Finding {
 	cut := u.Sets
 	kind, need := cut[0].Kind, cut[0].Needs()
 	f := rule.Finding{Subject: "live nodes", Nodes: cut,
-		Message: nodes.Count(cut) + " " + nodes.Use(cut) + " this role and cannot sign in by this mapping: " + nodes.Which(cut),
-		Why:     fmt.Sprintf("and %s nodes need another", kind),
-		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", need.Username, strings.Join(need.Groups, ", "))}
+		Message: fmt.Sprintf("%s %s %s and cannot authenticate by this mapping: %s", nodes.Count(cut), nodes.Use(cut), named(e), nodes.Which(cut)),
+		Fix:     fmt.Sprintf("write username: %s and groups: [%s]", need.Username, strings.Join(need.Groups, ", ")),
+		Why:     fmt.Sprintf("%s nodes need another username or other groups", kind)}
 	i := nodes.Barring(e.GroupNames())
 	if i >= 0 && !kind.OnEC2() && need.HasGroups(e.Identity()) && e.Username.Value == need.Username {
-		f.Why = fmt.Sprintf("since EKS can render the group %s only for EC2 instances, and no other caller can authenticate",
-			phrase.Quote(e.Groups[i].Value))
-		f.Fix = "remove that group"
+		f.Fix, f.Why = "remove the group "+phrase.Quote(e.Groups[i].Value), "EKS can render it only for EC2 instances, so no other caller can authenticate"
 	}
 	switch {
 	case u.Doubtful:
 		f.Severity = rule.Warning
-		f.Message = nodes.Count(cut) + " may use this role and cannot sign in by this mapping: " + nodes.Which(cut)
+		f.Message = fmt.Sprintf("%s may use %s and cannot authenticate by this mapping: %s", nodes.Count(cut), named(e), nodes.Which(cut))
 		f.Why = nodes.Doubted(cut)
 	case u.ServesOthers && need.Username != e.Username.Value:
 		f.Severity = rule.Warning
-		f.Why = "and other kinds of node use it too, while a role has one username template"
-		f.Fix = fmt.Sprintf("give the %s nodes a role of their own, and map it with username: %s", kind, need.Username)
+		f.Fix = fmt.Sprintf("create another role for the %s nodes, and map it with username: %s", kind, need.Username)
+		f.Why = "other kinds of node use the role too, and a role has one username template"
 	case u.ServesOthers:
 		f.Severity = rule.Warning
 	}

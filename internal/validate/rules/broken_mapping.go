@@ -66,22 +66,20 @@ func (b broken) position() rule.Position {
 func (b broken) finding(c *rule.EditContext) rule.Finding {
 	f := rule.Finding{Subject: "node mapping", Nodes: b.Cut}
 	f.Severity, f.Why = b.cost(c)
-	role := phrase.Quote(b.Was.Canonical)
 	switch {
 	case b.bars >= 0:
-		f.Message = fmt.Sprintf("the node role %s gets the group %s, which EKS can render only for EC2 instances",
-			role, phrase.Quote(b.is.Groups[b.bars]))
+		f.Message = fmt.Sprintf("%s gets the group %s, which EKS can render only for EC2 instances", namedARN(b.Was.Canonical), phrase.Quote(b.is.Groups[b.bars]))
 		f.Fix = "remove that group"
 	case b.renamed:
-		f.Message = fmt.Sprintf("the node role %s is mapped as %s no longer", role, b.need.Username)
+		f.Message = fmt.Sprintf("%s is no longer mapped as %s", namedARN(b.Was.Canonical), b.need.Username)
 		f.Fix = "write username: " + b.need.Username
 	default:
 		missing := b.missing()
-		f.Message = fmt.Sprintf("the node role %s loses the group %s", role, phrase.List(missing))
+		f.Message = lacksGroups(b.Was.Canonical, missing)
 		f.Fix = "write groups: [" + strings.Join(append(slices.Clone(b.is.Groups), missing...), ", ") + "]"
 	}
 	if c.Fleet.Starting() && len(b.Cut) == 0 {
-		f.Fix = "try again in a few seconds, or " + f.Fix
+		f.Fix += ", or try again in a few seconds"
 	}
 	return f
 }
@@ -102,17 +100,16 @@ func (b broken) cost(c *rule.EditContext) (s rule.Severity, why string) {
 	known := !b.Fatal && c.Fleet.KnowsNodes(c.Now)
 	switch {
 	case len(b.Cut) > 0:
-		return rule.Error, "so within minutes " + nodes.Count(b.Cut) + nodes.Agree(b.Cut, " turns", " turn") + " NotReady: " +
+		return rule.Error, "within minutes " + nodes.Count(b.Cut) + nodes.Agree(b.Cut, " turns", " turn") + " NotReady: " +
 			nodes.Which(b.Cut) + uncovered(c, awsauth.Subject(b.is.Canonical))
 	case c.Fleet.Starting():
 		return rule.Error, notYet
 	case len(b.Maybe) > 0 && known:
-		return rule.Warning, "and " + mayUse(b.Maybe)
+		return rule.Warning, mayUse(b.Maybe)
 	case len(b.Doubt) > 0 && known:
-		return rule.Warning, "and " + mayUse(b.Doubt) + ", " + nodes.Doubted(b.Doubt)
+		return rule.Warning, mayUse(b.Doubt) + ", and " + nodes.Doubted(b.Doubt)
 	case len(b.Ready) > 0 && known:
-		return rule.Warning, "and " + nodes.Count(b.Ready) + " with it " + nodes.Agree(b.Ready, "is", "are") + " ready: " +
-			nodes.Which(b.Ready)
+		return rule.Warning, nodes.Count(b.Ready) + " with it " + nodes.Agree(b.Ready, "is", "are") + " ready: " + nodes.Which(b.Ready)
 	}
-	return rule.Error, fmt.Sprintf("and %s nodes with it turn NotReady within minutes", b.kind)
+	return rule.Error, fmt.Sprintf("%s nodes with it turn NotReady within minutes", b.kind)
 }

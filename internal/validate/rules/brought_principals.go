@@ -39,8 +39,13 @@ func ofBrought(judge func(brought) (f rule.Finding, ok bool)) func(*rule.EditCon
 	}
 }
 
-// written is the ARN as the entry has it, quoted.
-func (b brought) written() string { return phrase.Quote(b.entry.ARN.Value) }
+// written is the ARN as the entry has it. A role has no path: another finding says to write it without, and IAM was asked for its name.
+func (b brought) written() string {
+	if b.arn.Kind == awsauth.KindRole {
+		return namedARN(b.arn.Canonical())
+	}
+	return namedARN(b.entry.ARN.Value)
+}
 
 // severityOfUnverified is how a principal counts that could not be checked.
 func (b brought) severityOfUnverified() rule.Severity {

@@ -1,59 +1,67 @@
 package rules
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 )
 
-var (
-	conflictMarker = regexp.MustCompile(`^(<<<<<<<|=======|>>>>>>>)( |$)`)
-	narrowColon    = regexp.MustCompile(`^(- )?\w+:\S`)
-)
-
-// complaint puts a parser's complaint into an operator's words. line is the offending line.
-func complaint(parser, line string) (message, fix string) {
-	this := "the text"
-	if line != "" {
-		this = phrase.Quote(line)
+// complaint puts a parser's complaint into an operator's words: what is wrong with the line that it is about, and what to type.
+func complaint(parser, line string, s surroundings) (message, fix string) {
+	if f, ok := markup(s); ok {
+		return s.inEntry(f.message), f.fix
 	}
-	has := func(s string) bool { return strings.Contains(parser, s) }
+	this := "the value"
+	if line != "" {
+		this = shown(line)
+	}
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(parser, w) {
+				return true
+			}
+		}
+		return false
+	}
+	say := func(message, fix string, looks ...func(surroundings) (lineFault, bool)) (string, string) {
+		if f, ok := s.first(looks...); ok {
+			message, fix = f.message, f.fix
+		}
+		return s.inEntry(message), fix
+	}
 	switch {
 	case conflictMarker.MatchString(line):
 		return this + " is the mark of a merge conflict", "keep one of the two sides, and remove the lines with <<<<<<<, ======= and >>>>>>>"
 	case has("tab character"):
-		return this + " is indented with a tab", "use spaces instead, as many as in the lines around it"
-	case has("cannot start any token"):
-		return this + " begins with a character that a text cannot begin with", "put the text in quotes"
+		return say(this+" is indented with a tab", "use spaces instead, as many as in the lines around it")
+	case has("cannot start any token", "alphabetic or numeric"):
+		return say(this+" has a value that begins with a reserved character", "put the value in quotes", reservedStart)
 	case has("control characters"):
-		return "the text has a control character in it", "delete it"
+		return say("the value has a control character in it", "delete it")
 	case has("comment without preceding whitespace"):
-		return this + " has a comment without a space before it", "put a space before the #"
+		return say(this+" has a comment without a space before it", "put a space before the #")
 	case has("mapping values are not allowed"):
-		return this + " has a colon where no key can stand", "indent the line like its neighbours, or put a text that holds \": \" in quotes"
+		return say(this+" has a colon where no field can begin", `indent the line like the lines around it, or put a value that has ": " in it in quotes`, colonInValue)
 	case has("'-' indicator"):
-		return this + " is out of step with the list that it stands in", "begin entries with \"- \", all equally far from the left, with their fields two spaces further in"
+		return say(this+" is indented unlike the list around it", `begin each entry with "- ", all with the same indentation, and its fields two spaces further in`, behindQuote)
 	case has("did not find expected key"):
-		return this + " is out of step with the lines above", "indent it exactly like the other fields of its entry"
-	case has("could not find expected ':'") && narrowColon.MatchString(line):
-		return this + " has no space after its colon", "write " + phrase.Bare(strings.Replace(line, ":", ": ", 1))
+		return say(this+" does not fit the lines above it", "indent it exactly like the other fields of its entry", behindQuote, openQuote)
 	case has("could not find expected ':'"):
-		return this + " is a key without a colon", "write key: value"
+		return say(this+" is a field without a colon", "write it as FIELD: VALUE, or begin it with - if it is a group")
 	case has("unexpected end of stream"):
-		return this + " opens a quote that is never closed", "close the quote"
+		return say(this+" opens a quote that is never closed", "close the quote", openQuote)
 	case has("unknown anchor"):
-		return this + " has an alias without an anchor", "write out the text that is meant"
+		return say(this+" has an alias without an anchor", "write out what is meant, in quotes", reservedStart)
 	case has("excessive aliasing"):
-		return "the aliases grow into more than any parser takes", "write out the text that is meant"
+		return "the aliases grow into more than any parser reads", "write out what is meant instead of each alias"
 	case has("depth"):
-		return "the text is nested deeper than any parser goes", "write a plain list of entries"
-	case has("',' or ']'") || has("',' or '}'") || has("flow"):
-		return this + " opens a bracket that is never closed, or lacks a comma", "close the bracket"
+		return "the value is nested deeper than any parser reads", "write a plain list of entries"
+	case has("',' or ']'", "',' or '}'", "flow"):
+		return say(this+" opens a bracket that is never closed, or lacks a comma", "close the bracket", openBracket)
 	case has("invalid map key"):
-		return "a key is a mapping or a list", "put texts that begin with { or [ in quotes"
+		return say("a key is a mapping or a list", "put strings that begin with { or [ in quotes")
 	case has("unknown escape character"):
-		return this + " has a backslash that means nothing in double quotes", "use single quotes"
+		return say(this+" has a backslash that means nothing in double quotes", "use single quotes", backslash)
 	}
-	return this + " is not YAML: " + phrase.Bare(parser), "correct the line"
+	return say(this+" is not YAML: "+phrase.Bare(parser), "correct the line")
 }

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
@@ -11,15 +13,16 @@ import (
 
 var cutsLiveNodes = &rule.Rule{
 	ID: "AA503", Name: "cuts-live-nodes", Severity: rule.Error, Category: rule.Loss,
-	What: "the loss of a role that live nodes sign in with, and no access entry covers; a warning if it may be no node's, and if an aws-auth that is created lacks it; if the guard does not know the running nodes, an error if none of the node roles that were mapped stays and a warning if one does; if the guard has just started, always an error",
-	Why:  "within minutes every kubelet with that role is refused, the node turns NotReady, and its pods are evicted",
+	What: "a role is no longer mapped that running nodes authenticate with and that no access entry covers; it is a warning if it may be no node's, or if an aws-auth that is created lacks it; if the guard does not know the running nodes, it is an error if none of the node roles that were mapped stays, and a warning if one does; if the guard has just started, it is always an error",
+	Why:  "within minutes the API server denies every kubelet with that role, the node turns NotReady, and its pods are evicted",
 	Bad: `data:
   mapRoles: |
     - rolearn: arn:aws:iam::111122223333:role/ci
       username: ci
       groups: [deployers]
 `, Good: goodNodesAndCI,
-	Edit: checkCutNodes,
+	SilencedBy: []rule.Silence{{Rule: "AA202", Same: rule.SamePrincipal}},
+	Edit:       checkCutNodes,
 }
 
 func checkCutNodes(c *rule.EditContext) {
@@ -52,12 +55,10 @@ func checkUnmapped(c *rule.EditContext) {
 			arn = a.Canonical() // EKS matches no path
 		}
 		need := sets[0].Needs()
-		missing := awsauth.Identity{Canonical: arn, Username: need.Username, Groups: need.Groups}
-		c.Report(rule.AtKey(awsauth.MapRoles, arn).Of(role), rule.Finding{Severity: rule.Warning, Subject: "unmapped", Nodes: sets,
-			Message: fmt.Sprintf("the node role %s is not mapped, and %s %s it: %s",
-				phrase.Quote(arn), nodes.Count(sets), nodes.Use(sets), nodes.Which(sets)),
-			Why: nodes.Agree(sets, "so it turns NotReady", "so they turn NotReady") + " within minutes" + uncovered(c, role),
-			Fix: "add this entry:" + entryText(missing)})
+		fix := fmt.Sprintf("add an entry with rolearn: %s, username: %s, groups: [%s]", phrase.Whole(arn), need.Username, strings.Join(need.Groups, ", "))
+		c.Report(rule.AtKey(awsauth.MapRoles, arn).Of(role), rule.Finding{Severity: rule.Warning, Subject: "unmapped", Nodes: sets, Fix: fix,
+			Message: fmt.Sprintf("%s is not mapped, and %s %s it: %s", namedARN(arn), nodes.Count(sets), nodes.Use(sets), nodes.Which(sets)),
+			Why:     nodes.Agree(sets, "it turns NotReady", "they turn NotReady") + " within minutes" + uncovered(c, role)})
 	}
 }
 
@@ -65,83 +66,87 @@ func checkUnmapped(c *rule.EditContext) {
 func whyLast(l nodes.Losses) string {
 	switch {
 	case l.After > 0:
-		return "and no node role that was mapped before stays, while running nodes keep the role they have"
+		return "no node role that was mapped before stays, and running nodes keep the role they have"
 	case len(l.Gone) > 1:
-		return "and it is one of the last by which nodes can sign in"
+		return "it is one of the last roles by which nodes can authenticate"
 	}
-	return "and it is the last by which nodes can sign in"
+	return "it is the last role by which nodes can authenticate"
 }
 
 // roleGone says whom the loss of a mapping costs, as far as that is known.
 func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
+	const notReady = "every node with it turns NotReady within minutes"
 	known := c.Fleet.KnowsNodes(c.Now)
-	gone := fmt.Sprintf("the node role %s is no longer mapped", phrase.Quote(l.Was.Canonical))
-	f := rule.Finding{Subject: "gone", Message: gone, Fix: "keep this entry:" + entryText(l.Was), Nodes: l.Cut}
+	f := rule.Finding{Subject: "gone", Message: namedARN(l.Was.Canonical) + " is no longer mapped", Nodes: l.Cut, Yields: rule.YieldsToRule}
+	putBack(&f, c, l.Was, replaced(c))
 	switch {
 	case len(l.Cut) > 0:
-		return cutOff(c, l, f)
+		cutOff(&f, c, l)
 	case c.Fleet.Starting():
 		f.Why = notYet
-		f.Fix = "try again in a few seconds, or " + f.Fix
+		putBack(&f, c, l.Was, replaced(c)+", or try again in a few seconds")
 	case l.Fatal && len(l.Maybe) > 0:
 		f.Message += ", and " + mayUse(l.Maybe)
 		f.Why = last + untraced(c)
 	case l.Fatal && c.Fleet == nil:
-		f.Why = last + ": every node with it turns NotReady within minutes"
+		f.Why = last + ": " + notReady
 	case l.Fatal:
-		f.Why = last + ", and " + blind(c) + ": every node with it turns NotReady within minutes"
+		f.Why = last + ", and " + blind(c) + ": " + notReady
 	case len(l.Maybe) > 0:
-		f.Severity = rule.Warning
 		f.Message += ", and " + mayUse(l.Maybe)
-		f.Why = nodes.Agree(l.Maybe, "and nothing tells which role it has", "and nothing tells which role they have") +
-			untraced(c)
-		f.Fix = "make sure that they do not use the role any more, or keep the entry"
+		f.Why = nodes.Agree(l.Maybe, "the guard does not know which role it has", "the guard does not know which role they have") + untraced(c)
+		onlyIf(&f, nodes.Agree(l.Maybe, "it does not use the role", "they do not use the role"))
 	case len(l.Doubt) > 0 && known:
-		f.Severity = rule.Warning
 		f.Message += ", and " + mayUse(l.Doubt)
 		f.Why = nodes.Doubted(l.Doubt)
-		f.Fix = nodes.Agree(l.Doubt, "make sure that it is no node", "make sure that they are no nodes") +
-			", or keep the entry"
+		onlyIf(&f, nodes.Agree(l.Doubt, "it is no node", "they are no nodes"))
 	case len(l.Ready) > 0 && known:
-		return readyInSpite(l.Ready, f)
+		f.Message += ", and " + nodes.Count(l.Ready) + " " + nodes.Use(l.Ready) + " it: " + nodes.Which(l.Ready)
+		f.Why = nodes.Agree(l.Ready, "it is ready", "they are ready") +
+			fmt.Sprintf(", although a mapping for %s nodes has another username or other groups", l.Ready[0].Kind)
+		onlyIf(&f, nodes.Agree(l.Ready, "it authenticates", "they authenticate")+" by something else")
 	default:
-		f.Severity = rule.Warning
-		f.Why = "and " + blind(c) + ": those with this role turn NotReady within minutes"
-		f.Fix = "make sure that no node uses the role any more, or keep the entry"
+		f.Why = blind(c) + "; those with this role turn NotReady within minutes"
+		onlyIf(&f, "no node uses the role any more")
 	}
 	return f
+}
+
+// replaced says that no entry of mapRoles is left of several, as when a second mapRoles: line takes the place of the first.
+func replaced(c *rule.EditContext) string {
+	kept := func(e awsauth.Entry) bool {
+		return slices.ContainsFunc(c.New.Roles, func(n awsauth.Entry) bool { return n.Key() == e.Key() })
+	}
+	if n := len(c.Old.Roles); n > 1 && len(c.New.Roles) > 0 && !slices.ContainsFunc(c.Old.Roles, kept) {
+		return fmt.Sprintf(" (all %d entries of mapRoles are gone: look for a second mapRoles: line)", n)
+	}
+	return ""
+}
+
+// onlyIf makes a finding a warning about something that the guard does not know.
+func onlyIf(f *rule.Finding, so string) {
+	f.Severity, f.Lines = rule.Warning, nil
+	f.Fix = "keep the entry, unless " + so
 }
 
 // cutOff is about running nodes that can no longer authenticate.
-func cutOff(c *rule.EditContext, l nodes.Loss, f rule.Finding) rule.Finding {
+func cutOff(f *rule.Finding, c *rule.EditContext, l nodes.Loss) {
 	role := awsauth.Subject(l.Was.Canonical)
-	f.Message += ", and " + nodes.Count(l.Cut) + " " + nodes.Use(l.Cut) + " it: " + nodes.Which(l.Cut)
-	f.Why = nodes.Agree(l.Cut, "so it turns", "so they turn") + " NotReady within minutes" + uncovered(c, role)
-	f.Fix += nodes.Agree(l.Cut, ", or take the node out of service first", ", or take the nodes out of service first")
+	f.Message += ": " + nodes.Count(l.Cut) + " " + nodes.LoseAccess(l.Cut) + ": " + nodes.Which(l.Cut)
+	f.Why = nodes.Agree(l.Cut, "it turns", "they turn") + " NotReady within minutes" + uncovered(c, role)
+	or := replaced(c) + nodes.Agree(l.Cut, ", or drain and remove the node first", ", or drain and remove the nodes first")
 	if e, ok := c.Fleet.Entry(role, c.Now); ok && e.Outlived() {
-		f.Fix += ", or delete the access entry and create it again first"
+		or += ", or delete the access entry and create it again first"
 	}
-	return f
-}
-
-// readyInSpite is about nodes that are ready although what is known of them says that they cannot authenticate by the
-// mapping.
-func readyInSpite(ready []nodes.Set, f rule.Finding) rule.Finding {
-	f.Severity = rule.Warning
-	f.Message += ", and " + nodes.Count(ready) + " " + nodes.Use(ready) + " it: " + nodes.Which(ready)
-	f.Why = nodes.Agree(ready, "and it is ready", "and they are ready") +
-		fmt.Sprintf(", although a mapping for %s nodes has another username or other groups", ready[0].Kind)
-	f.Fix = nodes.Agree(ready, "make sure that it authenticates", "make sure that they authenticate") +
-		" by something else, or keep the entry"
-	return f
+	putBack(f, c, l.Was, or)
 }
 
 // blind says that the running nodes are not known, and why.
 func blind(c *rule.EditContext) string {
 	if why := c.Fleet.Doubt(c.Now); why != "" {
-		return "the guard does not know the live nodes (" + why + ")"
+		return "the guard does not know the running nodes (" + why + ")"
 	}
-	return "the guard does not know the live nodes"
+	return "the guard does not know the running nodes"
 }
 
 // untraced says what is in the way of finding out the roles of nodes.

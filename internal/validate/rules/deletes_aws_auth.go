@@ -12,13 +12,13 @@ import (
 var deletesAWSAuth = &rule.Rule{
 	ID: "AA501", Name: "deletes-aws-auth", Severity: rule.Error, Category: rule.Loss,
 	What: "deleting aws-auth, by itself, with all ConfigMaps of kube-system, or by removing the last finalizer while it is being deleted; another edit of the mappings while it is being deleted is a warning",
-	Why:  "EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
+	Why:  "EKS forgets every mapping at once: all nodes and everyone but the cluster creator can no longer authenticate",
 	Good: goodNodes,
 	Edit: checkDeletion,
 }
 
 // writeAnew is the only way out, since nothing takes a deletion back.
-const writeAnew = "save a copy, then have a member of a break-glass group remove the finalizer and create aws-auth from it at once"
+const writeAnew = "save a copy, then ask a member of a break-glass group to remove the finalizer and to create aws-auth from the copy at once"
 
 func checkDeletion(c *rule.EditContext) {
 	switch {
@@ -33,16 +33,16 @@ func checkDeletion(c *rule.EditContext) {
 func reportDeletion(c *rule.EditContext) {
 	at := rule.AtField("metadata.name", "aws-auth")
 	f := rule.Finding{Subject: "delete", Message: "aws-auth is being deleted",
-		Why: "and EKS forgets every mapping at once: all nodes and everybody but the cluster's creator are locked out",
-		Fix: "edit it instead (`kubectl edit configmap aws-auth -n kube-system`); to replace it, use `kubectl replace` without --force"}
+		Why: "EKS forgets every mapping at once: all nodes and everyone but the cluster creator can no longer authenticate",
+		Fix: "edit it instead: kubectl edit configmap aws-auth -n kube-system (to replace it: kubectl replace, without --force)"}
 	if cut := nodes.LostSets(c.Fleet, c.Old.Text(), c.New.Text(), c.Now); len(cut) > 0 {
-		f.Why = "and EKS forgets every mapping at once: everybody but the cluster's creator is locked out" +
-			nodes.Agree(cut, ", and so is ", ", and so are ") + nodes.Count(cut) + ": " + nodes.Which(cut)
+		f.Why = "EKS forgets every mapping at once: everyone but the cluster creator can no longer authenticate, and neither can " +
+			nodes.Count(cut) + ": " + nodes.Which(cut)
 		f.Nodes = cut
 	}
 	if c.Finalized {
 		at = rule.AtField("metadata.finalizers", strings.Join(c.Old.Object.Finalizers, " "))
-		f.Message = "the last finalizer of an aws-auth that is being deleted is removed, which deletes it"
+		f.Message = "removing the last finalizer deletes aws-auth"
 		f.Fix = "keep the finalizer; " + writeAnew
 	}
 	c.Report(at, f)
@@ -57,6 +57,6 @@ func checkPending(c *rule.EditContext) {
 	at := rule.AtField("metadata.deletionTimestamp", deleted.UTC().Format(time.RFC3339))
 	c.Report(at, rule.Finding{Severity: rule.Warning, Subject: "pending",
 		Message: "aws-auth is being deleted and waits only for its finalizers: " + phrase.Bare(strings.Join(kept, ", ")),
-		Why:     "and EKS forgets every mapping at once when the last one is removed",
+		Why:     "EKS forgets every mapping at once when the last one is removed",
 		Fix:     writeAnew})
 }

@@ -14,8 +14,8 @@ import (
 
 var dropsRequired = &rule.Rule{
 	ID: "AA504", Name: "drops-required", Severity: rule.Error, Category: rule.Loss,
-	What: "an entry that the policy requires and that is not there, lacks the username or groups that the policy names, or has a group that EKS can render only for EC2 instances",
-	Why:  "somebody wrote into the policy that the cluster cannot do without it",
+	What: "an entry that the policy requires is not there, lacks the username or a group that the policy names, or has a group that EKS can render only for EC2 instances",
+	Why:  "the policy lists it under required",
 	Bad:  goodNodes, Good: goodNodesAndCI,
 	Object: checkRequired,
 }
@@ -23,23 +23,63 @@ var dropsRequired = &rule.Rule{
 func checkRequired(c *rule.ObjectContext) {
 	access := c.Access()
 	for _, r := range c.Policy.Required {
-		if slices.ContainsFunc(access.Lookup(r.ARN), func(id awsauth.Identity) bool { return meets(id, r) }) {
+		ids := access.Lookup(r.ARN)
+		if slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return meets(id, r) }) {
 			continue
 		}
 		key := awsauth.MapRoles
 		if a, _ := awsauth.ParseARN(r.ARN); a.Kind == awsauth.KindUser {
 			key = awsauth.MapUsers
 		}
-		fix := "keep an entry with " + awsauth.ARNField(key) + ": " + r.ARN
-		if r.Username != "" {
-			fix += ", username: " + r.Username
+		f := rule.Finding{Subject: "required", Why: fmt.Sprintf("the policy (line %d) requires it; to change that, %s", r.Line, c.Policy.Ask("required entries", "required"))}
+		if len(ids) > 0 {
+			f.Message, f.Fix = lacksOf(ids[0], r)
+		} else {
+			f.Message = namedARN(r.ARN) + " is not mapped, and the policy requires it"
+			addRequired(&f, c, r, key)
 		}
-		if len(r.Groups) > 0 {
-			fix += ", groups: [" + strings.Join(r.Groups, ", ") + "]"
-		}
-		c.Report(rule.AtKey(key, r.ARN).Of(awsauth.Subject(r.ARN)), rule.Finding{Subject: "required", Fix: fix,
-			Message: fmt.Sprintf("%s is not mapped as the policy (line %d) requires", phrase.Quote(r.ARN), r.Line)})
+		c.Report(rule.AtKey(key, r.ARN).Of(awsauth.Subject(r.ARN)), f)
 	}
+}
+
+// addRequired makes a finding's fix to add an entry that is required: as it was, if that is enough.
+func addRequired(f *rule.Finding, c *rule.ObjectContext, r policy.Required, key string) {
+	f.Fix = "add an entry with " + awsauth.ARNField(key) + ": " + r.ARN + requiredFields(r)
+	had := c.Old.Access().Lookup(r.ARN)
+	if i := slices.IndexFunc(had, func(id awsauth.Identity) bool { return meets(id, r) }); i >= 0 && had[i].Entry != nil {
+		if f.Lines = entryLines(had[i], had[i].Entry.DataKey, c.Old, c.Version); f.Lines != nil {
+			f.Fix = "put this entry back:"
+		}
+	} else if r.Username != "" {
+		if f.Lines = entryLines(awsauth.Identity{Canonical: r.ARN, Username: r.Username, Groups: r.Groups}, key, nil, c.Version); f.Lines != nil {
+			f.Fix = "add this entry:"
+		}
+	}
+}
+
+// requiredFields are what the policy asks of an entry beside its ARN.
+func requiredFields(r policy.Required) (fields string) {
+	if r.Username != "" {
+		fields += ", username: " + r.Username
+	}
+	if len(r.Groups) > 0 {
+		fields += ", groups: [" + strings.Join(r.Groups, ", ") + "]"
+	}
+	return fields
+}
+
+// lacksOf says what a mapping lacks of what is required of it.
+func lacksOf(id awsauth.Identity, r policy.Required) (message, fix string) {
+	arn, missing := namedARN(id.Canonical), slices.DeleteFunc(slices.Clone(r.Groups), id.Has)
+	switch {
+	case r.Username != "" && r.Username != id.Username:
+		return fmt.Sprintf("%s has the username %s, and the policy requires %s", arn, phrase.Quote(id.Username), phrase.Quote(r.Username)),
+			"write " + strings.TrimPrefix(requiredFields(r), ", ")
+	case len(missing) > 0:
+		return fmt.Sprintf("%s lacks the group%s %s, and the policy requires it", arn, phrase.Plural(len(missing)), phrase.Few(missing)),
+			"add " + strings.Join(missing, ", ") + " to its groups"
+	}
+	return arn + " has a username or group that EKS can render only for EC2 instances, and the policy requires it", "remove " + awsauth.EC2PrivateDNSName
 }
 
 // meets reports that an identity has what is required of it.

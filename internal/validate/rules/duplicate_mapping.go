@@ -105,22 +105,41 @@ func within(e *awsauth.Entry, groups map[string]bool) bool {
 
 func (r repeated) finding() rule.Finding {
 	before, e := r.before, r.entry
-	f := rule.Finding{Subject: "duplicate",
-		Message: fmt.Sprintf("%s is mapped already, by %s (%s line %d)", phrase.Quote(e.ARN.Value), before.Path(""), before.DataKey, before.ARN.Line),
-		Why:     "and EKS takes the last of the two", Fix: "keep one of them, with the groups of both"}
+	f := rule.Finding{Subject: "duplicate", Message: named(e) + " is mapped twice: " + usernameAt(before) + " and " + usernameAt(e),
+		Fix: "keep one of the two entries, with the groups of both", Why: "EKS takes the last of the two"}
 	switch {
 	case r.used == nil:
-		f.Why = "and EKS takes either of the two, at random"
+		f.Why = "EKS takes either of the two, at random"
 	case before.DataKey != e.DataKey:
-		f.Why = "and EKS looks through mapRoles first, so this entry has no effect"
+		f.Why = "EKS looks through mapRoles first, so the entry in " + e.DataKey + " has no effect"
 	}
 	if r.idle { // another subject: the order may change, and then it is no longer harmless
 		f.Severity, f.Subject = rule.Warning, "idle duplicate"
-		f.Why, f.Fix = "and the two are the same to EKS", "keep one of them"
+		f.Fix, f.Why = "remove one of the two entries", "the two are the same to EKS"
 		if r.used != nil {
-			f.Why = fmt.Sprintf("and EKS uses %s, which has the username and all groups of the other", r.used.Path(""))
-			f.Fix = fmt.Sprintf("keep %s and remove the other", r.used.Path(""))
+			f.Fix = "remove " + r.unused()
+			f.Why = "EKS uses the other one, which has its username and all its groups"
 		}
 	}
 	return f
+}
+
+// unused names the entry that EKS does not use.
+func (r repeated) unused() string {
+	other, which := r.before, "the first one"
+	if r.used == r.before {
+		other, which = r.entry, "the second one"
+	}
+	if r.before.DataKey != r.entry.DataKey {
+		return "the one in " + other.DataKey
+	}
+	return which
+}
+
+// usernameAt tells an entry from another for the same principal.
+func usernameAt(e *awsauth.Entry) string {
+	if e.ARN.Line == 0 {
+		return "as " + phrase.Quote(e.Username.Value)
+	}
+	return fmt.Sprintf("as %s (line %d of %s)", phrase.Quote(e.Username.Value), e.ARN.Line, e.DataKey)
 }

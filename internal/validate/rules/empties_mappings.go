@@ -14,23 +14,25 @@ import (
 var emptiesMappings = &rule.Rule{
 	ID: "AA502", Name: "empties-mappings", Severity: rule.Error, Category: rule.Loss,
 	What: "an aws-auth without any mapping, or whose mapRoles goes with the last node mapping in it",
-	Why:  "blank, [] and null are no error to EKS: everybody is locked out without a word",
+	Why:  "EKS accepts blank, [] and null: all nodes and everyone but the cluster creator are locked out, without an error",
 	Bad:  "data:\n  mapRoles: \"[]\"\n", Good: goodNodes,
 	Object: checkEmpty,
 	Edit:   checkEmptied,
 }
+
+// keepNodeRoles is the fix that the floor has, too.
+const keepNodeRoles = "keep the entry of every node role in mapRoles"
 
 // checkEmpty finds an object that maps nobody.
 func checkEmpty(c *rule.ObjectContext) {
 	if len(c.Unreadable)+len(c.Entries())+len(c.Accounts) > 0 || c.Fleet.Ignored() {
 		return
 	}
-	f := rule.Finding{Subject: "nobody", Message: "no mappings at all",
-		Why: "and EKS takes this for what was meant: all nodes and everybody but the cluster's creator are locked out",
-		Fix: "keep the mapping of every node role in mapRoles"}
-	if c.Fleet.Decides(c.Before, c.Now) {
+	f := rule.Finding{Subject: "nobody", Message: "aws-auth has no mappings",
+		Why: "EKS accepts it and locks out all nodes and everyone but the cluster creator", Fix: keepNodeRoles}
+	if c.Fleet.Decides(c.Old.Access(), c.Now) {
 		f.Severity = rule.Warning
-		f.Why = "so nobody gets in but by an access entry; everybody who was mapped has one"
+		f.Why = "only access entries give access then; everyone who was mapped has one"
 		f.Fix = "change the authentication mode to API if that is to stay so"
 	}
 	c.Report(rule.AtField("data", ""), f)
@@ -58,8 +60,8 @@ func checkEmptied(c *rule.EditContext) {
 // noNodeRole warns that no node role is mapped. It is said only where no running node is cut off.
 func noNodeRole() rule.Finding {
 	need := nodes.EC2.Needs()
-	return rule.Finding{Severity: rule.Warning, Subject: "no nodes", Message: "no mapping of a node role",
-		Why: "so nodes join only if an access entry covers their role",
+	return rule.Finding{Severity: rule.Warning, Subject: "no nodes", Message: "mapRoles maps no node role",
+		Why: "nodes join only if an access entry covers their role",
 		Fix: "add the node role with username: " + need.Username + " and groups: [" + strings.Join(need.Groups, ", ") + "]"}
 }
 
@@ -83,10 +85,10 @@ func mapRolesGone(gone []nodes.Loss, cut []nodes.Set) rule.Finding {
 	if more := len(gone) - len(roles); more > 0 {
 		roles = append(roles, fmt.Sprintf("%d more", more))
 	}
-	f := rule.Finding{Subject: "mapRoles", Message: "mapRoles is gone, and with it " + phrase.List(roles),
-		Why: "so every node turns NotReady within minutes", Fix: "keep the mapping of every node role", Nodes: cut}
+	f := rule.Finding{Subject: "mapRoles", Message: "mapRoles has no mappings, and nodes with " + phrase.List(roles) + " can no longer authenticate",
+		Why: "every node turns NotReady within minutes", Fix: keepNodeRoles, Nodes: cut}
 	if len(cut) > 0 {
-		f.Why = "so within minutes " + nodes.Count(cut) + nodes.Agree(cut, " turns", " turn") + " NotReady: " + nodes.Which(cut)
+		f.Why = "within minutes " + nodes.Count(cut) + nodes.Agree(cut, " turns", " turn") + " NotReady: " + nodes.Which(cut)
 	}
 	return f
 }

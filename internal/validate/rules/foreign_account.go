@@ -11,10 +11,11 @@ import (
 
 var foreignAccount = &rule.Rule{
 	ID: "AA303", Name: "foreign-account", Severity: rule.Error, Category: rule.Principal,
-	What: "a principal of another account that the policy does not know, or whose account cannot be read (then as AA302); not asked with IAM off",
-	Why:  "another account's administrators decide who may assume its roles",
+	What: "the principal is in another account, which the policy does not list, or in which IAM could not be asked (then iam.onUnverified counts, as for AA302); without IAM this is not checked",
+	Why:  "the administrators of another account decide who may assume its roles",
 	Bad:  strings.Replace(goodNodesAndCI, "111122223333:role/ci", "444455556666:role/ci", 1), Good: goodNodesAndCI,
-	Edit: ofBrought(foreign),
+	SilencedBy: []rule.Silence{{Rule: "AA204", Same: rule.SamePrincipal}},
+	Edit:       ofBrought(foreign),
 }
 
 func foreign(b brought) (f rule.Finding, ok bool) {
@@ -28,22 +29,22 @@ func foreign(b brought) (f rule.Finding, ok bool) {
 }
 
 func (b brought) unknownAccount() rule.Finding {
-	f := rule.Finding{Message: fmt.Sprintf("%s is in account %s, which the policy does not know", b.written(), b.arn.Account),
-		Why: "and the administrators there decide who may assume its roles",
-		Fix: "add the account to the policy under accounts, with a roleARN to look principals up, or trust: unchecked"}
+	f := rule.Finding{Message: fmt.Sprintf("%s is in account %s, which the policy does not list", b.written(), b.arn.Account),
+		Fix: fmt.Sprintf("get account %s added to the policy: %s", b.arn.Account, b.c.Policy.Ask("accounts", "accounts")),
+		Why: "the administrators of that account decide who may assume its roles"}
 	if meant := b.didYouMean(); meant != "" {
-		f.Fix = meant + " If not, " + f.Fix
+		f.Fix = "write the right account: " + meant + " If not, " + f.Fix
 	}
 	return f
 }
 
-// closedAccount is about an account that the policy knows and that could not be read.
+// closedAccount is about an account that the policy lists, and in which IAM could not be asked.
 func (b brought) closedAccount() rule.Finding {
-	f := rule.Finding{Severity: b.severityOfUnverified(), Message: fmt.Sprintf("%s is in account %s, which could not be read", b.written(), b.arn.Account),
-		Why: phrase.Whole(b.answer.Detail),
-		Fix: "name a role of that account which the guard may assume as its roleARN in the policy, or set trust: unchecked for the account"}
+	f := rule.Finding{Severity: b.severityOfUnverified(), Message: fmt.Sprintf("could not check %s: IAM in account %s could not be asked", b.written(), b.arn.Account),
+		Fix: "get a roleARN that the guard may assume, or trust: unchecked, added for the account: " + b.c.Policy.Ask("accounts", "accounts"),
+		Why: phrase.Whole(b.answer.Detail)}
 	if own := b.c.Partition; own != "" && !strings.EqualFold(own, b.arn.Partition) { // no role leads from one partition to another
-		f.Fix = "write the ARN of a principal in " + own
+		f.Fix, f.Yields = "write the ARN of a principal in "+own, rule.YieldsToRule
 	}
 	return f
 }

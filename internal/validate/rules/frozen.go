@@ -7,7 +7,7 @@ import (
 var frozen = &rule.Rule{
 	ID: "AA109", Name: "frozen", Severity: rule.Error, Category: rule.Object,
 	What: "immutable: true",
-	Why:  "no edit of aws-auth is possible ever after: only deleting it, which locks everybody out, undoes it",
+	Why:  "no edit of aws-auth is possible any more: only deleting it can undo that, and locks everyone out",
 	Bad:  "immutable: true\n" + goodNodes, Good: goodNodes,
 	Object: checkFrozen,
 }
@@ -15,6 +15,6 @@ var frozen = &rule.Rule{
 func checkFrozen(c *rule.ObjectContext) {
 	if c.Object.Immutable != nil && *c.Object.Immutable {
 		c.Report(rule.AtField("immutable", "true"), rule.Finding{Subject: "immutable", Message: "immutable: true freezes aws-auth for good",
-			Why: "and only deleting it, which locks everybody out, can ever change it", Fix: "remove immutable"})
+			Why: "only deleting aws-auth can undo it, and that locks everyone out", Fix: "remove immutable: true"})
 	}
 }

@@ -53,9 +53,9 @@ func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
 	if len(against.reasons) == 0 {
 		return false
 	}
-	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Why: "and " + strings.Join(against.reasons, ", and "), Fix: insteadOf(g) + ", or " + strings.Join(against.remedies, ", and ")}
+	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Fix: insteadOf(g) + ", or " + against.remedy(), Why: strings.Join(against.reasons, "; ")}
 	if how := reached[g.Reached]; how != "" {
-		f.Why = how + ", " + f.Why
+		f.Why = how + "; " + f.Why
 	}
 	reserved := g.Username && privilege.ReservedPrefix(g.Name) != ""
 	if reserved && !g.Approver && slices.Contains(c.Policy.Exempt.Usernames, g.Name) {
@@ -67,41 +67,43 @@ func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
 
 // reached says how an entry that was there before comes to work now.
 var reached = map[privilege.Reached]string{
-	privilege.ARNRepaired:  "and it did not have that, since its ARN matched nobody",
-	privilege.OtherRemoved: "and it did not have that, since another entry for it won",
-	privilege.EntryRemoved: "and it did not have that, since an entry of its own gave it another username",
+	privilege.ARNRepaired:  "its ARN matched nobody before, so this is new",
+	privilege.OtherRemoved: "EKS used another entry for it before, so this is new",
+	privilege.EntryRemoved: "an entry of its own gave it another username before, so this is new",
 }
 
 // grantee is the ARN of the principal that has a grant, or the account.
 func grantee(g privilege.Grant) string {
 	canonical := g.ARN
 	if a, err := awsauth.ParseARN(strings.TrimSpace(canonical)); err == nil {
-		canonical = a.Canonical()
+		return namedARN(a.Canonical())
 	}
 	return phrase.Bare(phrase.Clip(canonical))
 }
 
 // sayGrant says who gets what by a grant.
 func sayGrant(g privilege.Grant) string {
-	what, evidence := phrase.Quote(g.Name), phrase.Whole(g.Evidence)
+	what, evidence := "group "+phrase.Quote(g.Name), phrase.Whole(g.Evidence)
+	if g.Username {
+		what = "username " + phrase.Quote(g.Name)
+	}
 	switch {
 	case g.Index < 0 && !g.Username:
 		what += ", which everybody is in,"
-	case g.Becomes != "":
+	case g.Becomes != "" && g.Kind != privilege.Template:
 		what += ", which is " + phrase.Bare(phrase.Clip(g.Becomes)) + ","
 	}
 	switch {
 	case g.Entry == nil && g.Username:
-		so := "which is as good as system:masters (" + evidence + ")"
+		so := "which is equivalent to cluster-admin (" + evidence + ")"
 		if g.Approver {
 			so = "and so " + evidence
 		}
-		return fmt.Sprintf("account %s gives %s its ARN as username, %s", phrase.Quote(g.Account.Value), grantee(g), so)
+		return fmt.Sprintf("account %s in mapAccounts gives %s its ARN as username, %s", phrase.Quote(g.Account.Value), grantee(g), so)
 	case g.Kind == privilege.Template:
-		return fmt.Sprintf("%s can become %s, which gives %s %s",
-			phrase.Quote(g.Name), phrase.Bare(phrase.Clip(g.Becomes)), grantee(g), evidence)
+		return fmt.Sprintf("%s of %s can become %s (%s)", what, grantee(g), phrase.Bare(phrase.Clip(g.Becomes)), evidence)
 	case g.Kind == privilege.Equivalent && !g.Approver:
-		return fmt.Sprintf("%s makes %s as good as system:masters (%s)", what, grantee(g), evidence)
+		return fmt.Sprintf("%s makes %s equivalent to cluster-admin (%s)", what, grantee(g), evidence)
 	}
 	return fmt.Sprintf("%s gives %s %s", what, grantee(g), evidence)
 }
@@ -110,13 +112,13 @@ func sayGrant(g privilege.Grant) string {
 func insteadOf(g privilege.Grant) string {
 	switch {
 	case g.Entry == nil && g.Username:
-		return "leave account " + g.Account.Value + " out, or keep an entry for " + grantee(g)
+		return "remove account " + phrase.Bare(g.Account.Value) + " from mapAccounts, or keep an entry for " + grantee(g)
 	case g.Username:
 		return "write another username"
 	case g.Name == policy.Everybody && g.Kind == privilege.ListedGroup:
-		return "take " + policy.Everybody + " out of privileged.groups in the policy"
+		return "remove " + policy.Everybody + " from privileged.groups in the policy"
 	case g.Name == policy.Everybody:
-		return "take the right from " + policy.Everybody + " in RBAC"
+		return "remove that right from " + policy.Everybody + " in RBAC"
 	}
-	return "leave " + phrase.Bare(g.Name) + " out"
+	return "remove " + phrase.Bare(g.Name)
 }

@@ -5,16 +5,16 @@ import (
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
 var lastAdmin = &rule.Rule{
 	ID: "AA507", Name: "last-admin", Severity: rule.Warning, Category: rule.Loss,
-	What: "the loss of the last mapping to a privileged group, or to what the cluster's RBAC makes as good as system:masters",
-	Why:  "only the cluster's creator, or an access entry, can administer the cluster then",
+	What: "the last mapping to a privileged group, or to what the cluster's RBAC makes equivalent to cluster-admin, is removed",
+	Why:  "only the cluster creator, or an access entry, can administer the cluster then",
 	Bad:  goodNodesAndCI, Good: strings.Replace(goodNodesAndCI, "deployers", "system:masters", 1),
-	Edit: checkLastAdmin,
+	SilencedBy: []rule.Silence{{Rule: "AA103", Same: rule.SamePrincipal}, {Rule: "AA502", Same: rule.SamePrincipal}}, // of all of aws-auth
+	Edit:       checkLastAdmin,
 }
 
 func checkLastAdmin(c *rule.EditContext) {
@@ -25,13 +25,13 @@ func checkLastAdmin(c *rule.EditContext) {
 	if last == "" {
 		return
 	}
-	f := rule.Finding{Subject: "admins",
-		Message: fmt.Sprintf("no admin is left in aws-auth, %s was the last", phrase.Quote(last)),
-		Why:     "so only the cluster's creator or an access entry can administer the cluster",
-		Fix:     "keep one admin mapping, or make sure that an access entry is there"}
+	f := rule.Finding{Subject: "admins", Yields: rule.YieldsToRule,
+		Message: fmt.Sprintf("aws-auth maps no admin any more, %s was the last", namedARN(last)),
+		Fix:     "keep one admin mapping, or make sure that an access entry has AmazonEKSClusterAdminPolicy",
+		Why:     "only the cluster creator or an access entry can administer the cluster then"}
 	if c.Fleet.KnowsAccess(c.Now) {
-		f.Why = "and no access entry has AmazonEKSClusterAdminPolicy, so only the cluster's creator can administer the cluster"
-		f.Fix = "keep one admin mapping, or create an access entry with that policy first"
+		f.Fix = "keep one admin mapping, or first create an access entry with AmazonEKSClusterAdminPolicy"
+		f.Why = "no access entry has that policy, so only the cluster creator can administer the cluster then"
 	}
 	c.Report(rule.Position{Field: "data", DataKey: awsauth.MapRoles, Value: last}, f)
 }

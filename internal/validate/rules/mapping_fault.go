@@ -69,28 +69,20 @@ func (m mappingFault) finding() rule.Finding {
 	case fargateOnEC2:
 		// EC2 nodes work with it: it only adds what Fargate's kube-proxy may do.
 		return rule.Finding{Severity: rule.Warning, Subject: "group of Fargate",
-			Message: fmt.Sprintf("%s is a group of Fargate, and %s a username of EC2",
-				phrase.Quote(awsauth.GroupNodeProxier), awsauth.EC2PrivateDNSName),
-			Why: "and EC2 nodes work without it, while Fargate nodes do not work with this username",
-			Fix: "leave the group out, and map the Fargate pod execution role by itself with username: " +
-				nodes.Fargate.Needs().Username}
+			Message: fmt.Sprintf("%s has the Fargate group %s and the EC2 username %s", named(m.entry), phrase.Quote(awsauth.GroupNodeProxier), m.entry.Username.Value),
+			Fix:     "remove the group, and map the Fargate pod execution role in an entry of its own, with username: " + nodes.Fargate.Needs().Username,
+			Why:     "EC2 nodes work without the group, and Fargate nodes do not work with this username"}
 	case windowsOffEC2:
 		return rule.Finding{Subject: "node mapping",
-			Message: fmt.Sprintf("%s is a group of Windows nodes on EC2, and %s a username of Fargate and hybrid nodes",
-				phrase.Quote(awsauth.GroupWindows), awsauth.SessionName),
-			Why: "and one role cannot serve both: a role has one username template",
-			Fix: "write username: " + nodes.Windows.Needs().Username}
+			Message: fmt.Sprintf("%s has the group %s of Windows nodes on EC2, and a username of Fargate and hybrid nodes", named(m.entry), phrase.Quote(awsauth.GroupWindows)),
+			Fix:     "write username: " + nodes.Windows.Needs().Username,
+			Why:     "one role cannot serve both, since a role has one username template"}
 	case groupsMissing:
 	}
-	is := "is"
-	if len(m.missing) > 1 {
-		is = "are"
-	}
 	f := rule.Finding{Subject: "node mapping", Fix: m.withMissing(),
-		Message: fmt.Sprintf("the username is a node's, and %s %s missing from the groups", phrase.List(m.missing), is),
-		Why:     "so nodes with this role cannot work"}
+		Message: lacksGroups(m.entry.ARN.Value, m.missing), Why: "nodes with this role cannot work"}
 	if !slices.Contains(m.missing, awsauth.GroupNodes) {
-		f.Why = "and Amazon EKS asks for it with every node"
+		f.Why = "Amazon EKS asks for it with every node"
 	}
 	return f
 }
@@ -103,11 +95,16 @@ func (m mappingFault) withMissing() string {
 	}
 	var fit []string
 	for _, g := range groups {
-		odd, _, _ := oddGroup(g)
+		_, odd := oddGroup(g)
 		bars := !m.onEC2 && nodes.Barring([]string{g}) >= 0
-		if g != "" && odd == "" && !bars {
+		if g != "" && !odd && !bars {
 			fit = append(fit, g)
 		}
 	}
 	return "write groups: [" + strings.Join(append(fit, m.missing...), ", ") + "]"
+}
+
+// lacksGroups says which groups of a node an entry has not.
+func lacksGroups(arn string, missing []string) string {
+	return fmt.Sprintf("%s lacks the group%s %s", namedARN(arn), phrase.Plural(len(missing)), phrase.List(missing))
 }

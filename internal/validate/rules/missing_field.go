@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -12,13 +13,13 @@ import (
 var missingField = &rule.Rule{
 	ID: "AA106", Name: "missing-field", Severity: rule.Error, Category: rule.Text,
 	What: "an entry without rolearn or userarn, or without a username; a username that is empty because the principal has no session name; an entry without groups is a warning",
-	Why:  "EKS drops an entry without an ARN and keeps one without a username under the empty name; without groups the principal gets in but may do only what is bound to its username",
+	Why:  "EKS drops an entry without an ARN and keeps one without a username under the empty name; without groups the principal can authenticate but may do only what is bound to its username",
 	Bad:  strings.Replace(goodNodesAndCI, "      username: ci\n", "", 1), Good: goodNodesAndCI,
 	Object: checkMissing,
 }
 
 func checkMissing(c *rule.ObjectContext) {
-	problems(sayMissing)(c)
+	problems(func(p described) rule.Finding { return sayMissing(c, p) })(c)
 	for _, e := range c.Entries() {
 		if e.Templated() {
 			nameless(c, e)
@@ -26,16 +27,50 @@ func checkMissing(c *rule.ObjectContext) {
 	}
 }
 
-func sayMissing(p awsauth.Problem) (f rule.Finding) {
+func sayMissing(c *rule.ObjectContext, p described) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.MissingField:
-		f = rule.Finding{Message: p.Want + " is missing", Why: "and EKS drops the entry", Fix: "add " + p.Want + ": ..."}
-		if p.Want == "username" {
-			f.Why = "and EKS would let the principal in under the empty name"
-		}
+		f = sayMissingField(c, p)
 	case awsauth.NoGroups:
-		f = rule.Finding{Severity: rule.Warning, Message: "no groups", Why: "so the principal gets in but may do only what is bound to its username",
-			Fix: "add groups, or groups: [] if none are meant"}
+		f = sayNoGroups(c, p)
+	}
+	return f
+}
+
+func sayMissingField(c *rule.ObjectContext, p described) rule.Finding {
+	f := rule.Finding{Message: p.entry + " has no " + p.Want, Why: "EKS drops the entry"}
+	if p.Want == "username" {
+		f.Fix, f.Why = "write username: "+exampleName(p)+", or another name", "EKS would authenticate the principal under the empty name"
+		return f
+	}
+	f.Fix = "write " + p.Want + ": arn:" + cmp.Or(c.Partition, "aws") + ":iam::ACCOUNT:" + strings.TrimSuffix(p.Want, "arn") + "/NAME"
+	if username := p.around.username(); p.entry == thisEntry && username != "" {
+		f.Message = "the entry with username " + shown(username) + " has no " + p.Want
+	}
+	above := fieldLine.FindStringSubmatch(p.around.line(p.around.at - 1))
+	if line, ok := strings.CutPrefix(p.around.body(), "- "); ok && above != nil && above[2] != "" && above[3] == p.Want {
+		f.Fix = "write " + phrase.Bare(strings.TrimSpace(line)) + " without the -, as a field of the entry above"
+	}
+	return f
+}
+
+// exampleName is a username for a principal: the last part of its ARN.
+func exampleName(p described) string {
+	if a, err := awsauth.ParseARN(p.around.arn()); err == nil && a.Name != "" {
+		return phrase.Bare(a.Name)
+	}
+	return "on-call"
+}
+
+// sayNoGroups says which groups the principal had, if it had any.
+func sayNoGroups(c *rule.ObjectContext, p described) rule.Finding {
+	f := rule.Finding{Severity: rule.Warning, Message: p.entry + " has no groups", Fix: "add its groups, or groups: [] if none are meant",
+		Why: "it can authenticate, and may do only what is bound to its username"}
+	for _, had := range c.Old.Access().Lookup(p.Entry) {
+		if len(had.Groups) > 0 {
+			groups := phrase.Bare(strings.Join(had.Groups, ", "))
+			f.Message, f.Fix = p.entry+" loses all its groups by this edit: it had "+groups, "write groups: ["+groups+"]"
+		}
 	}
 	return f
 }
@@ -48,6 +83,6 @@ func nameless(c *rule.ObjectContext, e *awsauth.Entry) {
 	}
 	a, _ := e.Principal() // without a principal a template is not literal
 	c.Report(rule.AtUsername(e).Of(e.Name()), rule.Finding{Subject: "username",
-		Message: fmt.Sprintf("the username %s is empty for %s, who has no session name", phrase.Quote(username), withArticle(a.Kind)),
-		Why:     "and EKS authenticates callers under the empty name, so RBAC and the audit log cannot tell them apart", Fix: "write the name out"})
+		Message: fmt.Sprintf("the username %s of %s is empty, since %s has no session name", phrase.Quote(username), phrase.Bare(e.ARN.Value), withArticle(a.Kind)),
+		Fix:     "write the name out", Why: "EKS authenticates callers under the empty name, so RBAC and the audit log cannot tell them apart"})
 }

@@ -4,13 +4,12 @@ import (
 	"fmt"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
 var noEffect = &rule.Rule{
 	ID: "AA508", Name: "no-effect", Severity: rule.Warning, Category: rule.Effect,
-	What: "an edit of aws-auth that changes nothing: the cluster's authentication mode is API, or an access entry decides about the principal",
+	What: "the edit of aws-auth changes nothing, since the cluster's authentication mode is API, or an access entry decides about the principal",
 	Why:  "in mode API EKS ignores aws-auth; in mode API_AND_CONFIG_MAP an access entry for a principal wins over its entry in aws-auth",
 	Bad:  goodNodesAndCI, Good: goodNodes,
 	Edit: checkEffect,
@@ -21,8 +20,8 @@ var noEffect = &rule.Rule{
 // every edit would teach people not to read warnings.
 func checkEffect(c *rule.EditContext) {
 	if c.Fleet.Ignored() {
-		c.Report(rule.AtField("data", ""), rule.Finding{Subject: "mode", Message: "the cluster's authentication mode is API",
-			Why: "so EKS does not look at aws-auth, and this edit has no effect", Fix: "use access entries (`aws eks create-access-entry`)"})
+		c.Report(rule.AtField("data", ""), rule.Finding{Subject: "mode", Message: "this edit has no effect, since the cluster's authentication mode is API",
+			Fix: "use access entries (`aws eks create-access-entry`)", Why: "in mode API EKS ignores aws-auth"})
 		return
 	}
 	if c.Operation == rule.Delete || c.Fleet == nil || len(c.Fleet.Entries) == 0 {
@@ -42,8 +41,8 @@ func checkEffect(c *rule.EditContext) {
 		}
 		e := change.After[0].Entry
 		c.Report(rule.At(e, "", e.ARN), rule.Finding{Subject: "shadowed",
-			Message: fmt.Sprintf("%s has %s", phrase.Quote(e.ARN.Value), what),
-			Why:     "and an access entry wins over aws-auth, so this entry has no effect",
-			Fix:     "change the access entry instead, or delete it if aws-auth is to decide"})
+			Message: fmt.Sprintf("%s has %s, so this entry has no effect", named(e), what),
+			Fix:     "change the access entry instead, or delete it if aws-auth is to decide",
+			Why:     "an access entry wins over aws-auth"})
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 var nodeIdentityMisuse = &rule.Rule{
 	ID: "AA405", Name: "node-identity-misuse", Severity: rule.Error, Category: rule.Grant,
-	What: "system:nodes, system:bootstrappers or a system:node: username on a user, or on a role that people assume",
-	Why:  "a node's identity may read the secrets of every pod on that node; whoever is no node gets them with it",
+	What: "a user, or a role that people assume, has the group system:nodes or system:bootstrappers or a username that begins with system:node:",
+	Why:  "a node may read the secrets of every pod on it, so a caller with a node's identity gets them",
 	Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[deployers, system:nodes]", 1), Good: goodNodesAndCI,
 	Entry: checkNodeIdentity,
 }
@@ -21,11 +21,11 @@ var nodeIdentityMisuse = &rule.Rule{
 // checkNodeIdentity finds node identities in the wrong hands.
 func checkNodeIdentity(c *rule.EntryContext) {
 	e := c.Entry
-	named := strings.HasPrefix(e.Username.Value, awsauth.NodePrefix)
+	ofNode := strings.HasPrefix(e.Username.Value, awsauth.NodePrefix)
 	group := slices.IndexFunc(e.Groups, func(g awsauth.Text) bool {
 		return g.Value == awsauth.GroupNodes || g.Value == awsauth.GroupBootstrappers
 	})
-	if group < 0 && !named {
+	if group < 0 && !ofNode {
 		return
 	}
 	a, err := awsauth.ParseARN(strings.TrimSpace(e.ARN.Value))
@@ -36,21 +36,38 @@ func checkNodeIdentity(c *rule.EntryContext) {
 	if group >= 0 {
 		at = rule.AtGroup(e, group)
 	}
-	given := phrase.Quote(at.Value)
 	f := rule.Finding{Subject: "node identity", Gives: rule.GivesNodeIdentity,
-		Why: "and a node's identity may read the secrets of every pod on that node"}
+		Message: fmt.Sprintf("%s has the node's username %s", named(e), phrase.Quote(at.Value)),
+		Why:     "a node's identity may read the secrets of every pod on that node"}
+	if group >= 0 {
+		f.Message = fmt.Sprintf("%s has the node group %s", named(e), phrase.Quote(at.Value))
+	}
 	switch {
 	case a.Sessionless():
-		f.Message = fmt.Sprintf("%s is given to %s, and no node signs in as one", given, withArticle(a.Kind))
-		f.Fix = "give the user a name and groups of its own"
+		f.Message += ", but it is " + withArticle(a.Kind)
+		f.Fix = "write a username and groups of its own"
 	case awsauth.HasSSOPrefix(a.Name):
-		f.Message = given + " is given to an IAM Identity Center (SSO) role, which people assume"
-		f.Fix = "map the role that the nodes use, and give people groups of their own"
-	case !named:
-		f.Message = fmt.Sprintf("%s is given to a role whose username %s is no node's", given, phrase.Quote(e.Username.Value))
-		f.Fix = "leave the group out, or, if nodes use the role, write username: " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName
+		f.Message += ", but people assume it with IAM Identity Center (SSO)"
+		f.Fix = "write a username and groups of its own, and map the role that the nodes use"
+	case !ofNode:
+		f.Message += ", but its username " + phrase.Quote(e.Username.Value) + " is not a node's"
+		f.Fix = instead(c)
 	default:
 		return
 	}
 	c.Report(at, f)
+}
+
+// instead is what to write where a role has a group of nodes and another username than a node's.
+func instead(c *rule.EntryContext) string {
+	ofNodes := []string{awsauth.GroupBootstrappers, awsauth.GroupNodes}
+	remove := "remove " + phrase.List(slices.DeleteFunc(ofNodes, func(g string) bool { return !slices.Contains(c.Entry.GroupNames(), g) }))
+	node := "write username: " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName
+	if strings.Contains(c.Entry.Username.Value, awsauth.EC2PrivateDNSName) {
+		return node
+	}
+	if c.Before != nil && slices.ContainsFunc(c.Before.Lookup(c.Entry.Subject()), func(id awsauth.Identity) bool { return id.Username == c.Entry.Username.Value }) {
+		return remove
+	}
+	return remove + ", or, if nodes use the role, " + node
 }

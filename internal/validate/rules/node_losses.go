@@ -1,12 +1,8 @@
 package rules
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
@@ -30,8 +26,7 @@ func mapRolesEmptied(c *rule.EditContext, l nodes.Losses) bool {
 }
 
 // notYet is why a guard that has just started denies the loss of a role that may be in use.
-const notYet = "and the guard has just started and does not know the running nodes yet: " +
-	"if one uses this role, it turns NotReady within minutes"
+const notYet = "the guard has just started and does not know the running nodes yet; a node that uses this role turns NotReady within minutes"
 
 // mayUse says that nodes may have a role.
 func mayUse(sets []nodes.Set) string {
@@ -52,12 +47,14 @@ func uncovered(c *rule.EditContext, role string) string {
 	return ", unless an access entry covers the role (" + c.Fleet.AccessKnown.Doubt(c.Now) + ")"
 }
 
-// entryText is an entry on one line, to type in again.
-func entryText(id awsauth.Identity) string {
-	groups := make([]string, len(id.Groups))
-	for i, g := range id.Groups {
-		groups[i] = phrase.Bare(g)
+// putBack makes a finding's fix to put an entry of the old version back; or says what else there is to do.
+func putBack(f *rule.Finding, c *rule.EditContext, was awsauth.Identity, or string) {
+	key := awsauth.MapRoles
+	if was.Entry != nil {
+		key = was.Entry.DataKey
 	}
-	return fmt.Sprintf(" {rolearn: %s, username: %q, groups: [%s]}",
-		phrase.Bare(id.Canonical), id.Username, strings.Join(groups, ", "))
+	f.Fix = "put the entry of " + namedARN(was.Canonical) + " back" + or
+	if f.Lines = entryLines(was, key, c.Old, c.New); f.Lines != nil {
+		f.Fix = "put this entry back" + or + ":"
+	}
 }

@@ -14,8 +14,8 @@ import (
 
 var nodeRoleEvidence = &rule.Rule{
 	ID: "AA408", Name: "node-role-evidence", Severity: rule.Error, Category: rule.Grant,
-	What: "a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username) for a role that somebody other than nodes may assume, or that no node can assume; a warning if nothing shows whether nodes use the role, an error if the policy lists nodes.roles or says nodes.onUnknown: deny",
-	Why:  "whoever may assume the role chooses the session name, and with it which node to be; a node can request tokens of the service accounts of its pods, and one that is cluster-admin is enough",
+	What: "a role gets a new or wider node identity (system:nodes, system:bootstrappers, a system:node: username), and somebody other than nodes may assume it, or no node can; if nothing shows whether nodes use the role, it is a warning, or an error if the policy lists nodes.roles or says nodes.onUnknown: deny",
+	Why:  "a caller who may assume the role chooses the session name, and with it which node to be; a node can request tokens of the service accounts of its pods, and one of them that is cluster-admin is enough",
 	Bad: goodNodesAndCI + `    - rolearn: arn:aws:iam::111122223333:role/deploy
       username: system:node:{{SessionName}}
       groups: [system:bootstrappers, system:nodes]
@@ -43,7 +43,7 @@ func checkNodeRoles(c *rule.EditContext) {
 			r.answer, r.asked = c.IAM.Of(a)
 		}
 		at := r.position()
-		if f, ok := r.finding(phrase.Quote(at.Value)); ok {
+		if f, ok := r.finding(at.Value); ok {
 			f.Subject = "node role"
 			c.Report(at, f)
 		}
@@ -126,26 +126,22 @@ func (r roleOfNodes) ofAnotherAccount() bool {
 	return r.c.Account != "" && err == nil && a.Account != r.c.Account
 }
 
-// finding is about the evidence, if it is not enough; what claims to be a node is quoted.
+// finding is about the evidence, if it is not enough; claims is what claims to be a node.
 func (r roleOfNodes) finding(claims string) (f rule.Finding, ok bool) {
 	f.Yields, f.Why = rule.YieldsToRule, r.danger()
-	const (
-		listed = "have it listed in the policy under nodes.roles"
-		alone  = "map a role that nodes alone can assume; if nodes use this one, " + listed
-	)
-	role, trust := phrase.Quote(r.Entry.ARN.Value), r.answer.Trust
+	listed := "get it listed: " + r.c.Policy.Ask("node roles", "nodes.roles")
+	alone := "map a role that only nodes can assume; if nodes use this one, " + listed
+	role, trust := named(r.Entry), r.answer.Trust
+	as := fmt.Sprintf("%s makes %s a node, but ", phrase.Quote(claims), role)
 	switch r.evidence() {
 	case ofNodes:
 		return f, false
 	case ofOthers:
-		f.Message = fmt.Sprintf("%s maps %s as a node, and %s may assume that role", claims, role, phrase.Quote(trust.Other))
-		f.Fix = alone
+		f.Message, f.Fix = as+phrase.Quote(trust.Other)+" may assume that role", alone
 	case ofOtherAccount:
-		f.Message = fmt.Sprintf("%s makes %s a node, and the administrators of its account decide who may assume that role",
-			claims, role)
-		f.Fix = alone
+		f.Message, f.Fix = as+"the administrators of its account decide who may assume that role", alone
 	case ofNoNodes:
-		f.Message = fmt.Sprintf("%s maps %s as a node, and no node can assume that role", claims, role)
+		f.Message = as + "no node can assume that role"
 		if trust.Service != "" {
 			f.Message += ": its trust policy names " + phrase.Quote(trust.Service)
 		}
@@ -156,7 +152,7 @@ func (r roleOfNodes) finding(claims string) (f rule.Finding, ok bool) {
 		}
 		reason, detail := r.reason()
 		f.Message, f.Why = fmt.Sprintf("could not check who may assume %s: %s", role, reason), phrase.Whole(detail)
-		f.Fix = "try again; or, if nodes use the role, " + listed
+		f.Fix = "try again; if nodes use the role, " + listed
 	case noEvidence:
 		if !r.c.Policy.Nodes.DenyUnknown() {
 			f.Severity, f.Yields = rule.Warning, rule.YieldsToAny
@@ -166,17 +162,17 @@ func (r roleOfNodes) finding(claims string) (f rule.Finding, ok bool) {
 			}
 		}
 		f.Message = fmt.Sprintf("nothing shows that %s belongs to nodes: %s, and %s", role, r.iamSays(), r.fleetSays())
-		f.Fix = "if nodes use the role, " + listed + "; if not, give it a username and groups of its own"
+		f.Fix = "write a username and groups of its own, or, if nodes use the role, " + listed
 	}
 	return f, true
 }
 
-// danger says what whoever may assume the role gets.
+// danger says what somebody gets who may assume the role.
 func (r roleOfNodes) danger() string {
 	if r.Is.NamedByEC2() {
-		return "and whoever assumes it with an instance id as session name is that node, and can get the tokens of its pods"
+		return "a caller who assumes it with an instance ID as session name is that node, and can get the tokens of its pods"
 	}
-	return "and whoever assumes it chooses which node to be, and can get the tokens of its pods"
+	return "a caller who assumes it chooses which node to be, and can get the tokens of its pods"
 }
 
 // reason is why IAM's answer does not say who may assume the role.
@@ -196,15 +192,15 @@ func (r roleOfNodes) iamSays() string {
 	case trust.Known == principal.TrustKnown && trust.Service != "":
 		return phrase.Quote(trust.Service) + " may assume it as well"
 	case trust.Known == principal.TrustKnown && trust.Instances:
-		return "EC2 instances alone may assume it, whose username is " + nodes.EC2.Needs().Username
+		return "only EC2 instances may assume it, whose username is " + nodes.EC2.Needs().Username
 	case trust.Known == principal.TrustKnown:
-		return "Fargate or hybrid nodes alone may assume it, whose username is " + nodes.Hybrid.Needs().Username
+		return "only Fargate or hybrid nodes may assume it, whose username is " + nodes.Hybrid.Needs().Username
 	case r.answer.Existence == principal.Missing:
-		return "IAM knows no such role"
+		return "IAM has no such role"
 	case r.answer.Existence == principal.Trusted:
-		return "the policy takes its account on trust"
+		return "the policy trusts its account unchecked"
 	}
-	return "IAM says nothing of who may assume it"
+	return "IAM does not say who may assume it"
 }
 
 // fleetSays is what is known of the running nodes, where none is known to use the role.

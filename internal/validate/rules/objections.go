@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
@@ -11,10 +12,28 @@ import (
 )
 
 // objections are what is against a new grant, and what to do about each of them.
-type objections struct{ reasons, remedies []string }
+type objections struct {
+	reasons, remedies []string
+	// approval is how to get one.
+	approval string
+}
 
 func (o *objections) add(reason, remedy string) {
 	o.reasons, o.remedies = append(o.reasons, reason), append(o.remedies, remedy)
+}
+
+// remedy is all of them; how to get an approval is the longest, and comes last.
+func (o objections) remedy() string {
+	all := o.remedies
+	if o.approval != "" {
+		all = append(slices.Clone(all), o.approval)
+	}
+	return strings.Join(all, ", and ")
+}
+
+// getApproval is how to get an approval.
+func getApproval(p *policy.Policy) string {
+	return "get an approval: " + p.Ask("approvals", "privileged.approvals")
 }
 
 // objectionsTo are those of the policy's approval, of its approvers, and of the cluster's own authorizer.
@@ -22,10 +41,10 @@ func objectionsTo(c *rule.EditContext, w privilege.Way) objections {
 	var all objections
 	switch w.Standing {
 	case policy.None:
-		all.add("the policy does not approve it", "have the ARN approved in the policy under privileged.approvals")
+		all.reasons, all.approval = append(all.reasons, "the policy does not approve it"), getApproval(c.Policy)
 	case policy.Expired:
-		all.add(fmt.Sprintf("its approval in the policy (line %d) expired on %s", w.Approval.Line, w.Approval.Expires.Day()),
-			"have the approval renewed in the policy")
+		all.reasons = append(all.reasons, fmt.Sprintf("its approval in the policy (line %d) expired on %s", w.Approval.Line, w.Approval.Expires.Day()))
+		all.approval = getApproval(c.Policy)
 	case policy.Valid:
 	}
 	if c.User.Username == "" {
@@ -33,8 +52,8 @@ func objectionsTo(c *rule.EditContext, w privilege.Way) objections {
 	}
 	approvers := policy.Callers(c.Policy.Privileged.Approvers)
 	if !approvers.Empty() && !approvers.Has(c.User.Username, c.User.Groups) {
-		all.add(fmt.Sprintf("%s is none of the policy's approvers", phrase.Quote(c.User.Username)),
-			"leave the edit to "+phrase.List(slices.Concat(approvers.Usernames, approvers.Groups)))
+		all.add(fmt.Sprintf("%s is not one of the policy's approvers", phrase.Quote(c.User.Username)),
+			"ask an approver ("+phrase.Few(slices.Concat(approvers.Usernames, approvers.Groups))+") to make the edit")
 	}
 	if c.Policy.Privileged.SubjectAccessReview {
 		all.askCluster(c, w)
@@ -48,14 +67,14 @@ func (o *objections) askCluster(c *rule.EditContext, w privilege.Way) {
 	answer, user := c.MayGrant(asked), phrase.Quote(c.User.Username)
 	switch {
 	case answer.Err != nil:
-		o.add(fmt.Sprintf("the cluster could not be asked whether %s may %s: %s", user, what, phrase.Bare(answer.Err.Error())),
-			"try again, and see the guard's log")
+		o.add(fmt.Sprintf("could not check whether RBAC allows %s to %s: %s", user, what, phrase.Bare(answer.Err.Error())),
+			"try again (the guard's log has the error)")
 	case !answer.Allowed:
-		reason := fmt.Sprintf("the cluster does not let %s %s", user, what)
+		reason := fmt.Sprintf("RBAC does not allow %s to %s", user, what)
 		if answer.Reason != "" {
 			reason += " (" + phrase.Bare(answer.Reason) + ")"
 		}
-		o.add(reason, "leave the edit to somebody whom RBAC lets do that")
+		o.add(reason, "ask somebody whom RBAC allows that to make the edit")
 	}
 }
 

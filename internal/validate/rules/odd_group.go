@@ -10,48 +10,56 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
 var wellKnownGroups = []string{policy.Masters, awsauth.GroupNodes, awsauth.GroupBootstrappers, awsauth.GroupNodeProxier, awsauth.GroupWindows,
 	policy.Everybody, awsauth.GroupUnauthenticated, "system:serviceaccounts", "system:monitoring"}
 
-const whyNotUnauthenticated = "and the API server does not add " + policy.Everybody + " for whoever has it: without that group kubectl cannot discover resources"
+const whyNotUnauthenticated = "the API server does not add " + policy.Everybody + " for a caller who has it, and without that group kubectl cannot discover resources"
 
-// oddGroup says what is odd about a group, or nothing.
-func oddGroup(g string) (message, why, fix string) {
+// oddGroup says what is odd about a group; odd is false if nothing is.
+func oddGroup(g string) (f rule.Finding, odd bool) {
+	if g == "" {
+		return f, false // the text says so: an empty group, or one that EKS empties because of its type
+	}
+	say := func(message, fix, why string) (rule.Finding, bool) {
+		return rule.Finding{Message: message, Fix: fix, Why: why}, true
+	}
+	const toTheLetter = "Kubernetes compares groups to the letter, so it gives nothing"
 	trimmed := strings.TrimSpace(g)
 	switch {
-	case g == "":
-		return "", "", "" // the text says so: an empty group, or one that EKS empties because of its type
 	case g == awsauth.GroupUnauthenticated:
-		return phrase.Quote(g) + " is the group of callers who are not authenticated", whyNotUnauthenticated, "remove it"
+		return say(phrase.Quote(g)+" is the group of callers who are not authenticated", "remove it", whyNotUnauthenticated)
 	case trimmed == "":
-		return phrase.Quote(g) + " is blank", "and gives nothing", "remove it"
+		return say("the group "+phrase.Quote(g)+" is blank", "remove it", "nothing is bound to it")
 	case strings.Contains(g, " - "):
-		return phrase.Quote(g) + " is one group to YAML", "since the second line is indented deeper than the first",
-			"put every group on a line of its own, all equally far from the left"
+		groups := strings.Split(g, " - ")
+		return say(phrase.Quote(g)+" is one group to YAML", "write each group on a line of its own, with the same indentation: - "+phrase.Bare(strings.Join(groups, " and - ")),
+			"a dash begins no item inside a value, nor on a line that is indented deeper than the one above")
 	case trimmed != g:
-		return phrase.Quote(g) + " has spaces around it", "and Kubernetes compares groups to the letter", "write " + phrase.Bare(trimmed)
+		return say(phrase.Quote(g)+" has spaces around it", "write "+phrase.Bare(trimmed), toTheLetter)
 	case strings.IndexFunc(g, unicode.IsSpace) >= 0:
-		return phrase.Quote(g) + " has spaces in it", "and nothing is bound to such a group", "write one group a line, without spaces"
+		return say("the group "+phrase.Quote(g)+" has spaces in it", "write one group a line, without spaces", "nothing is bound to such a group")
 	}
 	if parts := strings.FieldsFunc(g, separator); len(parts) > 1 {
 		for _, part := range parts {
 			if near, _ := nearGroup(part); near != "" {
-				return phrase.Quote(g) + " is one group to EKS", "and nothing is bound to it", "write groups: [" + phrase.Bare(groupList(g)) + "]"
+				return say(phrase.Quote(g)+" is one group to EKS", "write groups: ["+phrase.Bare(groupList(g))+"]", "nothing is bound to it")
 			}
 		}
 	}
-	if near, exact := nearGroup(g); near != "" && !exact {
-		switch fix = "write " + near; near {
-		case policy.Masters:
-			fix += ", which needs an approval in the policy"
-		case awsauth.GroupUnauthenticated:
-			fix = "remove it"
-		}
-		return phrase.Quote(g) + " is not " + near, "and Kubernetes compares groups to the letter, so it gives nothing", fix
+	switch near, exact := nearGroup(g); {
+	case near == "" || exact:
+		return f, false
+	case near == policy.Masters: // nobody should type it because a message says so
+		return say("there is no group "+phrase.Quote(g)+" (did you mean "+near+"?)",
+			"remove it, or have "+near+" approved first: it is cluster-admin without RBAC", toTheLetter)
+	case near == awsauth.GroupUnauthenticated:
+		return say(phrase.Quote(g)+" is not "+near, "remove it", toTheLetter)
+	default:
+		return say(phrase.Quote(g)+" is not "+near, "write "+near, toTheLetter)
 	}
-	return "", "", ""
 }
 
 func separator(r rune) bool { return r == ',' || r == ';' || r == ' ' }

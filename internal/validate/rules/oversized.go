@@ -63,7 +63,7 @@ func checkSizes(c *rule.EditContext) {
 	}
 	c.Report(rule.AtField("data", ""), rule.Finding{Severity: rule.Warning, Subject: "data", Preexisting: c.Old != nil && data <= rule.DataSize(c.Old.Object),
 		Message: "the object holds " + phrase.KiB(data) + " of data",
-		Why:     "and from " + phrase.KiB(largeData) + " on kubectl apply cannot write it; from 1,024 KiB on nobody can add an entry",
+		Why:     "from " + phrase.KiB(largeData) + " on kubectl apply cannot write it; from 1,024 KiB on nobody can add an entry",
 		Fix:     "remove unused entries and comments; map one role that people assume instead of each user"})
 }
 
@@ -93,9 +93,9 @@ func tooLarge(e *awsauth.Entry, s size) (at rule.Position, f rule.Finding, large
 	if len(e.Groups) > 0 {
 		at.Place = e.Groups[0].Place
 	}
-	f = rule.Finding{Subject: "groups", Why: "and every request by this entry and every event of the audit log has all of them",
-		Fix: "bind the rights to one group, and leave the others out"}
-	arn := phrase.Quote(e.ARN.Value)
+	f = rule.Finding{Subject: "groups", Why: "each request by this entry and each event of the audit log has all of them",
+		Fix: "keep one group that has the bindings, and remove the others"}
+	arn := named(e)
 	switch {
 	case s.groups > maxGroups:
 		f.Message = arn + " has " + phrase.Thousands(s.groups) + " groups, and the limit is " + phrase.Thousands(maxGroups)
@@ -117,8 +117,8 @@ func longName(e *awsauth.Entry) (rule.Position, rule.Finding) {
 		i := slices.IndexFunc(e.Groups, func(g awsauth.Text) bool { return len(g.Value) > maxName })
 		at, what = rule.AtGroup(e, i), "a group"
 	}
-	return at, rule.Finding{Subject: "name", Why: "and every request by this entry and every event of the audit log has it", Fix: "write a shorter name",
-		Message: fmt.Sprintf("%s of %s has %s bytes, and the limit is %s: %s", what, phrase.Quote(e.ARN.Value), phrase.Thousands(len(at.Value)),
+	return at, rule.Finding{Subject: "name", Why: "each request by this entry and each event of the audit log has it", Fix: "write a shorter name",
+		Message: fmt.Sprintf("%s of %s has %s bytes, and the limit is %s: %s", what, named(e), phrase.Thousands(len(at.Value)),
 			phrase.Thousands(maxName), phrase.Quote(at.Value))}
 }
 

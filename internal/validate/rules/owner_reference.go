@@ -11,7 +11,7 @@ import (
 var ownerReference = &rule.Rule{
 	ID: "AA111", Name: "owner-reference", Severity: rule.Error, Category: rule.Object,
 	What: "an object that owns aws-auth (metadata.ownerReferences)",
-	Why:  "the garbage collector deletes aws-auth when its owners are gone or were never there, and tries again until nothing denies it: then everybody is locked out",
+	Why:  "the garbage collector deletes aws-auth when its owners are gone or were never there, and tries again until nothing denies it: then everyone is locked out",
 	Bad: `metadata:
   ownerReferences:
     - apiVersion: apps/v1
@@ -32,7 +32,7 @@ func checkOwners(c *rule.ObjectContext) {
 		said[owner] = true
 		value := strings.Join(owner[:], " ")
 		c.Report(rule.AtField(fmt.Sprintf("metadata.ownerReferences[%d]", i), value), rule.Finding{Subject: strings.Join(owner[:], "\x00"),
-			Message: phrase.Quote(value) + " owns aws-auth", Why: "and the garbage collector deletes aws-auth when that object is gone or was never there",
+			Message: phrase.Bare(o.Kind) + " " + phrase.Quote(o.Name) + " owns aws-auth", Why: "the garbage collector deletes aws-auth when that object is gone or was never there",
 			Fix: "remove metadata.ownerReferences"})
 	}
 }

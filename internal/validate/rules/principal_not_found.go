@@ -12,8 +12,8 @@ import (
 
 var principalNotFound = &rule.Rule{
 	ID: "AA301", Name: "principal-not-found", Severity: rule.Error, Category: rule.Principal,
-	What: "a role or user that IAM does not know, or a role with the name of one of IAM Identity Center's that is not; an ARN that differs from IAM's in letter case alone works and is a warning",
-	Why:  "EKS keeps the entry, and it matches nobody, until somebody makes a principal of that name and has these rights",
+	What: "IAM has no such role or user, or the role has the name of one of IAM Identity Center's and is not one; an ARN that differs from IAM's only in letter case works, so it is a warning",
+	Why:  "EKS keeps the entry, but it matches nobody until somebody creates a principal of that name, which then has these rights",
 	Bad:  strings.Replace(goodNodesAndCI, "role/ci", "role/cii", 1), Good: goodNodesAndCI,
 	Edit: ofBrought(notFound),
 }
@@ -37,30 +37,31 @@ func (b brought) another() (f rule.Finding, ok bool) {
 		if b.c.IAM.Shows(b.arn.Account) {
 			path = "the path " + phrase.Quote(real.Path)
 		}
-		f.Message = fmt.Sprintf("IAM has %s under %s", b.written(), path)
-		f.Why = "and IAM Identity Center makes its roles under " + awsauth.SSOPath +
-			", so this one is somebody's own: what the policy approves for a permission set is not meant for it"
+		f.Message = fmt.Sprintf("%s has the name of an IAM Identity Center (SSO) role, but IAM has it under %s", b.written(), path)
 		f.Fix = "write the ARN of the permission set's role, or give the role another name"
+		f.Why = "IAM Identity Center creates its roles under " + awsauth.SSOPath +
+			", so this role is another one: what the policy approves for the permission set is not meant for it"
 		return f, true
 	case real.Canonical() == b.arn.Canonical():
 		return f, false
 	}
-	f.Severity, f.Message = rule.Warning, fmt.Sprintf("IAM writes %s as %s", b.written(), phrase.Whole(real.Canonical()))
-	f.Why, f.Fix = "and EKS takes both for the same", "write "+phrase.Whole(real.Canonical())
+	f.Severity, f.Message = rule.Warning, fmt.Sprintf("%s differs in letter case from IAM's ARN", b.written())
+	f.Fix, f.Why = "write "+phrase.Whole(real.Canonical()), "EKS takes both for the same principal, other tools do not"
 	return f, true
 }
 
 func (b brought) missing() (f rule.Finding) {
-	f.Message, f.Why = fmt.Sprintf("IAM knows no %s %s", b.arn.Kind, b.written()), "so this entry matches nobody"
+	f.Message = fmt.Sprintf("IAM has no %s %s", b.arn.Kind, b.written())
 	f.Fix = fmt.Sprintf("create the %s first, or write the ARN of one that exists", b.arn.Kind)
+	f.Why = fmt.Sprintf("this entry matches nobody until a %s of that name is created, which then has these rights", b.arn.Kind)
 	if b.answer.ARN != "" {
 		f.Message = fmt.Sprintf("%s is not the ARN of user %s", b.written(), phrase.Quote(b.arn.Name))
-		f.Why, f.Fix = "and EKS compares the path of a user as well, so this entry matches nobody", "write the ARN that `aws iam get-user` shows"
+		f.Fix, f.Why = "write the ARN that `aws iam get-user` shows", "EKS compares the path of a user too, so this entry matches nobody"
 		if b.c.IAM.Shows(b.arn.Account) {
 			f.Fix = "write " + phrase.Whole(b.answer.ARN)
 		}
 	} else if meant := b.didYouMean(); meant != "" {
-		f.Fix = meant
+		f.Fix = "write an ARN that exists: " + meant
 	}
 	return f
 }

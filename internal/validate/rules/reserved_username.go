@@ -7,17 +7,18 @@ import (
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
 var reservedUsername = &rule.Rule{
 	ID: "AA404", Name: "reserved-username", Severity: rule.Error, Category: rule.Grant,
-	What: "a username that begins with system:, eks:, aws:, amazon: or iam: and is not the template of a node; a warning for aws: and an account id",
-	Why:  "these names belong to Kubernetes and EKS: whoever has system:kube-controller-manager or eks:node-manager is taken for it, by RBAC and by this guard",
+	What: "a username begins with system:, eks:, aws:, amazon: or iam: and is not the template of a node; with aws: and an account ID it is a warning",
+	Why:  "these names belong to Kubernetes and EKS: RBAC and this guard treat a caller with the username system:kube-controller-manager or eks:node-manager as that component",
 	Bad:  strings.Replace(goodNodesAndCI, "username: ci", "username: eks:node-manager", 1), Good: goodNodesAndCI,
-	Entry: checkReserved,
+	SilencedBy: []rule.Silence{{Rule: "AA505", Same: rule.SamePrincipal}},
+	Entry:      checkReserved,
 }
 
 // accountUsername is a username such as aws:{{AccountID}}:instance:{{SessionName}}, which aws-iam-authenticator's own
@@ -31,19 +32,34 @@ func checkReserved(c *rule.EntryContext) {
 		return
 	}
 	f := rule.Finding{Subject: username, Gives: rule.GivesName,
-		Message: fmt.Sprintf("%s begins with %s", phrase.Quote(username), prefix),
-		Why:     "and that prefix belongs to Kubernetes and EKS: whoever has such a name is taken for one of them"}
-	rest := strings.TrimLeft(strings.TrimPrefix(username, prefix), ":")
-	f.Fix = "write another name, for example " + phrase.Bare(phrase.Clip(rest))
+		Message: fmt.Sprintf("%s begins with %s", nameIn(c.Entry, true, username), prefix),
+		Why:     "that prefix belongs to Kubernetes and EKS: RBAC and this guard treat a caller with such a name as one of their components"}
+	f.Fix = "write username: " + usernameInstead(c)
 	switch {
 	case strings.HasPrefix(username, awsauth.NodePrefix):
-		f.Fix = "write " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName + " for EC2 nodes, " +
+		f.Fix = "write username: " + awsauth.NodePrefix + awsauth.EC2PrivateDNSName + " for EC2 nodes, " +
 			awsauth.NodePrefix + awsauth.SessionName + " for Fargate and hybrid nodes"
-	case rest == "":
-		f.Fix = "write another name"
+		if meant := awsauth.NearestPlaceholder(strings.TrimPrefix(username, awsauth.NodePrefix)); nodes.IsUsername(awsauth.NodePrefix + meant) {
+			f.Fix, f.Yields = "write username: "+awsauth.NodePrefix+meant, rule.YieldsToRule
+		}
 	case accountUsername.MatchString(username):
 		f.Severity = rule.Warning
-		f.Why = "and EKS reserves that prefix, although no name of EKS or Kubernetes has an account id after it"
+		f.Why = "EKS reserves that prefix, although no component of EKS or Kubernetes has an account ID in its name"
 	}
 	c.Report(rule.AtUsername(c.Entry), f)
+}
+
+// usernameInstead is what to write: what the principal had before, or its name.
+func usernameInstead(c *rule.EntryContext) string {
+	if c.Before != nil {
+		for _, id := range c.Before.Lookup(c.Entry.Subject()) {
+			if id.Username != "" && privilege.ReservedPrefix(id.Username) == "" && plainScalar.MatchString(id.Username) {
+				return id.Username
+			}
+		}
+	}
+	if a, err := c.Entry.Principal(); err == nil && principal.IsName(a.Name) {
+		return a.Name
+	}
+	return "NAME"
 }

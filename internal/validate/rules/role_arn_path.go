@@ -11,7 +11,7 @@ import (
 
 var roleARNPath = &rule.Rule{
 	ID: "AA203", Name: "role-arn-path", Severity: rule.Error, Category: rule.ARN,
-	What: "a role ARN with a path, as IAM shows it, above all for roles of IAM Identity Center (AWSReservedSSO_...)",
+	What: "the ARN of a role has a path, as IAM shows it, above all for roles of IAM Identity Center (AWSReservedSSO_...)",
 	Why:  "the session of a role does not carry the role's path, so EKS compares without it, and the entry matches nobody",
 	Bad:  strings.Replace(goodNodesAndCI, "role/ci", "role/team/ci", 1), Good: goodNodesAndCI,
 	Entry: arnFaultsOf("AA203"),
@@ -22,13 +22,13 @@ func pathOfRole(w written) (rule.Finding, bool) {
 	if a.Kind != awsauth.KindRole || a.Path == "/" {
 		return rule.Finding{}, false
 	}
-	f := rule.Finding{Message: phrase.Quote(w.text) + " has a path", Why: "and EKS drops the path before it compares, so this entry matches nobody",
-		Fix: "write " + phrase.Bare(a.Canonical())}
+	f := rule.Finding{Message: namedARN(w.text) + " has a path", Fix: "write " + phrase.Whole(a.Canonical()),
+		Why: "EKS drops the path before it compares, so this entry matches nobody"}
 	switch {
 	case strings.HasPrefix(a.Path, awsauth.SSOPath):
-		f.Message = phrase.Quote(w.text) + " is an IAM Identity Center (SSO) role with its path"
+		f.Message = namedARN(w.text) + " is an IAM Identity Center (SSO) role with its path"
 	case strings.HasPrefix(a.Path, "/aws-service-role/"):
-		f.Message = phrase.Quote(w.text) + " is a service-linked role with its path"
+		f.Message = namedARN(w.text) + " is a service-linked role with its path"
 		f.Fix += " if the service calls the cluster, as EMR and AWS Batch do, or remove the entry"
 	}
 	if !principal.IsName(a.Name) {

@@ -13,8 +13,8 @@ import (
 
 var selfLockout = &rule.Rule{
 	ID: "AA506", Name: "self-lockout", Severity: rule.Error, Category: rule.Loss,
-	What: "a caller who removes the mapping by which this very request came in, takes its own rights away, maps itself to a name that EKS cannot render for it, or moves itself from mapAccounts to another username",
-	Why:  "the next request of the caller is refused, and nobody may be left to undo the edit",
+	What: "the caller removes the mapping by which its own request was authenticated, removes its own rights, maps itself to a name that EKS cannot render for it, or moves itself from mapAccounts to another username",
+	Why:  "the next request of the caller is denied, and perhaps nobody is left to undo the edit",
 	Bad:  goodNodes, Good: goodNodesAndCI,
 	Edit: checkSelfLockout,
 }
@@ -46,8 +46,8 @@ func checkSelfLockout(c *rule.EditContext) {
 
 // lockedOut is the finding about a caller's own mapping, which the edit removes or changes.
 func lockedOut(message string) rule.Finding {
-	return rule.Finding{Subject: "self", Message: message,
-		Why: "and this very request came in by it, so you could not undo the edit", Fix: "keep the entry as it is, or let another admin make this edit"}
+	return rule.Finding{Subject: "self", Message: message, Fix: "keep the entry as it is, or ask another admin to make this edit",
+		Why: "EKS authenticated this very request by it, so you could not undo the edit"}
 }
 
 // atOwn is a mapping of the caller's, as an entry now has it or had it.
@@ -57,12 +57,13 @@ func atOwn(e *awsauth.Entry, place awsauth.Place, caller principal.Caller, was a
 
 // reportOwnRemoval is about a caller whose mapping is gone.
 func reportOwnRemoval(c *rule.EditContext, caller principal.Caller, was awsauth.Identity) {
-	f := lockedOut(fmt.Sprintf("this edit removes your own mapping %s", phrase.Quote(was.Canonical)))
+	f := lockedOut("this edit removes your own mapping " + namedARN(was.Canonical))
+	putBack(&f, c, was, ", or ask another admin to make this edit")
 	if c.New.Access().Accounts[caller.Account()].Value != "" {
 		if username, groups := caller.Rendered(was); len(groups) == 0 && username == caller.ARN {
 			return // mapAccounts gives the same
 		}
-		f.Why = "and by mapAccounts you would authenticate under your ARN and without groups, so you could not undo the edit"
+		f.Why = "by mapAccounts you would authenticate with your ARN as username and without groups, so you could not undo the edit"
 	}
 	c.Report(atOwn(was.Entry, awsauth.Place{}, caller, was), f)
 }
@@ -76,7 +77,7 @@ func checkOwnMapping(c *rule.EditContext, caller principal.Caller, was, is awsau
 	}
 	if !caller.AdmittedBy(is) && (caller.AdmittedBy(was) || is.Sessions() > was.Sessions()) {
 		report("after this edit EKS cannot render %s in your own mapping %s, so you can no longer authenticate",
-			awsauth.EC2PrivateDNSName, phrase.Quote(is.Canonical))
+			awsauth.EC2PrivateDNSName, namedARN(is.Canonical))
 		return
 	}
 	username, groups := caller.Rendered(was)
@@ -86,9 +87,9 @@ func checkOwnMapping(c *rule.EditContext, caller principal.Caller, was, is awsau
 	case isAdmin(c, is) && !renamed:
 		// whatever else goes, an admin can undo it
 	case len(lost) > 0:
-		report("this edit takes %s from your own mapping %s", phrase.List(lost), phrase.Quote(was.Canonical))
+		report("this edit removes %s from your own mapping %s", phrase.Few(lost), namedARN(was.Canonical))
 	case renamed:
-		report("this edit changes your own username from %s to %s", phrase.Quote(username), phrase.Quote(newUsername))
+		report("this edit changes your own username from %s to %s (%s)", phrase.Quote(username), phrase.Quote(newUsername), namedARN(was.Canonical))
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 var ssoBlock = &rule.Rule{
 	ID: "AA205", Name: "sso-block", Severity: rule.Error, Category: rule.ARN,
-	What: "an entry with an sso block",
-	Why:  "matching by permission set is a feature of the open-source authenticator that EKS does not switch on, so the entry matches nobody",
+	What: "an entry has an sso block",
+	Why:  "matching by permission set is a feature of the open-source authenticator that EKS does not enable, so the entry matches nobody",
 	Bad: goodNodes + `    - sso:
         permissionSetName: Admin
         accountID: "111122223333"
@@ -30,14 +30,15 @@ func checkSSOBlock(c *rule.EntryContext) {
 		return
 	}
 	f := rule.Finding{Subject: sso.AccountID + " " + sso.PermissionSetName,
-		Message: "an sso block", Why: "and EKS does not switch that feature on, so this entry matches nobody",
-		Fix: "write the role's ARN without its path, rolearn: arn:aws:iam::ACCOUNT:role/AWSReservedSSO_NAME_..."}
+		Message: "the entry for permission set " + phrase.Quote(sso.PermissionSetName) + " has an sso block",
+		Fix:     "write rolearn: arn:aws:iam::ACCOUNT:role/AWSReservedSSO_NAME_..., the ARN of the role without its path, instead of the block",
+		Why:     "EKS does not enable sso blocks, so this entry matches nobody"}
 	if principal.IsAccountID(sso.AccountID) && principal.IsName(sso.PermissionSetName) {
-		f.Fix = fmt.Sprintf("write the role's ARN without its path, rolearn: arn:%s:iam::%s:role/AWSReservedSSO_%s_ and the 16 characters that IAM shows",
+		f.Fix = fmt.Sprintf("write rolearn: arn:%s:iam::%s:role/AWSReservedSSO_%s_ and the 16 characters that IAM shows, instead of the block",
 			phrase.Bare(cmp.Or(sso.Partition, "aws")), sso.AccountID, sso.PermissionSetName)
 	}
 	if role := roleOfPermissionSet(c); role != "" {
-		f.Fix = "write rolearn: " + role
+		f.Fix = "write rolearn: " + role + " instead of the block"
 	}
 	c.Report(rule.At(c.Entry, "sso", awsauth.Text{Place: sso.Place, Value: sso.PermissionSetName}).Of(""), f)
 }

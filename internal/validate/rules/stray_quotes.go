@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -13,17 +14,19 @@ var strayQuotes = &rule.Rule{
 	What: "a username or group that begins or ends with a quote: “typographic” quotes, a backtick, or a single ' or \" without its partner",
 	Why:  "YAML has no quotes but a pair of ' or \" around the whole string; any other quote is part of the name, so nothing is bound to it",
 	Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[“deployers”]", 1), Good: goodNodesAndCI,
-	SilencedBy: []rule.Silence{{Rule: "AA107", Same: rule.SameField}},
+	SilencedBy: []rule.Silence{{Rule: "AA107", Same: rule.SameField}, {Rule: "AA101", Same: rule.SameLine}},
 	Entry:      checkStrayQuotes,
 }
 
 func checkStrayQuotes(c *rule.EntryContext) {
 	e := c.Entry
 	if f, ok := strayQuotesIn("username", e.Username.Value); ok {
+		f.Message += ", in the entry of " + named(e)
 		c.Report(rule.AtUsername(e).Of(e.Name()), f)
 	}
 	for i, g := range e.Groups {
 		if f, ok := strayQuotesIn("group", g.Value); ok {
+			f.Message += ", in the entry of " + named(e)
 			c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
 		}
 	}
@@ -36,10 +39,10 @@ func strayQuotesIn(what, name string) (f rule.Finding, ok bool) {
 		return f, false
 	}
 	meant := strings.TrimFunc(name, func(r rune) bool { return isQuote(r) || unicode.IsSpace(r) })
-	f = rule.Finding{Subject: what + " " + name, Message: phrase.Quote(name) + " has quotes that YAML takes for part of the name",
-		Why: "so it is not " + phrase.Quote(meant) + ", and nothing is bound to it", Fix: "write " + phrase.Bare(meant), Yields: rule.YieldsToRule}
+	f = rule.Finding{Subject: what + " " + name, Message: fmt.Sprintf("the %s %s has quotes that are part of the name to YAML", what, phrase.Quote(name)),
+		Fix: "write " + phrase.Bare(meant), Why: "it is not " + phrase.Quote(meant) + ", so nothing is bound to it", Yields: rule.YieldsToRule}
 	if meant == "" || strings.ContainsFunc(meant, isQuote) {
-		f.Why, f.Fix = "so nothing is bound to it", "type the name again, without quotes"
+		f.Fix, f.Why = "type the name again, without quotes", "nothing is bound to it"
 	}
 	return f, true
 }

@@ -14,8 +14,8 @@ import (
 
 var templateGrants = &rule.Rule{
 	ID: "AA403", Name: "template-grants", Severity: rule.Error, Category: rule.Grant,
-	What: "a group or username whose {{...}} can become a privileged one",
-	Why:  "whoever assumes the role chooses the session name: with the right one, system:{{SessionName}} is system:masters",
+	What: "the {{...}} of a group or username can become a privileged one",
+	Why:  "a caller who assumes the role chooses the session name: with the session name masters, system:{{SessionName}} is system:masters",
 	Bad:  strings.Replace(goodNodesAndCI, "deployers", `"system:{{SessionName}}"`, 1), Good: goodNodesAndCI,
 	SilencedBy: []rule.Silence{{Rule: "AA404", Same: rule.SameField}},
 	Entry:      checkTemplates,
@@ -36,7 +36,7 @@ func checkTemplates(c *rule.EntryContext) {
 		if !w.Username {
 			at = rule.AtGroup(e, w.Index)
 		}
-		f := sayTemplate(at.Value, w.Username, templateTarget(c, w), w.Session)
+		f := sayTemplate(e, at.Value, w.Username, templateTarget(c, w), w.Session)
 		if exemptReserved(c, w) {
 			f.Yields = rule.YieldsToRule // nobody may have such a name
 		}
@@ -69,13 +69,13 @@ func templateTarget(c *rule.EntryContext, w privilege.Way) string {
 	}
 	switch {
 	case exemptReserved(c, w):
-		return w.Becomes
+		return phrase.Whole(w.Becomes)
 	case known.Approver:
-		return w.Becomes + ", which gives " + w.Evidence
+		return phrase.Whole(w.Becomes) + ", which gives " + w.Evidence
 	case group.Kind != privilege.ListedGroup && w.Evidence != "":
-		return w.Becomes + ", which is as good as system:masters (" + phrase.Whole(w.Evidence) + ")"
+		return phrase.Whole(w.Becomes) + ", which is equivalent to cluster-admin (" + phrase.Whole(w.Evidence) + ")"
 	}
-	return w.Becomes
+	return phrase.Whole(w.Becomes)
 }
 
 // exemptReserved reports that a username with a reserved prefix becomes one that the policy exempts.
@@ -94,22 +94,23 @@ func checkReservedBeginning(c *rule.EntryContext) {
 	}
 	for _, prefix := range privilege.ReservedPrefixes {
 		if session, ok := t.CanBegin(prefix); ok {
-			c.Report(rule.AtUsername(e), sayTemplate(username, true, prefix+"...", session))
+			c.Report(rule.AtUsername(e), sayTemplate(e, username, true, prefix+"...", session))
 			return
 		}
 	}
 }
 
 // sayTemplate says what a template can become; session is the session name that does it, if one does.
-func sayTemplate(template string, username bool, target, session string) rule.Finding {
+func sayTemplate(e *awsauth.Entry, template string, username bool, target, session string) rule.Finding {
 	f := rule.Finding{Subject: "group " + template, Gives: rule.GivesName,
-		Message: fmt.Sprintf("%s can become %s", phrase.Quote(template), target), Why: "for some callers",
-		Fix: "write the name out, or put a text of your own with another beginning before the {{"}
+		Message: fmt.Sprintf("%s can become %s", nameIn(e, username, template), target),
+		Fix:     "write the name out, or begin it with a prefix of your own, such as ci:" + awsauth.SessionName,
+		Why:     "for some callers EKS puts that name together"}
 	if username {
 		f.Subject = "username " + template
 	}
 	if session != "" {
-		f.Why = fmt.Sprintf("with the session name %s, which the caller chooses", phrase.Quote(session))
+		f.Why = fmt.Sprintf("the caller chooses the session name, and with %s it is that name", phrase.Quote(session))
 	}
 	return f
 }

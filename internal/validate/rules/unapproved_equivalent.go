@@ -9,8 +9,8 @@ import (
 
 var unapprovedEquivalent = &rule.Rule{
 	ID: "AA402", Name: "unapproved-equivalent", Severity: rule.Error, Category: rule.Grant,
-	What: "a principal that gets a group or username which the cluster's RBAC makes as good as system:masters, also by mapAccounts, or a username that the policy exempts or lists as an approver, without an approval in the policy; a warning if RBAC could not be read enough to know, an error if the policy says privileged.onUnreadable: deny, or if the guard has just started and has not read it yet",
-	Why:  "whoever is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system, can do everything, though system:masters is written nowhere",
+	What: "a principal gets, without an approval in the policy, a group or username that the cluster's RBAC makes equivalent to cluster-admin, also by mapAccounts, or a username that the policy exempts or lists as an approver; if RBAC could not be read enough to know, it is a warning, or an error if the policy says privileged.onUnreadable: deny, or if the guard has just started and has not read it yet",
+	Why:  "a subject that is bound to cluster-admin, may escalate, bind or impersonate, or can run code in kube-system can do everything, although system:masters is written nowhere",
 	Bad:  strings.Replace(goodNodesAndCI, "[deployers]", "[ops]", 1), Good: goodNodesAndCI,
 	SilencedBy: []rule.Silence{{Rule: "AA404", Same: rule.SameField}},
 	Edit:       checkEquivalents,

@@ -9,8 +9,8 @@ import (
 
 var unapprovedGrant = &rule.Rule{
 	ID: "AA401", Name: "unapproved-grant", Severity: rule.Error, Category: rule.Grant,
-	What: "a principal that gets into a privileged group (system:masters, the policy's own, the break-glass groups, the approvers' groups) and did not have it before, without an approval in the policy; also when a repaired ARN or a removed duplicate makes an old entry work",
-	Why:  "the API server lets system:masters do everything, without asking RBAC or any webhook's match for it",
+	What: "a principal gets, without an approval in the policy, a privileged group that it did not have before: system:masters, the policy's own, the break-glass groups, the approvers' groups; also when a corrected ARN or a removed duplicate makes an existing entry work",
+	Why:  "the API server allows system:masters everything, without consulting RBAC",
 	Bad:  strings.Replace(goodNodesAndCI, "deployers", "system:masters", 1), Good: goodNodesAndCI,
 	Edit: checkListedGroups,
 }

@@ -25,19 +25,19 @@ func checkDataKeys(c *rule.ObjectContext) {
 		if slices.Contains(awsauth.Keys, key) {
 			continue
 		}
-		f := rule.Finding{Subject: key, Severity: rule.Warning, Message: phrase.Quote(key) + " is not a key that EKS reads",
-			Fix: "remove it, or keep it in another ConfigMap; EKS reads " + phrase.List(awsauth.Keys)}
+		f := rule.Finding{Subject: key, Severity: rule.Warning, Message: "data key " + phrase.Quote(key) + " is unknown to EKS",
+			Why: "EKS reads only " + phrase.List(awsauth.Keys), Fix: "remove it, or move it to another ConfigMap"}
 		if meant := meantKey(key); meant != "" {
 			f.Severity = rule.Error
-			f.Why, f.Fix = "and all that stands in it is ignored without an error", "write "+meant
+			f.Why, f.Fix = "EKS ignores everything in it without an error", "write "+meant
 		}
 		c.Report(rule.AtKey(key, key), f)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Object.BinaryData)) {
 		at := rule.AtKey(key, key)
 		at.Field = "binaryData." + key
-		c.Report(at, rule.Finding{Subject: "binary " + key, Message: "EKS does not read binaryData",
-			Why: "and all that stands in it is ignored without an error", Fix: "write it as text under data"})
+		c.Report(at, rule.Finding{Subject: "binary " + key, Message: "binary data key " + phrase.Quote(key) + " is unknown to EKS",
+			Why: "EKS ignores binaryData without an error", Fix: "write it as text under data"})
 	}
 }
 

@@ -16,21 +16,28 @@ var unknownField = &rule.Rule{
 	Object: problems(sayUnknownField),
 }
 
-func sayUnknownField(p awsauth.Problem) (f rule.Finding) {
+func sayUnknownField(p described) (f rule.Finding) {
 	value := phrase.Quote(p.Value)
 	switch p.Code {
 	case awsauth.WrongCaseField:
-		f = rule.Finding{Message: value + " is not how EKS spells it", Why: "and some versions of its parser ignore the field", Fix: "write " + p.Want}
+		f = rule.Finding{Message: p.in("EKS writes " + value + " as " + p.Want), Fix: "write " + p.Want, Why: "some versions of its parser ignore the field"}
 	case awsauth.MisplacedField:
 		other := awsauth.MapUsers
 		if p.DataKey == awsauth.MapUsers {
 			other = awsauth.MapRoles
 		}
-		f = rule.Finding{Message: value + " has no meaning under " + p.DataKey, Why: "and EKS drops an entry without " + p.Want,
-			Fix: "move the entry to " + other + ", or write " + p.Want}
+		f = rule.Finding{Message: p.in(value + " has no meaning in " + p.DataKey), Fix: "move the entry to " + other + ", or write " + p.Want,
+			Why: "EKS drops an entry without " + p.Want}
+		switch a, err := awsauth.ParseARN(p.around.arn()); {
+		case err != nil:
+		case a.Kind == awsauth.KindUser && p.DataKey == awsauth.MapRoles, a.Kind == awsauth.KindRole && p.DataKey == awsauth.MapUsers:
+			f.Fix = "move the entry to " + other
+		case a.Kind == awsauth.KindUser, a.Kind == awsauth.KindRole:
+			f.Fix = "write " + p.Want
+		}
 	case awsauth.UnknownField:
-		f = rule.Finding{Message: value + " is not a field of " + p.DataKey, Why: "and EKS ignores it without an error",
-			Fix: "remove it; the fields are " + awsauth.ARNField(p.DataKey) + ", username and groups"}
+		f = rule.Finding{Message: p.in(value + " is not a field of " + p.DataKey), Fix: "remove it; the fields are " + awsauth.ARNField(p.DataKey) + ", username and groups",
+			Why: "EKS ignores it without an error"}
 		if p.Want != "" {
 			f.Fix = "write " + p.Want
 		}

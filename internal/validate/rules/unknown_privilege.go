@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -20,23 +19,23 @@ func sayUnknown(c *rule.EditContext, u privilege.Unknown) (f rule.Finding, found
 		return f, false
 	}
 	f = rule.Finding{Severity: rule.Warning, Subject: grantSubject(u.Grant), Message: sayUnread(c, u),
-		Why: "so the guard cannot tell whether it is equivalent to cluster-admin"}
+		Why: "the guard cannot tell whether it is equivalent to cluster-admin"}
 	if u.Username && privilege.ReservedPrefix(u.Name) != "" {
 		f.Yields = rule.YieldsToRule // nobody may have such a name
 	}
 	if u.Whole {
-		f.Why = "so the guard cannot tell whether one of them is equivalent to cluster-admin"
+		f.Why = "the guard cannot tell whether one of them is equivalent to cluster-admin"
 	}
 	switch {
 	case errors.Is(c.Privileges.Blind, privilege.ErrNotYet):
-		f.Severity, f.Why, f.Fix = rule.Error, "so it may be equivalent to cluster-admin", "try again in a few seconds"
+		f.Severity, f.Why, f.Fix = rule.Error, "it may be equivalent to cluster-admin", "try again in a few seconds"
 		return f, true
 	case c.Policy.Privileged.OnUnreadable == policy.Deny:
 		f.Severity = rule.Error
 		f.Why += ", and the policy says privileged.onUnreadable: deny"
 	case c.Privileges.Partial == nil:
-		f.Why = "so only the groups that the policy names counted as privileged"
-		remedies = "say privileged.fromRBAC: false in the policy"
+		f.Why = "without RBAC only the groups that the policy names count as privileged"
+		remedies = "set privileged.fromRBAC: false in the policy"
 	}
 	f.Fix = howToRead(c) + ", or " + remedies
 	return f, true
@@ -58,27 +57,27 @@ func sayUnread(c *rule.EditContext, u privilege.Unknown) string {
 // howToRead is how the guard comes to read RBAC.
 func howToRead(c *rule.EditContext) string {
 	if c.Privileges.Partial == nil {
-		return "let the guard read RBAC (docs/privileges.md)"
+		return "allow the guard to read RBAC (docs/privileges.md)"
 	}
 	kinds := phrase.List(c.Privileges.Partial.Kinds)
-	return "let the guard get, list and watch " + kinds + " by its ClusterRole (docs/privileges.md)"
+	return "allow the guard in its ClusterRole to get, list and watch " + kinds + " (docs/privileges.md)"
 }
 
 // remediesOfUnknown says what to do so that the name may be given although RBAC is not known; needed is false if nothing
 // is against it.
 func remediesOfUnknown(c *rule.EditContext, u privilege.Unknown) (remedies string, needed bool) {
 	if u.Whole {
-		return "leave account " + u.Account.Value + " out", true
+		return "remove account " + phrase.Bare(u.Account.Value) + " from mapAccounts", true
 	}
 	w := u.Way
 	if w.Approval, w.Standing = c.Privileges.Approved(u.ARN, w); w.Standing != policy.Valid {
-		return "have the ARN approved in the policy under privileged.approvals", true
+		return getApproval(c.Policy), true
 	}
 	if _, literal := awsauth.Literally(u.Name, u.ARN); !literal {
 		w.Kind = privilege.Template // one question to the authorizer covers all that the template can become
 	}
 	against := objectionsTo(c, w)
-	return strings.Join(against.remedies, ", and "), len(against.remedies) > 0
+	return against.remedy(), len(against.reasons) > 0
 }
 
 // nameUnknown is whom or what a finding about an unknown name is about.
@@ -89,12 +88,11 @@ func nameUnknown(u privilege.Unknown) string {
 	}
 	switch {
 	case u.Whole:
-		return fmt.Sprintf("the ARNs of account %s, which are usernames,", phrase.Quote(u.Account.Value))
+		return fmt.Sprintf("the ARNs of account %s, which mapAccounts makes usernames,", phrase.Quote(u.Account.Value))
 	case u.Entry == nil:
-		return fmt.Sprintf("%s, whose username is its ARN by account %s,",
-			phrase.Bare(phrase.Clip(u.Name)), phrase.Quote(u.Account.Value))
+		return fmt.Sprintf("%s, whose username is its ARN by account %s in mapAccounts,", grantee(u.Grant), phrase.Quote(u.Account.Value))
 	case u.Becomes != "":
-		return fmt.Sprintf("%s, which can become %s,", what, phrase.Bare(phrase.Clip(u.Becomes)))
+		return fmt.Sprintf("%s of %s, which can become %s,", what, grantee(u.Grant), phrase.Bare(phrase.Clip(u.Becomes)))
 	}
-	return what
+	return what + " of " + grantee(u.Grant)
 }

@@ -10,8 +10,8 @@ import (
 
 var wholeAccount = &rule.Rule{
 	ID: "AA406", Name: "whole-account", Severity: rule.Error, Category: rule.Grant,
-	What: "an account in mapAccounts that the policy does not allow there",
-	Why:  "every principal of the account, present and future, can sign in to the cluster, under its ARN as username",
+	What: "mapAccounts lists an account that the policy does not allow there",
+	Why:  "every principal of the account, existing and future, can authenticate to the cluster, with its ARN as username",
 	Bad:  goodNodes + "  mapAccounts: |\n    - \"444455556666\"\n", Good: goodNodes,
 	Object: checkAccounts,
 }
@@ -21,8 +21,8 @@ func checkAccounts(c *rule.ObjectContext) {
 		if known, ok := c.Policy.Account(a.Value); ok && known.MapAccounts || !principal.IsAccountID(a.Value) {
 			continue
 		}
-		c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Why: "and those that are made later too",
-			Message: fmt.Sprintf("account %s lets every role and user of it sign in", phrase.Quote(a.Value)),
-			Fix:     "map the roles that are meant, or allow the account in the policy: accounts, mapAccounts: true"})
+		c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: fmt.Sprintf("account %s in mapAccounts allows every role and user of it to authenticate", phrase.Quote(a.Value)),
+			Fix: "remove it and map only the roles that need access, or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
+			Why: "that includes the roles and users that are created later"})
 	}
 }

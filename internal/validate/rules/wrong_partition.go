@@ -10,7 +10,7 @@ import (
 
 var wrongPartition = &rule.Rule{
 	ID: "AA204", Name: "wrong-partition", Severity: rule.Error, Category: rule.ARN,
-	What: "a principal of another AWS partition than the cluster's",
+	What: "the principal is in another AWS partition than the cluster",
 	Why:  "principals of one partition cannot call clusters of another, so the entry matches nobody",
 	Bad:  strings.Replace(goodNodesAndCI, "arn:aws:iam::111122223333:role/ci", "arn:aws-cn:iam::111122223333:role/ci", 1), Good: goodNodesAndCI,
 	Entry: arnFaultsOf("AA204"),
@@ -20,6 +20,7 @@ func partitionDiffers(w written) (rule.Finding, bool) {
 	if w.partition == "" || strings.EqualFold(w.arn.Partition, w.partition) {
 		return rule.Finding{}, false
 	}
-	return rule.Finding{Message: fmt.Sprintf("%s is in the partition %s, and this cluster is in %s", phrase.Quote(w.text), phrase.Bare(w.arn.Partition), w.partition),
-		Why: "so it matches nobody who can call this cluster", Fix: "write the ARN of a principal in " + w.partition}, true
+	return rule.Finding{Message: fmt.Sprintf("%s is in the partition %s, and this cluster is in %s", namedARN(w.text), phrase.Bare(w.arn.Partition), w.partition),
+		Fix: "write the ARN of a principal in " + w.partition + ", such as arn:" + w.partition + ":iam::ACCOUNT:role/NAME",
+		Why: "principals of another partition cannot call this cluster, so this entry matches nobody"}, true
 }

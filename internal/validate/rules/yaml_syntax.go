@@ -10,19 +10,22 @@ import (
 
 var yamlSyntax = &rule.Rule{
 	ID: "AA101", Name: "yaml-syntax", Severity: rule.Error, Category: rule.Text,
-	What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line out of step; a byte that is not valid UTF-8, and the character U+FFFD anywhere, also in a comment, since the API server shows such a byte as U+FFFD",
-	Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the error is only in a log of the control plane",
+	What: "a value of aws-auth that is not exactly one well-formed YAML document: a tab in the indentation, an open quote, a line that is indented wrongly; a byte that is not valid UTF-8, and the character U+FFFD anywhere, also in a comment, since the API server shows such a byte as U+FFFD",
+	Why:  "EKS reads nothing of a value that it cannot parse: everybody in it is locked out as if the value had been deleted, the nodes turn NotReady, and the only trace is a log of the control plane",
 	Bad:  strings.Replace(goodNodes, "      username", "    \tusername", 1), Good: goodNodes,
 	Object: problems(sayUnreadable),
 }
 
-func sayUnreadable(p awsauth.Problem) (f rule.Finding) {
+func sayUnreadable(p described) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.Syntax:
-		f.Message, f.Fix = complaint(p.Got, p.Value)
-		f.Why = "and EKS reads nothing of a " + p.DataKey + " that is not YAML: everybody in it would be locked out"
+		f.Message, f.Fix = complaint(p.Got, p.Value, p.around)
+		f.Why = "EKS reads nothing of " + p.DataKey + " while it is not YAML: everybody in it is locked out"
+		if p.DataKey == awsauth.MapRoles {
+			f.Why = "EKS reads nothing of mapRoles while it is not YAML: all nodes and everybody in it are locked out"
+		}
 	case awsauth.NotUTF8:
-		f = sayNotUTF8(p)
+		f = sayNotUTF8(p.Problem)
 	case awsauth.TooMany:
 		f.Message = "more than 10,000 problems in one value"
 		f.Fix = "begin again from `kubectl get configmap aws-auth -n kube-system -o yaml`"
@@ -30,17 +33,13 @@ func sayUnreadable(p awsauth.Problem) (f rule.Finding) {
 	return f
 }
 
-// sayNotUTF8 speaks of bytes that are not valid UTF-8. The API server shows each of them as U+FFFD.
+// sayNotUTF8 is about bytes that are not valid UTF-8. A webhook gets each of them as U+FFFD, so that the message is about both.
 func sayNotUTF8(p awsauth.Problem) rule.Finding {
-	f := rule.Finding{Message: phrase.Quote(p.Value) + " is not valid UTF-8", AlwaysNew: true,
-		Why: "and EKS reads nothing of a " + p.DataKey + " with such a byte: everybody in it would be locked out",
-		Fix: "delete the byte, or type the text again"}
-	if p.Want == "" {
-		f.Message = phrase.Quote(p.Value) + " has the character U+FFFD in it, which may stand for a byte that is not valid UTF-8"
-		f.Fix = "delete the character, or type it again"
-	}
+	f := rule.Finding{Message: p.DataKey + " has U+FFFD or a byte that is not UTF-8 in " + phrase.Quote(p.Value), AlwaysNew: true,
+		Why: "EKS reads nothing of a " + p.DataKey + " with such a byte: everyone in it can no longer authenticate",
+		Fix: "delete it, in a comment too, or type the character again"}
 	if p.Got != "1" {
-		f.Fix = "delete all " + p.Got + " of them, or type them again"
+		f.Fix = "delete all " + p.Got + " of them, in comments too, or type the characters again"
 	}
 	return f
 }

@@ -24,7 +24,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{- /* What is set in a map of values: a null takes out what another values file sets, and is not for the API server. */ -}}
+{{- /* What is set in a map of values: a null removes what another values file sets, and must not reach the API server. */ -}}
 {{- define "aws-auth-guard.set" -}}
 {{- $set := dict }}
 {{- range $key, $value := . }}
@@ -39,7 +39,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "aws-auth-guard.labelsWith" (list . dict) }}
 {{- end }}
 
-{{- /* The labels of every object, and further ones, which win over commonLabels. */ -}}
+{{- /* The labels of every object, and further ones, which take precedence over commonLabels. */ -}}
 {{- define "aws-auth-guard.labelsWith" -}}
 {{ include "aws-auth-guard.ownLabels" (first .) }}
 {{- with include "aws-auth-guard.set" (merge dict (default dict (last .)) (default dict (first .).Values.commonLabels)) | fromYaml }}
@@ -64,7 +64,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if or .Values.iam.enabled .Values.fleet.enabled }}true{{ end }}
 {{- end }}
 
-{{- /* The Secret with the certificate. In the modes self and certManager it is made in the cluster. */ -}}
+{{- /* The Secret with the certificate. In the modes self and certManager it is created in the cluster. */ -}}
 {{- define "aws-auth-guard.tlsSecret" -}}
 {{- if eq .Values.tls.mode "existingSecret" }}{{ required "tls.existingSecret is missing: name the Secret with tls.crt and tls.key" .Values.tls.existingSecret }}
 {{- else }}{{ include "aws-auth-guard.fullname" . }}-tls
@@ -90,16 +90,9 @@ resourceRules:
     scope: Namespaced
 {{- end }}
 
-{{- /* Who gets past webhook and floor, for messages and notes. */ -}}
-{{- define "aws-auth-guard.whoCanHelp" -}}
-{{- if .Values.policy.breakGlass.groups }}a member of {{ join " or " .Values.policy.breakGlass.groups }} gets past this
-{{- else }}policy.breakGlass.groups is empty, so nobody gets past this; a cluster admin can delete the ValidatingAdmissionPolicyBinding {{ include "aws-auth-guard.fullname" . }}-floor
-{{- end }}
-{{- end }}
-
 {{- /*
-The policy file. Empty values mean "not set" and are left out, so that the policy's own defaults hold. `off` without quotes
-is a boolean by the time that it arrives here, and is meant as the severity.
+The policy file. Empty values mean "not set" and are left out, so that the policy's own defaults apply. `off` without quotes
+is a boolean by the time that it arrives here, and means the severity.
 */ -}}
 {{- define "aws-auth-guard.policy" -}}
 {{- $p := deepCopy .Values.policy }}
@@ -119,7 +112,7 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- if not $p.iam.timeouts }}{{ $_ := unset $p.iam "timeouts" }}{{ end }}
 {{- end }}
 {{- end }}
-{{- /* An upgrade changes the policy before the last old replica is gone, and a guard refuses a field that it does not know. */}}
+{{- /* An upgrade changes the policy before the last old replica has stopped, and a guard rejects a field that it does not know. */}}
 {{- if and $p.privileged (not $p.privileged.onUnreadable) }}{{ $_ := unset $p.privileged "onUnreadable" }}{{ end }}
 {{- if and $p.iam $p.iam.suggestOtherAccounts }}
 {{- range $key := list "usernames" "groups" }}
@@ -133,6 +126,12 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- end }}
 {{- end }}
 {{- if not $p.nodes }}{{ $_ := unset $p "nodes" }}{{ end }}
+{{- if $p.contact }}
+{{- range $key := list "text" "url" }}
+{{- if not (get $p.contact $key) }}{{ $_ := unset $p.contact $key }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if not $p.contact }}{{ $_ := unset $p "contact" }}{{ end }}
 apiVersion: aws-auth-guard.io/v1alpha1
 kind: Policy
 {{ toYaml $p }}
@@ -183,4 +182,16 @@ kind: Policy
 {{- if ne (mod $group $size) 0 }}{{ $clean = false }}{{ end }}
 {{- end }}
 {{- if $clean }}true{{ end }}
+{{- end }}
+
+{{- /*
+A CEL expression: w is one letter more, one less, another one or two neighbours swapped away from the word, or the word. The beginning
+and the end of the word are there, and between them something in place of two letters, or of one in a longer w.
+*/ -}}
+{{- define "aws-auth-guard.isNear" -}}
+{{- $n := len . }}
+{{- $indices := until $n | join ", " }}
+{{- $begins := printf "w.startsWith('%s'.substring(0, i))" . }}
+{{- $ends := printf "w.endsWith('%s'.substring(w.size() > %d || i == %d ? i + 1 : i + 2))" . $n (sub $n 1) -}}
+w.size() >= {{ sub $n 1 }} && w.size() <= {{ add1 $n }} && [{{ $indices }}].exists(i, {{ $begins }} && {{ $ends }})
 {{- end }}
