@@ -36,8 +36,12 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## a real API server with floor and guard in front of it, and a short story (CI=1: ends by itself)
+demo: ## EKS's way of signing in, a lockout, and the guard that prevents it, as a short story (CI=1: ends by itself)
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo $(if $(CI),--ci)
+
+.PHONY: eks
+eks: ## the same without the story: EKS's way of signing in with the guard, to try things on, until Ctrl-C
+	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo --no-story
 
 .PHONY: programs
 programs: ## the API server and what else the tests run, from Go modules, unless that was done before
