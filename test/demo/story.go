@@ -383,13 +383,15 @@ func (n *narrator) whoami(want map[string]string, contexts ...string) error {
 	return nil
 }
 
-// brief leaves out what STS said: the rows that say who the principal is in AWS.
+// brief leaves out what STS said: the rows that say who the principal is in AWS, and the width that they need.
 func brief(table string) string {
 	var rows []string
 	for line := range strings.Lines(table) {
-		if !strings.HasPrefix(line, "Extra") && !strings.HasPrefix(line, "UID") && !strings.HasPrefix(line, "ATTRIBUTE") {
-			rows = append(rows, "  "+strings.TrimRight(line, "\n"))
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name == "ATTRIBUTE" || name == "UID" || strings.HasPrefix(name, "Extra") {
+			continue
 		}
+		rows = append(rows, fmt.Sprintf("  %-8s %s", name, strings.TrimSpace(value)))
 	}
 	return strings.Join(rows, "\n")
 }
