@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -38,6 +39,7 @@ type Authenticator struct {
 	options    Options
 	program    string
 	kubeconfig string
+	apiServer  string // its host
 	aws        *httptest.Server
 	proxy      *stsProxy
 	process    *process
@@ -79,7 +81,11 @@ func (a *Authenticator) Start(ctx context.Context, admin *rest.Config, kubeconfi
 	if a.Admin, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
-	a.kubeconfig = kubeconfig
+	server, err := url.Parse(admin.Host)
+	if err != nil {
+		return err
+	}
+	a.kubeconfig, a.apiServer = kubeconfig, server.Hostname()
 	return a.startAuthenticator(ctx)
 }
 
@@ -139,7 +145,7 @@ func (a *Authenticator) prepare() error {
 // environment leads a program of AWS's to the fake AWS.
 func (a *Authenticator) environment(accessKeyID string) map[string]string {
 	return map[string]string{
-		"HTTPS_PROXY": a.proxy.url(), "NO_PROXY": "127.0.0.1,localhost", "SSL_CERT_FILE": a.file("sts-authority.pem"),
+		"HTTPS_PROXY": a.proxy.url(), "NO_PROXY": "127.0.0.1,localhost," + a.apiServer, "SSL_CERT_FILE": a.file("sts-authority.pem"),
 		"AWS_REGION": Region, "AWS_DEFAULT_REGION": Region, "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_ACCESS_KEY_ID": accessKeyID, "AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_ENDPOINT_URL_EC2": a.AWSURL,
