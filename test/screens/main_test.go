@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -127,7 +126,10 @@ func run(m *testing.M) (code int, err error) {
 	if err := errors.Join(cluster.Install(ctx, guard), cluster.InstallFloor(ctx, allowed)); err != nil {
 		return 1, err
 	}
-	if err := intoCluster(ctx, guard); err != nil {
+	// From here on as the chart starts it: with the cluster's RBAC, and the policy in a ConfigMap.
+	guard.Kubeconfig = cluster.Kubeconfig
+	guard.Flags = []string{"--policy", "", "--policy-configmap", guarded.PolicyConfigMap, "--namespace", guarded.PolicyNamespace}
+	if err := errors.Join(guard.Stop(), guard.Start(ctx)); err != nil {
 		return 1, err
 	}
 	config := rest.CopyConfig(cluster.Config)
@@ -139,23 +141,4 @@ func run(m *testing.M) (code int, err error) {
 	}
 	configMaps = client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
 	return m.Run(), nil
-}
-
-// intoCluster starts the guard again as the chart starts it: with the cluster's RBAC, and the policy in a ConfigMap.
-func intoCluster(ctx context.Context, guard *guarded.Guard) error {
-	client, err := kubernetes.NewForConfig(cluster.Config)
-	if err != nil {
-		return err
-	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth-guard"}}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
-		return err
-	}
-	policy := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth-guard-policy", Namespace: namespace.Name}, Data: map[string]string{"policy.yaml": policyFile}}
-	if _, err := client.CoreV1().ConfigMaps(namespace.Name).Create(ctx, policy, metav1.CreateOptions{}); err != nil {
-		return err
-	}
-	guard.Kubeconfig = cluster.Kubeconfig
-	guard.Flags = []string{"--policy", "", "--policy-configmap", policy.Name, "--namespace", namespace.Name}
-	return errors.Join(guard.Stop(), guard.Start(ctx))
 }

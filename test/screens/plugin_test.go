@@ -17,7 +17,7 @@ import (
 func TestPluginInEditors(t *testing.T) {
 	mistakes := readMistakes(t)
 	for name, k := range keyboards {
-		for _, mistake := range []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "tab-at-the-start-of-a-line", "at-sign", "master"} {
+		for _, mistake := range []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "tab-at-the-start-of-a-line", "at-sign", "eleven-digits"} {
 			t.Run(name+"/"+mistake, func(t *testing.T) {
 				m := mistakes[mistake]
 				given(t, base)
