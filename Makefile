@@ -110,7 +110,13 @@ generate: ## what is generated from code and comments
 .PHONY: build
 build: ## the webhook and the kubectl plugin, into bin/
 	@go build -ldflags '-s -w' -o bin/ ./cmd/...
+	@ln -sf kubectl-awsauth bin/kubectl_complete-awsauth
 	@ls bin/*
+
+.PHONY: man
+man: ## the man pages of the kubectl plugin, into bin/man/
+	@go run ./internal/cli/genman bin/man
+	@ls bin/man/*
 
 .PHONY: image
 image: ## the webhook as an image for PLATFORMS, bin/aws-auth-guard.tar
