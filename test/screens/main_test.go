@@ -41,11 +41,18 @@ contact:
 `
 
 // people is the trust policy of a role that people assume.
-const people = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`
+const people = `{"Version":"2012-10-17","Statement":[
+  {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`
+
+// sso is a role of IAM Identity Center as IAM shows it.
+const sso = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/" +
+	"AWSReservedSSO_ReadOnly_0123456789abcdef"
 
 // account is what IAM knows, with paths.
 var account = fake.Seed{
-	Credentials: []fake.Credential{{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"}},
+	Credentials: []fake.Credential{
+		{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"},
+	},
 	Roles: []fake.Role{
 		{ARN: "arn:aws:iam::111122223333:role/workers"},
 		{ARN: "arn:aws:iam::111122223333:role/gpu-workers"},
@@ -54,13 +61,13 @@ var account = fake.Seed{
 		{ARN: "arn:aws:iam::111122223333:role/on-call", TrustPolicy: people},
 		{ARN: "arn:aws:iam::111122223333:role/security/audit", TrustPolicy: people},
 		{ARN: "arn:aws:iam::111122223333:role/reporting", TrustPolicy: people},
-		{ARN: "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_ReadOnly_0123456789abcdef", TrustPolicy: people},
+		{ARN: sso, TrustPolicy: people},
 	},
 	Users: []fake.User{{ARN: "arn:aws:iam::111122223333:user/alice"}},
 }
 
 var (
-	update = flag.Bool("update", false, "write the screens anew")
+	update = flag.Bool("update", false, "write the screens again")
 
 	cluster *guarded.Cluster
 	// plugin is the directory that kubectl-awsauth is in.
@@ -128,7 +135,8 @@ func run(m *testing.M) (code int, err error) {
 	}
 	// From here on as the chart starts it: with the cluster's RBAC, and the policy in a ConfigMap.
 	guard.Kubeconfig = cluster.Kubeconfig
-	guard.Flags = []string{"--policy", "", "--policy-configmap", guarded.PolicyConfigMap, "--namespace", guarded.PolicyNamespace}
+	guard.Flags = []string{"--policy", "",
+		"--policy-configmap", guarded.PolicyConfigMap, "--namespace", guarded.PolicyNamespace}
 	if err := errors.Join(guard.Stop(), guard.Start(ctx)); err != nil {
 		return 1, err
 	}
