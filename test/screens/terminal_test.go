@@ -187,20 +187,20 @@ func installed(t *testing.T) map[string]keyboard {
 var inEditors = []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "curly-quotes-around-a-username",
 	"at-sign", "eleven-digits", "data-key-without-s"}
 
-// In nano and in vi, on 80 by 24, `kubectl edit` shows the problem and the fix of the first finding as they are in the
-// file: nothing is broken or out of sight, and no key has to be pressed.
+// In nano and in vi, on 80 by 24, `kubectl edit` shows the problem and the fix of the guard's first finding as they are in
+// the file: nothing is broken or out of sight, and no key has to be pressed.
 func TestEditors(t *testing.T) {
 	mistakes := readMistakes(t)
 	for name, k := range installed(t) {
 		for _, mistake := range inEditors {
+			m, ok := mistakes[mistake]
+			if !ok {
+				t.Fatalf("there is no mistake %q", mistake)
+			}
+			if m.floored() && !k.wraps {
+				continue // half of the line is out of sight
+			}
 			t.Run(name+"/"+mistake, func(t *testing.T) {
-				m, ok := mistakes[mistake]
-				if !ok {
-					t.Fatal("there is no such mistake")
-				}
-				if m.floored() && !k.wraps {
-					return
-				}
 				given(t, base)
 				dir := t.TempDir()
 				cmd := cluster.Kubectl(t.Context(), "edit", "configmap", "aws-auth", "-n", "kube-system")
