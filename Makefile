@@ -150,7 +150,7 @@ else
 endif
 
 .PHONY: screens
-screens: ## what an operator sees of 85 mistakes in kubectl edit, some of them in nano and vi (UPDATE=1 writes the screens)
+screens: ## what an operator sees of mistakes in kubectl edit, some of them in nano and vi (UPDATE=1 writes the screens again)
 	@test/screens/prepare.sh && $(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
 	go test -tags e2e -count=1 -timeout 10m ./test/screens $(if $(UPDATE),-args -update)
 

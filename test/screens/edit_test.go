@@ -20,7 +20,7 @@ import (
 // editorDir names the variable with the directory of an editing. Where it is set, the test binary is the editor.
 const editorDir = "AWS_AUTH_GUARD_EDITOR_DIR"
 
-// editing is one operator before `kubectl edit`: the first opening of the editor makes the mistake, the second corrects it.
+// editing is one operator at `kubectl edit`: the first opening of the editor makes the mistake, the second corrects it.
 type editing struct {
 	dir string
 	// shown is what the editor was given each time it was opened.
@@ -39,8 +39,8 @@ func begin(t *testing.T, m *mistake) *editing {
 	return e
 }
 
-// editor is the editor: of what it was shown the first time, it replaces the old lines by those of the n-th opening. After
-// that it leaves everything as it is.
+// editor is the editor: in what it was shown the first time, it replaces the old lines by those of the n-th opening. After
+// the second it leaves everything as it is.
 func editor(dir, file string) int {
 	err := func() error {
 		n := 1
@@ -126,10 +126,14 @@ func (e *editing) kubectl(t *testing.T) (said string, code int) {
 // given makes mapRoles the aws-auth of the cluster, whatever was there.
 func given(t *testing.T, mapRoles string) {
 	t.Helper()
-	if err := configMaps.Delete(t.Context(), "aws-auth", metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	err := configMaps.Delete(t.Context(), "aws-auth", metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}
-	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem}, Data: map[string]string{"mapRoles": mapRoles}}
+	cm := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem},
+		Data:       map[string]string{"mapRoles": mapRoles},
+	}
 	if _, err := configMaps.Create(t.Context(), cm, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

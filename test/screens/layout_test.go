@@ -24,12 +24,12 @@ const (
 	rows = 20
 )
 
-// wantReadable checks that a screen can be read on a terminal of 80 columns: nothing is to the right of it but a word that
-// is longer, the first finding's fix is in sight, and nothing in it moves the cursor.
+// wantReadable checks that a screen can be read on a terminal of 80 columns: only a word that is longer goes beyond them,
+// the first finding's fix is in sight, and nothing in it moves the cursor.
 func wantReadable(t *testing.T, m *mistake) {
 	t.Helper()
 	for _, text := range []string{m.screen, m.terminal} {
-		if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }); i >= 0 {
+		if i := strings.IndexFunc(text, control); i >= 0 {
 			t.Errorf("a control character: %q", text[i:])
 		}
 	}
@@ -54,6 +54,9 @@ func wantReadable(t *testing.T, m *mistake) {
 	}
 }
 
+// control reports a character that moves the cursor or cannot be seen.
+func control(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
+
 // wantFix checks that the words to type are on the screen, but for those that the operator alone can know.
 func wantFix(t *testing.T, m *mistake) {
 	t.Helper()
@@ -74,7 +77,7 @@ func wantFix(t *testing.T, m *mistake) {
 func values(lines string) []string {
 	var all []string
 	for _, word := range strings.Fields(lines) {
-		if word = strings.TrimFunc(word, func(r rune) bool { return strings.ContainsRune("[]:,|\"'-#", r) }); word != "" {
+		if word = strings.Trim(word, "[]:,|\"'-#"); word != "" {
 			all = append(all, word)
 		}
 	}
@@ -92,7 +95,8 @@ func (m *mistake) floored() bool { return strings.Contains(m.screen, guarded.Flo
 
 // words are those of a line of a comment, without what marks its part.
 func words(line string) []string {
-	return slices.DeleteFunc(strings.Fields(line), func(word string) bool { return slices.Contains([]string{"#", "*", "fix:", "why:"}, word) })
+	marks := []string{"#", "*", "fix:", "why:"}
+	return slices.DeleteFunc(strings.Fields(line), func(word string) bool { return slices.Contains(marks, word) })
 }
 
 // firstFix is the number of the line on which the fix of the first finding ends, 0 if there is none. The floor's is on the

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -42,11 +41,18 @@ contact:
 `
 
 // people is the trust policy of a role that people assume.
-const people = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`
+const people = `{"Version":"2012-10-17","Statement":[
+  {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`
+
+// sso is a role of IAM Identity Center as IAM shows it.
+const sso = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/" +
+	"AWSReservedSSO_ReadOnly_0123456789abcdef"
 
 // account is what IAM knows, with paths.
 var account = fake.Seed{
-	Credentials: []fake.Credential{{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"}},
+	Credentials: []fake.Credential{
+		{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"},
+	},
 	Roles: []fake.Role{
 		{ARN: "arn:aws:iam::111122223333:role/workers"},
 		{ARN: "arn:aws:iam::111122223333:role/gpu-workers"},
@@ -55,13 +61,13 @@ var account = fake.Seed{
 		{ARN: "arn:aws:iam::111122223333:role/on-call", TrustPolicy: people},
 		{ARN: "arn:aws:iam::111122223333:role/security/audit", TrustPolicy: people},
 		{ARN: "arn:aws:iam::111122223333:role/reporting", TrustPolicy: people},
-		{ARN: "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_ReadOnly_0123456789abcdef", TrustPolicy: people},
+		{ARN: sso, TrustPolicy: people},
 	},
 	Users: []fake.User{{ARN: "arn:aws:iam::111122223333:user/alice"}},
 }
 
 var (
-	update = flag.Bool("update", false, "write the screens")
+	update = flag.Bool("update", false, "write the screens again")
 
 	cluster *guarded.Cluster
 	// plugin is the directory that kubectl-awsauth is in.
@@ -127,7 +133,11 @@ func run(m *testing.M) (code int, err error) {
 	if err := errors.Join(cluster.Install(ctx, guard), cluster.InstallFloor(ctx, allowed)); err != nil {
 		return 1, err
 	}
-	if err := intoCluster(ctx, guard); err != nil {
+	// From here on as the chart starts it: with the cluster's RBAC, and the policy in a ConfigMap.
+	guard.Kubeconfig = cluster.Kubeconfig
+	guard.Flags = []string{"--policy", "",
+		"--policy-configmap", guarded.PolicyConfigMap, "--namespace", guarded.PolicyNamespace}
+	if err := errors.Join(guard.Stop(), guard.Start(ctx)); err != nil {
 		return 1, err
 	}
 	config := rest.CopyConfig(cluster.Config)
@@ -139,23 +149,4 @@ func run(m *testing.M) (code int, err error) {
 	}
 	configMaps = client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
 	return m.Run(), nil
-}
-
-// intoCluster starts the guard again as the chart starts it: with the cluster's RBAC, and the policy in a ConfigMap.
-func intoCluster(ctx context.Context, guard *guarded.Guard) error {
-	client, err := kubernetes.NewForConfig(cluster.Config)
-	if err != nil {
-		return err
-	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth-guard"}}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
-		return err
-	}
-	policy := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth-guard-policy", Namespace: namespace.Name}, Data: map[string]string{"policy.yaml": policyFile}}
-	if _, err := client.CoreV1().ConfigMaps(namespace.Name).Create(ctx, policy, metav1.CreateOptions{}); err != nil {
-		return err
-	}
-	guard.Kubeconfig = cluster.Kubeconfig
-	guard.Flags = []string{"--policy", "", "--policy-configmap", policy.Name, "--namespace", namespace.Name}
-	return errors.Join(guard.Stop(), guard.Start(ctx))
 }

@@ -86,7 +86,9 @@ func readMistake(file string) (*mistake, error) {
 		return nil, err
 	}
 	m := &mistake{file: file, archive: archive, old: behind}
-	sections := map[string]*string{"old": &m.old, "new": &m.wrong, "type": &m.right, "known": &m.known, "screen": &m.screen, "terminal": &m.terminal}
+	sections := map[string]*string{
+		"old": &m.old, "new": &m.wrong, "type": &m.right, "known": &m.known, "screen": &m.screen, "terminal": &m.terminal,
+	}
 	added := true
 	for _, f := range archive.Files {
 		name, quoted := strings.CutSuffix(f.Name, " quoted")
@@ -96,8 +98,9 @@ func readMistake(file string) (*mistake, error) {
 		}
 		added = added && name != "old"
 		if *section = string(f.Data); !quoted {
-			if i := strings.IndexFunc(*section, unseen); i >= 0 && name != "screen" && name != "terminal" {
-				return nil, fmt.Errorf("section %q has a character that cannot be seen: write it in a section %q", f.Name, f.Name+" quoted")
+			if name != "screen" && name != "terminal" && strings.ContainsFunc(*section, unseen) {
+				return nil, fmt.Errorf("section %q has a character that cannot be seen: name it %q and quote the line",
+					f.Name, f.Name+" quoted")
 			}
 			continue
 		}

@@ -12,18 +12,24 @@ import (
 	"github.com/clipperhouse/displaywidth"
 )
 
-// `kubectl awsauth edit` shows the values as YAML by themselves, and what is wrong with a line below it: in nano and in vi,
-// on 80 by 24, problem and fix are as they are in the file. Corrected, the edit is applied.
+// `kubectl awsauth edit` shows the values as YAML by themselves, and findings below the lines they are about: in nano and
+// in vi, on 80 by 24, problem and fix are as they are in the file. Corrected, the edit is applied.
 func TestPluginInEditors(t *testing.T) {
 	mistakes := readMistakes(t)
-	for name, k := range keyboards {
-		for _, mistake := range []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "tab-at-the-start-of-a-line", "at-sign", "master"} {
+	inEditors := []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "tab-at-the-start-of-a-line",
+		"at-sign", "eleven-digits"}
+	for name, k := range installed(t) {
+		for _, mistake := range inEditors {
 			t.Run(name+"/"+mistake, func(t *testing.T) {
-				m := mistakes[mistake]
+				m, ok := mistakes[mistake]
+				if !ok {
+					t.Fatal("there is no such mistake")
+				}
 				given(t, base)
 				dir := t.TempDir()
 				cmd := cluster.Kubectl(t.Context(), "awsauth", "edit")
-				cmd.Env = append(cmd.Env, "KUBE_EDITOR="+k.command, "TMPDIR="+dir, "PATH="+plugin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+				cmd.Env = append(cmd.Env, "KUBE_EDITOR="+k.command, "TMPDIR="+dir,
+					"PATH="+plugin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 				term := open(t, cmd)
 				term.wait(t, "mapRoles:")
 				k.replace(t, term, inValue(m.old), inValue(m.wrong))
@@ -55,7 +61,7 @@ func firstNote(t *testing.T, term *terminal, dir string) []string {
 	term.poll(t, func() error {
 		files, err := filepath.Glob(filepath.Join(dir, "kubectl-awsauth-edit-*.yaml"))
 		if err != nil || len(files) != 1 {
-			return fmt.Errorf("%d files of the editor (%v); the screen is:\n%s", len(files), err, strings.Join(term.rows(), "\n"))
+			return fmt.Errorf("%d files (%v); the screen is:\n%s", len(files), err, strings.Join(term.rows(), "\n"))
 		}
 		text, err := os.ReadFile(files[0])
 		if err != nil {

@@ -65,7 +65,7 @@ func TestScreens(t *testing.T) {
 	}
 }
 
-// What the mistakes are made in is sound itself: an edit to it gets no finding. That is the proof for those
+// What the mistakes are made in is sound itself: an edit that makes it so has no findings. That is the proof for those
 // corrections that undo the whole edit, of which kubectl asks nobody.
 func TestBase(t *testing.T) {
 	first, _, _ := strings.Cut(base, "- rolearn: arn:aws:iam::111122223333:role/on-call\n")

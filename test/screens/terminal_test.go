@@ -36,7 +36,8 @@ type terminal struct {
 // open runs a program in a terminal of its own. It ends with the test.
 func open(t *testing.T, cmd *exec.Cmd) *terminal {
 	t.Helper()
-	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "HOME="+t.TempDir(), "COLUMNS=", "LINES=", "VIMINIT=", "EXINIT=")
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=C.UTF-8",
+		"HOME="+t.TempDir(), "COLUMNS=", "LINES=", "VIMINIT=", "EXINIT=") // nobody's own settings
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: height, Cols: columns})
 	if err != nil {
 		t.Fatal(err)
@@ -170,28 +171,36 @@ var keyboards = map[string]keyboard{
 	}},
 }
 
+// installed are the keyboards, of which each editor has to be there.
+func installed(t *testing.T) map[string]keyboard {
+	t.Helper()
+	for _, k := range keyboards {
+		if _, err := exec.LookPath(k.command); err != nil {
+			t.Fatalf("%s is missing: test/screens/prepare.sh installs it on Debian and Ubuntu", k.command)
+		}
+	}
+	return keyboards
+}
+
 // inEditors are mistakes in one line: what to type fits an editor's search and replace. The last is the floor's, whose one
 // line is too long for nano.
-var inEditors = []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "curly-quotes-around-a-username", "at-sign", "eleven-digits", "data-key-without-s"}
+var inEditors = []string{"path", "no-space-after-the-dash", "field-one-space-too-far", "curly-quotes-around-a-username",
+	"at-sign", "eleven-digits", "data-key-without-s"}
 
-// In nano and in vi, on 80 by 24, `kubectl edit` shows the problem and the fix of the first finding as they are in the
-// file: nothing is broken or out of sight, and no key has to be pressed.
+// In nano and in vi, on 80 by 24, `kubectl edit` shows the problem and the fix of the guard's first finding as they are in
+// the file: nothing is broken or out of sight, and no key has to be pressed.
 func TestEditors(t *testing.T) {
 	mistakes := readMistakes(t)
-	for name, k := range keyboards {
-		if _, err := exec.LookPath(k.command); err != nil {
-			t.Errorf("%s is missing: test/screens/prepare.sh installs it on Debian and Ubuntu", k.command)
-			continue
-		}
+	for name, k := range installed(t) {
 		for _, mistake := range inEditors {
+			m, ok := mistakes[mistake]
+			if !ok {
+				t.Fatalf("there is no mistake %q", mistake)
+			}
+			if m.floored() && !k.wraps {
+				continue // half of the line is out of sight
+			}
 			t.Run(name+"/"+mistake, func(t *testing.T) {
-				m, ok := mistakes[mistake]
-				if !ok {
-					t.Fatal("there is no such mistake")
-				}
-				if m.floored() && !k.wraps {
-					return
-				}
 				given(t, base)
 				dir := t.TempDir()
 				cmd := cluster.Kubectl(t.Context(), "edit", "configmap", "aws-auth", "-n", "kube-system")
@@ -203,7 +212,8 @@ func TestEditors(t *testing.T) {
 				wantRows(t, term, firstFinding(t, m.screen))
 				k.replace(t, term, strings.TrimSuffix(m.wrong, "\n"), strings.TrimSuffix(m.right, "\n"))
 				rows, code := term.end(t)
-				if left := strings.TrimRight(strings.Join(rows, "\n"), "\n") + "\n"; code != 0 || !strings.HasSuffix(left, edited) && !strings.HasSuffix(left, unchanged) {
+				left := strings.TrimRight(strings.Join(rows, "\n"), "\n") + "\n"
+				if code != 0 || !strings.HasSuffix(left, edited) && !strings.HasSuffix(left, unchanged) {
 					t.Errorf("exit code %d, want 0 and the correction allowed:\n%s", code, left)
 				}
 				wantCorrected(t, m)
