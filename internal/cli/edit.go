@@ -65,7 +65,7 @@ Exit codes: 0 applied, or no changes; 1 denied; 2 could not run.`,
 			}
 			e := &editing{mapping: o.start(cmd)}
 			defer e.checker.notAsked()
-			return e.run(cmd.Context(), kept)
+			return e.finish(e.run(cmd.Context(), kept))
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -231,7 +231,7 @@ func (e *editing) unchanged(typed string) (done bool, err error) {
 	same := typed == e.text || typed+"\n" == e.text || typed == e.text+"\n"
 	switch {
 	case strings.TrimSpace(typed) == "" || same && e.trouble == "" && !e.kept:
-		fmt.Fprintln(e.shown, "no changes")
+		fmt.Fprintln(&e.shown, "no changes")
 		return true, e.leave(nil)
 	case !same || e.trouble == "":
 		return false, nil
@@ -271,7 +271,7 @@ func (e *editing) try(ctx context.Context) (outcome, error) {
 	e.notes, e.trouble = nil, ""
 	t := plaintext.Read(e.text, e.base.Data)
 	if len(t.Problems) == 0 && maps.Equal(t.Data, e.base.Data) {
-		fmt.Fprintln(e.shown, "no changes")
+		fmt.Fprintln(&e.shown, "no changes")
 		return applied, nil
 	}
 	updated, err := e.judgeText(t)
@@ -311,13 +311,13 @@ func (e *editing) tryDry(ctx context.Context, t *plaintext.Text, updated *corev1
 	if err := e.showText(e.base, updated); err != nil {
 		return reopen, err
 	}
-	fmt.Fprintln(e.shown)
+	fmt.Fprintln(&e.shown)
 	e.report(changes, "changed ("+mode+" dry run)")
 	return applied, nil
 }
 
 func (e *editing) report(changes changeList, did string) {
-	fmt.Fprintf(e.shown, "access:\n%s\n%s %s\n", changes.text(0), report.Visible(e.target.name()), did)
+	fmt.Fprintf(&e.shown, "access:\n%s\n%s %s\n", changes.text(0), report.Visible(e.target.name()), did)
 	if live, ok := e.target.(*liveTarget); ok {
 		e.warn(live.warned)
 	}
