@@ -23,11 +23,18 @@ import (
 
 // asking are the ways in which each command asks a cluster. IN is a manifest.
 var asking = map[string][]string{
-	"access": {"access", "access -f IN --rbac live"},
-	"check":  {"check -f IN --against live", "check -f IN --rbac live"},
-	"diff":   {"diff IN", "diff IN IN --rbac live"},
-	"fleet":  {"fleet"},
-	"whois":  {"whois arn:aws:iam::111122223333:role/nodes", "whois arn:aws:iam::111122223333:role/nodes -f IN --rbac live"},
+	"access":         {"access", "access -f IN --rbac live"},
+	"add account":    {"add account 444455556666"},
+	"add role":       {"add role arn:aws:iam::111122223333:role/x --username x", "add role arn:aws:iam::111122223333:role/x --username x -f IN --rbac live"},
+	"add user":       {"add user arn:aws:iam::111122223333:user/x --username x"},
+	"edit":           {"edit", "edit -f IN --policy live"},
+	"remove":         {"remove arn:aws:iam::111122223333:role/deploy"},
+	"remove account": {"remove account 444455556666"},
+	"set":            {"set arn:aws:iam::111122223333:role/deploy --username x"},
+	"check":          {"check -f IN --against live", "check -f IN --rbac live"},
+	"diff":           {"diff IN", "diff IN IN --rbac live"},
+	"fleet":          {"fleet"},
+	"whois":          {"whois arn:aws:iam::111122223333:role/nodes", "whois arn:aws:iam::111122223333:role/nodes -f IN --rbac live"},
 }
 
 // commands are all that somebody can type.
@@ -39,11 +46,17 @@ func commands(c *cobra.Command) []*cobra.Command {
 	return all
 }
 
+// typedName is what somebody types to name a command.
+func typedName(c *cobra.Command) string {
+	return strings.TrimSpace(strings.TrimPrefix(c.CommandPath(), c.Root().CommandPath()))
+}
+
 // TestAskingIsComplete holds that every command that takes a kubeconfig is in the tests of what goes wrong with a cluster.
 func TestAskingIsComplete(t *testing.T) {
 	for _, c := range commands(newRoot()) {
-		if takes := c.Flags().Lookup("kubeconfig") != nil; takes != (len(asking[c.Name()]) > 0) {
-			t.Errorf("%s has --kubeconfig: %t; asking has it: %t", c.Name(), takes, len(asking[c.Name()]) > 0)
+		name := typedName(c)
+		if takes := c.Flags().Lookup("kubeconfig") != nil; takes != (len(asking[name]) > 0) {
+			t.Errorf("%s has --kubeconfig: %t; asking has it: %t", name, takes, len(asking[name]) > 0)
 		}
 	}
 }

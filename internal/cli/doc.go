@@ -9,6 +9,8 @@
 //	cluster.go        the object in the cluster; cluster_error.go and kubeconfig.go say why it cannot be read
 //	policy.go         the policy and RBAC
 //	view.go           aws-auth with its privileges, for access, diff and whois; principal.go is one row of it
+//	mapping.go        how add, remove, set and edit judge, show and write a change; destination.go is where it goes, denial.go
+//	                  what the cluster says against it; edit_notes.go findings as comments
 //	near.go           entries that may have been meant, for whois
 //	print.go          text, JSON, YAML and names; table.go rows at the width of a terminal; screen.go is the last place before the terminal
 //

@@ -65,7 +65,7 @@ Exit codes: 0 applied, or no changes; 1 denied; 2 could not run.`,
 			}
 			e := &editing{mapping: o.start(cmd)}
 			defer e.checker.notAsked()
-			return e.run(cmd.Context(), kept)
+			return e.finish(e.run(cmd.Context(), kept))
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -136,14 +136,6 @@ func (e *editing) readBase(ctx context.Context) error {
 
 // begin writes the text that is shown first: what is there, with what is wrong with it already, or what was kept.
 func (e *editing) begin(kept string) error {
-	f, err := os.CreateTemp("", "kubectl-awsauth-edit-*.yaml")
-	if err != nil {
-		return err
-	}
-	e.file = f.Name()
-	if err := f.Close(); err != nil {
-		return err
-	}
 	if kept == "" {
 		e.text = plaintext.Write(e.header(), e.base.Data)
 		e.begun, e.notes = e.text, e.standing()
@@ -151,7 +143,7 @@ func (e *editing) begin(kept string) error {
 	}
 	text, err := os.ReadFile(kept)
 	if err != nil {
-		return e.leave(fileError(kept, err))
+		return fileError(kept, err)
 	}
 	e.kept, e.text = true, plaintext.WithoutNotes(string(text))
 	t := plaintext.Read(e.text, e.base.Data)
@@ -205,7 +197,7 @@ func (e *editing) standing() []plaintext.Note {
 
 // open shows the text with its notes, and returns what the editor leaves, without them.
 func (e *editing) open(ctx context.Context) (typed string, err error) {
-	if err := os.WriteFile(e.file, []byte(plaintext.Annotate(e.text, e.notes)), 0o600); err != nil {
+	if err := e.writeFile(plaintext.Annotate(e.text, e.notes)); err != nil {
 		return "", err
 	}
 	in, out, errs := e.cmd.InOrStdin(), unscreen(e.cmd.OutOrStdout()), unscreen(e.cmd.ErrOrStderr())
@@ -219,12 +211,27 @@ func (e *editing) open(ctx context.Context) (typed string, err error) {
 	return plaintext.WithoutNotes(string(text)), err
 }
 
+// writeFile writes the file for the editor: the same one each time, so that the editor finds the place again.
+func (e *editing) writeFile(text string) error {
+	if e.file == "" {
+		f, err := os.CreateTemp("", "kubectl-awsauth-edit-*.yaml")
+		if err != nil {
+			return err
+		}
+		e.file = f.Name()
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(e.file, []byte(text), 0o600)
+}
+
 // unchanged ends the command if nothing was typed: since nothing is to be done, or since somebody leaves.
 func (e *editing) unchanged(typed string) (done bool, err error) {
 	same := typed == e.text || typed+"\n" == e.text || typed == e.text+"\n"
 	switch {
 	case strings.TrimSpace(typed) == "" || same && e.trouble == "" && !e.kept:
-		fmt.Fprintln(e.shown, "no changes")
+		fmt.Fprintln(&e.shown, "no changes")
 		return true, e.leave(nil)
 	case !same || e.trouble == "":
 		return false, nil
@@ -235,7 +242,9 @@ func (e *editing) unchanged(typed string) (done bool, err error) {
 // leave ends the command. A text that was not applied is kept in its file.
 func (e *editing) leave(err error) error {
 	if err == nil || !e.typed() {
-		_ = os.Remove(e.file) // a leftover in the temporary directory
+		if e.file != "" {
+			_ = os.Remove(e.file) // else it is a leftover in the temporary directory
+		}
 		return err
 	}
 	fix := "continue with: kubectl awsauth edit"
@@ -262,7 +271,7 @@ func (e *editing) try(ctx context.Context) (outcome, error) {
 	e.notes, e.trouble = nil, ""
 	t := plaintext.Read(e.text, e.base.Data)
 	if len(t.Problems) == 0 && maps.Equal(t.Data, e.base.Data) {
-		fmt.Fprintln(e.shown, "no changes")
+		fmt.Fprintln(&e.shown, "no changes")
 		return applied, nil
 	}
 	updated, err := e.judgeText(t)
@@ -302,13 +311,13 @@ func (e *editing) tryDry(ctx context.Context, t *plaintext.Text, updated *corev1
 	if err := e.showText(e.base, updated); err != nil {
 		return reopen, err
 	}
-	fmt.Fprintln(e.shown)
+	fmt.Fprintln(&e.shown)
 	e.report(changes, "changed ("+mode+" dry run)")
 	return applied, nil
 }
 
 func (e *editing) report(changes changeList, did string) {
-	fmt.Fprintf(e.shown, "access:\n%s\n%s %s\n", changes.text(0), report.Visible(e.target.name()), did)
+	fmt.Fprintf(&e.shown, "access:\n%s\n%s %s\n", changes.text(0), report.Visible(e.target.name()), did)
 	if live, ok := e.target.(*liveTarget); ok {
 		e.warn(live.warned)
 	}

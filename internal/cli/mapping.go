@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,10 +65,25 @@ func (o *mappingOptions) run(cmd *cobra.Command, change mappingChange) error {
 			note(cmd, "somebody else changed aws-auth meanwhile: the change is made again, to what is there now")
 		}
 		again = true
+		m.shown.Reset()
 		return m.change(cmd.Context(), change)
 	})
 	if apierrors.IsConflict(err) {
 		return fmt.Errorf("others keep changing aws-auth, try again: %w", err)
+	}
+	return m.finish(err)
+}
+
+// finish prints what came of it. Whatever could not be done to its end prints nothing but an error.
+func (m *mapping) finish(err error) error {
+	if err != nil && !errors.Is(err, errNo) {
+		return err
+	}
+	if _, err := m.shown.WriteTo(m.out); err != nil {
+		return err
+	}
+	if m.refused != "" {
+		fmt.Fprintf(m.cmd.ErrOrStderr(), "error: %s\n", report.Visible(m.refused))
 	}
 	return err
 }
@@ -78,18 +94,22 @@ type mapping struct {
 	cmd     *cobra.Command
 	target  destination
 	checker *checker
-	// shown is where the change is shown: standard error if the manifest goes to standard output.
-	shown io.Writer
+	// shown is what there is to show of the change, and out where it goes: standard error if the manifest goes to standard
+	// output.
+	shown bytes.Buffer
+	out   io.Writer
+	// refused says that nothing was written; "" if something was.
+	refused string
 }
 
 func (o *mappingOptions) start(cmd *cobra.Command) *mapping {
 	in := &input{stdin: cmd.InOrStdin()}
-	m := &mapping{mappingOptions: o, cmd: cmd, shown: cmd.OutOrStdout(), target: &liveTarget{cluster: o.cluster}}
+	m := &mapping{mappingOptions: o, cmd: cmd, out: cmd.OutOrStdout(), target: &liveTarget{cluster: o.cluster}}
 	if o.file != "" {
 		m.target = &fileTarget{in: in, file: o.file, out: unscreened(cmd.OutOrStdout())}
 	}
 	if o.file == "-" {
-		m.shown = cmd.ErrOrStderr()
+		m.out = cmd.ErrOrStderr()
 	}
 	m.checker = &checker{cmd: cmd, in: in, checkOptions: &checkOptions{policy: o.policy, rbac: o.rbac, aws: o.aws, cluster: o.cluster}}
 	return m
@@ -111,7 +131,7 @@ func (m *mapping) change(ctx context.Context, change mappingChange) error {
 	case err != nil:
 		return editable(err, m.file)
 	case data == nil:
-		fmt.Fprintln(m.shown, report.Visible(did))
+		fmt.Fprintln(&m.shown, report.Visible(did))
 		return m.unchanged(ctx, updated)
 	}
 	updated.Data = data
@@ -161,7 +181,7 @@ func (m *mapping) show(old, updated *corev1.ConfigMap) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(m.shown, "\naccess:\n%s\n", changes.text(0))
+	fmt.Fprintf(&m.shown, "\naccess:\n%s\n", changes.text(0))
 	return nil
 }
 
@@ -171,11 +191,11 @@ func (m *mapping) showText(was, updated *corev1.ConfigMap) error {
 		if err != nil {
 			return editable(err, m.file)
 		}
-		fmt.Fprint(m.shown, textDiff(t.was.Name, t.was.Text, text))
+		fmt.Fprint(&m.shown, textDiff(t.was.Name, t.was.Text, text))
 		return nil
 	}
 	for _, key := range keysOf(was.Data, updated.Data) {
-		fmt.Fprint(m.shown, textDiff(key, was.Data[key], updated.Data[key]))
+		fmt.Fprint(&m.shown, textDiff(key, was.Data[key], updated.Data[key]))
 	}
 	return nil
 }
@@ -240,12 +260,12 @@ func (m *mapping) judge(old, updated *corev1.ConfigMap) error {
 	m.checker.notAsked()
 	rep.Findings = slices.DeleteFunc(rep.Findings, func(f validate.Finding) bool { return f.Preexisting })
 	if len(rep.Findings) > 0 {
-		if err := report.Text(m.shown, rep, m.sources(updated), textOptions(m.shown)); err != nil {
+		if err := report.Text(&m.shown, rep, m.sources(updated), textOptions(m.out)); err != nil {
 			return err
 		}
 	}
 	if !rep.Allowed {
-		fmt.Fprintf(m.cmd.ErrOrStderr(), "error: %s is not changed\n", report.Visible(m.target.name()))
+		m.refused = m.target.name() + " is not changed"
 		return errNo
 	}
 	return nil
@@ -288,7 +308,7 @@ func (m *mapping) write(ctx context.Context, updated *corev1.ConfigMap, did stri
 	if mode != "none" {
 		did += " (" + mode + " dry run)"
 	}
-	fmt.Fprintf(m.shown, "%s: %s\n", report.Visible(m.target.name()), report.Visible(did))
+	fmt.Fprintf(&m.shown, "%s: %s\n", report.Visible(m.target.name()), report.Visible(did))
 	if live, ok := m.target.(*liveTarget); ok {
 		m.warn(live.warned)
 	}
@@ -300,8 +320,8 @@ func (m *mapping) send(ctx context.Context, updated *corev1.ConfigMap, dryRun bo
 	err := m.target.write(ctx, updated, dryRun)
 	var denied *denial
 	if errors.As(err, &denied) {
-		denied.write(m.shown)
-		fmt.Fprintf(m.cmd.ErrOrStderr(), "error: the cluster denies this edit, %s is not changed\n", m.target.name())
+		denied.write(&m.shown)
+		m.refused = "the cluster denies this edit, " + m.target.name() + " is not changed"
 		return errNo
 	}
 	return err

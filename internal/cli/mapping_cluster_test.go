@@ -23,7 +23,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
-// strict is the guard's policy, which nobody but the guard knows: so it denies what is allowed here.
+// strict is the guard's policy: it denies what the built-in one allows.
 const strict = "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nrules:\n  missing-field: error\n"
 
 // testChange runs the scripts of testdata/change, with the guard in front of the cluster. Each begins with good.yaml.
