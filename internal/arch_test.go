@@ -61,7 +61,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"internal/editor", "", "exec"},
 	{"certs", "", "client-go controller-runtime net"},
 	{"internal/cli", "aws awsauth awsauth/edit awsauth/plaintext editor fix fleet iam manifest nodes phrase policy principal privilege rbac rbac/watch " +
-		"report validate version", "aws client-go net"},
+		"report validate version", "client-go net"},
 	{"cmd/webhook", "admission approvals aws certs coverage events fleet health iam listen metricsauth policy rbac rbac/watch validate version",
 		"client-go controller-runtime net"},
 	{"cmd/kubectl-awsauth", "cli", ""},
