@@ -89,17 +89,17 @@ func (in *input) policy(name string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// rbacOptions say where RBAC is read from, to know what is as good as system:masters.
+// rbacOptions say where RBAC is read from, to know what is equivalent to cluster-admin.
 type rbacOptions struct {
 	from      string // live, off, a file, or "" for live where the object is
 	namespace string
 }
 
 func (o *rbacOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.from, "rbac", "", "what is as good as system:masters: read RBAC from `live|FILE|off`; "+
-		"the default is live where the cluster is asked anyhow")
+	f.StringVar(&o.from, "rbac", "", "RBAC, which says what is equivalent to cluster-admin: `live|FILE|off`; "+
+		"if empty, live where the cluster is asked anyhow")
 	f.StringVar(&o.namespace, "guard-namespace", "aws-auth-guard",
-		"`NAMESPACE` of the guard: rights on its pods and its policy count as well")
+		"`NAMESPACE` of the guard, where its policy is; rights on its pods and its policy count as well")
 }
 
 // privileges resolves RBAC; nil if it is not asked. live says that the object is read from the cluster.
@@ -133,7 +133,8 @@ func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterO
 	}
 	known := rbac.Know(objects, guard)
 	if e, _ := known.Equivalents(); e.Partial != nil {
-		note(cmd, fmt.Sprintf("part of RBAC cannot be read: %s (%s)", rbac.Consequence(e.Partial.Kinds), e.Partial.Why))
+		note(cmd, fmt.Sprintf("part of RBAC cannot be read, so a group or username that it makes equivalent to cluster-admin may be "+
+			"missing: %s", e.Partial.Why))
 	}
 	return known, nil
 }

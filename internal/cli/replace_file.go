@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// replaceFile writes a file anew, whole or not at all: beside it, and then into its place. A link stays one. was is what
+// replaceFile replaces the text of a file, whole or not at all: it writes another beside it and renames that. A link stays one. was is what
 // was read of it: what somebody has written since is not lost.
 func replaceFile(name string, was, data []byte) (err error) {
 	target, err := filepath.EvalSymlinks(name)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// target is a file to check. Whoever names a file means that aws-auth is in it; of those in a directory most may hold
+// target is a file to check. A file that is named is meant to hold aws-auth; of those in a directory most may hold
 // something else.
 type target struct {
 	name  string

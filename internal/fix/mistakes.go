@@ -18,7 +18,7 @@ const noBreak = "\u00a0\u2007\u202f"
 
 var spaces = strings.NewReplacer("\u00a0", " ", "\u2007", " ", "\u202f", " ")
 
-// everyLine goes through the lines that may be changed: code is what stands before a comment.
+// everyLine goes through the lines that may be changed: code is the line up to a comment.
 func (r *reading) everyLine(do func(n, start int, code string)) {
 	var inComment func(int) bool
 	for n := 1; n <= len(r.starts); n++ {
@@ -108,7 +108,7 @@ func indentAs(column func(above []string, line string) int) func(*reading) []edi
 	}
 }
 
-// fitting is where a line goes by what it is and what stands above it: a list item below the last one or below its key,
+// fitting is where a line goes by what it is and by the line above it: a list item below the last one or below its key,
 // a field below the fields of its entry.
 func fitting(above []string, line string) int {
 	if len(above) == 0 {
