@@ -96,10 +96,10 @@ type rbacOptions struct {
 }
 
 func (o *rbacOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.from, "rbac", "", "RBAC, which says what is equivalent to cluster-admin: `live|FILE|off`; "+
-		"if empty, live where the cluster is asked anyhow")
+	f.StringVar(&o.from, "rbac", "", "read RBAC from `live|FILE|off`, to know what is equivalent to cluster-admin; "+
+		"if empty, live when aws-auth is read from the cluster")
 	f.StringVar(&o.namespace, "guard-namespace", "aws-auth-guard",
-		"`NAMESPACE` of the guard, where its policy is; rights on its pods and its policy count as well")
+		"`NAMESPACE` of the guard, where its policy is; permissions on its pods and policy count too")
 }
 
 // privileges resolves RBAC; nil if it is not asked. live says that the object is read from the cluster.
@@ -133,8 +133,7 @@ func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterO
 	}
 	known := rbac.Know(objects, guard)
 	if e, _ := known.Equivalents(); e.Partial != nil {
-		note(cmd, fmt.Sprintf("part of RBAC cannot be read, so a group or username that it makes equivalent to cluster-admin may be "+
-			"missing: %s", e.Partial.Why))
+		note(cmd, fmt.Sprintf("part of RBAC cannot be read: %s (%s)", rbac.Consequence(e.Partial.Kinds), e.Partial.Why))
 	}
 	return known, nil
 }
