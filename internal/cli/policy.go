@@ -133,7 +133,8 @@ func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterO
 	}
 	known := rbac.Know(objects, guard)
 	if e, _ := known.Equivalents(); e.Partial != nil {
-		note(cmd, fmt.Sprintf("part of RBAC cannot be read: %s (%s)", rbac.Consequence(e.Partial.Kinds), e.Partial.Why))
+		note(cmd, fmt.Sprintf("part of RBAC cannot be read, so a group or username that it makes equivalent to cluster-admin may be "+
+			"missing: %s", e.Partial.Why))
 	}
 	return known, nil
 }
