@@ -101,7 +101,7 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 	}
 	const chain = "group ops -> ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)"
 	const blind = "note: RBAC cannot be read, so only the groups that the policy names count as privileged: clusterroles.rbac.authorization.k8s.io is forbidden"
-	const part = "note: part of RBAC cannot be read: the guard cannot tell whether a group or username is equivalent to cluster-admin, unless the other kinds prove it (cannot read rolebindings: rolebindings.rbac.authorization.k8s.io is forbidden"
+	const part = "note: part of RBAC cannot be read, so a group or username that it makes equivalent to cluster-admin may be missing: cannot read rolebindings: rolebindings.rbac.authorization.k8s.io is forbidden"
 	for name, tt := range map[string]struct {
 		args []string
 		code int

@@ -7,7 +7,8 @@
 //	flags.go          flags that several commands have; those of the cluster are in cluster.go
 //	input.go          files and standard input, the size limit
 //	cluster.go        the object in the cluster; cluster_error.go and kubeconfig.go say why it cannot be read
-//	policy.go         the policy and RBAC
+//	policy.go         the policy and RBAC; cluster_policy.go finds the policy in the cluster, aws.go asks IAM, EC2 and EKS
+//	checker.go        one run of check; targets.go is which files, fix.go fixes them, replace_file.go writes them
 //	view.go           aws-auth with its privileges, for access, diff and whois; principal.go is one row of it
 //	mapping.go        how add, remove, set and edit judge, show and write a change; destination.go is where it goes, denial.go
 //	                  what the cluster says against it; edit_notes.go findings as comments

@@ -99,7 +99,7 @@ func (o *rbacOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.from, "rbac", "", "read RBAC from `live|FILE|off`, to know what is equivalent to cluster-admin; "+
 		"if empty, live when aws-auth is read from the cluster")
 	f.StringVar(&o.namespace, "guard-namespace", "aws-auth-guard",
-		"`NAMESPACE` of the guard; permissions on its pods and policy count too")
+		"`NAMESPACE` of the guard, where its policy is; permissions on its pods and policy count too")
 }
 
 // privileges resolves RBAC; nil if it is not asked. live says that the object is read from the cluster.
@@ -133,7 +133,8 @@ func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterO
 	}
 	known := rbac.Know(objects, guard)
 	if e, _ := known.Equivalents(); e.Partial != nil {
-		note(cmd, fmt.Sprintf("part of RBAC cannot be read: %s (%s)", rbac.Consequence(e.Partial.Kinds), e.Partial.Why))
+		note(cmd, fmt.Sprintf("part of RBAC cannot be read, so a group or username that it makes equivalent to cluster-admin may be "+
+			"missing: %s", e.Partial.Why))
 	}
 	return known, nil
 }

@@ -77,7 +77,7 @@ var kinds = slices.Concat(spaceKinds, indentKinds, []kind{
 const mostWork = 8 << 20
 
 func fix(text string, read func(string) *reading) (fixed string, changes []Change) {
-	f := &fixer{now: read(text), read: read, tries: max(4*len(kinds), min(300, mostWork/(len(text)+1)))}
+	f := &fixer{now: read(text), read: read, tries: max(2*len(kinds), min(300, mostWork/(len(text)+1)))}
 	f.all()
 	if f.now.unparsable || f.now.unreadable > 0 {
 		if f.together() {

@@ -48,7 +48,7 @@ func TestPlacesAreThoseOfTheirFile(t *testing.T) {
 
 func TestGitHub(t *testing.T) {
 	const want = `::error file=a.yaml,line=1,endLine=1,col=4,endColumn=5,title=AA203 role-arn-path::100%25: bad, <b>\nhere%0Afix: write a
-::warning file=a.yaml,line=2,endLine=2,col=1,endColumn=2,title=AA203 role-arn-path::the message%0Afix: the fix%0Awhy: and the why
+::warning file=a.yaml,line=2,endLine=2,col=1,endColumn=2,title=AA203 role-arn-path::the message%0Afix: the fix%0Awhy: the why
 2 files: 1 would be denied, 1 would be allowed
 `
 	var b bytes.Buffer
