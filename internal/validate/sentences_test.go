@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 )
@@ -15,7 +16,7 @@ func TestFindingsNameTheirEntry(t *testing.T) {
 	for _, c := range goldenCases(t) {
 		for _, f := range c.run(t).Findings {
 			a, err := awsauth.ParseARN(f.Principal)
-			if err != nil {
+			if err != nil || strings.ContainsFunc(f.Principal, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				continue
 			}
 			named++
@@ -36,7 +37,7 @@ func isARN(s string) bool { return strings.HasPrefix(s, "arn:") }
 
 var (
 	joined = regexp.MustCompile(`^(and|so|but|since|because|which|that|for)\b`)
-	verb   = regexp.MustCompile(`^(add|ask|begin|change|close|delete|edit|fix|give|have|indent|keep|leave|make|map|move|put|remove|replace|save|set|start|take|try|type|use|wait|write) `)
+	verb   = regexp.MustCompile(`^(add|allow|ask|begin|change|close|create|delete|edit|fix|get|give|have|indent|keep|leave|make|map|move|put|remove|replace|save|set|start|take|try|type|use|wait|write) `)
 )
 
 // Problem, fix and reason are sentences that can be read alone, and in any order.
