@@ -78,7 +78,7 @@ func sayExtraDocument(p described) rule.Finding {
 func sayDuplicateKey(p described) rule.Finding {
 	arnField := awsauth.ARNField(p.DataKey)
 	if p.Value == arnField {
-		line, first := p.around.body(), surroundings{p.around.lines, number(p.Want) - 1}
+		line, first := p.around.body(), surroundings{p.around.value, number(p.Want) - 1}
 		return rule.Finding{Message: "a second entry begins with " + shown(line) + " without its dash, inside the entry of " + first.named(), Fix: "write - " + phrase.Bare(line),
 			Why: "EKS takes its fields for those of the first, and keeps the last of each"}
 	}

@@ -153,11 +153,11 @@ func fieldWithoutColon(s surroundings) (lineFault, bool) {
 
 // dashOfEntry finds what is wrong with the dash of the line's entry, which makes its other fields look wrong.
 func dashOfEntry(s surroundings) (lineFault, bool) {
-	start, _, ok := s.entry()
-	if !ok || start == s.at {
+	e, ok := s.entry()
+	if !ok || e.start == s.at {
 		return lineFault{}, false
 	}
-	return surroundings{s.lines, start}.first(otherDash, dashWithoutSpace, specialBlank)
+	return surroundings{s.value, e.start}.first(otherDash, dashWithoutSpace, specialBlank)
 }
 
 // spaces counts spaces.
@@ -176,11 +176,11 @@ func off(what string, is int, of string, should int) lineFault {
 
 // fieldColumn is how far in the first field of the entry is.
 func (s surroundings) fieldColumn() (int, bool) {
-	start, _, ok := s.entry()
+	e, ok := s.entry()
 	if !ok {
 		return 0, false
 	}
-	m := fieldLine.FindStringSubmatch(s.line(start))
+	m := fieldLine.FindStringSubmatch(s.line(e.start))
 	if m == nil {
 		return 0, false
 	}
@@ -201,12 +201,12 @@ func indentOfEntry(s surroundings) (lineFault, bool) {
 		return lineFault{}, false
 	}
 	indent, _ := cut(s.own())
-	for i := s.at - 1; i >= 0 && s.at-i < far; i-- {
-		if before, _ := cut(s.line(i)); entryStart.MatchString(s.line(i)) {
-			return off(shown(s.body()), len(indent), "the entry before it", len(before)), len(before) != len(indent)
-		}
+	e, ok := surroundings{s.value, s.at - 1}.entry()
+	if !ok {
+		return lineFault{}, false
 	}
-	return lineFault{}, false
+	before, _ := cut(s.line(e.start))
+	return off(shown(s.body()), len(indent), "the entry before it", len(before)), len(before) != len(indent)
 }
 
 func indentOfGroup(s surroundings) (lineFault, bool) {
@@ -214,8 +214,8 @@ func indentOfGroup(s surroundings) (lineFault, bool) {
 	if !strings.HasPrefix(rest, "- ") || entryStart.MatchString(rest) {
 		return lineFault{}, false
 	}
-	start, end, ok := s.entry()
-	for i := start; ok && i < end; i++ {
+	e, _ := s.entry()
+	for i := e.start; i < min(e.end, e.start+far); i++ {
 		other, rest := cut(s.line(i))
 		if i != s.at && strings.HasPrefix(rest, "- ") && !entryStart.MatchString(rest) {
 			return off(shown(s.body()), len(indent), "the other groups of "+s.named(), len(other)), len(other) != len(indent)

@@ -33,7 +33,7 @@ func checkReserved(c *rule.EntryContext) {
 	}
 	f := rule.Finding{Subject: username, Gives: rule.GivesName,
 		Message: fmt.Sprintf("%s begins with %s", nameIn(c.Entry, true, username), prefix),
-		Why:     "that prefix belongs to Kubernetes and EKS: RBAC and this guard treat a caller with such a name as one of their components"}
+		Why:     "Kubernetes and EKS own that prefix: RBAC and this guard treat a caller with such a name as one of their components"}
 	f.Fix = "write username: " + usernameInstead(c)
 	switch {
 	case strings.HasPrefix(username, awsauth.NodePrefix):
@@ -49,7 +49,7 @@ func checkReserved(c *rule.EntryContext) {
 	c.Report(rule.AtUsername(c.Entry), f)
 }
 
-// usernameInstead is what to write: what the principal had before, or its name.
+// usernameInstead is what to write: what the principal had before, or its name, before the rest of a template.
 func usernameInstead(c *rule.EntryContext) string {
 	if c.Before != nil {
 		for _, id := range c.Before.Lookup(c.Entry.Subject()) {
@@ -58,8 +58,13 @@ func usernameInstead(c *rule.EntryContext) string {
 			}
 		}
 	}
+	name := "NAME"
 	if a, err := c.Entry.Principal(); err == nil && principal.IsName(a.Name) {
-		return a.Name
+		name = a.Name
 	}
-	return "NAME"
+	username := c.Entry.Username.Value
+	if _, rest, _ := strings.Cut(username, ":"); strings.Contains(username, "{{") && plainScalar.MatchString(name+":"+rest) {
+		return name + ":" + rest
+	}
+	return name
 }

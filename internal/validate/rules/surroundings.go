@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,37 +15,84 @@ import (
 // surroundings are a line of a value and the lines around it, from which a rule derives what was meant. Nothing here is parsed: these
 // are lines that are not YAML, or not the YAML that was meant.
 type surroundings struct {
-	lines []string
-	at    int // the index of the line; out of range where there is none
+	*value
+	at int // the index of the line; out of range where there is none
 }
 
-// far bounds how many lines are looked at in each direction, whatever the value is.
+// value is a value of the object, cut into lines, and into entries when the first of them is asked for: there may be thousands of
+// problems in a megabyte.
+type value struct {
+	lines   []string
+	entries []writtenEntry // once they are known
+	known   bool
+}
+
+// writtenEntry are the lines of an entry: from start to the one before end.
+type writtenEntry struct {
+	start, end int
+	arn        string
+}
+
+// far bounds how many lines are looked at one by one, whatever the value is.
 const far = 100
 
-// texts are the values of an object, cut into lines when the first of them is asked for.
+// maxLine is how much of a line is looked at, in bytes. An ARN with the longest path has some 640.
+const maxLine = 1024
+
+// texts are the values of an object, each cut when it is asked for.
 type texts struct {
 	object *corev1.ConfigMap
-	lines  map[string][]string
+	values map[string]*value
 }
 
 func (t *texts) around(p awsauth.Problem) surroundings {
-	if t.lines == nil {
-		t.lines = map[string][]string{}
+	if t.values == nil {
+		t.values = map[string]*value{}
 	}
-	lines, ok := t.lines[p.DataKey]
+	v, ok := t.values[p.DataKey]
 	if !ok {
-		lines = strings.Split(t.object.Data[p.DataKey], "\n")
-		t.lines[p.DataKey] = lines
+		v = &value{lines: strings.Split(t.object.Data[p.DataKey], "\n")}
+		t.values[p.DataKey] = v
 	}
-	return surroundings{lines, p.Line - 1}
+	return surroundings{v, p.Line - 1}
 }
 
 // line is a line by its index, "" if there is none.
-func (s surroundings) line(i int) string {
-	if i < 0 || i >= len(s.lines) {
+func (v *value) line(i int) string {
+	if i < 0 || i >= len(v.lines) {
 		return ""
 	}
-	return strings.TrimSuffix(s.lines[i], "\r")
+	l := v.lines[i]
+	if len(l) > maxLine {
+		l = strings.ToValidUTF8(l[:maxLine], "")
+	}
+	return strings.TrimSuffix(l, "\r")
+}
+
+// cutEntries finds the lines with which the entries begin, and their ARNs.
+func (v *value) cutEntries() {
+	v.known = true
+	for i := range v.lines {
+		l := v.line(i)
+		if body := strings.TrimLeft(l, " \t"); body != "" && strings.IndexAny(body, "-–—−•") == 0 && entryStart.MatchString(l) {
+			v.entries = append(v.entries, writtenEntry{start: i})
+		}
+		last := len(v.entries) - 1
+		if last < 0 {
+			continue
+		}
+		v.entries[last].end = i + 1
+		if v.entries[last].arn == "" && strings.Contains(l, "arn:") {
+			v.entries[last].arn = arnIn(l)
+		}
+	}
+}
+
+func arnIn(line string) string {
+	if m := arnOfEntry.FindStringSubmatch(line); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // own is the line itself, and body what it says.
@@ -57,31 +106,25 @@ var (
 	arnOfEntry = regexp.MustCompile(`(?i)^[^#]*?(?:rolearn|userarn)\s*["']?\s*:\s*["']?(arn:[^\s"',}#]+)`)
 )
 
-// start is the line with which the entry around the line begins, and end the one after its last; ok is false if none is near.
-func (s surroundings) entry() (start, end int, ok bool) {
-	for start = s.at; start >= 0 && s.at-start < far; start-- {
-		if !entryStart.MatchString(s.line(start)) {
-			continue
-		}
-		for end = start + 1; end < len(s.lines) && end-start < 2*far && !entryStart.MatchString(s.line(end)); end++ { //nolint:revive // only counts
-		}
-		return start, end, true
+// entry is the entry around the line; ok is false if there is none.
+func (s surroundings) entry() (e writtenEntry, ok bool) {
+	if !s.known {
+		s.cutEntries()
 	}
-	return 0, 0, false
+	i, _ := slices.BinarySearchFunc(s.entries, s.at, func(e writtenEntry, at int) int { return cmp.Compare(e.start, at+1) })
+	if i == 0 || s.at >= s.entries[i-1].end {
+		return e, false
+	}
+	return s.entries[i-1], true
 }
 
 // arn is the ARN of the entry around the line as it is written, "" if there is none.
 func (s surroundings) arn() string {
-	if m := arnOfEntry.FindStringSubmatch(s.own()); m != nil {
-		return m[1]
+	if arn := arnIn(s.own()); arn != "" {
+		return arn
 	}
-	start, end, ok := s.entry()
-	for i := start; ok && i < end; i++ {
-		if m := arnOfEntry.FindStringSubmatch(s.line(i)); m != nil {
-			return m[1]
-		}
-	}
-	return ""
+	e, _ := s.entry()
+	return e.arn
 }
 
 // named is how a message names the entry around the line.
@@ -96,8 +139,8 @@ var usernameOfEntry = regexp.MustCompile(`^\s*(?:- *)?username\s*:\s*(\S.*)$`)
 
 // username is that of the entry around the line as it is written, "" if there is none.
 func (s surroundings) username() string {
-	start, end, ok := s.entry()
-	for i := start; ok && i < end; i++ {
+	e, _ := s.entry()
+	for i := e.start; i < min(e.end, e.start+far); i++ {
 		if m := usernameOfEntry.FindStringSubmatch(s.line(i)); m != nil {
 			return strings.TrimSpace(m[1])
 		}

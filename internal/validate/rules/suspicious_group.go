@@ -21,6 +21,7 @@ var suspiciousGroup = &rule.Rule{
 
 func checkGroups(c *rule.ObjectContext) {
 	problems(sayEmptyGroup)(c)
+	values := texts{object: c.Object}
 	for _, e := range c.Entries() {
 		for i, g := range e.Groups {
 			f, odd := oddGroup(g.Value)
@@ -30,10 +31,27 @@ func checkGroups(c *rule.ObjectContext) {
 			if odd {
 				f.Subject = g.Value
 				f.Message += ", in the entry of " + named(e)
+				if groups := strings.Split(g.Value, " - "); len(groups) > 1 {
+					f.Fix, f.Lines = itemsBelow(values.around(awsauth.Problem{Place: g.Place}), groups, f.Fix)
+				}
 				c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
 			}
 		}
 	}
+}
+
+// itemsBelow are several groups on lines of their own, with the indentation of the line that is to be replaced; where that is no item of
+// a block, fix stays.
+func itemsBelow(s surroundings, groups []string, fix string) (string, []string) {
+	indent, rest := cut(s.own())
+	if !strings.HasPrefix(rest, "- ") || strings.Trim(indent, " ") != "" {
+		return fix, nil
+	}
+	lines := make([]string, len(groups))
+	for i, g := range groups {
+		lines[i] = indent + "- " + phrase.Bare(strings.TrimSpace(g))
+	}
+	return "write each group on a line of its own:", lines
 }
 
 func sayEmptyGroup(p described) (f rule.Finding) {

@@ -105,7 +105,7 @@ func sayTemplate(e *awsauth.Entry, template string, username bool, target, sessi
 	f := rule.Finding{Subject: "group " + template, Gives: rule.GivesName,
 		Message: fmt.Sprintf("%s can become %s", nameIn(e, username, template), target),
 		Fix:     "write the name out, or begin it with a prefix of your own, such as ci:" + awsauth.SessionName,
-		Why:     "for some callers EKS puts that name together"}
+		Why:     "EKS puts that name together for some callers"}
 	if username {
 		f.Subject = "username " + template
 	}

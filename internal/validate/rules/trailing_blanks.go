@@ -38,7 +38,7 @@ func checkTrailingBlanks(c *rule.EditContext) {
 				first = i
 			}
 		}
-		c.Report(trailingAt(key, lines, first), sayTrailing(key, surroundings{lines, first}, count-1))
+		c.Report(trailingAt(key, lines, first), sayTrailing(key, surroundings{&value{lines: lines}, first}, count-1))
 	}
 }
 

@@ -16,7 +16,7 @@ var unknownTemplate = &rule.Rule{
 	Why:        "EKS replaces one placeholder after another, also in the value of the one before; if the username or a group has {{EC2PrivateDNSName}}, only EC2 instances can authenticate; {{...}} that EKS does not know stays as it is, and a session name that does not exist becomes nothing",
 	Bad:        strings.NewReplacer("username: ci", `username: "ci:{{SessionName}}"`, "deployers", `deployers, "on:{{EC2PrivateDNSName}}"`).Replace(goodNodesAndCI),
 	Good:       strings.Replace(goodNodesAndCI, "username: ci", `username: "ci:{{SessionName}}"`, 1),
-	SilencedBy: []rule.Silence{{Rule: "AA404", Same: rule.SameField}, {Rule: "AA405", Same: rule.SameEntry}, {Rule: "AA505", Same: rule.SamePrincipal}},
+	SilencedBy: []rule.Silence{{Rule: "AA102", Same: rule.SameField}, {Rule: "AA404", Same: rule.SameField}, {Rule: "AA405", Same: rule.SameEntry}, {Rule: "AA505", Same: rule.SamePrincipal}},
 	Entry:      checkPlaceholders,
 }
 

@@ -23,6 +23,6 @@ func checkAccounts(c *rule.ObjectContext) {
 		}
 		c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: fmt.Sprintf("account %s in mapAccounts allows every role and user of it to authenticate", phrase.Quote(a.Value)),
 			Fix: "remove it and map only the roles that need access, or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
-			Why: "that includes the roles and users that are created later"})
+			Why: "roles and users that are created later can authenticate too"})
 	}
 }
