@@ -29,7 +29,7 @@ type checkOptions struct {
 var valueFlags = [3]string{"map-roles", "map-users", "map-accounts"}
 
 func newCheck() *cobra.Command {
-	o := &checkOptions{aws: newAWSOptions(), output: outputForm("text", "json", "sarif", "junit", "github")}
+	o := &checkOptions{aws: newAWSOptions(), output: outputForm("text", "json", "yaml", "sarif", "junit", "github")}
 	cmd := &cobra.Command{
 		Use:   "check [-f FILE|DIRECTORY ... | --map-roles FILE ...] [--against live|FILE]",
 		Short: "Judge an aws-auth ConfigMap as the webhook would",
@@ -102,7 +102,7 @@ func (o *checkOptions) flags(cmd *cobra.Command) {
 		"judge as an edit of `live|FILE`: the object in the cluster, or that in a manifest")
 	flags.BoolVar(&o.fix, "fix", false, "write mechanical fixes into the files, and show them")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "with --fix, only show the fixes")
-	o.output.flag(cmd, "output", "o", "output form")
+	o.output.flag(cmd, "output", "o", "output format")
 	o.policy.flags(flags)
 	o.rbac.flags(flags)
 	o.aws.flags(cmd)

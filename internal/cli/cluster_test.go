@@ -31,6 +31,7 @@ func TestCluster(t *testing.T) {
 	t.Run("fleet", func(t *testing.T) { testFleet(t, cluster, client) })
 	t.Run("policy", func(t *testing.T) { testPolicy(t, cluster, client) })
 	t.Run("size", func(t *testing.T) { testSize(t, client) })
+	t.Run("change", func(t *testing.T) { testChange(t, cluster, client) })
 }
 
 // setMapRoles puts aws-auth into the cluster until the test ends.
@@ -94,6 +95,10 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	unbound := filepath.Join(dir, "unbound.yaml")
+	if err := os.WriteFile(unbound, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n    - rolearn: arn:aws:iam::111122223333:role/quiet\n      username: quiet\n      groups: [viewers]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const chain = "group ops -> ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)"
 	const blind = "note: RBAC cannot be read, so only the groups that the policy names count as privileged: clusterroles.rbac.authorization.k8s.io is forbidden"
 	const part = "note: part of RBAC cannot be read: the guard cannot tell whether a group or username is equivalent to cluster-admin, unless the other kinds prove it (cannot read rolebindings: rolebindings.rbac.authorization.k8s.io is forbidden"
@@ -112,9 +117,15 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 		"what can be read of RBAC counts":              {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
 		"also who wants it":                            {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
 		"access of the live object":                    {[]string{"access"}, 0, []string{"mapRoles:1", "arn:aws:iam::111122223333:role/nodes"}, "note:"},
-		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops gets in as ops with ops", "becomes as good as system:masters: " + chain}, ""},
+		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops can authenticate as ops with ops", "becomes equivalent to cluster-admin: " + chain}, ""},
 		"whois by a manifest and live RBAC":            {[]string{"whois", "arn:aws:sts::111122223333:assumed-role/ops/bob", "-f", manifest, "--rbac", "live"}, 0, []string{chain}, "note:"},
 		"access of the live object without RBAC":       {[]string{"access", "--kubeconfig", bob}, 0, []string{blind}, ""},
+		"access as somebody else":                      {[]string{"access", "--as", "bob", "-n", "kube-system"}, 0, []string{blind}, ""},
+		"access as nobody of that name":                {[]string{"access", "--as", "mallory", "--as-group", "strangers"}, exitFailed, []string{`User "mallory" cannot get resource "configmaps"`}, ""},
+		"access as a group":                            {[]string{"access", "--as", "mallory", "--as-group", "ops"}, 0, []string{"mapRoles:1"}, "note:"},
+		"whois of whom nothing is bound to":            {[]string{"whois", "arn:aws:iam::111122223333:role/quiet", "-f", unbound, "--rbac", "live"}, 0, []string{"nothing is bound to group viewers or username quiet: can authenticate, but may do nothing"}, "note:"},
+		"nothing is said where bindings were not read": {[]string{"whois", "arn:aws:iam::111122223333:role/quiet", "-f", unbound, "--rbac", "live", "--as", "carol"}, 0, []string{part}, "nothing is bound"},
+		"principals of the live object by Tab":         {[]string{"__complete", "whois", "arn:aws:iam::111122223333:role/n"}, 0, []string{"arn:aws:iam::111122223333:role/nodes\tsystem:node:{{EC2PrivateDNSName}}\n:4"}, ""},
 		"whois by the live object where nobody is bob": {[]string{"whois", "arn:aws:iam::111122223333:user/bob"}, 1, []string{"cannot authenticate by aws-auth"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -89,17 +89,17 @@ func (in *input) policy(name string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// rbacOptions say where RBAC is read from, to know what is as good as system:masters.
+// rbacOptions say where RBAC is read from, to know what is equivalent to cluster-admin.
 type rbacOptions struct {
 	from      string // live, off, a file, or "" for live where the object is
 	namespace string
 }
 
 func (o *rbacOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.from, "rbac", "", "what is as good as system:masters: read RBAC from `live|FILE|off`; "+
-		"the default is live where the cluster is asked anyhow")
+	f.StringVar(&o.from, "rbac", "", "read RBAC from `live|FILE|off`, to know what is equivalent to cluster-admin; "+
+		"if empty, live when aws-auth is read from the cluster")
 	f.StringVar(&o.namespace, "guard-namespace", "aws-auth-guard",
-		"`NAMESPACE` of the guard: rights on its pods and its policy count as well")
+		"`NAMESPACE` of the guard; permissions on its pods and policy count too")
 }
 
 // privileges resolves RBAC; nil if it is not asked. live says that the object is read from the cluster.

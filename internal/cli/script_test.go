@@ -13,6 +13,8 @@ import (
 
 	"github.com/fatih/color"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
@@ -184,7 +186,7 @@ func kubectl(args ...string) (text string, code int) {
 // Every rule can be explained, by id and by name, and is in the table.
 func TestEveryRule(t *testing.T) {
 	table, _ := kubectl("rules")
-	for _, r := range ruleList() {
+	for _, r := range validate.Catalogue() {
 		if !strings.Contains(table, r.ID) {
 			t.Errorf("%s is not in the table", r.ID)
 		}

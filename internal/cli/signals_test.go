@@ -45,6 +45,7 @@ var typed = map[string]string{
 	"remove account":        "remove account 444455556666 -f IN --dry-run",
 	"rules":                 "rules",
 	"set":                   "set arn:aws:iam::111122223333:role/deploy --username x -f IN --dry-run",
+	"version":               "version",
 	"whois":                 "whois arn:aws:iam::111122223333:role/nodes -f IN",
 }
 

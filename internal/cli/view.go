@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -21,7 +22,7 @@ type viewOptions struct {
 	rbac    rbacOptions
 }
 
-func newViewOptions() *viewOptions { return &viewOptions{output: outputForm("text", "json")} }
+func newViewOptions(forms ...string) *viewOptions { return &viewOptions{output: outputForm(forms...)} }
 
 func (o *viewOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -29,12 +30,12 @@ func (o *viewOptions) flags(cmd *cobra.Command) {
 	o.policy.flags(f)
 	o.rbac.flags(f)
 	o.cluster.flags(f)
-	o.output.flag(cmd, "output", "o", "output form")
+	o.output.flag(cmd, "output", "o", "output format")
 }
 
 func (o *viewOptions) fileFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.file, "filename", "f", "", "manifest `FILE` that holds the aws-auth ConfigMap, "+
-		"- is standard input; without it, the object in the cluster")
+	cmd.Flags().VarP(oneFile{&o.file}, "filename", "f", "manifest `FILE` that holds aws-auth; - is standard input; "+
+		"if empty, the object in the cluster")
 }
 
 // view is one version of aws-auth, read, and what is known of the privileges in it.
@@ -44,6 +45,8 @@ type view struct {
 	access    *awsauth.Access
 	source    *report.Source // nil for the object in the cluster
 	validator *validate.Validator
+	// subjects are the names that RBAC is made for, as far as it was read.
+	subjects rbac.Subjects
 	// approvals says that there is a policy to say anything of them.
 	approvals bool
 }
@@ -65,19 +68,27 @@ func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, e
 		return nil, err
 	}
 	if file != "" && o.rbac.from == "" && *p.Privileged.FromRBAC {
-		note(cmd, "RBAC is not asked, so only the groups that the policy names count as privileged; "+
-			"--rbac says where to read it")
+		note(cmd, "RBAC was not read, so only the groups that the policy names count as privileged; "+
+			"to read it, use --rbac live or --rbac FILE")
+	}
+	if known, ok := privileges.(rbac.Known); ok {
+		v.subjects = known.Subjects()
 	}
 	v.validator, err = validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges}))
 	if err != nil {
 		return nil, err
 	}
+	return v, nil
+}
+
+// noteUnreadable says for which keys an answer is not complete.
+func (v *view) noteUnreadable(cmd *cobra.Command) {
 	for _, key := range awsauth.Keys {
 		if v.doc.Unreadable[key] {
-			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; 'kubectl awsauth check' says why", key))
+			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; "+
+				"'kubectl awsauth check' says why", key))
 		}
 	}
-	return v, nil
 }
 
 // read reads the object and what EKS makes of it.
@@ -96,7 +107,7 @@ func (v *view) read(ctx context.Context, in *input, cluster clusterOptions, file
 	return nil
 }
 
-// place says where something stands: in the file, or in the value of the object in the cluster.
+// place says where something is: in the file, or in the value of the object in the cluster.
 func (v *view) place(p awsauth.Place) string {
 	if v.source != nil {
 		if line, _, ok := v.source.Locate(p.DataKey, p.Line, p.Column); ok {
