@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -141,21 +140,9 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// intoCluster starts the guard again as the chart starts it: with the cluster's RBAC, and the policy in a ConfigMap.
-func intoCluster(ctx context.Context, guard *guarded.Guard) error {
-	client, err := kubernetes.NewForConfig(cluster.Config)
-	if err != nil {
-		return err
-	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth-guard"}}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
-		return err
-	}
-	policy := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth-guard-policy", Namespace: namespace.Name}, Data: map[string]string{"policy.yaml": policyFile}}
-	if _, err := client.CoreV1().ConfigMaps(namespace.Name).Create(ctx, policy, metav1.CreateOptions{}); err != nil {
-		return err
-	}
-	guard.Kubeconfig = cluster.Kubeconfig
-	guard.Flags = []string{"--policy", "", "--policy-configmap", policy.Name, "--namespace", namespace.Name}
-	return errors.Join(guard.Stop(), guard.Start(ctx))
+// intoCluster starts the guard again as the chart starts it: with the cluster's RBAC, and the policy in the ConfigMap that Install made.
+func intoCluster(ctx context.Context, g *guarded.Guard) error {
+	g.Kubeconfig = cluster.Kubeconfig
+	g.Flags = []string{"--policy", "", "--policy-configmap", guarded.PolicyConfigMap, "--namespace", guarded.PolicyNamespace}
+	return errors.Join(g.Stop(), g.Start(ctx))
 }
