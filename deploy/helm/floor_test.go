@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
@@ -60,8 +61,8 @@ func verdict(t *testing.T, what string, err error, rule string) {
 		t.Errorf("%s is allowed", what)
 	case rule != "" && (!apierrors.IsInvalid(err) || !strings.Contains(err.Error(), rule) || strings.Contains(err.Error(), "cost limit")):
 		t.Errorf("%s: %.400q, want a denial by %s", what, err, rule)
-	case rule != "" && strings.Contains(err.Error(), "\n"):
-		t.Errorf("%s: %q has several lines", what, err)
+	case rule != "" && strings.IndexFunc(err.Error(), unicode.IsControl) >= 0:
+		t.Errorf("%s: %q has several lines, or what disturbs a terminal", what, err)
 	}
 }
 
@@ -320,6 +321,7 @@ func TestFloorOfOwners(t *testing.T) {
 		"fewer, and another":          {owners(3), set(owner("a")), rule},
 		"another version":             {[]metav1.OwnerReference{owner("b")}, set(changed(func(o *metav1.OwnerReference) { o.APIVersion = "v2" })), rule},
 		"another kind":                {[]metav1.OwnerReference{owner("b")}, set(changed(func(o *metav1.OwnerReference) { o.Kind = "Secret" })), rule},
+		"a name that moves cursors":   {nil, set(changed(func(o *metav1.OwnerReference) { o.Kind, o.Name = "a\x1b[2J", "b\nAA000" })), rule + ": another object owns aws-auth; fix: "},
 		"another name":                {[]metav1.OwnerReference{owner("b")}, set(changed(func(o *metav1.OwnerReference) { o.Name = "c" })), rule},
 		"another uid":                 {[]metav1.OwnerReference{owner("b")}, set(changed(func(o *metav1.OwnerReference) { o.UID = "c" })), rule},
 		"parts that look alike":       {[]metav1.OwnerReference{{APIVersion: "v1", Kind: "a", Name: "b/c", UID: "d"}}, set(metav1.OwnerReference{APIVersion: "v1", Kind: "a/b", Name: "c", UID: "d"}), rule},

@@ -266,7 +266,7 @@ const (
 	PolicyConfigMap = "aws-auth-guard-policy"
 )
 
-// publish puts the policy where the chart keeps it, and where people read it.
+// publish puts the policy where the chart keeps it, and where people read it. After a second installation it is there already.
 func (g *Guard) publish(ctx context.Context, client kubernetes.Interface) error {
 	text, err := os.ReadFile(g.policy)
 	if err != nil {
@@ -278,8 +278,10 @@ func (g *Guard) publish(ctx context.Context, client kubernetes.Interface) error 
 	}
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: PolicyConfigMap, Labels: map[string]string{"app.kubernetes.io/name": "aws-auth-guard"}},
 		Data: map[string]string{"policy.yaml": string(text)}}
-	_, err = client.CoreV1().ConfigMaps(PolicyNamespace).Create(ctx, cm, metav1.CreateOptions{})
-	return err
+	if _, err := client.CoreV1().ConfigMaps(PolicyNamespace).Create(ctx, cm, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	return nil
 }
 
 // empty is an aws-auth that no guard allows.
