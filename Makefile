@@ -55,7 +55,7 @@ race: ## the tests of all that answers several at once, under the race detector 
 	@CGO_ENABLED=1 GOFLAGS="$(GOFLAGS) -race" GORACE=halt_on_error=1 go test -short -vet=off -skip '^Fuzz' -timeout 30m ./internal/... ./cmd/webhook ./certs
 
 .PHONY: fuzz
-fuzz: ## all fuzz targets, FUZZTIME (60s) each, WORKERS (1) at once; FUZZ=regexp selects some; goes on where it was ended
+fuzz: ## all fuzz targets, FUZZTIME (60s) each, WORKERS (1) at once; FUZZ=regexp selects some; resumes where it was ended
 	@go run ./test/fuzz -time $(FUZZTIME) -target '$(FUZZ)' -workers $(WORKERS) -done bin/fuzz .
 
 .PHONY: drafts
@@ -63,18 +63,18 @@ drafts: ## the fuzz targets that draw documents by dice, with DRAFTS (20000) ran
 	@AWS_AUTH_GUARD_DRAFTS=$(DRAFTS) AWS_AUTH_GUARD_SEED=$(SEED) go test -count=1 -timeout 0 -run '^Fuzz(Mutated|Consistent|Repairs|Steps)$$' ./internal/validate
 
 .PHONY: heldout
-heldout: ## the files below DOCUMENTS as aws-auth and in one, held against what the authenticator reads of them
+heldout: ## checks every file in DOCUMENTS against aws-iam-authenticator's parser
 	@AWS_AUTH_GUARD_DOCUMENTS="$(abspath $(DOCUMENTS))" go test -count=1 -v -timeout 0 -run '^TestHeldOut$$' ./internal/validate
 
 # A smoke run: make bench BENCHROUNDS=1 BENCHTIME=50ms BENCHINPUTS=unchanged,changed,denied
 .PHONY: bench
-bench: ## the guard beside OPA and a webhook that does nothing: BENCHROUNDS (5) of BENCHTIME (1500ms), BENCHINPUTS (all)
+bench: ## the guard compared with OPA and a webhook that does nothing: BENCHROUNDS (5) of BENCHTIME (1500ms), BENCHINPUTS (all)
 	@AWS_AUTH_GUARD_OPA="$$(test/bench/opa/build.sh)" && export AWS_AUTH_GUARD_OPA && \
 	go test -count=1 ./test/bench && \
 	go run ./test/bench -opa "$$AWS_AUTH_GUARD_OPA" -rounds $(BENCHROUNDS) -length $(BENCHTIME) -inputs '$(BENCHINPUTS)'
 
 .PHONY: chaos
-chaos: ## everything around the guard breaks, and nothing bad gets in (PERCENT=100 of the repetitions)
+chaos: ## everything around the guard breaks, and no bad edit is allowed (PERCENT=100 of the repetitions)
 	@$(with-control-plane) && go test -tags chaos -count=1 -v -timeout 40m ./test/chaos -args -percent $(PERCENT)
 
 .PHONY: gobench
@@ -86,7 +86,7 @@ lint: ## everything that is checked without running the guard
 	@test/tools/lint.sh
 
 .PHONY: sbom
-sbom: ## what the programs are made of: bin/sbom/*.cdx.json (CycloneDX)
+sbom: ## the modules of the programs: bin/sbom/*.cdx.json (CycloneDX)
 	@test/tools/sbom.sh bin/sbom
 
 .PHONY: fmt
@@ -134,7 +134,7 @@ cluster-up: image ## a cluster with a node, and the image on it (Linux, root)
 cluster-down: ## ends it
 	@test/cluster/down.sh
 
-# A KUBECONFIG of the environment may be anybody's: only one that is named in the command itself is meant.
+# A KUBECONFIG of the environment may name any cluster: only one that is named in the command itself is used.
 .PHONY: e2e
 e2e: ## the chart on a node of its own (Linux, root), or on a cluster you may break: KUBECONFIG=FILE IMAGE=NAME:TAG
 ifeq ($(origin KUBECONFIG),command line)

@@ -25,7 +25,7 @@ func TestSignals(t *testing.T) {
 }
 
 // testSignalWhileWaiting stops it wherever it may be waiting: for nobody, the cluster or AWS. It ends in time, and with success,
-// since it did what it was told.
+// since it did what the signal asks for.
 func testSignalWhileWaiting(t *testing.T, binary, dir string) {
 	standalone := []string{"--standalone", "--cert-dir", dir}
 	inCluster := []string{"--namespace", "guard", "--shutdown-delay", "100ms"}

@@ -61,7 +61,7 @@ func warning(f validate.Finding) string {
 		there = " (already there)"
 	}
 	if f.Fix != "" {
-		fix = "; fix: " + oneLine(f.Fix)
+		fix = "; fix: " + strings.TrimSuffix(oneLine(f.Fix), ":") // what follows it is left out
 	}
 	if f.Why != "" {
 		why = "; why: " + oneLine(f.Why)

@@ -17,7 +17,7 @@ import (
 )
 
 // FuzzAnyBody sends any bytes to the webhook. Whatever they are, it answers with an AdmissionReview that the API server
-// takes, lets nobody in whose request it cannot read, does not panic, and bounds what it allocates.
+// takes, allows no request that it cannot read, does not panic, and bounds what it allocates.
 func FuzzAnyBody(f *testing.F) {
 	none := runtime.RawExtension{}
 	review := func(op admissionv1.Operation, old, updated runtime.RawExtension) []byte {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Access is the effective table: who gets in, as what.
+// Access is the effective table: who authenticates as what.
 type Access struct {
 	// Principals holds, by the Key of the canonical ARN, the identities EKS may give. There is more than one only
 	// where EKS picks at random: entries whose ARNs differ, and are equal to it without regard to case.

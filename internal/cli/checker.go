@@ -233,9 +233,12 @@ func (c *checker) judgeOf(d *draft) (*judge, error) {
 		return *kept, nil
 	}
 	isLive := d.cluster != nil
-	known, _, err := c.policy.load(c.cmd, c.in, c.cluster, c.rbac.namespace, isLive)
+	known, err := c.policy.load(c.cmd.Context(), c.in, c.cluster, c.rbac.namespace, isLive)
 	if err != nil {
 		return nil, err
+	}
+	if known.missing != "" {
+		note(c.cmd, "the built-in policy applies: "+known.missing)
 	}
 	j := &judge{}
 	if j.aws, err = c.aws.connect(c.cmd, c.cluster, known.policy, d.cluster); err != nil {

@@ -21,10 +21,13 @@ const (
 	guardLabel      = "app.kubernetes.io/name=aws-auth-guard"
 )
 
-// clusterPolicy is the policy that a cluster's guard enforces, and where it is.
+// clusterPolicy is a policy, and where the guard's is in the cluster.
 type clusterPolicy struct {
 	namespace, name string
 	policy          *policy.Policy
+	// unasked says that it is the built-in one, for want of another; missing why the cluster's is not known.
+	unasked bool
+	missing string
 }
 
 // policy reads the policy of the guard in the cluster; nil if there is none. The namespace is the first that is looked
@@ -58,7 +61,7 @@ func (o clusterOptions) policy(ctx context.Context, namespace string) (*clusterP
 		return nil, &clusterError{fmt.Sprintf("the cluster's policy, %s, is not valid: %s", where, err),
 			[]string{"the guard keeps its previous policy, which only its pods have: fix the ConfigMap, or give a file with --policy"}, err}
 	}
-	return &clusterPolicy{cm.Namespace, cm.Name, p}, nil
+	return &clusterPolicy{namespace: cm.Namespace, name: cm.Name, policy: p}, nil
 }
 
 // otherPolicy is the policy under another name, or in another namespace; nil if there is none, or nobody may look for it.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -31,33 +32,36 @@ func (o *policyOptions) flags(f *pflag.FlagSet) {
 		"default is the built-in one; if empty, live where the cluster is asked anyhow, else default")
 }
 
-// load finds the policy. live says that the object is read from the cluster. given is false for the built-in policy that
-// nobody asked for.
-func (o policyOptions) load(cmd *cobra.Command, in *input, cluster clusterOptions, namespace string,
-	live bool) (found clusterPolicy, given bool, err error) {
+// load finds the policy. live says that the object is read from the cluster.
+func (o policyOptions) load(ctx context.Context, in *input, cluster clusterOptions, namespace string, live bool) (clusterPolicy, error) {
+	builtIn := clusterPolicy{namespace: namespace, name: policyConfigMap, policy: policy.Default()}
 	switch {
-	case o.from == defaultPolicy, o.from == "" && !live:
-		return clusterPolicy{namespace: namespace, name: policyConfigMap, policy: policy.Default()}, o.from != "", nil
+	case o.from == defaultPolicy:
+		return builtIn, nil
+	case o.from == "" && !live:
+		builtIn.unasked = true
+		return builtIn, nil
 	case o.from != "" && o.from != livePolicy:
 		p, err := in.policy(o.from)
-		return clusterPolicy{namespace, policyConfigMap, p}, true, err
+		return clusterPolicy{namespace: namespace, name: policyConfigMap, policy: p}, err
 	}
-	known, err := cluster.policy(cmd.Context(), namespace)
+	known, err := cluster.policy(ctx, namespace)
 	missing := fmt.Sprintf("the cluster has no ConfigMap %s/%s", namespace, policyConfigMap)
+	builtIn.unasked = true
 	switch {
 	case err == nil && known != nil:
-		return *known, true, nil
+		return *known, nil
 	case err == nil && o.from == livePolicy:
-		return found, false, &clusterError{"--policy live: " + missing,
+		return builtIn, &clusterError{"--policy live: " + missing,
 			[]string{"name the guard's namespace with --guard-namespace, or give a file with --policy"}, nil}
 	case err == nil:
-		note(cmd, missing+", so the built-in policy applies; --policy and --guard-namespace name another")
+		builtIn.missing = missing + "; --guard-namespace or --policy name another"
 	case o.from == "" && apierrors.IsForbidden(err):
-		note(cmd, fmt.Sprintf("you may not read the cluster's policy, so the built-in one applies: %s", err))
+		builtIn.missing = err.Error()
 	default:
-		return found, false, err
+		return builtIn, err
 	}
-	return clusterPolicy{namespace, policyConfigMap, policy.Default()}, false, nil
+	return builtIn, nil
 }
 
 // policy reads a policy from a file: by itself, or in the ConfigMap that holds it in the cluster.

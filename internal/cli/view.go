@@ -57,11 +57,11 @@ func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, e
 	if err := v.read(cmd.Context(), in, o.cluster, file); err != nil {
 		return nil, err
 	}
-	known, given, err := o.policy.load(cmd, in, o.cluster, o.rbac.namespace, file == "")
+	known, err := o.policy.load(cmd.Context(), in, o.cluster, o.rbac.namespace, file == "")
 	if err != nil {
 		return nil, err
 	}
-	v.approvals = given
+	v.approvals = !known.unasked
 	p := known.policy
 	privileges, err := o.rbac.privileges(cmd, in, o.cluster, file == "", known)
 	if err != nil {

@@ -63,8 +63,12 @@ func (e *Events) Excused(x admission.Excused) {
 	note := fmt.Sprintf("%s by %q was allowed (%s) and would be denied otherwise: %s", x.Operation, username, x.Why, x.Rules)
 	if n := len(x.Nodes); n > 0 {
 		nodes := strings.Join(x.Nodes, ", ")
-		action += ", at the cost of " + nodes
-		note += fmt.Sprintf("; it costs %d running node(s) their access, which turn NotReady within minutes: %s", n, nodes)
+		action += ", cuts off " + nodes
+		lose := fmt.Sprintf("%d nodes lose access and turn", n)
+		if n == 1 {
+			lose = "1 node loses access and turns"
+		}
+		note += fmt.Sprintf("; %s NotReady within minutes: %s", lose, nodes)
 	}
 	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "AllowedDespiteError", clip(action, maxAction), "%s", clip(note, maxNote))
 }

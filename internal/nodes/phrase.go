@@ -26,7 +26,7 @@ func Count(sets []Set) string {
 	kinds := map[string]int{}
 	var notReady, joining int
 	for _, s := range sets {
-		kinds[string(s.Kind)] += len(s.Names)
+		kinds[s.Kind.adjective()] += len(s.Names)
 		notReady += s.NotReady
 		joining += s.Joining
 	}
@@ -46,6 +46,13 @@ func Count(sets []Set) string {
 		text += " (" + strings.Join(notes, ", ") + ")"
 	}
 	return text
+}
+
+func (k Kind) adjective() string {
+	if k == Other {
+		return "unidentified"
+	}
+	return string(k)
 }
 
 // Which names the first few nodes: a, b, c, d, e and 7 more.

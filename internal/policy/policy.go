@@ -176,7 +176,7 @@ type Nodes struct {
 type Waiver struct {
 	// The rule, by id or name.
 	Rule string `yaml:"rule" format:"rule" schema:"required"`
-	// An ARN, an account id, or the offending value. Never a place in the text.
+	// An ARN, an account id, or the offending value. Never a position such as mapRoles[1].
 	Subject string `yaml:"subject" format:"text" schema:"required"`
 	// Why, for the reader.
 	Reason string `yaml:"reason" format:"reason" schema:"required"`
@@ -203,8 +203,8 @@ func (p *Policy) NodeRole(canonicalARN string) bool {
 	return slices.ContainsFunc(p.Nodes.Roles, func(role string) bool { return MatchARN(role, canonicalARN) })
 }
 
-// DenyUnknown says what to do with a new node mapping whose role nothing shows to belong to nodes. Whoever lists the
-// roles of the nodes has said which are none.
+// DenyUnknown says what to do with a new node mapping whose role nothing shows to belong to nodes. A policy that lists the
+// roles of the nodes says that all others are none.
 func (n Nodes) DenyUnknown() bool {
 	return n.OnUnknown == Deny || n.OnUnknown == "" && len(n.Roles) > 0
 }

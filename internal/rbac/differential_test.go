@@ -37,7 +37,7 @@ const (
 // SubjectAccessReview for every right of the table as each of the world's groups, users and service accounts. Whether any
 // is granted must be our verdict.
 //
-// What follows from what (whoever may impersonate an admin is one) is closed over here once more, from the answers of the
+// What follows from what (a name that may impersonate an admin is one) is closed over here once more, from the answers of the
 // API server alone.
 func TestAgainstAPIServer(t *testing.T) {
 	worlds := defaultWorlds

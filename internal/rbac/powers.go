@@ -18,8 +18,8 @@ type area int
 const (
 	// cluster: the resource has no namespace, so only a ClusterRoleBinding gives it.
 	cluster area = iota
-	// powerful: kube-system, the guard's own namespace, and every one with a service account that is itself as good as
-	// system:masters.
+	// powerful: kube-system, the guard's own namespace, and every one with a service account that is itself equivalent to
+	// cluster-admin.
 	powerful
 	// awsAuthPlace: kube-system, for the ConfigMap aws-auth.
 	awsAuthPlace
@@ -35,7 +35,7 @@ type limit int
 const (
 	// anyName: whatever the name, it is enough.
 	anyName limit = iota
-	// noName: a rule with names is not enough, since a create or list has no name, or since a name tells nothing.
+	// noName: a rule with names is not enough, since a create or list has no name, or since a name does not show what the object is.
 	noName
 	// theName: those names of the power count.
 	theName

@@ -49,7 +49,7 @@ func runOn(version *rule.Version, edit rule.EditContext) []Finding {
 	if version == edit.New && edit.Old != nil {
 		entry.Before = edit.Old.Effective
 	}
-	object := rule.ObjectContext{Version: version, Policy: edit.Policy, Partition: edit.Partition, Fleet: edit.Fleet, Now: edit.Now, Old: edit.Old}
+	object := rule.ObjectContext{Version: version, Policy: edit.Policy, Partition: edit.Partition, Fleet: edit.Fleet, Now: edit.Now, Old: edit.Old, Before: edit.Old.Access()}
 	return rule.RunOnVersion(rules.All(), entry, object)
 }
 

@@ -72,7 +72,7 @@ func TestRego(t *testing.T) {
 	with := func(from, to string) string { return base + strings.Replace(ci, from, to, 1) }
 	for name, c := range map[string]struct {
 		old, updated string
-		rule         string // of the refusal; none: let in
+		rule         string // of the denial; none: allowed
 	}{
 		"a sound entry":                 {base, base + ci, ""},
 		"an entry removed":              {base + ci, base, ""},

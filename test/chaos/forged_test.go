@@ -34,7 +34,7 @@ var retirable = []string{
 	strings.NewReplacer("role/nodes", "role/fargate", "EC2PrivateDNSName", "SessionName").Replace(nodes) + "  - system:node-proxier\n",
 }
 
-// onAWS is a Node with a provider id. Ready: its status says so, which whoever creates it may write.
+// onAWS is a Node with a provider id. Ready: its status says so, which its creator may write.
 func onAWS(name, providerID string, ready bool) *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{ProviderID: providerID}}
 	if ready {

@@ -10,10 +10,10 @@ import (
 )
 
 // TestPolicyReplaced: whatever comes in the place of the policy file, the previous policy stays in force, and a good file
-// is taken in afterwards.
+// comes into force afterwards.
 func TestPolicyReplaced(t *testing.T) {
 	const (
-		rejected = "the changed policy is no good"
+		rejected = "the new policy is invalid"
 		rules    = "rules: {AA203: warning}\n"
 	)
 	for name, put := range map[string]func(t *testing.T){
@@ -50,7 +50,7 @@ func TestPolicyReplaced(t *testing.T) {
 			ctx, before := t.Context(), logged(t, rejected)
 			put(t)
 			judged := 0
-			measured("policy-"+name+"-told-after", eventually(t, func() error {
+			measured("policy-"+name+"-reported-after", eventually(t, func() error {
 				// Judged by the previous one all the while.
 				for text, rule := range map[string]string{good: "", bad: "AA203", base + strings.Replace(ci, "deployers", "system:masters", 1): "AA401"} {
 					if err := try(ctx, text); rule == "" && err != nil || rule != "" && refused(err, rule) != nil {
@@ -59,7 +59,7 @@ func TestPolicyReplaced(t *testing.T) {
 					judged++
 				}
 				if logged(t, rejected) == before {
-					return errors.New("the log does not say that the policy is no good")
+					return errors.New("the log does not say that the policy is invalid")
 				}
 				return nil
 			}))

@@ -81,7 +81,7 @@ func TestRBACTakenAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			list := rbac.Enumerate(missing)
-			measured("rbac-"+name+"-told-after", eventually(t, func() error { return readiness("[!] rbac access: cannot read "+list+" since ", "is forbidden") }))
+			measured("rbac-"+name+"-reported-after", eventually(t, func() error { return readiness("[!] rbac access: cannot read "+list+" since ", "is forbidden") }))
 			if err := verdicts(t.Context()); err != nil {
 				t.Errorf("what was known before: %v", err)
 			}
@@ -133,7 +133,7 @@ func verdicts(ctx context.Context, missing ...string) error {
 	lacks := func(needs []string) bool {
 		return slices.ContainsFunc(needs, func(k string) bool { return slices.Contains(missing, k) })
 	}
-	const proven, unknown = "as good as system:masters", "could not look up in RBAC"
+	const proven, unknown = "equivalent to cluster-admin", "could not look up in RBAC"
 	for g, needs := range boundGroups {
 		want := proven
 		if lacks(needs) {

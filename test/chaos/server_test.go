@@ -16,7 +16,7 @@ import (
 )
 
 // TestAPIServerRestarted: somebody edits all the time while the API server crashes and comes back. No bad edit slips in at
-// any moment, no good one that was confirmed is lost, and the guard sees RBAC again.
+// any moment, no confirmed edit is lost, and the guard sees RBAC again.
 func TestAPIServerRestarted(t *testing.T) {
 	begin(t, setting{flags: []string{"--rbac", "cluster", "--kubeconfig", cluster.Kubeconfig}})
 	eventually(t, func() error { return edit(t.Context(), good) })

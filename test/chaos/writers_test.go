@@ -48,7 +48,7 @@ var harm = []func(text, own string) string{
 }
 
 // TestWriters: thousands of edits from many writers at once, conflicts and all. Every bad one is refused, every good one
-// gets in, and the versions that were stored tell the same story: each is one good edit away from the one before.
+// is allowed, and the stored versions show the same: each is one good edit away from the one before.
 func TestWriters(t *testing.T) {
 	edits := share(2000, 200)
 	begin(t, setting{})

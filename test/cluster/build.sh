@@ -3,7 +3,7 @@
 #
 # stdout: one line, the directory that holds them. stderr: progress; nothing if there is nothing to do.
 # The directory is outside the checkout and named after everything that decides what is built, so a change of a version
-# builds anew and a change of the guard does not. A program appears in it whole or not at all, and two builds at once
+# starts a build and a change of the guard does not. A program appears in it whole or not at all, and two builds at once
 # wait for each other.
 #
 # AWS_AUTH_GUARD_CACHE  where built programs are kept (default: aws-auth-guard in the user's cache directory)
@@ -67,7 +67,7 @@ compile() {
   shift
   cd "$here/$module"
   say "  $label: fetching modules"
-  # Counting the packages fetches the modules, and tells a build without a network apart from one that does not compile.
+  # Counting the packages fetches the modules, and distinguishes a build without a network from one that does not compile.
   total=$(go list -deps "$@" 2>"$log" | wc -l) || {
     tail -n 20 "$log" >&2
     die "could not fetch the modules of $label; with programs built elsewhere, set KUBEBUILDER_ASSETS to their directory"

@@ -25,7 +25,7 @@ echo "$programs" >"$state/programs"
 [ $# -eq 0 ] || cp -- "$@" "$state/images/"
 
 start=$SECONDS
-# setsid and the closed streams let the cluster outlive whoever called; killing unshare ends everything in it.
+# setsid and the closed streams let the cluster outlive the caller; killing unshare ends everything in it.
 setsid unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc --propagation private \
   "$here/node.sh" "$programs" "$state" "aws-auth-guard-$CLUSTER" >"$state/log/node.log" 2>&1 </dev/null &
 unshare=$!

@@ -30,12 +30,16 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// addresses are what differs from run to run in kubectl's output.
-var addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+// What differs from run to run in kubectl's output.
+var (
+	addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	policies  = regexp.MustCompile(`/\S+/policy\.yaml`)
+)
 
 // told is a terminal's content after a command.
 func told(command string, a answer) string {
-	return fmt.Sprintf("$ kubectl %s\n%s[exit code %d]\n", command, addresses.ReplaceAllString(a.text, "127.0.0.1:PORT"), a.code)
+	text := policies.ReplaceAllString(addresses.ReplaceAllString(a.text, "127.0.0.1:PORT"), "/DIR/policy.yaml")
+	return fmt.Sprintf("$ kubectl %s\n%s[exit code %d]\n", command, text, a.code)
 }
 
 // What kubectl prints of a denial, to the letter: of an installation with floor and guard, and where the floor answers, of the guard

@@ -67,8 +67,11 @@ const (
 var bad = strings.Replace(good, "role/ci", "role/team/ci", 1)
 
 const (
-	finding = `data.mapRoles[2].rolearn: AA203 role-arn-path: "arn:aws:iam::111122223333:role/team/ci" has a path, and EKS drops the path ` +
-		`before it compares, so this entry matches nobody; write arn:aws:iam::111122223333:role/ci (mapRoles line 9, column 12)` + "\n"
+	finding = `data.mapRoles[2].rolearn: AA203 role-arn-path:
+    arn:aws:iam::111122223333:role/team/ci has a path
+    fix: write arn:aws:iam::111122223333:role/ci
+    why: EKS drops the path before it compares, so this entry matches nobody
+`
 	// refusal is all that kubectl says of it.
 	refusal = `The ConfigMap "aws-auth" is invalid: ` + finding
 )
@@ -78,7 +81,7 @@ var (
 
 	cluster *guarded.Cluster
 	guard   *guarded.Guard
-	// configMaps are those of kube-system, in the hands of somebody whom the guard never refuses.
+	// configMaps are those of kube-system, in the hands of somebody whom the guard denies nothing.
 	configMaps typedcorev1.ConfigMapInterface
 )
 

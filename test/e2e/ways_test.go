@@ -40,7 +40,8 @@ func TestWaysToWrite(t *testing.T) {
 			return kubectl(t, manifest("aws-auth", mapRoles), "create", "-f", "-")
 		}},
 		"create from a file": {absent: true, says: "configmap/aws-auth created\n",
-			denied: `error: failed to create configmap: admission webhook "guard.aws-auth-guard.io" denied the request: ConfigMap "aws-auth" is invalid: `, write: func(t *testing.T, mapRoles string) answer {
+			denied: `error: failed to create configmap: admission webhook "guard.aws-auth-guard.io" denied the request: ConfigMap "aws-auth" is invalid:
+* `, write: func(t *testing.T, mapRoles string) answer {
 				file := filepath.Join(t.TempDir(), "mapRoles")
 				if err := os.WriteFile(file, []byte(mapRoles), 0o600); err != nil {
 					t.Fatal(err)

@@ -186,6 +186,9 @@ func (c *Cluster) Install(ctx context.Context, g *Guard) error {
 	if _, err := client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(ctx, config, metav1.CreateOptions{}); err != nil {
 		return err
 	}
+	if err := g.publish(ctx, client); err != nil {
+		return err
+	}
 	return Poll(ctx, func(ctx context.Context) error { return guarding(ctx, client) })
 }
 

@@ -109,8 +109,17 @@ paths() {
   [ -z "$hits" ] || { echo "these lines name a directory of one machine:"; echo "$hits"; return 1; }
 }
 
+# test/tools/words/main.go says which words, exceptions.txt which uses stay.
+words() {
+  local program
+  program=$(mktemp) && go build -C test/tools -o "$program" ./words && files | "$program"
+  local status=$?
+  rm -f "$program"
+  return $status
+}
+
 failed=()
-for check in formatted static shell tidy shared verified licences vulnerabilities chart paths; do
+for check in formatted static shell tidy shared verified licences vulnerabilities chart paths words; do
   printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then

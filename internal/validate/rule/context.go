@@ -70,8 +70,9 @@ type ObjectContext struct {
 	Partition string
 	Fleet     *nodes.View
 	Now       time.Time
-	// Old is the version before the edit, whichever is judged; nil if there is none.
-	Old *Version
+	// Old is the version before the edit, whichever is judged; nil if there is none. Before is the access that losses are measured from.
+	Old    *Version
+	Before *awsauth.Access
 
 	report
 }

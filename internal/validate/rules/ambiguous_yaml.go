@@ -16,7 +16,7 @@ var ambiguousYAML = &rule.Rule{
 	Why:  "which parser a version of EKS runs is not public, and tools such as eksctl use yet another: what they do not read alike may be dropped, changed on the next write, or grant what nobody sees",
 	Bad:  strings.Replace(goodNodesAndCI, "username: ci", "username: yes", 1), Good: goodNodesAndCI,
 	// A character that looks like a space is one finding: that which it makes the line.
-	SilencedBy: []rule.Silence{{Rule: "AA101", Same: rule.SameLine}, {Rule: "AA104", Same: rule.SameLine}, {Rule: "AA201", Same: rule.SameLine}},
+	SilencedBy: []rule.Silence{{Rule: "AA101", Same: rule.SameLine}, {Rule: "AA104", Same: rule.SameLine}, {Rule: "AA201", Same: rule.SameLine}, {Rule: "AA405", Same: rule.SameEntry}},
 	Object:     problems(sayAmbiguous),
 }
 
@@ -78,11 +78,11 @@ func sayExtraDocument(p described) rule.Finding {
 func sayDuplicateKey(p described) rule.Finding {
 	arnField := awsauth.ARNField(p.DataKey)
 	if p.Value == arnField {
-		line := p.around.body()
-		return rule.Finding{Message: "a second entry begins with " + shown(line) + ", without its dash", Fix: "write - " + phrase.Bare(line),
-			Why: "EKS takes its fields for those of the entry before, of which it keeps the last of each"}
+		line, first := p.around.body(), surroundings{p.around.lines, number(p.Want) - 1}
+		return rule.Finding{Message: "a second entry begins with " + shown(line) + " without its dash, inside the entry of " + first.named(), Fix: "write - " + phrase.Bare(line),
+			Why: "EKS takes its fields for those of the first, and keeps the last of each"}
 	}
-	first, _ := strconv.Atoi(p.Want)
+	first := number(p.Want)
 	f := rule.Finding{Message: p.in(phrase.Quote(p.Value) + " appears twice in one entry, first on line " + p.Want + " of " + p.DataKey), Fix: "remove one of them",
 		Why: "EKS takes the last one without an error"}
 	for i := p.around.at - 1; i >= first && p.around.at-i < far; i-- {
@@ -93,9 +93,14 @@ func sayDuplicateKey(p described) rule.Finding {
 	return f
 }
 
+func number(s string) int {
+	n, _ := strconv.Atoi(s) // the reader writes it
+	return n
+}
+
 func sayUnquotedTemplate(p described) rule.Finding {
 	f := rule.Finding{Message: p.in(shown(p.Value) + " without quotes is a YAML mapping, not a string"), Fix: `write "` + phrase.Bare(p.Value) + `", with quotes`,
-		Why: "EKS reads an empty string in its place, or nothing of " + p.DataKey}
+		Why: "EKS reads an empty string in its place, or nothing of " + p.DataKey, Yields: rule.YieldsToRule}
 	if p.Value == awsauth.EC2PrivateDNSName && strings.HasSuffix(p.Field, ".username") {
 		f.Fix = "write username: " + nodes.EC2.Needs().Username + " for nodes, or a name of your own for people"
 	}

@@ -69,7 +69,7 @@ func (b broken) finding(c *rule.EditContext) rule.Finding {
 	switch {
 	case b.bars >= 0:
 		f.Message = fmt.Sprintf("%s gets the group %s, which EKS can render only for EC2 instances", namedARN(b.Was.Canonical), phrase.Quote(b.is.Groups[b.bars]))
-		f.Fix = "remove that group"
+		f.Fix = "remove the group " + phrase.Quote(b.is.Groups[b.bars])
 	case b.renamed:
 		f.Message = fmt.Sprintf("%s is no longer mapped as %s", namedARN(b.Was.Canonical), b.need.Username)
 		f.Fix = "write username: " + b.need.Username

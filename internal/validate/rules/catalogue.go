@@ -18,7 +18,7 @@ var all []*rule.Rule
 func init() {
 	all = []*rule.Rule{
 		// AA1xx
-		yamlSyntax, ambiguousYAML, unknownDataKey, notAList, unknownField, missingField, suspiciousGroup, duplicateMapping, frozen, oversized, ownerReference, strayQuotes,
+		yamlSyntax, ambiguousYAML, unknownDataKey, notAList, unknownField, missingField, suspiciousGroup, duplicateMapping, frozen, oversized, ownerReference, strayQuotes, trailingBlanks,
 		// AA2xx
 		arnMalformed, arnWrongKind, roleARNPath, wrongPartition, ssoBlock, unknownTemplate,
 		// AA3xx

@@ -63,5 +63,5 @@ func complaint(parser, line string, s surroundings) (message, fix string) {
 	case has("unknown escape character"):
 		return say(this+" has a backslash that means nothing in double quotes", "use single quotes", backslash)
 	}
-	return say(this+" is not YAML: "+phrase.Bare(parser), "correct the line")
+	return say(this+" is not YAML: "+phrase.Bare(parser), "write the value in quotes, or remove the line")
 }

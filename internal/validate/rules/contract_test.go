@@ -76,7 +76,7 @@ func TestEveryProblemIsSaid(t *testing.T) {
 		version.Problems = []awsauth.Problem{problem}
 		version.Object = &corev1.ConfigMap{}
 		var by []string
-		for _, f := range rule.RunOnVersion(All(), rule.EntryContext{}, rule.ObjectContext{Version: &version, Policy: policy.Default()}) {
+		for _, f := range rule.RunOnVersion(All(), rule.EntryContext{}, rule.ObjectContext{Version: &version, Policy: policy.Default(), Before: &awsauth.Access{}}) {
 			if f.Field == problem.Field && f.Message != "" {
 				by = append(by, f.Rule)
 			}

@@ -95,16 +95,16 @@ func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
 	case len(l.Maybe) > 0:
 		f.Message += ", and " + mayUse(l.Maybe)
 		f.Why = nodes.Agree(l.Maybe, "the guard does not know which role it has", "the guard does not know which role they have") + untraced(c)
-		onlyIf(&f, nodes.Agree(l.Maybe, "it does not use the role", "they do not use the role"))
+		onlyIf(&f, nodes.Agree(l.Maybe, "the node does not use the role", "the nodes do not use the role"))
 	case len(l.Doubt) > 0 && known:
 		f.Message += ", and " + mayUse(l.Doubt)
 		f.Why = nodes.Doubted(l.Doubt)
-		onlyIf(&f, nodes.Agree(l.Doubt, "it is no node", "they are no nodes"))
+		onlyIf(&f, nodes.Agree(l.Doubt, "it is no node of this cluster", "they are no nodes of this cluster"))
 	case len(l.Ready) > 0 && known:
 		f.Message += ", and " + nodes.Count(l.Ready) + " " + nodes.Use(l.Ready) + " it: " + nodes.Which(l.Ready)
 		f.Why = nodes.Agree(l.Ready, "it is ready", "they are ready") +
 			fmt.Sprintf(", although a mapping for %s nodes has another username or other groups", l.Ready[0].Kind)
-		onlyIf(&f, nodes.Agree(l.Ready, "it authenticates", "they authenticate")+" by something else")
+		onlyIf(&f, nodes.Agree(l.Ready, "the node authenticates", "the nodes authenticate")+" by something else")
 	default:
 		f.Why = blind(c) + "; those with this role turn NotReady within minutes"
 		onlyIf(&f, "no node uses the role any more")

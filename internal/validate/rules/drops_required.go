@@ -76,10 +76,10 @@ func lacksOf(id awsauth.Identity, r policy.Required) (message, fix string) {
 		return fmt.Sprintf("%s has the username %s, and the policy requires %s", arn, phrase.Quote(id.Username), phrase.Quote(r.Username)),
 			"write " + strings.TrimPrefix(requiredFields(r), ", ")
 	case len(missing) > 0:
-		return fmt.Sprintf("%s lacks the group%s %s, and the policy requires it", arn, phrase.Plural(len(missing)), phrase.Few(missing)),
+		return fmt.Sprintf("%s lacks the group%s %s, which the policy requires", arn, phrase.Plural(len(missing)), phrase.Few(missing)),
 			"add " + strings.Join(missing, ", ") + " to its groups"
 	}
-	return arn + " has a username or group that EKS can render only for EC2 instances, and the policy requires it", "remove " + awsauth.EC2PrivateDNSName
+	return arn + " is required by the policy, and only EC2 instances can use its mapping", "remove " + awsauth.EC2PrivateDNSName + " from it"
 }
 
 // meets reports that an identity has what is required of it.

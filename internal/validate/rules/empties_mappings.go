@@ -30,7 +30,7 @@ func checkEmpty(c *rule.ObjectContext) {
 	}
 	f := rule.Finding{Subject: "nobody", Message: "aws-auth has no mappings",
 		Why: "EKS accepts it and locks out all nodes and everyone but the cluster creator", Fix: keepNodeRoles}
-	if c.Fleet.Decides(c.Old.Access(), c.Now) {
+	if c.Fleet.Decides(c.Before, c.Now) {
 		f.Severity = rule.Warning
 		f.Why = "only access entries give access then; everyone who was mapped has one"
 		f.Fix = "change the authentication mode to API if that is to stay so"

@@ -74,7 +74,7 @@ func (o *objections) askCluster(c *rule.EditContext, w privilege.Way) {
 		if answer.Reason != "" {
 			reason += " (" + phrase.Bare(answer.Reason) + ")"
 		}
-		o.add(reason, "ask somebody whom RBAC allows that to make the edit")
+		o.add(reason, "ask somebody with that permission to make the edit")
 	}
 }
 

@@ -18,40 +18,41 @@ func sayUnknown(c *rule.EditContext, u privilege.Unknown) (f rule.Finding, found
 	if !needed {
 		return f, false
 	}
-	f = rule.Finding{Severity: rule.Warning, Subject: grantSubject(u.Grant), Message: sayUnread(c, u),
-		Why: "the guard cannot tell whether it is equivalent to cluster-admin"}
+	what, reason := sayUnread(c, u)
+	f = rule.Finding{Severity: rule.Warning, Subject: grantSubject(u.Grant), Message: "could not check in RBAC " + what,
+		Why: reason + ", so the guard cannot tell whether it is equivalent to cluster-admin"}
 	if u.Username && privilege.ReservedPrefix(u.Name) != "" {
 		f.Yields = rule.YieldsToRule // nobody may have such a name
 	}
 	if u.Whole {
-		f.Why = "the guard cannot tell whether one of them is equivalent to cluster-admin"
+		f.Why = reason + ", so the guard cannot tell whether one of them is equivalent to cluster-admin"
 	}
 	switch {
 	case errors.Is(c.Privileges.Blind, privilege.ErrNotYet):
-		f.Severity, f.Why, f.Fix = rule.Error, "it may be equivalent to cluster-admin", "try again in a few seconds"
+		f.Severity, f.Fix, f.Why = rule.Error, "try again in a few seconds", reason+", and it may be equivalent to cluster-admin"
 		return f, true
 	case c.Policy.Privileged.OnUnreadable == policy.Deny:
 		f.Severity = rule.Error
 		f.Why += ", and the policy says privileged.onUnreadable: deny"
 	case c.Privileges.Partial == nil:
-		f.Why = "without RBAC only the groups that the policy names count as privileged"
+		f.Why = reason + ", and without RBAC only the groups that the policy names count as privileged"
 		remedies = "set privileged.fromRBAC: false in the policy"
 	}
 	f.Fix = howToRead(c) + ", or " + remedies
 	return f, true
 }
 
-// sayUnread says why it is not known what a name may do.
-func sayUnread(c *rule.EditContext, u privilege.Unknown) string {
+// sayUnread says of what it is not known what it may do, and why.
+func sayUnread(c *rule.EditContext, u privilege.Unknown) (what, reason string) {
 	partial := c.Privileges.Partial
 	if partial == nil {
-		return fmt.Sprintf("could not look up in RBAC what %s may do: %s", nameUnknown(u), phrase.Bare(c.Privileges.Blind.Error()))
+		return fmt.Sprintf("what %s may do", nameUnknown(u)), phrase.Bare(c.Privileges.Blind.Error())
 	}
-	why := phrase.Bare(partial.Why.Error())
+	reason = phrase.Bare(partial.Why.Error())
 	if u.Evidence != "" {
-		why = phrase.Whole(u.Evidence) + ", " + why
+		reason = phrase.Whole(u.Evidence) + ", " + reason
 	}
-	return fmt.Sprintf("could not look up in RBAC all that %s may do: %s", nameUnknown(u), why)
+	return fmt.Sprintf("all that %s may do", nameUnknown(u)), reason
 }
 
 // howToRead is how the guard comes to read RBAC.

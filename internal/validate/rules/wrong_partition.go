@@ -20,7 +20,9 @@ func partitionDiffers(w written) (rule.Finding, bool) {
 	if w.partition == "" || strings.EqualFold(w.arn.Partition, w.partition) {
 		return rule.Finding{}, false
 	}
+	here := w.arn
+	here.Partition = w.partition
 	return rule.Finding{Message: fmt.Sprintf("%s is in the partition %s, and this cluster is in %s", namedARN(w.text), phrase.Bare(w.arn.Partition), w.partition),
-		Fix: "write the ARN of a principal in " + w.partition + ", such as arn:" + w.partition + ":iam::ACCOUNT:role/NAME",
+		Fix: "write " + phrase.Whole(here.String()) + ", or the ARN of another principal in " + w.partition,
 		Why: "principals of another partition cannot call this cluster, so this entry matches nobody"}, true
 }

@@ -26,7 +26,7 @@ type Cluster struct {
 	Nodegroups      []Nodegroup      `json:"nodegroups,omitempty"`
 }
 
-// AccessEntry lets a principal in without aws-auth.
+// AccessEntry authenticates a principal without aws-auth.
 type AccessEntry struct {
 	Principal string   `json:"principal"`
 	Type      string   `json:"type,omitempty"` // STANDARD if empty

@@ -41,9 +41,9 @@ type Credential struct {
 // Role is an IAM role.
 type Role struct {
 	ARN string `json:"arn"` // with its path
-	// Trusts are the account ids and ARNs that may assume it; oidc: whoever has a web identity token.
+	// Trusts are the account ids and ARNs that may assume it; oidc: callers with a web identity token.
 	Trusts []string `json:"trusts,omitempty"`
-	// ExternalID is what whoever assumes it has to send as sts:ExternalId; empty: nothing.
+	// ExternalID is what a caller that assumes it has to send as sts:ExternalId; empty: nothing.
 	ExternalID string `json:"externalId,omitempty"`
 	// TrustPolicy is the role's trust policy, as text; empty: what Trusts say, and without them that of a role for EC2 instances.
 	TrustPolicy string   `json:"trustPolicy,omitempty"`

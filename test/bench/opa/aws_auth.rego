@@ -5,7 +5,7 @@
 # As with the guard, what the old object had already is no reason to refuse. The answer is an AdmissionReview: OPA serves
 # it at /.
 #
-# What it cannot say: it sees what YAML became, not what stands there. So of AA102 it knows some marks in the text, and
+# What it cannot say: it sees what YAML became, not the text. So of AA102 it knows some marks in the text, and
 # neither keys that appear twice nor yes, 1234 and null as they were written. It has no lines and columns and no fixes.
 # It reads the keys of an entry as they are spelt, and EKS does not: TestBypass, beside the benchmark, shows what slips past.
 package system
