@@ -141,8 +141,13 @@ ifeq ($(origin KUBECONFIG),command line)
 	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
 else
 	@test/e2e/installed/run.sh $(IMAGE)
-	@$(MAKE) worlds
+	@$(MAKE) screens worlds
 endif
+
+.PHONY: screens
+screens: ## what an operator sees of 85 mistakes in kubectl edit, some of them in nano and vi (UPDATE=1 writes the screens anew)
+	@test/screens/prepare.sh && $(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
+	go test -tags e2e -count=1 -timeout 10m ./test/screens $(if $(UPDATE),-args -update)
 
 .PHONY: worlds
 worlds: ## random worlds of RBAC, resolved by the guard and by a real API server (WORLDS=500)

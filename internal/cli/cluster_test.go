@@ -31,6 +31,7 @@ func TestCluster(t *testing.T) {
 	t.Run("fleet", func(t *testing.T) { testFleet(t, cluster, client) })
 	t.Run("policy", func(t *testing.T) { testPolicy(t, cluster, client) })
 	t.Run("size", func(t *testing.T) { testSize(t, client) })
+	t.Run("change", func(t *testing.T) { testChange(t, cluster, client) })
 }
 
 // setMapRoles puts aws-auth into the cluster until the test ends.

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -94,6 +92,7 @@ type fileTarget struct {
 	file string
 	out  io.Writer // for a manifest from standard input
 	was  *manifest.File
+	data []byte // of the file
 	bom  string
 }
 
@@ -111,6 +110,7 @@ func (t *fileTarget) read(context.Context) (*corev1.ConfigMap, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.data = data
 	if t.was, err = manifest.Read(shown, data); err != nil {
 		return nil, err
 	}
@@ -145,23 +145,10 @@ func (t *fileTarget) write(_ context.Context, updated *corev1.ConfigMap, dryRun 
 	case dryRun:
 		return nil
 	}
-	return saveFile(t.file, t.bom+text)
+	return replaceFile(t.file, t.data, []byte(t.bom+text))
 }
 
-// saveFile writes a file that exists, and keeps its mode.
-func saveFile(name, text string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", name, err)
-	}
-	_, err = io.WriteString(f, text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("cannot write %s: %w", name, err)
-	}
-	return nil
-}
-
-// unscreen is the stream below a screen: what goes into a file must not be made printable.
+// unscreen is the stream below a screen, for an editor: it has the terminal to itself.
 func unscreen(w io.Writer) io.Writer {
 	if s, ok := w.(*screen); ok {
 		return s.Writer

@@ -157,6 +157,7 @@ func (e *editing) begin(kept string) error {
 	t := plaintext.Read(e.text, e.base.Data)
 	if version := e.version(); version != "" && !strings.Contains(e.text, version) {
 		e.notes = append(e.notes, changesNote(0, "aws-auth was changed since this text was begun; it would now change:", e.base.Data, t.Data))
+		e.text = versionLine.ReplaceAllLiteralString(e.text, "# "+version)
 	}
 	_, err = e.judgeText(t)
 	return err

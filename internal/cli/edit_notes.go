@@ -71,10 +71,9 @@ func serverNotes(t *plaintext.Text, d *denial) (notes []plaintext.Note) {
 			if i == 0 && n.Line == 0 && f.field != "" {
 				line = f.field + ": " + line
 			}
-			line = report.Visible(line)
+			line = strings.TrimPrefix(report.Visible(line), "  ") // the cluster indents by four
 			body := strings.TrimLeft(line, " ")
-			indent := strings.Repeat(" ", (len(line)-len(body))/2) // the cluster indents by four
-			n.Lines = append(n.Lines, phrase.Hang(indent, body, noteWidth)...)
+			n.Lines = append(n.Lines, phrase.Hang(line[:len(line)-len(body)], body, noteWidth)...)
 		}
 		notes = append(notes, n)
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
+	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -86,7 +86,7 @@ func (o *mappingOptions) start(cmd *cobra.Command) *mapping {
 	in := &input{stdin: cmd.InOrStdin()}
 	m := &mapping{mappingOptions: o, cmd: cmd, shown: cmd.OutOrStdout(), target: &liveTarget{cluster: o.cluster}}
 	if o.file != "" {
-		m.target = &fileTarget{in: in, file: o.file, out: unscreen(cmd.OutOrStdout())}
+		m.target = &fileTarget{in: in, file: o.file, out: unscreened(cmd.OutOrStdout())}
 	}
 	if o.file == "-" {
 		m.shown = cmd.ErrOrStderr()
@@ -197,15 +197,7 @@ func position(key string) int {
 }
 
 // textDiff is how a text changes, as diff -u shows it; "" if it does not.
-func textDiff(name, was, is string) string {
-	text := string(diff.Diff(name, []byte(was), name, []byte(is)))
-	_, text, _ = strings.Cut(text, "\n") // the command line of diff
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(report.Visible(strings.TrimRight(line, "\r\n")) + "\n")
-	}
-	return b.String()
-}
+func textDiff(name, was, is string) string { return visibleDiff(udiff.Unified(name, name, was, is)) }
 
 // accessChanges says who gains, loses or changes what.
 func (m *mapping) accessChanges(was, updated *corev1.ConfigMap) (changeList, error) {
