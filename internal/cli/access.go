@@ -72,7 +72,7 @@ type accessList struct {
 	Principals  []principalRow     `json:"principals"`
 	Accounts    []accountEntry     `json:"accounts"`
 	Permissions []permissionRecord `json:"permissions"`
-	// Unreadable are the values of which EKS reads nothing: whoever is in them is missing here.
+	// Unreadable are the values of which EKS reads nothing: everyone in them is missing here.
 	Unreadable []unreadableValue `json:"unreadable,omitempty"`
 }
 

@@ -147,7 +147,7 @@ func (k kubeconfigEntry) unauthorized() *clusterError {
 	withIAM := k.update("on EKS, authenticate with IAM instead")
 	if expired := k.certificateExpired(); !expired.IsZero() {
 		return because(fmt.Sprintf("the client certificate of user %q expired on %s",
-			k.user, expired.UTC().Format(time.DateOnly)), "ask whoever issued it for another", withIAM)
+			k.user, expired.UTC().Format(time.DateOnly)), "ask its issuer for another", withIAM)
 	}
 	if k.anonymous() {
 		return because(fmt.Sprintf("the API server wants credentials, and user %q of the kubeconfig has none (Unauthorized)",
@@ -173,7 +173,7 @@ func (k kubeconfigEntry) untrusted(err error) *clusterError {
 	var alert *net.OpError
 	at := k.at(err)
 	again := k.update("fetch the cluster's address and authority again")
-	const proxy = "if that does not help, a proxy may intercept TLS: ask whoever runs your network"
+	const proxy = "if that does not help, a proxy may intercept TLS: ask the people who run your network"
 	const notTLS = "server gave HTTP response to HTTPS client" // net/http has no type for it
 	switch {
 	case errors.As(err, &authority):

@@ -196,7 +196,7 @@ func signsIn(w nodes.WayIn, mode nodes.Mode) (answer, by string) {
 	switch {
 	case w.Set.Doubt != "":
 		return "unknown", "not taken for a node of this cluster: " + w.Set.Doubt
-	case w.Set.Kind == nodes.HyperPod && w.Open: // nothing but an access entry can let it in
+	case w.Set.Kind == nodes.HyperPod && w.Open: // only an access entry allows it
 		return "yes", "an access entry of type HYPERPOD_LINUX"
 	case w.Set.Kind == nodes.HyperPod && w.Unsure:
 		return "unknown", "the access entries are not all known"

@@ -53,7 +53,7 @@ func printHelp(cmd *cobra.Command, _ []string) {
 	_, _ = io.WriteString(out, b.String()) // there is nobody to say it to
 }
 
-// filled wraps the paragraphs of a text anew, but for those with indented lines, which are text to copy.
+// filled wraps the paragraphs of a text again, but for those with indented lines, which are text to copy.
 func filled(text string, width int) string {
 	paragraphs := strings.Split(strings.TrimSpace(text), "\n\n")
 	for i, p := range paragraphs {

@@ -19,7 +19,7 @@ type principalRow struct {
 	Place string `json:"place"`
 	// Privileged: none, admin, or possible if a template can become it.
 	Privileged string `json:"privileged"`
-	// Sessions: any, instances if EKS refuses whoever is no EC2 instance, or none.
+	// Sessions: any, instances if EKS denies callers that are no EC2 instance, or none.
 	Sessions string    `json:"sessions,omitempty"`
 	Node     bool      `json:"node"`
 	Ways     []wayText `json:"ways"`

@@ -129,8 +129,8 @@ func (v *view) whois(a awsauth.ARN) *identity {
 	return answer
 }
 
-// rendered fills the templates of an identity, as far as the ARN tells; ok is false if EKS refuses the caller. Of a
-// role without a session the ARN tells only who can authenticate at all.
+// rendered fills the templates of an identity, as far as the ARN says; ok is false if EKS denies the caller. Of a
+// role without a session the ARN says only who can authenticate at all.
 func rendered(id awsauth.Identity, a awsauth.ARN) (full awsauth.Identity, ok bool) {
 	c := awsauth.Caller{Account: a.Account, Session: a.Session}
 	asked := a.Kind == awsauth.KindAssumedRole || id.Sessions() == awsauth.NoSession
@@ -210,7 +210,7 @@ func (p principalRow) pairs() [][2]string {
 }
 
 // withEverybody are the groups with those that the API server adds: everybody who has authenticated is in
-// system:authenticated, but for whoever is in system:unauthenticated (k8s.io/apiserver pkg/authentication/group).
+// system:authenticated, except members of system:unauthenticated (k8s.io/apiserver pkg/authentication/group).
 func withEverybody(groups []string) []string {
 	const authenticated, unauthenticated = "system:authenticated", "system:unauthenticated"
 	if slices.Contains(groups, authenticated) || slices.Contains(groups, unauthenticated) {
