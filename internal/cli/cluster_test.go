@@ -112,7 +112,7 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 		"not if it is turned off":                      {[]string{"check", "--map-roles", roles, "--against", "live", "--rbac", "off"}, exitAdmitted, nil, "AA402"},
 		"a manifest by itself asks nothing":            {[]string{"check", "-f", manifest}, exitAdmitted, nil, "AA402"},
 		"unless a flag asks for it":                    {[]string{"check", "-f", manifest, "--rbac", "live"}, exitDenied, []string{"AA402", chain}, ""},
-		"a note for those who may not read RBAC":        {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", bob}, exitAdmitted, []string{blind}, "AA402"},
+		"a note for those who may not read RBAC":       {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", bob}, exitAdmitted, []string{blind}, "AA402"},
 		"and not let go on who wants it":               {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", bob}, exitFailed, []string{"--rbac live: clusterroles.rbac"}, ""},
 		"what can be read of RBAC counts":              {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
 		"also who wants it":                            {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},

@@ -164,7 +164,7 @@ func newFleetList(view *nodes.View, access *awsauth.Access, now time.Time) *flee
 	l := &fleetList{Mode: view.Mode,
 		NodesTrouble:  flagNames.Replace(view.NodesKnown.Trouble(now)),
 		AccessTrouble: flagNames.Replace(view.AccessKnown.Trouble(now)),
-		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
+		Roles:         []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
 	for _, w := range view.WaysIn(access, now) {
 		l.Roles = append(l.Roles, roleOf(w, view.Mode))
 	}
