@@ -4,7 +4,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-CONTROL_PLANE := etcd kube-apiserver kubectl
+CONTROL_PLANE := etcd kube-apiserver kubectl aws-iam-authenticator
 FUZZTIME ?= 60s
 FUZZ ?= .
 WORKERS ?= 1
@@ -17,6 +17,7 @@ BENCHROUNDS ?= 5
 BENCHINPUTS ?=
 PERCENT ?= 100
 WORLDS ?= 500
+EDITS ?= 2000
 # Tests, tools and what is shipped are compiled in one way, static and without the paths of this machine: in several, a fresh
 # machine would compile every module several times. Without what only a debugger reads, that takes a sixth less; stack traces
 # keep their lines.
@@ -35,8 +36,12 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## a real API server with floor and guard in front of it, and a short story (CI=1: ends by itself)
+demo: ## EKS's way of signing in, a lockout, and the guard that prevents it, as a short story (CI=1: ends by itself)
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo $(if $(CI),--ci)
+
+.PHONY: eks
+eks: ## the same without the story: EKS's way of signing in with the guard, to try things on, until Ctrl-C
+	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo --no-story
 
 .PHONY: programs
 programs: ## the API server and what else the tests run, from Go modules, unless that was done before
@@ -141,7 +146,7 @@ ifeq ($(origin KUBECONFIG),command line)
 	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
 else
 	@test/e2e/installed/run.sh $(IMAGE)
-	@$(MAKE) screens worlds
+	@$(MAKE) screens worlds signin
 endif
 
 .PHONY: screens
@@ -152,6 +157,11 @@ screens: ## what an operator sees of 85 mistakes in kubectl edit, some of them i
 .PHONY: worlds
 worlds: ## random worlds of RBAC, resolved by the guard and by a real API server (WORLDS=500)
 	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 40m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
+
+.PHONY: signin
+signin: ## random edits of aws-auth, after each of which everybody signs in at the real authenticator (EDITS=2000)
+	@$(with-control-plane) && AWS_AUTH_GUARD_EDITS=$(EDITS) AWS_AUTH_GUARD_SEED=$(SEED) \
+		go test -count=1 -timeout 0 -v -run '^TestOracle$$' ./test/eks
 
 .PHONY: clean
 clean: ## removes bin/

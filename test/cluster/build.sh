@@ -31,7 +31,7 @@ fi
 command -v go >/dev/null || die "go is not in PATH; Go 1.26 or later is needed"
 cd "$here"
 export GOWORK=off
-key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
+key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum authenticator/go.* helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
 dir=${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/programs-${key:0:16}
 if holds "$dir" "$@"; then
   echo "$dir"
@@ -111,7 +111,7 @@ for name in "${missing[@]}"; do
   containerd-shim-runc-v2 | ctr) containerd+=("github.com/containerd/containerd/v2/cmd/$name") ;;
   cni/host-local) plugins+=("github.com/containernetworking/plugins/plugins/ipam/${name#cni/}") ;;
   cni/bridge | cni/loopback) plugins+=("github.com/containernetworking/plugins/plugins/main/${name#cni/}") ;;
-  etcd | runc) minutes=$((minutes + 1)) ;;
+  aws-iam-authenticator | etcd | runc) minutes=$((minutes + 1)) ;;
   pause) ;;
   helm) minutes=$((minutes + 3)) ;;
   *) die "unknown program \"$name\"" ;;
@@ -122,13 +122,17 @@ say "building ${missing[*]} from Go modules: about $((minutes > 0 ? minutes : 1)
 export CGO_ENABLED=0
 for name in "${missing[@]}"; do
   case $name in
+  aws-iam-authenticator)
+    compile "$name" authenticator -ldflags "-s -w" -- "sigs.k8s.io/aws-iam-authenticator/cmd/$name"
+    keep .
+    ;;
   etcd)
     compile etcd . -ldflags "-s -w" -- go.etcd.io/etcd/server/v3
     mv "$stage/out/server" "$stage/out/etcd" # go build names it after its directory
     keep .
     ;;
   helm)
-    version=$(cd helm && go list -m -f '{{.Version}}' helm.sh/helm/v4)
+    version=$(cd "$here/helm" && go list -m -f '{{.Version}}' helm.sh/helm/v4)
     compile helm helm -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$version" -- helm.sh/helm/v4/cmd/helm
     keep .
     ;;

@@ -14,7 +14,7 @@ if init >/dev/null; then
   echo "cluster \"$CLUSTER\" is up already; test/cluster/down.sh ends it" >&2
   exit 1
 fi
-programs=$("$here/build.sh" etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy \
+programs=$("$here/build.sh" etcd kube-apiserver kubectl aws-iam-authenticator kube-controller-manager kube-scheduler kubelet kube-proxy \
   containerd containerd-shim-runc-v2 ctr runc cni/bridge cni/host-local cni/loopback pause helm)
 
 rm -rf "$state"
