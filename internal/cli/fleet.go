@@ -42,7 +42,7 @@ for it. This is what the guard knows with --fleet on.
 
 -o wide names all nodes, -o name prints the ARNs of the roles.
 
-Exit codes: 0 listed, 2 could not run.`,
+Exit codes: 0 listed, 1 part of it could not be read, 2 could not run.`,
 		Example: `  kubectl awsauth fleet
   kubectl awsauth fleet --cluster-name demo --region us-west-2 -o json`,
 		Args: noArgs,
@@ -54,7 +54,11 @@ Exit codes: 0 listed, 2 could not run.`,
 				return err
 			}
 			wide := o.output.value == "wide"
-			return printAnswer(cmd, o.output, l, func(width int) string { return l.text(width, wide) })
+			err = printAnswer(cmd, o.output, l, func(width int) string { return l.text(width, wide) })
+			if err == nil && l.NodesTrouble+l.AccessTrouble != "" {
+				err = errNo
+			}
+			return err
 		},
 	}
 	flags := cmd.Flags()
@@ -153,10 +157,14 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	return l, nil
 }
 
+// flagNames are what this command calls the chart's values that the guard's messages name.
+var flagNames = strings.NewReplacer("fleet.clusterName", "--cluster-name", "fleet.region", "--region")
+
 func newFleetList(view *nodes.View, access *awsauth.Access, now time.Time) *fleetList {
 	l := &fleetList{Mode: view.Mode,
-		NodesTrouble: view.NodesKnown.Trouble(now), AccessTrouble: view.AccessKnown.Trouble(now),
-		Roles: []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
+		NodesTrouble:  flagNames.Replace(view.NodesKnown.Trouble(now)),
+		AccessTrouble: flagNames.Replace(view.AccessKnown.Trouble(now)),
+		Roles:         []fleetRole{}, Entries: []fleetEntry{}, Shadowed: []shadowedEntry{}}
 	for _, w := range view.WaysIn(access, now) {
 		l.Roles = append(l.Roles, roleOf(w, view.Mode))
 	}
@@ -222,13 +230,16 @@ func (l *fleetList) text(width int, wide bool) string {
 	for _, r := range l.Roles {
 		rows = append(rows, r.rows(wide)...)
 	}
-	b.WriteString(table(width, []string{"ROLE", "KIND", "NODES", "SIGN IN", "BY"}, rows))
+	if wide {
+		width = 0 // one line for each
+	}
+	b.WriteString(table(width, []string{"ROLE", "KIND", "NODES", "AUTHENTICATES", "BY"}, rows))
 	b.WriteString(l.withoutEffect())
 	if l.NodesTrouble != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Nodes: %s\n", report.Visible(l.NodesTrouble))
+		fmt.Fprintf(&b, "\nnodes not complete: %s\n", report.Visible(l.NodesTrouble))
 	}
 	if l.AccessTrouble != "" {
-		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", report.Visible(l.AccessTrouble))
+		fmt.Fprintf(&b, "\naccess entries not complete: %s\n", report.Visible(l.AccessTrouble))
 	}
 	return b.String()
 }
