@@ -170,8 +170,8 @@ func TestDenial(t *testing.T) {
 			`    why: EKS drops the path before it compares, so this entry matches nobody`}, "\n")},
 		{Type: "FieldValueInvalid", Field: "data.mapRoles[2].groups[0]", Message: strings.Join([]string{
 			`AA401 unapproved-grant:`,
-			`    group "system:masters" gives arn:aws:iam::111122223333:role/cd full control`,
-			`    of the cluster`,
+			`    group "system:masters" gives arn:aws:iam::111122223333:role/cd full`,
+			`    control of the cluster`,
 			`    fix: remove system:masters, or get an approval: ask a cluster admin;`,
 			`         approvals are in Helm value policy.privileged.approvals`,
 			`    why: the policy does not approve it`}, "\n")},

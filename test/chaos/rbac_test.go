@@ -133,7 +133,7 @@ func verdicts(ctx context.Context, missing ...string) error {
 	lacks := func(needs []string) bool {
 		return slices.ContainsFunc(needs, func(k string) bool { return slices.Contains(missing, k) })
 	}
-	const proven, unknown = "as good as system:masters", "could not look up in RBAC"
+	const proven, unknown = "cluster-admin (", "could not check in RBAC"
 	for g, needs := range boundGroups {
 		want := proven
 		if lacks(needs) {
