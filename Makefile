@@ -4,7 +4,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-CONTROL_PLANE := etcd kube-apiserver kubectl
+CONTROL_PLANE := etcd kube-apiserver kubectl aws-iam-authenticator
 FUZZTIME ?= 60s
 FUZZ ?= .
 WORKERS ?= 1
@@ -17,6 +17,7 @@ BENCHROUNDS ?= 5
 BENCHINPUTS ?=
 PERCENT ?= 100
 WORLDS ?= 500
+EDITS ?= 2000
 # Tests, tools and what is shipped are compiled in one way, static and without the paths of this machine: in several, a fresh
 # machine would compile every module several times. Without what only a debugger reads, that takes a sixth less; stack traces
 # keep their lines.
@@ -35,8 +36,12 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## a real API server with the guard in front of it, and a short story (CI=1: ends by itself)
-	@$(with-control-plane) && go run ./test/demo $(if $(CI),--ci)
+demo: ## EKS's way of signing in, a lockout, and the guard that prevents it, as a short story (CI=1: ends by itself)
+	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo $(if $(CI),--ci)
+
+.PHONY: eks
+eks: ## the same without the story: EKS's way of signing in with the guard, to try things on, until Ctrl-C
+	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo --no-story
 
 .PHONY: programs
 programs: ## the API server and what else the tests run, from Go modules, unless that was done before
@@ -55,7 +60,7 @@ race: ## the tests of all that answers several at once, under the race detector 
 	@CGO_ENABLED=1 GOFLAGS="$(GOFLAGS) -race" GORACE=halt_on_error=1 go test -short -vet=off -skip '^Fuzz' -timeout 30m ./internal/... ./cmd/webhook ./certs
 
 .PHONY: fuzz
-fuzz: ## all fuzz targets, FUZZTIME (60s) each, WORKERS (1) at once; FUZZ=regexp selects some; goes on where it was ended
+fuzz: ## all fuzz targets, FUZZTIME (60s) each, WORKERS (1) at once; FUZZ=regexp selects some; resumes where it was ended
 	@go run ./test/fuzz -time $(FUZZTIME) -target '$(FUZZ)' -workers $(WORKERS) -done bin/fuzz .
 
 .PHONY: drafts
@@ -63,18 +68,18 @@ drafts: ## the fuzz targets that draw documents by dice, with DRAFTS (20000) ran
 	@AWS_AUTH_GUARD_DRAFTS=$(DRAFTS) AWS_AUTH_GUARD_SEED=$(SEED) go test -count=1 -timeout 0 -run '^Fuzz(Mutated|Consistent|Repairs|Steps)$$' ./internal/validate
 
 .PHONY: heldout
-heldout: ## the files below DOCUMENTS as aws-auth and in one, held against what the authenticator reads of them
+heldout: ## checks every file in DOCUMENTS against aws-iam-authenticator's parser
 	@AWS_AUTH_GUARD_DOCUMENTS="$(abspath $(DOCUMENTS))" go test -count=1 -v -timeout 0 -run '^TestHeldOut$$' ./internal/validate
 
 # A smoke run: make bench BENCHROUNDS=1 BENCHTIME=50ms BENCHINPUTS=unchanged,changed,denied
 .PHONY: bench
-bench: ## the guard beside OPA and a webhook that does nothing: BENCHROUNDS (5) of BENCHTIME (1500ms), BENCHINPUTS (all)
+bench: ## the guard compared with OPA and a webhook that does nothing: BENCHROUNDS (5) of BENCHTIME (1500ms), BENCHINPUTS (all)
 	@AWS_AUTH_GUARD_OPA="$$(test/bench/opa/build.sh)" && export AWS_AUTH_GUARD_OPA && \
 	go test -count=1 ./test/bench && \
 	go run ./test/bench -opa "$$AWS_AUTH_GUARD_OPA" -rounds $(BENCHROUNDS) -length $(BENCHTIME) -inputs '$(BENCHINPUTS)'
 
 .PHONY: chaos
-chaos: ## everything around the guard breaks, and nothing bad gets in (PERCENT=100 of the repetitions)
+chaos: ## everything around the guard breaks, and no bad edit is allowed (PERCENT=100 of the repetitions)
 	@$(with-control-plane) && go test -tags chaos -count=1 -v -timeout 40m ./test/chaos -args -percent $(PERCENT)
 
 .PHONY: gobench
@@ -86,7 +91,7 @@ lint: ## everything that is checked without running the guard
 	@test/tools/lint.sh
 
 .PHONY: sbom
-sbom: ## what the programs are made of: bin/sbom/*.cdx.json (CycloneDX)
+sbom: ## the modules of the programs: bin/sbom/*.cdx.json (CycloneDX)
 	@test/tools/sbom.sh bin/sbom
 
 .PHONY: fmt
@@ -110,7 +115,13 @@ generate: ## what is generated from code and comments
 .PHONY: build
 build: ## the webhook and the kubectl plugin, into bin/
 	@go build -ldflags '-s -w' -o bin/ ./cmd/...
+	@ln -sf kubectl-awsauth bin/kubectl_complete-awsauth
 	@ls bin/*
+
+.PHONY: man
+man: ## the man pages of the kubectl plugin, into bin/man/
+	@go run ./internal/cli/genman bin/man
+	@ls bin/man/*
 
 .PHONY: image
 image: ## the webhook as an image for PLATFORMS, bin/aws-auth-guard.tar
@@ -128,19 +139,29 @@ cluster-up: image ## a cluster with a node, and the image on it (Linux, root)
 cluster-down: ## ends it
 	@test/cluster/down.sh
 
-# A KUBECONFIG of the environment may be anybody's: only one that is named in the command itself is meant.
+# A KUBECONFIG of the environment may name any cluster: only one that is named in the command itself is used.
 .PHONY: e2e
 e2e: ## the chart on a node of its own (Linux, root), or on a cluster you may break: KUBECONFIG=FILE IMAGE=NAME:TAG
 ifeq ($(origin KUBECONFIG),command line)
 	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
 else
 	@test/e2e/installed/run.sh $(IMAGE)
-	@$(MAKE) worlds
+	@$(MAKE) screens worlds signin
 endif
+
+.PHONY: screens
+screens: ## what an operator sees of 85 mistakes in kubectl edit, some of them in nano and vi (UPDATE=1 writes the screens anew)
+	@test/screens/prepare.sh && $(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
+	go test -tags e2e -count=1 -timeout 10m ./test/screens $(if $(UPDATE),-args -update)
 
 .PHONY: worlds
 worlds: ## random worlds of RBAC, resolved by the guard and by a real API server (WORLDS=500)
 	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 40m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
+
+.PHONY: signin
+signin: ## random edits of aws-auth, after each of which everybody signs in at the real authenticator (EDITS=2000)
+	@$(with-control-plane) && AWS_AUTH_GUARD_EDITS=$(EDITS) AWS_AUTH_GUARD_SEED=$(SEED) \
+		go test -count=1 -timeout 0 -v -run '^TestOracle$$' ./test/eks
 
 .PHONY: clean
 clean: ## removes bin/

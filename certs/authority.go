@@ -40,7 +40,7 @@ const (
 	// retireAfter is how long an authority is trusted after the leaf of the next one is there: long enough for every
 	// replica to serve that leaf, short enough for an authority that is replaced because its key got out.
 	retireAfter = time.Hour
-	// maxRetiring bounds what is taken over from the live configuration, and what is read from the Secret.
+	// maxRetiring limits the older authorities that are kept from the live configuration, and read from the Secret.
 	maxRetiring = 4
 	// maxCertificate bounds each certificate. One with a key of 4096 bits of RSA has half of that.
 	maxCertificate = 4 << 10
@@ -61,8 +61,8 @@ type authority struct {
 	foreign bool
 }
 
-// readAuthority reads a Secret's data and keeps what is valid of it. Whoever can write the Secret decides what caBundle
-// holds, so no more is taken from it than the guard itself would have put there.
+// readAuthority reads a Secret's data and keeps the valid part. The right to write the Secret decides what caBundle
+// trusts, so only what the guard itself would have written is used.
 func readAuthority(data map[string][]byte) authority {
 	var a authority
 	bundle := readBundle(data[caCert])
@@ -147,7 +147,7 @@ func (a authority) data() (map[string][]byte, error) {
 	return map[string][]byte{caCert: a.bundle(), caKey: ca, tlsCert: encode(a.leaf.Leaf), tlsKey: key}, nil
 }
 
-// bundle is what clients are told to trust.
+// bundle is what caBundle should contain.
 func (a authority) bundle() []byte {
 	return encode(append([]*x509.Certificate{a.ca}, a.retiring...)...)
 }
@@ -161,8 +161,8 @@ func encode(certs ...*x509.Certificate) []byte {
 }
 
 // renewed is a with everything in order at that moment for that host, and what was done about it: "" for nothing.
-// trusted are the authorities that the live configuration trusts: a new authority goes on trusting them for a while, so
-// that leaves which are being served stay good.
+// trusted are the authorities that the live configuration trusts: a new authority keeps trusting them for a while, so
+// that the certificates being served stay valid.
 func (a authority) renewed(now time.Time, host string, trusted []*x509.Certificate) (authority, string, error) {
 	switch {
 	case a.ca == nil || !now.Before(renewAt(a.ca)) || now.Before(a.ca.NotBefore):
@@ -184,7 +184,7 @@ func (a authority) renewed(now time.Time, host string, trusted []*x509.Certifica
 	return a, "", nil
 }
 
-// replaced is a new authority that goes on trusting what a and the live configuration trust. What it makes for a host that no
+// replaced is a new authority that keeps trusting what a and the live configuration trust. What it makes for a host that no
 // certificate can be for is an error, and nothing to write.
 func (a authority) replaced(now time.Time, host string, trusted []*x509.Certificate) (authority, string, error) {
 	next, err := newAuthority(now)

@@ -95,7 +95,7 @@ func TestRenewed(t *testing.T) {
 				t.Errorf("the bundle holds %d authorities (%v), want %d", len(bundle), err, c.authorities)
 			}
 			if err := verify(got.leaf, got.bundle(), c.host, c.at); err != nil {
-				t.Errorf("the leaf is no good: %v", err)
+				t.Errorf("the leaf is invalid: %v", err)
 			}
 			if next := got.nextChange(); !next.After(c.at) {
 				t.Errorf("nextChange() = %v, not after %v", next, c.at)
@@ -158,7 +158,7 @@ func settled(t *testing.T, data map[string][]byte, host string) {
 	t.Errorf("something is due again and again: %q", log)
 }
 
-// TestSecretOfTheSameKey: whoever has the authority's key, or writes a Secret of their own, can make what looks like the guard's and
+// TestSecretOfTheSameKey: somebody who has the authority's key, or writes a Secret of their own, can make what looks like the guard's and
 // is none that the guard can go on with.
 func TestSecretOfTheSameKey(t *testing.T) {
 	for name, change := range map[string]func(*x509.Certificate){

@@ -21,7 +21,7 @@ type configuration struct {
 	bundles [][]byte // by webhook
 }
 
-// readConfiguration refuses a configuration that one certificate cannot serve.
+// readConfiguration returns an error for a configuration that one certificate cannot serve.
 func readConfiguration(c *admissionregistrationv1.ValidatingWebhookConfiguration) (configuration, error) {
 	var read configuration
 	for _, w := range c.Webhooks {
@@ -79,7 +79,7 @@ func (c configuration) trusted() []*x509.Certificate {
 
 // injection is the JSON patch that makes every webhook trust bundle; nil if they all do. It patches the one field, since
 // writing the whole object back would drop what this build does not know of; and it names the version that it changes,
-// so that the API server refuses it as a conflict if somebody else was faster.
+// so that the API server answers with a conflict if somebody else was faster.
 func (c configuration) injection(resourceVersion string, bundle []byte) ([]byte, error) {
 	type operation struct {
 		Op    string `json:"op"`

@@ -345,7 +345,7 @@ func foreign(t *testing.T, change func(*x509.Certificate)) authority {
 	return a
 }
 
-// TestImmutableSecret: what cannot be repaired is told long before it hurts, with what to type, and what is served is served on.
+// TestImmutableSecret: what cannot be repaired is reported long before it matters, with what to type, and the certificate is still served.
 func TestImmutableSecret(t *testing.T) {
 	for name, spoil := range map[string]func(*corev1.Secret){
 		"garbage": func(s *corev1.Secret) { s.Data[caCert] = []byte("garbage") },
@@ -364,7 +364,7 @@ func TestImmutableSecret(t *testing.T) {
 				t.Fatal(err)
 			}
 			eventually(t, func() error {
-				want := fmt.Sprintf("Secret %[1]s/guard-tls is immutable, so nothing in it can be renewed: delete it (kubectl -n %[1]s delete secret guard-tls), and the guard makes another one", k.name)
+				want := fmt.Sprintf("Secret %[1]s/guard-tls is immutable, so the certificate cannot be renewed: delete it (kubectl -n %[1]s delete secret guard-tls), and the guard creates another one", k.name)
 				if err := a.Renewal(); err == nil || err.Error() != want {
 					return fmt.Errorf("Renewal() = %v, want %q", err, want)
 				}
@@ -472,7 +472,7 @@ func TestSuspended(t *testing.T) {
 	}
 }
 
-// reader answers when it is told to.
+// reader answers when the test says so.
 type reader struct {
 	client.Reader
 	answer chan struct{}
@@ -483,7 +483,7 @@ func (r reader) Get(ctx context.Context, key client.ObjectKey, into client.Objec
 	return r.Reader.Get(ctx, key, into, options...)
 }
 
-// TestMountedFiles: what cannot be served is told by file and reason, at the start as an error and later beside the
+// TestMountedFiles: what cannot be served is reported by file and reason, at the start as an error and later beside the
 // certificate from before, which goes on being served.
 func TestMountedFiles(t *testing.T) {
 	good, _, err := authority{}.renewed(time.Now(), "127.0.0.1", nil)

@@ -43,7 +43,7 @@ const (
 
 // Keeper keeps the guard's own authority in a Secret, and the trust in it in the ValidatingWebhookConfiguration.
 type Keeper struct {
-	// Namespace and SecretName say where the authority is kept, ConfigurationName who is told to trust it.
+	// Namespace and SecretName name the Secret with the authority, ConfigurationName the configuration that trusts it.
 	Namespace, SecretName, ConfigurationName string
 	Log                                      logr.Logger
 	// Skew is measured by the answers that the manager gets.
@@ -91,7 +91,7 @@ func (k *Keeper) use(c client.Client, live client.Reader) {
 	k.serving = newServing(k.Skew, k.Log, live, k.ConfigurationName)
 	k.client, k.pace = c, newPace(k.Skew.steady)
 	k.writes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_certificate_writes_total",
-		Help: "Writes of the authority's Secret and of caBundle, by whether somebody else keeps writing the same."}, []string{"object", "contested"})
+		Help: "Writes of the authority's Secret and of caBundle, by whether somebody else keeps writing the same object."}, []string{"object", "contested"})
 }
 
 // Describe makes it a prometheus.Collector.
@@ -154,7 +154,7 @@ func (k *Keeper) putInOrder(ctx context.Context) (wait time.Duration, held, err 
 	config, err := liveConfiguration(ctx, k.client, k.ConfigurationName, live)
 	k.configured(config, err)
 	if apierrors.IsNotFound(err) {
-		return k.LookEvery, nil, nil // the watch tells when it comes
+		return k.LookEvery, nil, nil // the watch reports when it is created
 	}
 	if err != nil {
 		return 0, nil, err
@@ -316,11 +316,12 @@ func (k *Keeper) name(object string) string {
 	return "Secret " + k.secretKey().String()
 }
 
-// immutable says that a Secret cannot be changed. The guard may not delete it, and whoever made it immutable meant it.
+// immutable is the error for a Secret that cannot be changed. The guard has no right to delete it, and somebody made it
+// immutable on purpose.
 func (k *Keeper) immutable(secret *corev1.Secret) error {
 	if !ptr.Deref(secret.Immutable, false) {
 		return nil
 	}
-	return fmt.Errorf("%s is immutable, so nothing in it can be renewed: delete it (kubectl -n %s delete secret %s), and the guard makes another one",
+	return fmt.Errorf("%s is immutable, so the certificate cannot be renewed: delete it (kubectl -n %s delete secret %s), and the guard creates another one",
 		k.name(theSecret), k.Namespace, k.SecretName)
 }

@@ -98,7 +98,7 @@ func readBounded(name string) ([]byte, error) {
 	return text, nil
 }
 
-// Reconcile takes in the live configuration, and looks at the files: the watcher says nothing of those that it cannot read.
+// Reconcile reads the live configuration and the files: the watcher reports nothing about files that it cannot read.
 func (m *Mounted) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	m.compareClocks(ctx, m.LookEvery)
 	m.configured(liveConfiguration(ctx, m.client, m.ConfigurationName, &admissionregistrationv1.ValidatingWebhookConfiguration{}))

@@ -52,7 +52,7 @@ func (s *serving) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	return s.leaf, nil
 }
 
-// Check is nil while what is served is what the API server is told to trust, and the clock by which that is judged is right.
+// Check is nil while caBundle trusts the certificate being served, and the clock by which that is checked is right.
 func (s *serving) Check() error {
 	switch wrong, err := s.skew.judge(); wrong {
 	case ours:
@@ -78,7 +78,7 @@ func (s *serving) Renewal() error {
 	return s.held
 }
 
-// renewal takes in why not; nil: it is. It is logged when it changes.
+// renewal notes why the certificate is not renewed; nil: it is. It is logged when it changes.
 func (s *serving) renewal(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *serving) renewal(err error) {
 	s.held = err
 }
 
-// trusted is nil while what is served is what the API server is told to trust.
+// trusted is nil while caBundle trusts the certificate being served.
 func (s *serving) trusted() error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -106,7 +106,7 @@ func (s *serving) trusted() error {
 
 func (s *serving) trusts(leaf *tls.Certificate) error { return s.config.trusts(leaf, s.skew.Now()) }
 
-// compareClocks asks the API server for something, if it has not answered anything for so long: its answer tells its time.
+// compareClocks asks the API server for something, if it has not answered anything for so long: its answer has its time.
 func (s *serving) compareClocks(ctx context.Context, every time.Duration) {
 	switch wrong, _ := s.skew.judge(); wrong {
 	case nobodys:
@@ -118,26 +118,26 @@ func (s *serving) compareClocks(ctx context.Context, every time.Duration) {
 	if s.skew.stale(every) {
 		ctx, cancel := context.WithTimeout(ctx, slowAnswer)
 		defer cancel()
-		// A refusal tells the time as well, and whether the object is there the watch says.
+		// An error has the time as well, and the watch reports whether the object exists.
 		_ = s.live.Get(ctx, client.ObjectKey{Name: s.configuration}, &admissionregistrationv1.ValidatingWebhookConfiguration{})
 	}
 }
 
-// configured takes in the live configuration; err: why it is not known.
+// configured stores the live configuration; err: why it is not known.
 func (s *serving) configured(c configuration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.config, s.problem = c, err
 }
 
-// serve takes in a leaf without asking.
+// serve serves a leaf unconditionally.
 func (s *serving) serve(leaf *tls.Certificate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leaf = leaf
 }
 
-// offer takes in a leaf once it can do no harm: at once if there is none that works or if the same authority made it,
+// offer serves a leaf once it can do no harm: at once if there is none that works or if the same authority made it,
 // else when the live configuration has trusted it for a while. wait is when to offer it again; 0: not needed.
 func (s *serving) offer(leaf *tls.Certificate) (wait time.Duration, changed bool) {
 	s.mu.Lock()
@@ -164,13 +164,13 @@ func (s *serving) offer(leaf *tls.Certificate) (wait time.Duration, changed bool
 
 var (
 	trustedDesc = prometheus.NewDesc("aws_auth_guard_certificate_trusted",
-		"1 while the certificate being served is one that the live ValidatingWebhookConfiguration trusts, else 0.", nil, nil)
+		"1 while the ValidatingWebhookConfiguration in force trusts the certificate being served, else 0.", nil, nil)
 	expiryDesc = prometheus.NewDesc("aws_auth_guard_certificate_expiry_timestamp_seconds",
-		"When the certificate being served ends, in seconds since 1970.", nil, nil)
+		"When the certificate being served expires, in seconds since 1970.", nil, nil)
 	heldDesc = prometheus.NewDesc("aws_auth_guard_certificate_renewal_held",
 		"1 while the certificate cannot be renewed, or its files cannot be read again, else 0. The readiness detail says why.", nil, nil)
 	offsetDesc = prometheus.NewDesc("aws_auth_guard_clock_offset_seconds",
-		"How far the node's clock is ahead of the API server's; less than 0: behind. Missing while the API server's is not known.", nil, nil)
+		"How many seconds the node's clock is ahead of the API server's; negative if behind. Missing while unknown.", nil, nil)
 )
 
 // Describe makes it a prometheus.Collector.

@@ -296,7 +296,7 @@ var rivals = map[string]func(*world){
 	},
 }
 
-// TestAnHour: whatever the clocks show, in whatever order the Keepers look and whoever else writes, an hour has few writes,
+// TestAnHour: whatever the clocks show, in whatever order the Keepers look and whatever others write, an hour has few writes,
 // none of them by a wrong clock, and ends with every Keeper whose clock is right serving what caBundle trusts. A failed
 // subtest is named by its seed, which AWS_AUTH_GUARD_SEED repeats.
 func TestAnHour(t *testing.T) {
@@ -412,7 +412,7 @@ func anHour(t *testing.T, seed uint64) {
 	}
 }
 
-// TestYoung: what can be used is left alone for a minute by the API server's clock, whoever made it; what cannot is replaced
+// TestYoung: what can be used is left alone for a minute by the API server's clock, no matter who made it; what cannot is replaced
 // at once.
 func TestYoung(t *testing.T) {
 	for name, c := range map[string]struct {

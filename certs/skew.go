@@ -18,17 +18,17 @@ const (
 	// even is how much a clock that nobody sets may differ from the time that has passed: NTP slews by 0.05 % at most, and
 	// the two clocks are compared every minute.
 	even = time.Minute
-	// slowAnswer is when an answer takes too long to tell the time.
+	// slowAnswer is how long an answer may take for its Date to count.
 	slowAnswer = 10 * time.Second
 )
 
 // Skew is how far this node's clock is from the API server's, which decides whether a certificate is valid. Every answer
-// of the API server tells its time in the Date header. Metadata times of an own write would tell it as well, but would
-// take a write by a clock that may be wrong.
+// of the API server has its time in the Date header. The metadata times of a write would have it as well, but would
+// need a write by a clock that may be wrong.
 //
 // Between two answers the API server's time is the last answer's plus the time that has passed, which no setting of a
 // clock changes. So a clock that is set, to right or wrong, is noticed at once. But Linux does not count the time that a node is
-// suspended (clock_gettime(2), CLOCK_MONOTONIC), which then looks the same: only an answer tells which of the two it was.
+// suspended (clock_gettime(2), CLOCK_MONOTONIC), which then looks the same: only an answer shows which of the two it was.
 type Skew struct {
 	clock clock.PassiveClock
 	// steady measures how much time has passed. Its time of day means nothing.
@@ -79,9 +79,9 @@ func (m measured) RoundTrip(req *http.Request) (*http.Response, error) {
 // WrappedRoundTripper is how client-go looks for the transport below.
 func (m measured) WrappedRoundTripper() http.RoundTripper { return m.next }
 
-// answered takes in the Date of an answer. The API server wrote it at some time while the request took, and left out the
+// answered reads the Date of an answer. The API server wrote it at some time while the request took, and left out the
 // fraction of the second. Not counted are answers that a cache kept (RFC 9111 has it say so by Age), that took long, and
-// errors of whatever is between here and the API server.
+// errors of proxies between the guard and the API server.
 func (s *Skew) answered(status int, header http.Header, took time.Duration) {
 	date, err := http.ParseTime(header.Get("Date"))
 	if err != nil || status >= http.StatusInternalServerError || header.Get("Age") != "" || took > slowAnswer {

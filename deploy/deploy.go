@@ -1,5 +1,5 @@
-// Package deploy holds the one source of what the API server itself is told about the guard: the match conditions of its
-// two webhooks. The chart renders the same file.
+// Package deploy holds the match conditions of the guard's two webhooks, which the API server evaluates itself. The chart
+// renders the same file.
 package deploy
 
 import (
@@ -17,13 +17,13 @@ var matchConditions string
 
 // MatchConditions are the conditions under which the API server calls a webhook.
 type MatchConditions struct {
-	// Guard's hold for everybody but the exempt usernames and the break-glass groups.
+	// Guard's are true for everybody except the exempt usernames and the break-glass groups.
 	Guard []admissionregistrationv1.MatchCondition `json:"guard"`
-	// Witness's hold for exactly those.
+	// Witness's are true for exactly those.
 	Witness []admissionregistrationv1.MatchCondition `json:"witness"`
 }
 
-// Render fills in who is exempt (usernames, by exact match) and who breaks the glass (groups). Both may be empty.
+// Render fills in the exempt usernames (by exact match) and the break-glass groups. Both may be empty.
 //
 // The file is a template, but text/template calls methods by their names, so that the linker keeps all there are: 25 MB of the guard's image and
 // 15 MiB of its memory. The one construct in it is replaced instead; a test compares with text/template.

@@ -10,8 +10,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// certificateClock is, in the webhook that the chaos tests build, as wrong as the file says that CHAOS_CLOCK names, at any
-// time anew.
+// certificateClock is, in the webhook that the chaos tests build, off by what the file named by CHAOS_CLOCK says. The file is
+// read each time.
 func certificateClock() clock.PassiveClock { return wrongClock{} }
 
 type wrongClock struct{ clock.RealClock }

@@ -54,7 +54,7 @@ func TestInCluster(t *testing.T) {
 	c.waitReady(first)
 	c.waitReady(second)
 
-	t.Run("refuses and lets in", func(t *testing.T) {
+	t.Run("denies and allows", func(t *testing.T) {
 		c.eventually(t, func() error { return c.edit(nodesEntry) })
 		if err := c.edit(nodesEntry + brokenPath); err == nil || !strings.Contains(err.Error(), "AA203") {
 			t.Errorf("a role with a path: %v, want AA203", err)
@@ -73,7 +73,7 @@ func TestInCluster(t *testing.T) {
 		})
 	})
 
-	t.Run("a bad policy is kept out, and told", func(t *testing.T) {
+	t.Run("a bad policy is rejected, and reported", func(t *testing.T) {
 		c.setPolicy(t, "mode: on-fridays")
 		c.eventually(t, func() error {
 			status, detail := first.get("/readyz")
@@ -86,7 +86,7 @@ func TestInCluster(t *testing.T) {
 			return c.event("PolicyRejected", `"on-fridays" is not known`)
 		})
 		if err := c.edit(nodesEntry + brokenPath); err == nil {
-			t.Error("the last good policy is not in force any more")
+			t.Error("the previous policy is not in force any more")
 		}
 		c.setPolicy(t, "")
 		c.eventually(t, func() error {
@@ -97,20 +97,20 @@ func TestInCluster(t *testing.T) {
 		})
 	})
 
-	t.Run("an exempt edit is told", func(t *testing.T) {
+	t.Run("an exempt edit is reported", func(t *testing.T) {
 		writer := c.as(t, "eks:node-manager")
 		if err := update(t, writer, nodesEntry+brokenPath, false); err != nil {
 			t.Fatal(err)
 		}
-		c.eventually(t, func() error { return c.event("LetIn", "AA203") })
+		c.eventually(t, func() error { return c.event("AllowedDespiteError", "AA203") })
 		if err := update(t, writer, nodesEntry, false); err != nil {
 			t.Fatal(err)
 		}
 	})
 
-	t.Run("what RBAC makes as good as system:masters", func(t *testing.T) { c.testPrivileges(t, first) })
+	t.Run("what RBAC makes equivalent to cluster-admin", func(t *testing.T) { c.testPrivileges(t, first) })
 
-	t.Run("a broken glass is told", c.testBreakGlass)
+	t.Run("an edit by a break-glass group is reported", c.testBreakGlass)
 
 	t.Run("a configuration that leaves edits out is reported", func(t *testing.T) { c.testCoverage(t, first) })
 

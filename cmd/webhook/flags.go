@@ -66,29 +66,29 @@ func command() *cobra.Command {
 			ctrl.SetLogger(zap.New(zap.UseFlagOptions(&zapOptions)))
 			err := o.serve(cmd.Context(), ctrl.Log.WithName("aws-auth-guard"))
 			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
-				return nil // it was told to stop while it started
+				return nil // it was stopped while it started
 			}
 			return err
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for benchmarks, tests and trying it out")
+	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for tests and benchmarks")
 	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")
-	f.StringVar(&o.tlsSecret, "tls-secret", "aws-auth-guard-tls", "Secret in which the guard keeps its own authority")
+	f.StringVar(&o.tlsSecret, "tls-secret", "aws-auth-guard-tls", "Secret with the guard's own certificate authority")
 	f.StringVar(&o.configuration, "webhook-configuration", "aws-auth-guard", "ValidatingWebhookConfiguration that names this webhook")
-	f.StringVar(&o.policyConfigMap, "policy-configmap", "", "ConfigMap of the guard's own namespace whose "+policyKey+" is the policy; watched, so that a change is in force at once; instead of --policy")
+	f.StringVar(&o.policyConfigMap, "policy-configmap", "", "ConfigMap in the guard's namespace with the policy in the key "+policyKey+"; reloaded when it changes; instead of --policy")
 	f.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the guard itself")
-	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 5*time.Second, "how long a guard in a cluster goes on serving after it was told to stop, until every API server has heard of it")
+	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 5*time.Second, "how long to keep serving after SIGTERM in a cluster, so that API servers stop sending requests first")
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
-	f.StringVar(&o.policy, "policy", "", "policy file; none: the built-in policy, which approves nothing")
+	f.StringVar(&o.policy, "policy", "", "path of the policy file; if empty, the built-in policy, which has no approvals")
 	f.StringVar(&o.iam, "iam", "off", "ask IAM whether principals exist: off or aws")
-	f.StringVar(&o.fleet.enabled, "fleet", "off", "find out which IAM roles the live nodes use: on or off")
-	f.StringVar(&o.fleet.clusterName, "fleet-cluster-name", "", "name of the EKS cluster, for --fleet on; empty: the nodes and their instances tell")
-	f.StringVar(&o.fleet.region, "fleet-region", "", "AWS region of the cluster, for --fleet on; empty: the environment or the nodes tell")
-	f.StringVar(&o.rbac, "rbac", "", "where to learn what RBAC makes as good as system:masters: cluster, off, or a file of RBAC objects; by default cluster, and off with --standalone")
-	f.StringVar(&o.bindAddress, "bind-address", ":9443", "where the webhook listens (TLS)")
-	f.StringVar(&o.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
-	f.StringVar(&o.metricsAddress, "metrics-address", "0", "where /metrics is served; 0: nowhere")
+	f.StringVar(&o.fleet.enabled, "fleet", "off", "read which IAM roles the running nodes use: on or off")
+	f.StringVar(&o.fleet.clusterName, "fleet-cluster-name", "", "name of the EKS cluster, for --fleet on; if empty, detected from nodes and instance tags")
+	f.StringVar(&o.fleet.region, "fleet-region", "", "AWS region of the cluster, for --fleet on; if empty, detected from the environment or the nodes")
+	f.StringVar(&o.rbac, "rbac", "", "source of the RBAC objects that show what is equivalent to cluster-admin: cluster, off, or a file; default: cluster, and off with --standalone")
+	f.StringVar(&o.bindAddress, "bind-address", ":9443", "address of the webhook (TLS)")
+	f.StringVar(&o.healthAddress, "health-address", ":8081", "address of /healthz and /readyz")
+	f.StringVar(&o.metricsAddress, "metrics-address", "0", "address of /metrics; 0 switches it off")
 	f.BoolVar(&o.metricsAuthentication, "metrics-authentication", false, "serve /metrics over TLS, for bearer tokens whose owner may get /metrics in the cluster")
 	f.AddGoFlag(flag.CommandLine.Lookup(config.KubeconfigFlagName)) // controller-runtime's own
 	return cmd
@@ -129,7 +129,7 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 		port, err = strconv.Atoi(p)
 	}
 	if err != nil || port < 1 || port > 65535 {
-		return "", 0, fmt.Errorf("--%s %q is no address, want HOST:PORT such as 127.0.0.1:9443", flag, address)
+		return "", 0, fmt.Errorf("--%s %q is not an address, want HOST:PORT such as 127.0.0.1:9443", flag, address)
 	}
 	return host, port, nil
 }

@@ -114,7 +114,7 @@ func TestFleetInCluster(t *testing.T) {
 
 	for name, tt := range map[string]struct {
 		edit string
-		says []string // nothing: it is let in
+		says []string // nothing: it is allowed
 	}{
 		"EC2 nodes":                        {without(nodesEntry), []string{"AA503", "2 running EC2 nodes (2 not ready) lose access: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2.us-west-2.compute.internal"}},
 		"Windows nodes":                    {without(windowsEntry), []string{"AA503", "1 running Windows node"}},
@@ -142,12 +142,12 @@ func TestFleetInCluster(t *testing.T) {
 		})
 	}
 
-	t.Run("what an edit by EKS costs is told", func(t *testing.T) {
+	t.Run("the nodes that an edit by EKS cuts off are reported", func(t *testing.T) {
 		if err := update(t, eks, without(nodesEntry), false); err != nil {
 			t.Fatal(err)
 		}
 		c.eventually(t, func() error {
-			return c.event("LetIn", "costs 2 live node(s) their access, which turn NotReady within minutes: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2")
+			return c.event("AllowedDespiteError", "2 nodes lose access and turn NotReady within minutes: ip-10-0-0-1.us-west-2.compute.internal, ip-10-0-0-2")
 		})
 		if _, metrics := r.getMetrics(); !strings.Contains(metrics, "aws_auth_guard_nodes_lost_total{why=\"exempt\"} 2\n") {
 			t.Error("no metric of the lost nodes")

@@ -21,7 +21,7 @@ type guard struct {
 	policy    atomic.Pointer[policy.Policy]
 	directory *iam.Directory // nil: IAM is not asked
 	fleet     *fleet.Fleet   // nil: nobody looks at the nodes
-	// privileges knows what is as good as system:masters.
+	// privileges knows what is equivalent to cluster-admin.
 	privileges *privileges
 	log        logr.Logger
 	// events is nil without a cluster.
@@ -45,12 +45,12 @@ func (g *guard) open(path string) (*policy.Store, error) {
 	return policy.Open(path, g.apply, g.reloaded)
 }
 
-// reloaded tells of a changed policy; err: why it is not in force.
+// reloaded reports a changed policy; err: why it is not in force.
 func (g *guard) reloaded(err error) {
 	if err != nil {
-		g.log.Error(err, "the changed policy is no good: the last good one stays in force")
+		g.log.Error(err, "the new policy is invalid: keeping the previous one")
 	} else {
-		g.log.Info("the changed policy is in force")
+		g.log.Info("the new policy is in force")
 	}
 	if g.events != nil {
 		g.events.PolicyChanged(err)
@@ -79,7 +79,7 @@ func (g *guard) apply(p *policy.Policy) error {
 }
 
 // background is what runs beside the server until ctx ends: the watch over RBAC, and finding out who the guard is at
-// AWS. The latter is not waited for: a guard that AWS does not know is ready all the same.
+// AWS. It does not wait for the latter: a guard without AWS access is ready too.
 func (g *guard) background() []func(context.Context) error {
 	tasks := g.privileges.tasks()
 	if g.directory != nil {

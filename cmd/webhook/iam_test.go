@@ -217,7 +217,7 @@ func TestIAM(t *testing.T) {
 	})
 
 	g.setPolicy("accounts:\n- id: \"444455556666\"\n  roleARN: arn:aws:iam::444455556666:role/aws-auth-guard\n")
-	eventually(t, "the changed policy is in force", func() bool { return g.adds("arn:aws:iam::444455556666:role/auditor").Allowed })
+	eventually(t, "the new policy is in force", func() bool { return g.adds("arn:aws:iam::444455556666:role/auditor").Allowed })
 }
 
 // The first edit after a start, while STS does not answer, maps roles of two accounts that have the same names, more of them than are asked for

@@ -31,6 +31,6 @@ func TestUnusedMethodsAreDropped(t *testing.T) {
 		t.Errorf("every method is kept because of %s", strings.Join(all, ", "))
 	}
 	if all := keepsAllMethods(t, "../../internal/validate/gendocs"); len(all) == 0 {
-		t.Error("a program with text/template is not told apart")
+		t.Error("a program with text/template is not detected")
 	}
 }

@@ -69,7 +69,7 @@ func (o *options) policyText(cm *corev1.ConfigMap) ([]byte, error) {
 
 func policyMetric(store *policy.Store) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aws_auth_guard_policy_rejected",
-		Help: "1 while the newest policy is no good and the last good one is in force, else 0."}, func() float64 {
+		Help: "1 while the newest policy is invalid and the previous one is in force, else 0."}, func() float64 {
 		if store.Err() != nil {
 			return 1
 		}

@@ -26,7 +26,7 @@ const (
 	rbacOff     = "off"
 )
 
-// privileges knows what is as good as system:masters: from the cluster, from a file, or not at all.
+// privileges knows what is equivalent to cluster-admin: from the cluster, from a file, or not at all.
 type privileges struct {
 	self    rbac.Guard
 	watcher *watch.Watcher

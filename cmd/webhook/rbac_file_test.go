@@ -26,7 +26,7 @@ subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: helpers}
 `
 
-// RBAC from a file counts without a cluster, and anew with every policy: its groups are part of the question.
+// RBAC from a file counts without a cluster, and is read again with every policy: its groups are part of the question.
 func TestRBACFromAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rbac.yaml")
 	if err := os.WriteFile(file, []byte(helperMayImpersonate), 0o600); err != nil {

@@ -25,13 +25,13 @@ func TestSignals(t *testing.T) {
 }
 
 // testSignalWhileWaiting stops it wherever it may be waiting: for nobody, the cluster or AWS. It ends in time, and with success,
-// since it did what it was told.
+// since it did what the signal asks for.
 func testSignalWhileWaiting(t *testing.T, binary, dir string) {
 	standalone := []string{"--standalone", "--cert-dir", dir}
 	inCluster := []string{"--namespace", "guard", "--shutdown-delay", "100ms"}
 	for name, tt := range map[string]struct {
 		args []string
-		// waits names the path of the request that it waits for when it is told to stop; "": it is ready.
+		// waits names the path of the request that it waits for when it is stopped; "": it is ready.
 		waits string
 	}{
 		"ready":                 {args: standalone},

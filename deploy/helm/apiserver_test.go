@@ -197,7 +197,7 @@ func TestFloor(t *testing.T) {
 		"key in the wrong case":       {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"maproles": nodesEntry} }), `data.maproles: AA103 unknown-data-key: data key "maproles" is unknown to EKS`, "write mapRoles"},
 		"key in the singular":         {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapRole": nodesEntry, "mapUsers": ""} }), `data.mapRole: AA103 unknown-data-key: data key "mapRole" is unknown to EKS`, "write mapRoles"},
 		"another key":                 {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"notes": nodesEntry} }), "AA502 empties-mappings: aws-auth has no mappings", keep},
-		"group misspelt":              {mapRoles(ciEntry + strings.Replace(nodesEntry, "system:nodes", "system:node", 1)), `AA107 suspicious-group: "system:node" is not system:nodes`, "write system:nodes in the groups of arn:aws:iam::111122223333:role/nodes"},
+		"group misspelt":              {mapRoles(ciEntry + strings.Replace(nodesEntry, "system:nodes", "system:node", 1)), `AA107 suspicious-group: "system:node" is not system:nodes, in the entry of arn:aws:iam::111122223333:role/nodes`, "write system:nodes"},
 		"group left out":              {mapRoles(strings.Replace(nodesEntry, ", system:nodes", "", 1)), "AA505 breaks-node-mapping: arn:aws:iam::111122223333:role/nodes lacks the group system:nodes", "write groups: [system:bootstrappers, system:nodes]"},
 		"frozen":                      {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) }), "AA109 frozen: immutable: true freezes aws-auth for good", "remove immutable: true"},
 		"another entry goes":          {mapRoles(nodesEntry), "", ""},

@@ -584,7 +584,7 @@ func TestSchemaKnowsEveryRule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := rulesOf(schema); !slices.Equal(got, want) {
-			t.Errorf("%s does not list the rules of the catalogue (make generate mends it):\n%s", file, cmp.Diff(want, got))
+			t.Errorf("%s does not list the rules of the catalogue (make generate fixes it):\n%s", file, cmp.Diff(want, got))
 		}
 	}
 }

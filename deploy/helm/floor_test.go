@@ -414,7 +414,7 @@ func TestFloorOfFinalizers(t *testing.T) {
 }
 
 // TestFloorLetsADeletionEnd: whatever is wrong with the object, the garbage collector removes its finalizer once its deletion was
-// allowed. Otherwise it stays, and no good one can take its place.
+// allowed. Otherwise it stays, and no valid one can replace it.
 func TestFloorLetsADeletionEnd(t *testing.T) {
 	installFloor(t, nodesEntry)
 	admin, rescuer := user(t, "admin"), user(t, "oncall", "break-glass")

@@ -25,4 +25,4 @@ bad=0
 for f in "${generated[@]}"; do
   diff -u "$chart/$f" "$work/$f" || bad=1
 done
-[ $bad = 0 ] || { echo "the chart's generated files are not what values.yaml says: deploy/helm/generate.sh mends them" >&2; exit 1; }
+[ $bad = 0 ] || { echo "the chart's generated files are not what values.yaml says: deploy/helm/generate.sh fixes them" >&2; exit 1; }

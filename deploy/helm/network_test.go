@@ -72,7 +72,7 @@ func TestNetworkPolicyFitsTheCalls(t *testing.T) {
 	}
 }
 
-// TestNetworkPolicyForAProxy: where AWS is behind another port than its own, the policy can be told.
+// TestNetworkPolicyForAProxy: the policy can name the port of a proxy in front of AWS.
 func TestNetworkPolicyForAProxy(t *testing.T) {
 	t.Parallel()
 	o := objects(t, template(t, `

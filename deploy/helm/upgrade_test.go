@@ -163,7 +163,7 @@ func (i *installer) configurations(t *testing.T) []admissionregistrationv1.Valid
 // written is what the guard or cert-manager write into caBundle.
 const written = "mine"
 
-// run does what comes after an installation: whoever looks after the certificate writes caBundle, and the guard its Secret,
+// run does what comes after an installation: the owner of the certificate writes caBundle, and the guard its Secret,
 // which the configuration owns.
 func (i *installer) run(t *testing.T, values string) {
 	t.Helper()

@@ -49,7 +49,7 @@ func (s *server) read(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 	var text bytes.Buffer
 	size := r.ContentLength
-	if size < 0 { // it may be small all the same
+	if size < 0 { // it may be small anyway
 		readWithin(ctx, w, readTimeout)
 		if size, err = text.ReadFrom(io.LimitReader(r.Body, smallBody+1)); err != nil {
 			return body{}, nil, unreadable(err)

@@ -3,17 +3,15 @@ package admission
 import (
 	"bytes"
 	"context"
-	"strings"
 	"sync"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/listen"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// Whoever reaches the port can send a body, and says by himself who he is. So there is a bound to all that a body may
+// Every client that reaches the port can send a body, under any name. So there is a bound to all that a body may
 // take, and to all bodies together. The figures keep a guard below 256 MiB, the chart's limit, whatever is sent
 // (TestStarvation in test/chaos).
 const (
@@ -21,7 +19,7 @@ const (
 	mostLarge = maxBody + 4<<20
 	// A string of JSON takes some 100 bytes when it is decoded, however short it is: a list of a million of them would
 	// take many times its body. maxQuotes is how many quotation marks a body may have, two for each string. Those in
-	// the text of an aws-auth do not count, they are escaped. perQuote is what one counts for, and mostDecoded how
+	// the values of an aws-auth do not count, they are escaped. perQuote is what one counts for, and mostDecoded how
 	// much there is at once.
 	maxQuotes   = 1 << 20
 	perQuote    = 64
@@ -33,11 +31,8 @@ const (
 	maxUser = 1 << 20
 )
 
-// What it costs to judge an object goes by what YAML takes apart: line ends, commas and opening brackets, here called
-// marks. One costs up to 600 bytes until the verdict. An entry that matches somebody has an ARN in it and so one mark
-// in ten bytes at most: a ConfigMap that is full to the brim has 80,000 at most.
+// What it costs to judge an object goes by its marks (validate.Marks).
 const (
-	maxMarks = 96 << 10
 	// Reviews of up to smallMarks (an aws-auth of 300 entries, before and after) are judged beside each other and wait
 	// for no larger ones. Of the larger ones there is one worst case at a time.
 	smallMarks = 4 << 10
@@ -45,7 +40,7 @@ const (
 	// Dry runs of that size have room of their own: IAM is asked for them last, and what they wait for must not keep
 	// edits out.
 	mostDryRuns = 2 * smallMarks
-	mostLarger  = 2 * maxMarks
+	mostLarger  = 2 * validate.MaxMarks
 	fewestMarks = mostSmall / 64 // whatever it is, there are no more than 64 at once
 )
 
@@ -66,7 +61,7 @@ type holdings struct {
 	of map[sender]holding
 }
 
-// sender is a user at an address: whoever reaches the port may give himself any name, but not at the API server's
+// sender is a user at an address: a client that reaches the port may use any name, but not at the API server's
 // address.
 type sender struct{ host, user string }
 
@@ -124,7 +119,7 @@ func (b *bounds) hold(who sender, more holding) (release func(), err error) {
 
 // judge waits until there is room to judge an edit. done is called when there is a verdict.
 func (b *bounds) judge(ctx context.Context, from string, edit validate.Request) (done func(), err error) {
-	share := int64(marks(edit.Old) + marks(edit.New))
+	share := int64(validate.Marks(edit.Old) + validate.Marks(edit.New))
 	line := b.large
 	if share <= smallMarks {
 		line, share = b.small, max(share, fewestMarks)
@@ -138,17 +133,6 @@ func (b *bounds) judge(ctx context.Context, from string, edit validate.Request) 
 	}
 	answered := listen.Answering(ctx)
 	return func() { answered(); release() }, nil
-}
-
-// marks is what YAML takes an object apart by.
-func marks(cm *corev1.ConfigMap) (n int) {
-	if cm == nil {
-		return 0
-	}
-	for _, value := range cm.Data {
-		n += 1 + strings.Count(value, "\n") + strings.Count(value, ",") + strings.Count(value, "[") + strings.Count(value, "{")
-	}
-	return n
 }
 
 // userSize is how much a review says of the caller.

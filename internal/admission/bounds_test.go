@@ -84,7 +84,7 @@ func TestLargeBodiesWait(t *testing.T) {
 	})
 }
 
-// Whoever asks for more than his share waits behind himself.
+// A user who asks for more than their share waits for their own requests.
 func TestQueueTakesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(10)
@@ -164,7 +164,7 @@ func TestJudgedAtOnce(t *testing.T) {
 				t.Errorf("at once: %v marks", at)
 			}
 		}
-		for _, size := range []int{5, smallMarks / 2, smallMarks, maxMarks / 2, maxMarks} {
+		for _, size := range []int{5, smallMarks / 2, smallMarks, validate.MaxMarks / 2, validate.MaxMarks} {
 			for i := range 40 {
 				go func() {
 					done, err := b.judge(t.Context(), fmt.Sprint("10.0.0.", i%2), validate.Request{Old: object(size - 1), New: object(size - 1)})
@@ -197,7 +197,7 @@ func TestJudgedAtOnce(t *testing.T) {
 	})
 }
 
-// However many dry runs wait for IAM, whoever makes them, an edit has its turn at once.
+// However many dry runs of however many users wait for IAM, an edit has its turn at once.
 func TestDryRunsKeepNobodyOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBounds()
@@ -259,7 +259,7 @@ func awsAuth(mapRoles string) *corev1.ConfigMap {
 
 const nodeRole = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
 
-// What no aws-auth can be is denied unread; a repair of it is allowed, and so is whoever is never denied.
+// What no aws-auth can be is denied unread; a fix is allowed, and so are callers that are never denied.
 func TestTooLargeToJudge(t *testing.T) {
 	p, err := policy.Parse([]byte("apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nbreakGlass: {groups: [break-glass]}\n"))
 	if err != nil {
@@ -270,7 +270,7 @@ func TestTooLargeToJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &Handler{Validator: func() *validate.Validator { return v }, Log: logr.Discard()}
-	huge := awsAuth(nodeRole + strings.Repeat("- {}\n", maxMarks/2))
+	huge := awsAuth(nodeRole + strings.Repeat("- {}\n", validate.MaxMarks/2))
 	labelled := huge.DeepCopy()
 	labelled.Labels = map[string]string{"a": "b"}
 	full := awsAuth(nodeRole)
@@ -365,7 +365,7 @@ func TestNothingIsKept(t *testing.T) {
 	}
 }
 
-// recorder tells how long the values in log lines are.
+// recorder records how long the values in log lines are.
 type recorder struct{ saw func(length int) }
 
 func (recorder) Init(logr.RuntimeInfo)            {}

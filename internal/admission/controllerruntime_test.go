@@ -57,7 +57,7 @@ func bodies(t testing.TB) map[string]string {
 	update := marshalled(t, request(admissionv1.Update, awsAuth(nodes), awsAuth(nodes+withPath)))
 	return map[string]string{
 		"update, denied":        update,
-		"update, let in":        marshalled(t, request(admissionv1.Update, awsAuth(nodes), awsAuth(nodes+noGroups))),
+		"update, allowed":       marshalled(t, request(admissionv1.Update, awsAuth(nodes), awsAuth(nodes+noGroups))),
 		"create":                marshalled(t, request(admissionv1.Create, none, awsAuth(nodes))),
 		"delete":                marshalled(t, request(admissionv1.Delete, awsAuth(nodes), none)),
 		"connect":               marshalled(t, request(admissionv1.Connect, none, none)),

@@ -197,7 +197,7 @@ func decodeObject(raw []byte) configMap {
 	return read.configMap()
 }
 
-// configMap is an error for what the API server would never have taken in: it holds ConfigMaps to the size of Secrets
+// configMap is an error for what the API server would never have stored: it limits ConfigMaps to the size of Secrets
 // (pkg/apis/core/validation, ValidateConfigMap).
 func (o *object) configMap() configMap {
 	if o == nil {

@@ -2,9 +2,7 @@ package admission
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"maps"
 
 	admissionv1 "k8s.io/api/admission/v1"
 
@@ -60,7 +58,7 @@ func (r *review) mayBeGuarded() bool {
 }
 
 // names reports whether a review that may be about aws-auth is. A deletecollection comes without a name, a CREATE by
-// generateName as well: the objects tell.
+// generateName as well: then the objects have the name.
 func (r *review) names() (guarded bool, err error) {
 	name, namespace := r.name, r.namespace
 	if named := cmp.Or(r.old.object, r.new.object); named != nil {
@@ -72,27 +70,10 @@ func (r *review) names() (guarded bool, err error) {
 	if r.name != Name {
 		return false, nil
 	}
-	// The API server never says two names: whoever does is not let past the guard by it.
+	// The API server never sends two names. A request with two is an error, so that nobody can bypass the guard with it.
 	return true, fmt.Errorf("the request is for %q, its object is %q: want one and the same",
 		Name, clip(namespace+"/"+name, maxLogged))
 }
 
 // errTooLarge keeps from the rules what no aws-auth can be.
-var errTooLarge = errors.New("too large")
-
-// tooManyMarks is an error for an edit whose new data is no aws-auth, unless the old one has the same. Where only the
-// old one is none, it counts as empty: so it can be repaired, and nothing of it makes the new one better.
-func tooManyMarks(edit *validate.Request) error {
-	if edit.Old != nil && edit.New != nil && maps.Equal(edit.Old.Data, edit.New.Data) {
-		return nil
-	}
-	if n := marks(edit.New); n > maxMarks {
-		return fmt.Errorf("the data is %w to judge: it has %d line ends, commas and opening brackets, "+
-			"and no aws-auth needs more than %d", errTooLarge, n, maxMarks)
-	}
-	if marks(edit.Old) > maxMarks {
-		edit.Old = edit.Old.DeepCopy()
-		edit.Old.Data = nil
-	}
-	return nil
-}
+var errTooLarge = validate.ErrTooLarge

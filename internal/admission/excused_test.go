@@ -16,7 +16,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// TestExcused: what is told is an edit that would be refused otherwise, and that really happens.
+// TestExcused: an edit is reported that would be denied otherwise, and that really happens.
 func TestExcused(t *testing.T) {
 	p := policy.Default()
 	p.BreakGlass.Groups = []string{"break-glass"}
@@ -41,14 +41,14 @@ func TestExcused(t *testing.T) {
 		"somebody denied": {authenticationv1.UserInfo{Username: "somebody"}, bad, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var told []admission.Excused
+			var got []admission.Excused
 			h := &admission.Handler{Validator: func() *validate.Validator { return v }, Log: logr.Discard(),
-				Excused: func(x admission.Excused) { told = append(told, x) }}
+				Excused: func(x admission.Excused) { got = append(got, x) }}
 			h.Handle(context.Background(), ctrladmission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 				Operation: admissionv1.Update, Namespace: "kube-system", Name: "aws-auth", UserInfo: test.user, DryRun: &test.dryRun,
 				Object: runtime.RawExtension{Raw: []byte(test.object)}, OldObject: runtime.RawExtension{Raw: []byte(before)}}})
-			if diff := cmp.Diff(test.want, told); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("reported (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // FuzzAnyBody sends any bytes to the webhook. Whatever they are, it answers with an AdmissionReview that the API server
-// takes, lets nobody in whose request it cannot read, does not panic, and bounds what it allocates.
+// takes, allows no request that it cannot read, does not panic, and bounds what it allocates.
 func FuzzAnyBody(f *testing.F) {
 	none := runtime.RawExtension{}
 	review := func(op admissionv1.Operation, old, updated runtime.RawExtension) []byte {
@@ -61,7 +61,7 @@ func FuzzAnyBody(f *testing.F) {
 		}
 		var asked admissionv1.AdmissionReview
 		if err := json.Unmarshal(body, &asked); r.Allowed && (err != nil || asked.Request == nil) {
-			t.Errorf("%q is let in", body)
+			t.Errorf("%q is allowed", body)
 		}
 		for _, w := range r.Warnings {
 			checkWarning(t, w)

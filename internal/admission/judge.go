@@ -15,7 +15,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// maxLogged is how much of a text from a review the log shows.
+// maxLogged is how much of a string from a review the log shows.
 const maxLogged = 256
 
 // judge answers a review. It recovers from a panic, and counts it, as controller-runtime does.
@@ -55,7 +55,7 @@ func (s *server) judge(ctx context.Context, from string, r review) (response *ad
 // validate asks the validator when there is room for it.
 func (s *server) validate(ctx context.Context, from string, edit validate.Request) (validate.Report, error) {
 	v := s.Validator()
-	if tooMany := tooManyMarks(&edit); tooMany != nil {
+	if tooMany := validate.Bound(&edit); tooMany != nil {
 		if why, ok := v.Excuse(edit.User); ok {
 			return validate.Report{Allowed: true, Excuse: why}, nil
 		}

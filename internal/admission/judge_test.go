@@ -117,7 +117,7 @@ func TestWhichRequestsAreGuarded(t *testing.T) {
 	unnamed := func(r *admissionv1.AdmissionRequest) { r.Name = "" }
 	for name, test := range map[string]struct {
 		req  admissionv1.AdmissionRequest
-		code int32  // 200: let in, 422: refused by a rule, 400: not understood
+		code int32  // 200: allowed, 422: denied by a rule, 400: not understood
 		says string // in the message
 	}{
 		"update":                            {request("UPDATE", awsAuth(nodes), awsAuth(nodes+withPath)), 422, "AA203"},
@@ -182,7 +182,7 @@ func TestDenial(t *testing.T) {
 	}
 }
 
-// TestDecisions: what the audit log, the metrics and the caller are told.
+// TestDecisions: what the audit log, the metrics and the caller get.
 func TestDecisions(t *testing.T) {
 	bad := request("UPDATE", awsAuth(nodes), awsAuth(nodes+withPath+noGroups))
 	by := func(r admissionv1.AdmissionRequest, username string, groups ...string) admissionv1.AdmissionRequest {
@@ -393,7 +393,7 @@ func (w *waiting) Lookup(ctx context.Context, asker principal.Asker, arns []awsa
 
 func (*waiting) Self() (principal.Self, bool) { return principal.Self{}, false }
 
-// TestAsker: IAM is asked in the name of whoever makes the edit, so that the guard's pace is shared between users, and dry runs
+// TestAsker: IAM is asked in the name of the user who makes the edit, so that the guard's pace is shared between users, and dry runs
 // are known as such.
 func TestAsker(t *testing.T) {
 	for name, dryRun := range map[string]*bool{"nothing said": nil, "an edit": new(false), "a dry run": new(true)} {

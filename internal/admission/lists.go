@@ -6,6 +6,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // A list or map may take many times the bytes that it is written with: {} is two bytes of JSON, and 80 bytes of an
@@ -15,9 +17,9 @@ const (
 	// maxNames is for groups, values and finalizers. A caller comes with one request, whose header holds 1 MiB
 	// (net/http, DefaultMaxHeaderBytes), so there are no more groups.
 	maxNames  = 64 << 10
-	maxOwners = 1000
+	maxOwners = validate.MaxOwners
 	// maxKeys is for data, of which aws-auth has three keys, and for a caller's extra fields.
-	maxKeys = 1000
+	maxKeys = validate.MaxKeys
 )
 
 // names are strings.

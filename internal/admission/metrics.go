@@ -22,19 +22,19 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_decisions_total",
-			Help: "Requests answered, by operation (CREATE, UPDATE, DELETE, CONNECT or other) and decision."}, []string{"operation", "decision"}),
+			Help: "Answered requests, by operation (CREATE, UPDATE, DELETE, CONNECT or other) and decision."}, []string{"operation", "decision"}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_findings_total",
-			Help: "Findings, by rule, severity and whether the old object had them."}, []string{"rule", "severity", "preexisting"}),
+			Help: "Findings, by rule, severity and whether they existed before the edit."}, []string{"rule", "severity", "preexisting"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_auth_guard_decision_seconds",
 			Help: "Time from the decoded request to the verdict.", Buckets: prometheus.ExponentialBuckets(0.0001, 3, 11)}, []string{"decision"}),
 	}
 	m.nodes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_nodes_lost_total",
-		Help: "Live nodes that edits which were let in all the same cost their way into the cluster, by why they were let in: exempt, break-glass, audit or policy."}, []string{"why"})
+		Help: "Running nodes that lost access by an edit that was allowed despite an error, by the reason: exempt, break-glass, audit or policy."}, []string{"why"})
 	r.MustRegister(m.decisions, m.findings, m.seconds, m.nodes)
 	return m
 }
 
-// operations are those that a label may say. Whoever reaches the port can write anything into a review, and a label is
+// operations are the values of a label. A client that reaches the port can write anything into a review, and a label is
 // kept for ever.
 var operations = map[admissionv1.Operation]string{admissionv1.Create: "CREATE", admissionv1.Update: "UPDATE", admissionv1.Delete: "DELETE", admissionv1.Connect: "CONNECT"}
 
@@ -53,7 +53,7 @@ func (m *Metrics) observe(operation admissionv1.Operation, decision string, find
 	}
 }
 
-// lost counts the nodes that an edit costs that was let in; why is the report's excuse, "" if the policy makes no error of it.
+// lost counts the nodes that lose access by an allowed edit; why is the report's excuse, "" if the policy makes it a warning.
 func (m *Metrics) lost(why string, nodes []string) {
 	if m == nil || len(nodes) == 0 {
 		return

@@ -7,9 +7,9 @@ import (
 )
 
 // queue gives out shares of something that there is only so much of. Those who wait come from addresses, and the
-// addresses take turns: whoever asks a hundred times waits behind himself, and not the API servers behind him. All
-// users come from the API servers' addresses: at one address its users take turns, and before a user is known whoever
-// asks for least goes first. golang.org/x/sync/semaphore has one line for all.
+// addresses take turns: a client with a hundred requests waits for its own, and the API servers do not wait for them. All
+// users come from the API servers' addresses: at one address its users take turns, and before a user is known the
+// smallest share goes first. golang.org/x/sync/semaphore has one line for all.
 type queue struct {
 	most int64
 

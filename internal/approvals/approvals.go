@@ -16,7 +16,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// interval is how often the policy is compared with the live aws-auth: approvals and waivers expire by days.
+// interval is how often the policy is compared with the cluster's aws-auth: approvals and waivers expire by days.
 const interval = time.Minute
 
 // Reviewer reports in log and metrics which approvals and waivers nobody uses, and which have expired or soon will.

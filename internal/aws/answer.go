@@ -19,7 +19,7 @@ const maxAnswer = 1 << 20
 const bytesPerTag = 64
 
 // bounded is an answer's body, of which no more than max bytes are read: what is longer is an error that Classify
-// has a sentence for. Whoever answers may be a proxy, or another account's.
+// has a sentence for. The answer may come from a proxy, or from another account.
 type bounded struct {
 	io.ReadCloser
 	max, left, tags int64

@@ -62,7 +62,7 @@ func (b *Breaker) Last() *Error {
 	return Errorf(Unreachable, "AWS did not answer")
 }
 
-// run makes one call, unless the breaker refuses it.
+// run makes one call, unless the breaker is open.
 func (b *Breaker) run(call func() error) error {
 	if b == nil {
 		return call()
@@ -85,7 +85,7 @@ func (b *Breaker) Fail(err error) error {
 
 func (b *Breaker) leftAlone() error { return LeftAlone{b.Last()} }
 
-// refused reports that a breaker did not let a call pass.
+// refused reports that a breaker was open for a call.
 func refused(err error) bool {
 	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }

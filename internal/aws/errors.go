@@ -144,7 +144,7 @@ func saysMissing(err error) bool {
 	return errors.As(err, &noSuchEntity) || errors.As(err, &notFound)
 }
 
-// refusal is an answer of AWS that is a refusal.
+// refusal is an answer with which AWS denies a call.
 func refusal(code, who string, op Operation) error {
 	switch {
 	case strings.HasPrefix(code, "AccessDenied") || code == "UnauthorizedOperation":
@@ -159,7 +159,7 @@ func refusal(code, who string, op Operation) error {
 	return Errorf(Malformed, "AWS answered %s with %s", op.API, OneLine(code))
 }
 
-// NoCredentials says why the guard has no identity: STS or the Pod Identity agent refuses it, or nothing gives it one.
+// NoCredentials says why the guard has no identity: STS or the Pod Identity agent denies it, or nothing provides one.
 func NoCredentials(err error) error {
 	const remedy = "give the guard's service account a role, by IRSA or EKS Pod Identity"
 	var answer smithy.APIError

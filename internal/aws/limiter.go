@@ -21,8 +21,8 @@ const (
 )
 
 // costs divide the calls when every lane wants more than there is: of ten, small edits have six, large ones three,
-// dry runs one. So a small edit's call waits for one call at most of those behind it, however many they are and
-// whoever makes them, and no lane is shut out. Itself goes before all.
+// dry runs one. So a small edit's call waits for one call at most of those behind it, however many they are, and no
+// lane is shut out. Itself goes before all.
 var costs = [...]int{Small: 1, Large: 2, DryRun: 6}
 
 // Flow is what is treated alike: one user's calls of one lane, in their order.
@@ -31,8 +31,8 @@ type Flow struct {
 	User string
 }
 
-// Limiter lets calls pass at the guard's own rate. Those that have to wait take turns: the lanes by their costs,
-// the users of a lane one after another, so that whoever asks a hundred times waits behind himself.
+// Limiter limits calls to the guard's own rate. Those that have to wait take turns: the lanes by their costs,
+// the users of a lane one after another, so that a user with a hundred calls waits for their own.
 // k8s.io/apiserver's fair queuing does that too, but it comes with the API server, and counts requests in flight
 // and not calls a second.
 type Limiter struct {
@@ -40,7 +40,7 @@ type Limiter struct {
 
 	mu    sync.Mutex
 	lines [len(costs)]line
-	// now is the virtual time of weighted fair queuing: when the turn of whoever had it last was due.
+	// now is the virtual time of weighted fair queuing: when the last turn was due.
 	now int
 	// timer calls Serve when there is a call to give; nil before anybody has waited.
 	timer *time.Timer
@@ -123,7 +123,7 @@ func (p *Limiter) GiveUp(t *Ticket) bool {
 }
 
 // InTime reports that one more call of a flow may have its turn before end: it may not if those of its own lane
-// that come first take until then. Who cannot be served is told so at once, and so no more wait than can be served.
+// that come first take until then. Callers that cannot be served get an error at once, so no more wait than can be served.
 func (p *Limiter) InTime(f Flow, end time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

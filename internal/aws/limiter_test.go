@@ -164,7 +164,7 @@ func TestLimiterReserve(t *testing.T) {
 	})
 }
 
-// Whoever goes makes room, once, and nobody's turn is lost with him.
+// A caller that leaves makes room, once, and nobody's turn is lost.
 func TestLimiterGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := spent(t)
@@ -206,7 +206,7 @@ func TestLimiterGiveUp(t *testing.T) {
 	})
 }
 
-// Nobody is forgotten, whoever comes and goes at the same moment: as many turns as the rate gives, and all who stayed have one.
+// Nobody is forgotten when others come and go at the same moment: as many turns as the rate gives, and all who stayed have one.
 func TestLimiterLosesNobody(t *testing.T) {
 	p := newLimiter()
 	p.Rate.SetLimit(5000)

@@ -81,8 +81,8 @@ func noRetries(cfg sdk.Config) sdk.Config {
 	return cfg
 }
 
-// asNamed lets an endpoint that the operator names (AWS_ENDPOINT_URL_EC2 and the like) count beside FIPS and dual
-// stack, which choose among AWS's own. The SDK refuses the two together, and earlier versions of the guard asked
+// asNamed makes an endpoint that the operator names (AWS_ENDPOINT_URL_EC2 and the like) count beside FIPS and dual
+// stack, which choose among AWS's own. The SDK rejects the two together, and earlier versions of the guard asked
 // for both.
 func asNamed(endpoint *string, fips *sdk.FIPSEndpointState, dualStack *sdk.DualStackEndpointState) {
 	if endpoint != nil {

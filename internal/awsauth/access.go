@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Access is the effective table: who gets in, as what.
+// Access is the effective table: who authenticates as what.
 type Access struct {
 	// Principals holds, by the Key of the canonical ARN, the identities EKS may give. There is more than one only
 	// where EKS picks at random: entries whose ARNs differ, and are equal to it without regard to case.
@@ -61,7 +61,7 @@ func (d *Document) access(restored func(key string) bool) *Access {
 	return a
 }
 
-// addRole adds an entry of mapRoles. One that matches nobody is stored all the same, and may be in the place of another.
+// addRole adds an entry of mapRoles. One that matches nobody is stored anyway, and may be in the place of another.
 func (a *Access) addRole(e *Entry, matches bool) {
 	if strings.ContainsRune(e.ARN.Value, dottedI) {
 		a.displace(e.ARN.Value)

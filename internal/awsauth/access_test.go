@@ -22,7 +22,7 @@ func data(roles, users, accounts string) map[string]string {
 	return d
 }
 
-// table writes down who gets in: one line for each identity, and one for each account.
+// table lists who authenticates: one line for each identity, and one for each account.
 func table(a *awsauth.Access) []string {
 	lines := []string{}
 	for _, key := range a.Keys() {
@@ -41,7 +41,7 @@ func identity(id awsauth.Identity) string {
 	return fmt.Sprintf("%s is %s in [%s]", strings.TrimPrefix(id.Canonical, "arn:aws:iam::111122223333:"), id.Username, strings.Join(id.Groups, " "))
 }
 
-// TestAccess: who gets in as what, of values that EKS can read.
+// TestAccess: who authenticates as what, by values that EKS can read.
 func TestAccess(t *testing.T) {
 	for name, tt := range map[string]struct {
 		roles, users, accounts string
@@ -227,11 +227,11 @@ func TestSessions(t *testing.T) {
 		}
 		for _, c := range []awsauth.Caller{instance, shorter} {
 			if got := id.Admits(c); got != tt.instance {
-				t.Errorf("%+v: an instance %s gets in: %v", tt, c.Session, got)
+				t.Errorf("%+v: an instance %s authenticates: %v", tt, c.Session, got)
 			}
 		}
 		if got := id.Admits(person); got != tt.person {
-			t.Errorf("%+v: a person gets in: %v", tt, got)
+			t.Errorf("%+v: a person authenticates: %v", tt, got)
 		}
 	}
 	for _, session := range []string{"", "i-0123456", "i-012345678", "i-0123456789abcdef01", "x-01234567", "i-0123 567", "i-01234567\n"} {

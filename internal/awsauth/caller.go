@@ -17,8 +17,8 @@ type Caller struct {
 // instanceID is what EKS takes for the id of an EC2 instance (aws-iam-authenticator pkg/server, instanceIDPattern).
 var instanceID = regexp.MustCompile(`^i-(\w{8}|\w{17})$`)
 
-// OnInstance reports that the session is named for an EC2 instance, as that of a role that an instance has. Whoever assumes
-// the role may choose such a name as well.
+// OnInstance reports that the session is named for an EC2 instance, as that of a role that an instance has. The caller who
+// assumes the role may choose such a name as well.
 func (c Caller) OnInstance() bool { return instanceID.MatchString(c.Session) }
 
 // Render replaces the placeholders as EKS does for the caller, but for those whose value is not known. ok is false if EKS

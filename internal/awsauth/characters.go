@@ -77,7 +77,7 @@ func MayHideBytes(text string) bool {
 
 // tabs reports the tabs of a text that EKS reads in spite of them: between a key and its value, at the end of a line.
 // Not every YAML parser takes a tab there for a space. Comments may have them. They are counted, and not known by their
-// lines: whoever mends what else is wrong with a line makes another line of it.
+// lines: another fix in the same line changes the line.
 func (p *parser) tabs() {
 	if !strings.Contains(p.text, "\t") || json.Valid([]byte(p.text)) {
 		return // JSON may be indented with tabs, and every YAML parser reads JSON so

@@ -49,6 +49,9 @@ func sameIdentities(a, b []Identity) bool {
 	if len(a) != len(b) {
 		return false
 	}
+	if slices.EqualFunc(a, b, sameIdentity) {
+		return true
+	}
 	form := func(ids []Identity) []string {
 		out := make([]string, len(ids))
 		for i, id := range ids {
@@ -60,4 +63,8 @@ func sameIdentities(a, b []Identity) bool {
 		return out
 	}
 	return slices.Equal(form(a), form(b))
+}
+
+func sameIdentity(a, b Identity) bool {
+	return a.Username == b.Username && slices.Equal(a.Groups, b.Groups)
 }

@@ -1,8 +1,8 @@
-// Package awsauth reads the aws-auth ConfigMap as Amazon EKS does, and says where in the text everything stands.
+// Package awsauth reads the aws-auth ConfigMap as Amazon EKS does, with the position of everything in the text.
 //
-// In goes the ConfigMap's data: up to three values, each a string that contains YAML. Out come a Document (the
-// entries with line and column inside their value), the Problems that make the text unsound, and from the Document
-// the effective Access: which IAM principal gets in, as what.
+// It reads the ConfigMap's data: up to three values, each a string that contains YAML. It returns a Document (the
+// entries with line and column inside their value), the Problems of the text, and from the Document the effective
+// Access: which IAM principal authenticates, as what.
 //
 // The package is pure: no network, no clock, no client-go, no AWS SDK. It never panics and its time and memory are
 // bounded by the size of the text.

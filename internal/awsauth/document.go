@@ -16,7 +16,7 @@ const (
 // Keys are the data keys in the order in which EKS looks through them.
 var Keys = []string{MapRoles, MapUsers, MapAccounts}
 
-// Place is where something stands: a line and a column inside the value of a data key, both from 1, the column in
+// Place is the position of something: a line and a column inside the value of a data key, both from 1, the column in
 // characters. Line 0: nowhere in the text.
 type Place struct {
 	DataKey      string

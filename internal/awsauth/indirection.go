@@ -1,6 +1,6 @@
 package awsauth
 
-// hiddenMeaning reports what stands in the text in one place and works in another: anchors, aliases, merge keys, tags.
+// hiddenMeaning reports what is written in one place and works in another: anchors, aliases, merge keys, tags.
 func (p *parser) hiddenMeaning(n *node) {
 	report := func(code Code, at *node, value, about string) {
 		pr := p.valueProblem(code, p.place(at), about)

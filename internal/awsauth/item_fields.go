@@ -11,7 +11,7 @@ func (it *itemReader) text(field string) (Text, bool) {
 		return it.textOf(v, field), true
 	}
 	if v, ok := it.meant[field]; ok {
-		it.textOf(v, field) // what is wrong with it is not news when the key is mended
+		it.textOf(v, field) // what is wrong with it is not news when the key is fixed
 	}
 	return Text{}, false
 }
@@ -55,7 +55,7 @@ func (it *itemReader) implicit(n, at *node, field, subject string) {
 	}
 }
 
-// hiddenCharacter reports what a text has in it though it does not stand there as such: escaped, or by the style of the scalar.
+// hiddenCharacter reports characters that a string contains although they are not written as such: escaped, or by the style of the scalar.
 // ARNs and groups have rules of their own for white space.
 func (it *itemReader) hiddenCharacter(n, at *node, field, subject string) {
 	got := ""
@@ -100,7 +100,7 @@ func (it *itemReader) groups() []Text {
 // groupsOf reads the value of groups.
 func (it *itemReader) groupsOf(v *node) []Text {
 	n := resolve(v)
-	if isNull(n) { // as good as absent, to every parser
+	if isNull(n) { // absent, to every parser
 		it.report(it.problem(v, NoGroups, "groups"))
 		return nil
 	}

@@ -116,7 +116,7 @@ var (
 )
 
 // unquoted is a text without the blanks, the comment, the anchor, the tag and the quotes around it, be they closed or
-// not. What closed quotes hold is meant as it stands there.
+// not. What is in closed quotes is meant literally.
 func unquoted(s string) string {
 	s, _, _ = strings.Cut(s, " #")
 	s = properties.ReplaceAllString(strings.TrimSpace(s), "")

@@ -43,7 +43,7 @@ func (p *parser) decode() (read readings) {
 	return read
 }
 
-// readBroken reads a text that is no YAML to the parser with the places. EKS may read it all the same.
+// readBroken reads a text that is no YAML to the parser with the places. EKS may read it anyway.
 func (p *parser) readBroken(read readings, syntaxErr *syntaxError) []Entry {
 	if !p.unreadable || p.keptLeniently {
 		root, text, ok := p.composeAsRead(syntaxErr, func(text string) bool { return p.readsAs(text, read) })

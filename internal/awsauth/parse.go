@@ -10,7 +10,7 @@ import (
 // maxProblems bounds what one value may report, and so the memory that a hostile megabyte can ask for.
 const maxProblems = 10_000
 
-// Parse reads the data of aws-auth. It goes on after the first problem and tells all it finds, in the order of the
+// Parse reads the data of aws-auth. It continues after the first problem and reports all, in the order of the
 // text. The Document is what EKS reads, also where there are problems; see Document.Unreadable for values of which
 // EKS reads nothing.
 func Parse(data map[string]string) (*Document, []Problem) { return Reparse(nil, data) }
@@ -73,7 +73,7 @@ type parser struct {
 	// lines are those of the text, cut when the first is asked for; troubled are those where it stops being YAML.
 	lines    []string
 	troubled map[int]bool
-	// reported are the hidden characters that were reported where they stand.
+	// reported are the hidden characters that were reported at their position.
 	reported map[rune]bool
 }
 
@@ -123,7 +123,7 @@ func (p *parser) line(n int) string {
 	return p.lines[n-1]
 }
 
-// explained reports a problem that tells why EKS complains.
+// explained reports a problem that is the reason for EKS's error.
 func (p *parser) explained() bool {
 	return slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.explains() })
 }

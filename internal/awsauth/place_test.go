@@ -13,7 +13,7 @@ import (
 // here stands in front of the place that is expected, and is taken out before the text is parsed.
 const here = "◆"
 
-// marked takes the mark out of a text and returns where it stood.
+// marked removes the mark from a text and returns its position.
 func marked(t *testing.T, text string) (clean string, line, column int) {
 	t.Helper()
 	before, after, ok := strings.Cut(text, here)
@@ -38,7 +38,7 @@ var problemPlaces = map[string]struct {
 	"at sign":                    {code: awsauth.Syntax, text: "- rolearn: x\n  username: ◆@ci\n  groups: []\n"},
 	"backslash":                  {code: awsauth.Syntax, text: "- rolearn: x\n  username: \"corp◆\\ci\"\n  groups: []\n"},
 	"unknown anchor":             {code: awsauth.Syntax, text: "- rolearn: x\n  username: ci\n  groups: ◆*team\n"},
-	"out of step":                {code: awsauth.Syntax, text: "- rolearn: x\n  username: ci\n ◆groups: []\n"},
+	"indented less":              {code: awsauth.Syntax, text: "- rolearn: x\n  username: ci\n ◆groups: []\n"},
 	"no colon":                   {code: awsauth.Syntax, text: "- rolearn: x\n  username: ci\n  ◆groups\n  userid: x\n"},
 	"no colon at the end":        {code: awsauth.Syntax, text: "- rolearn: x\n  username: ci\n  ◆groups\n  - a\n"},
 	"no blank after the colon":   {code: awsauth.Syntax, text: "- rolearn: x\n  ◆username:ci\n  groups: []\n"},
@@ -133,7 +133,7 @@ func indented(s, by string) string {
 	return b.String()
 }
 
-// moves tells the cases that a variant makes into something else.
+// moves are the cases that a variant makes into something else.
 func moves(variant, text string) bool {
 	switch {
 	case strings.Contains(variant, "nested"):

@@ -10,8 +10,8 @@ const (
 	OnlyEKSReads                 // EKS reads it and other parsers do not; Got: the error of one that does not
 	NarrowComment                // a comment without a space before it, which only EKS reads
 	ExtraDocument                // a second document begins here, or the first one ends
-	HiddenCharacter              // Got: its name; Value: the word it is in; Want: the text to write, if it can be told
-	Tab                          // a tab outside of comments, in a text that EKS reads all the same
+	HiddenCharacter              // Got: its name; Value: the word it is in; Want: the text to write, if it is known
+	Tab                          // a tab outside of comments, in a text that EKS reads anyway
 	Anchor                       // &name; Value: the name
 	Alias                        // *name
 	Merge                        // <<
@@ -27,7 +27,7 @@ const (
 	NotAList                     // the whole value; Got: what it is
 	NotAMapping                  // an item; Got
 	NotAListOfGroups             // groups; Value, Got
-	NotText                      // a field or a group that is a list or mapping; Got; Want: the text to write, if it can be told
+	NotText                      // a field or a group that is a list or mapping; Got; Want: the text to write, if it is known
 	UnknownField                 // Value: the key; Want: the known key that was meant, or ""
 	WrongCaseField               // Value: the key; Want: the key
 	MisplacedField               // rolearn under mapUsers, userarn under mapRoles; Want: the right one

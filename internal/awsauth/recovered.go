@@ -7,8 +7,8 @@ import (
 // maxRecovered bounds the work that a broken megabyte can ask for. A ConfigMap cannot hold as many entries with an ARN.
 const maxRecovered = 20_000
 
-// recover reads a value of which EKS keeps nothing item by item, so that one look shows all that is wrong and a
-// repair can be told from a new grant.
+// recover reads a value of which EKS keeps nothing item by item, so that one report shows all that is wrong and a fix
+// can be distinguished from a new grant.
 func (p *parser) recover() []Entry {
 	var entries []Entry
 	defer func() { p.lineOffset = 0 }()

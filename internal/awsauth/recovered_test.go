@@ -45,7 +45,7 @@ func TestRecovered(t *testing.T) {
 ` + "\t" + `- deployers
 ` + "\t" + `- viewers
 `, "4: role/ci is ci (5) in [deployers (7), viewers (8)]"},
-		"a field out of step": {`
+		"a field indented differently": {`
 - rolearn: arn:aws:iam::111122223333:role/ci
    username: ci
   groups:
@@ -207,7 +207,7 @@ func TestRecoveredWithoutDash(t *testing.T) {
 }
 
 // TestReadByEKSAlone: a text that EKS reads and other parsers do not has the entries that EKS reads, with their lines where they can
-// be told.
+// be known.
 func TestReadByEKSAlone(t *testing.T) {
 	const ci = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [a]"
 	for name, tt := range map[string]struct{ text, want string }{

@@ -86,7 +86,7 @@ func (p *parser) sound(entries []Entry) bool {
 	return !p.unreadable && p.complaint == nil &&
 		!slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.Code != NoGroups }) &&
 		!slices.ContainsFunc(entries, func(e Entry) bool { return e.SSO != nil }) &&
-		!indentIndicator.MatchString(p.text) // where such a block ends, what stands before the next item decides; see Comments
+		!indentIndicator.MatchString(p.text) // where such a block ends, the text before the next item decides; see Comments
 }
 
 // remember keeps the texts of the items, if they can be taken over. Of those without groups there is something to report.

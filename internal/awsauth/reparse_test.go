@@ -103,7 +103,7 @@ func TestReparse(t *testing.T) {
 	}
 }
 
-// Where a block with a given indentation ends, what stands behind it decides, so that an item with one is not taken over: whether a
+// Where a block with a given indentation ends, the text after it decides, so that an item with one is not taken over: whether a
 // character is in a comment shows only in the whole text.
 func TestReparseGivenIndentation(t *testing.T) {
 	const given = "- rolearn: arn:aws:iam::111122223333:role/a\n  username: a\n  groups: [b]\n  userid: |1-\n    x\n"

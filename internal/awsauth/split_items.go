@@ -13,7 +13,7 @@ type chunk struct {
 	text string
 }
 
-// cutAt cuts a text before every line that begins a part. What stands before the first of them is in no part.
+// cutAt cuts a text before every line that begins a part. The text before the first of them is in no part.
 func cutAt(text string, begins func(line string) bool) (parts []chunk) {
 	line, offset, from := 0, 0, 0
 	for l := range strings.Lines(text) {
@@ -68,7 +68,7 @@ func misdashed(body string) (item string, ok bool) {
 	return item, startsItem("- "+item, "rolearn", "userarn")
 }
 
-// startsItem tells "- rolearn: x" from "- system:masters": groups may stand at the depth of their item's dash. Without
+// startsItem distinguishes "- rolearn: x" from "- system:masters": groups may be at the depth of their item's dash. Without
 // names it is any field that may begin an item, or rolearn or userarn misspelt.
 func startsItem(trimmed string, names ...string) bool {
 	body := strings.TrimLeft(trimmed[1:], " \t{")
@@ -109,7 +109,7 @@ func dashed(text string) []chunk {
 // one: its lines are blank, or comments, or begin an item at one and the same depth, or are deeper.
 func blockItems(text string) (items []chunk, ok bool) {
 	if strings.Contains(text, "\r") {
-		return nil, false // a line break to YAML, also where it stands alone
+		return nil, false // a line break to YAML, also by itself
 	}
 	depth := -1
 	for l := range strings.Lines(text) {
@@ -130,6 +130,6 @@ func blockItems(text string) (items []chunk, ok bool) {
 	for _, c := range items[1:] {
 		rest += len(c.text)
 	}
-	items[0] = chunk{1, text[:len(text)-rest]} // what stands before it as well: a comment may hide what is no YAML
+	items[0] = chunk{1, text[:len(text)-rest]} // with the text before it: a comment may hide what is no YAML
 	return items, true
 }

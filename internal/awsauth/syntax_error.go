@@ -82,7 +82,7 @@ func (p *parser) reportSyntax(err *syntaxError) {
 
 var complaintsWithoutLine = regexp.MustCompile(`(!!\w+)(?: value contains|$)|^(map merge)|anchor '([^']+)'`)
 
-// placeless is what stands where a parser complains without saying where; "" if that is not known.
+// placeless is the text that a parser rejects without a position; "" if that is not known.
 func placeless(complaint string) string {
 	m := complaintsWithoutLine.FindStringSubmatch(complaint)
 	switch {
@@ -103,7 +103,7 @@ func (p *parser) lineWith(words string, after int) int {
 }
 
 // bestPlace chooses the place to show: that of the parser with columns, unless EKS's own reads the text. (A text that
-// only one parser reads is refused all the same.)
+// only one parser reads is denied anyway.)
 func (p *parser) bestPlace(syntaxErr *syntaxError) *syntaxError {
 	if syntaxErr.line == 0 && p.complaint != nil {
 		if e := fromMessage(p.complaint); e.line > 0 {

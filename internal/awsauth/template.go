@@ -27,8 +27,8 @@ var withoutSession = []string{AccountID, AccessKeyID}
 // with the session name ss is {{SessionNameRaw}}, and then ss.
 const nested = "{{...}}"
 
-// language says what a placeholder can become: which bytes, how many. A session name is chosen by whoever assumes the
-// role: [\w+=,.@-]{2,64}, and all but Raw turn '@' into '-' (STS API reference, RoleSessionName). EC2 may have no private
+// language says what a placeholder can become: which bytes, how many. The caller who assumes the role chooses the session
+// name: [\w+=,.@-]{2,64}, and all but Raw turn '@' into '-' (STS API reference, RoleSessionName). EC2 may have no private
 // DNS name for an instance: EKS then uses the empty one, from the second attempt on (pkg/ec2provider, GetPrivateDNSName).
 type language struct {
 	has      func(c byte) bool

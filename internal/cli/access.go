@@ -2,46 +2,69 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
+	"context"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 func newAccess() *cobra.Command {
-	o := newViewOptions()
+	o := newViewOptions("text", "wide", "json", "yaml", "name")
 	cmd := &cobra.Command{
-		Use:   "access [-f FILE]",
-		Short: "List who gets into the cluster, as what, by which line, and how privileged",
-		Long: `List who gets into the cluster by aws-auth: every principal that EKS would let in, as which username and groups, by
-which line, and whether that is as good as system:masters, by the groups of the policy or by the cluster's RBAC.
+		Use:        "access [-f FILE]",
+		Short:      "List who can authenticate, as what, by which line, and how privileged",
+		SuggestFor: []string{"list", "get", "ls", "show"},
+		Long: `List who can authenticate to the cluster by aws-auth: every principal, with its
+username and groups, the line that says so, and whether it is equivalent to
+cluster-admin, by the groups of the policy or by the cluster's RBAC.
 
-With --policy it says of every such right whether it is approved, and of every approval and waiver whether it is still
-used, has expired or soon will.
+With --policy it also shows which of these rights are approved, and which
+approvals and waivers are unused, have expired or expire soon.
 
-Entries that match nobody are not listed: 'kubectl awsauth check' finds them.`,
-		Example: `  # the cluster's own
-  kubectl awsauth access --policy policy.yaml
+-o wide has every column, one line for each principal; -o name has their ARNs.
+Entries that match nobody are not listed: 'kubectl awsauth check' reports them.
 
-  # a manifest, with the RBAC that a file holds
-  kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o yaml > rbac.yaml
-  kubectl awsauth access -f aws-auth.yaml --rbac rbac.yaml`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, err := o.open(cmd, &input{stdin: cmd.InOrStdin()}, o.file)
-			if err != nil {
-				return err
-			}
-			list := v.list()
-			return printAnswer(cmd, o.output, list, list.text)
-		},
+Exit codes: 0 listed, 1 EKS cannot read part of aws-auth, 2 could not run.`,
+		Example: `  # who can authenticate to the cluster
+  kubectl awsauth access
+
+  # a manifest, by the RBAC of the cluster
+  kubectl awsauth access -f aws-auth.yaml --rbac live
+
+  # every column, with approvals
+  kubectl awsauth access --policy policy.yaml -o wide`,
+		Args: fileNotArgument,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.access(cmd) },
 	}
 	o.fileFlag(cmd)
 	o.flags(cmd)
 	return cmd
+}
+
+func (o *viewOptions) access(cmd *cobra.Command) error {
+	v, err := o.open(cmd, &input{stdin: cmd.InOrStdin()}, o.file)
+	if err != nil {
+		return err
+	}
+	list := v.list()
+	list.Unreadable = v.unreadable(cmd.Context())
+	if o.output.value == "name" { // which has no room for it
+		v.noteUnreadable(cmd)
+	}
+	text := list.text
+	if o.output.value == "wide" {
+		text = list.wide
+	}
+	if err := printAnswer(cmd, o.output, list, text); err != nil {
+		return err
+	}
+	if len(list.Unreadable) > 0 {
+		return errNo
+	}
+	return nil
 }
 
 // accessList is the answer, in the form that scripts read.
@@ -49,6 +72,49 @@ type accessList struct {
 	Principals  []principalRow     `json:"principals"`
 	Accounts    []accountEntry     `json:"accounts"`
 	Permissions []permissionRecord `json:"permissions"`
+	// Unreadable are the values of which EKS reads nothing: whoever is in them is missing here.
+	Unreadable []unreadableValue `json:"unreadable,omitempty"`
+}
+
+// names are the ARNs that can authenticate.
+func (l *accessList) names() []string {
+	var arns []string
+	for _, p := range l.Principals {
+		arns = append(arns, p.Principal)
+	}
+	return arns
+}
+
+// unreadableValue is a data key whose value EKS cannot read, and why.
+type unreadableValue struct {
+	Key     string `json:"key"`
+	Place   string `json:"place"`
+	Message string `json:"message"`
+	Fix     string `json:"fix"`
+}
+
+// unreadable says of each value that EKS cannot read what is wrong, as the engine does.
+func (v *view) unreadable(ctx context.Context) (values []unreadableValue) {
+	if len(v.doc.Unreadable) == 0 {
+		return nil
+	}
+	rep := v.validator.Validate(ctx, validate.Request{Operation: validate.Create, New: v.object})
+	for _, key := range awsauth.Keys {
+		if !v.doc.Unreadable[key] {
+			continue
+		}
+		value := unreadableValue{Key: key, Place: key}
+		i := slices.IndexFunc(rep.Findings, func(f validate.Finding) bool {
+			return f.DataKey == key && f.Severity == validate.Error
+		})
+		if i >= 0 {
+			f := rep.Findings[i]
+			value.Place = v.place(awsauth.Place{DataKey: key, Line: f.Line, Column: f.Column})
+			value.Message, value.Fix = f.Message, f.Fix
+		}
+		values = append(values, value)
+	}
+	return values
 }
 
 type accountEntry struct {
@@ -83,63 +149,4 @@ func (v *view) list() *accessList {
 		}
 	}
 	return list
-}
-
-func (l *accessList) text(width int) string {
-	var rows [][]string
-	for _, p := range l.Principals {
-		rows = append(rows, []string{report.Visible(p.Principal), report.Visible(p.Username),
-			report.Visible(cmp.Or(strings.Join(p.Groups, ","), "-")), p.mark(), report.Visible(p.Place)})
-	}
-	for _, a := range l.Accounts {
-		rows = append(rows, []string{"account " + report.Visible(a.Account), "its ARN", "-", "-", report.Visible(a.Place)})
-	}
-	return table(width, []string{"PRINCIPAL", "USERNAME", "GROUPS", "PRIVILEGES", "LINE"}, rows) +
-		l.privilegedText() + l.permissionsText()
-}
-
-// privilegedText says by what each privileged principal is.
-func (l *accessList) privilegedText() string {
-	var b strings.Builder
-	for _, p := range l.Principals {
-		if len(p.Ways) == 0 {
-			continue
-		}
-		if b.Len() == 0 {
-			b.WriteString("\nAs good as system:masters:\n")
-		}
-		fmt.Fprintf(&b, "  %s\n", report.Visible(p.Principal))
-		for _, w := range p.Ways {
-			fmt.Fprintf(&b, "    %s\n", report.Visible(w.String()))
-		}
-	}
-	return b.String()
-}
-
-// permissionsText is what to change in the policy.
-func (l *accessList) permissionsText() string {
-	var b strings.Builder
-	for _, p := range l.Permissions {
-		if p.State == "used" {
-			continue
-		}
-		if b.Len() == 0 {
-			b.WriteString("\nTo look at in the policy:\n")
-		}
-		fmt.Fprintf(&b, "  line %d: %s of %s %s\n", p.Line, p.Kind, report.Visible(p.What), p.say())
-	}
-	return b.String()
-}
-
-// say is the state of an approval or waiver in words.
-func (p permissionRecord) say() string {
-	switch {
-	case p.State == "expired" && len(p.Used) > 0:
-		return fmt.Sprintf("expired on %s, and is needed by %s", p.Expires, report.Visible(strings.Join(p.Used, ", ")))
-	case p.State == "expired":
-		return fmt.Sprintf("expired on %s, and nobody needs it", p.Expires)
-	case p.State == "expiring":
-		return "expires on " + p.Expires
-	}
-	return "is not used"
 }

@@ -1,59 +1,75 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 
-	"github.com/aws-auth-guard/aws-auth-guard/internal/aws"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/iam"
-	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
 
 type checkOptions struct {
-	file    string
-	values  [3]string // files with the values of awsauth.Keys
-	against string
-	policy  string
-	iam     oneOf
-	output  oneOf
-	cluster clusterOptions
-	rbac    rbacOptions
+	files     []string
+	recursive bool
+	values    [3]string // files with the values of awsauth.Keys
+	against   string
+	fix       bool
+	dryRun    bool
+	output    oneOf
+	cluster   clusterOptions
+	policy    policyOptions
+	rbac      rbacOptions
+	aws       awsOptions
 }
 
 // valueFlags give the values of awsauth.Keys.
 var valueFlags = [3]string{"map-roles", "map-users", "map-accounts"}
 
 func newCheck() *cobra.Command {
-	o := &checkOptions{iam: oneOf{"off", []string{"off", "aws"}}, output: outputForm("text", "json", "sarif")}
+	o := &checkOptions{aws: newAWSOptions(), output: outputForm("text", "json", "yaml", "sarif", "junit", "github")}
 	cmd := &cobra.Command{
-		Use:   "check (-f FILE | --map-roles FILE ...) [--against live|FILE]",
+		Use:   "check [-f FILE|DIRECTORY ... | --map-roles FILE ...] [--against live|FILE]",
 		Short: "Judge an aws-auth ConfigMap as the webhook would",
 		Long: `Judge an aws-auth ConfigMap as the webhook would, with the place of every mistake and the text to write instead.
 
 FILE is a manifest in YAML or JSON, as it is kept in git or as kubectl get -o yaml prints it; - is standard input.
-It may hold other objects too. The manifest's own YAML is checked as well.
+It may hold other objects too. The manifest's own YAML is checked as well. Of a DIRECTORY all *.yaml, *.yml and *.json
+are looked at, with -R those in the directories below it too; those without aws-auth are counted. Without a FILE, the
+object in the cluster is judged.
 
-Without --against the object is judged as a new one. With it, as an edit: what was wrong before is a warning.
-With --rbac, and always with --against live, groups and usernames that the cluster's RBAC makes as good as system:masters
-need an approval like it. Who will make the edit is not known here, so the policy's approvers are not asked.
-With --iam aws the principals that are new are looked up with your own AWS credentials, as the webhook does with its own.
-Where only some values are given (--map-roles, ...), the others are those of --against.
+Without --against an object is judged as a new one. With it, as an edit: a mistake that is already there is a warning.
+An object that was read from the current cluster, such as the copy that kubectl edit keeps, is judged as an edit of
+what the cluster has now.
+
+Where the cluster is asked, its policy applies, and its RBAC says which groups and usernames are equivalent to
+cluster-admin. With AWS credentials, IAM says if the principals exist, and EC2 and EKS which running nodes lose access.
+What could not be checked is printed to standard error. Who will make the edit is not known here: break-glass groups do
+not count, and the policy's approvers are not asked.
+
+--fix writes the mechanical fixes into the files, and shows them: normal spaces for tabs and no-break spaces, role ARNs
+without their path, roles for their sessions, the letter case of keys, no blanks at the end of a line. Nothing else is
+touched, and what does not read better is left alone. From standard input, the fixed text goes to standard output.
 
 Lines and columns are those of the file, in every output form; columns count characters.
 
-Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
-		Example: `  # a manifest, judged as a new object
-  kubectl awsauth check -f aws-auth.yaml
+Exit codes: 0 all would be allowed, 1 one would be denied, 2 one could not be checked.`,
+		Example: `  # what is in the cluster now
+  kubectl awsauth check
 
-  # as an edit of what the cluster has now, by this cluster's policy
-  kubectl awsauth check -f aws-auth.yaml --against live --policy policy.yaml
+  # a manifest, as an edit of what the cluster has now
+  kubectl awsauth check -f aws-auth.yaml --against live
 
-  # what is in the cluster now
-  kubectl get configmap aws-auth -n kube-system -o yaml | kubectl awsauth check -f -
+  # in CI, without a cluster: all manifests of a repository
+  kubectl awsauth check -R -f clusters/ --policy policy.yaml -o github
+
+  # the copy that kubectl edit keeps of an edit that was denied
+  kubectl awsauth check -f /tmp/kubectl-edit-2674031985.yaml
+
+  # fix what can be fixed mechanically; --dry-run only shows it
+  kubectl awsauth check -f aws-auth.yaml --fix --dry-run
 
   # a bare mapRoles, as Terraform renders it
   kubectl awsauth check --map-roles roles.yaml
@@ -75,25 +91,28 @@ Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
 func (o *checkOptions) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&o.file, "filename", "f", "",
-		"manifest `FILE` that holds the aws-auth ConfigMap; - is standard input")
+	flags.StringArrayVarP(&o.files, "filename", "f", nil,
+		"manifest `FILE` that holds the aws-auth ConfigMap, or a directory; - is standard input; may be repeated")
+	flags.BoolVarP(&o.recursive, "recursive", "R", false, "look into the directories below those of -f, too")
 	for i, name := range valueFlags {
 		flags.StringVar(&o.values[i], name, "",
 			"`FILE` that holds the bare value of data."+awsauth.Keys[i]+"; - is standard input")
 	}
 	flags.StringVar(&o.against, "against", "",
 		"judge as an edit of `live|FILE`: the object in the cluster, or that in a manifest")
-	flags.StringVar(&o.policy, "policy", "", "policy `FILE`; without it, the defaults")
-	o.iam.flag(cmd, "iam", "", "whether to ask AWS IAM if the principals exist")
-	o.output.flag(cmd, "output", "o", "output form")
+	flags.BoolVar(&o.fix, "fix", false, "write mechanical fixes into the files, and show them")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "with --fix, only show the fixes")
+	o.output.flag(cmd, "output", "o", "output format")
+	o.policy.flags(flags)
 	o.rbac.flags(flags)
+	o.aws.flags(cmd)
 	o.cluster.flags(flags)
 }
 
 // legal is an error for flags that do not go together.
 func (o *checkOptions) legal() error {
 	values, stdin := 0, 0
-	for _, f := range append(o.values[:], o.file, o.against, o.rbac.from) {
+	for _, f := range slices.Concat(o.values[:], o.files, []string{o.against, o.rbac.from, o.policy.from}) {
 		if f == "-" {
 			stdin++
 		}
@@ -103,144 +122,67 @@ func (o *checkOptions) legal() error {
 			values++
 		}
 	}
-	live := o.against == "live" || o.rbac.from == "live"
 	switch {
-	case o.file == "" && values == 0:
-		return usagef("nothing to check: give a manifest with -f FILE (- for standard input), " +
-			"or bare values with --map-roles FILE")
-	case o.file != "" && values > 0:
+	case len(o.files) > 0 && values > 0:
 		return usagef("-f gives the whole object and --map-roles, --map-users, --map-accounts its values; " +
 			"use one or the other")
 	case stdin > 1:
 		return usagef("standard input (-) can be read only once")
-	case !live && o.cluster != clusterOptions{}:
-		return usagef("--kubeconfig and --context have a meaning only with --against live or --rbac live")
+	case len(o.files) == 0 && o.recursive:
+		return usagef("--recursive has a meaning only with -f DIRECTORY")
+	case len(o.files) == 0 && values == 0 && o.fix:
+		return usagef("--fix writes into files: give one with -f; 'kubectl awsauth edit' changes the object in the cluster")
+	case len(o.files) == 0 && values == 0 && o.against == live:
+		return usagef("--against live compares a file with the object in the cluster: give the file with -f")
+	case o.fixesStdin() && o.output.value != "text":
+		return usagef("--fix writes the text of standard input to standard output, where -o %s goes; use one or the other",
+			o.output.value)
+	case o.dryRun && !o.fix:
+		return usagef("--dry-run has a meaning only with --fix")
 	}
 	return nil
 }
 
+// fixesStdin reports that the fixed text goes to standard output.
+func (o *checkOptions) fixesStdin() bool {
+	return o.fix && !o.dryRun && (slices.Contains(o.files, "-") || slices.Contains(o.values[:], "-"))
+}
+
+// live is the object in the cluster, in flags that may name a file as well.
+const live = "live"
+
+// run checks everything, prints one report, and ends with the worst that was found.
 func (o *checkOptions) run(cmd *cobra.Command) error {
 	if err := o.legal(); err != nil {
 		return err
 	}
-	in := &input{stdin: cmd.InOrStdin()}
-	old, err := o.old(cmd, in)
+	c := &checker{checkOptions: o, cmd: cmd, in: &input{stdin: cmd.InOrStdin()}}
+	drafts, files, err := c.drafts()
 	if err != nil {
 		return err
 	}
-	d, err := o.draft(in, old)
-	if err != nil {
-		return err
+	for _, d := range drafts {
+		files = append(files, c.judge(d))
 	}
-	for _, text := range d.notes {
-		note(cmd, text)
-	}
-	rep := validate.Report{Allowed: true}
-	if d.object != nil {
-		if rep, err = o.judge(cmd, in, old, d.object); err != nil {
-			return err
+	c.notAsked()
+	var failures []error
+	for _, f := range files {
+		if f.Err != nil {
+			failures = append(failures, f.Err)
 		}
 	}
-	rep = withManifest(rep, d.findings)
-	if err := printReport(cmd, o.output, rep, d.sources); err != nil {
-		return fmt.Errorf("cannot write the result: %w", err)
+	if len(files) > len(failures) {
+		if err := c.print(files); err != nil {
+			return fmt.Errorf("cannot write the result: %w", err)
+		}
 	}
-	if !rep.Allowed {
+	switch {
+	case len(failures) == 1:
+		return failures[0]
+	case len(failures) > 1:
+		return errors.Join(failures...)
+	case slices.ContainsFunc(files, func(f report.File) bool { return !f.Report.Allowed }):
 		return errNo
 	}
 	return nil
-}
-
-// old is the object that --against names; nil if there is none.
-func (o *checkOptions) old(cmd *cobra.Command, in *input) (*corev1.ConfigMap, error) {
-	switch o.against {
-	case "":
-		return nil, nil
-	case "live":
-		old, err := o.cluster.live(cmd.Context())
-		if err != nil {
-			return nil, fmt.Errorf("--against live: %w", err)
-		}
-		if old == nil {
-			note(cmd, "the cluster has no aws-auth; judged as a new object")
-		}
-		return old, nil
-	}
-	old, _, err := in.object(o.against)
-	if err == nil {
-		err = checkSize(old)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--against: %w", err)
-	}
-	return old, nil
-}
-
-// draft is what is to be judged.
-func (o *checkOptions) draft(in *input, old *corev1.ConfigMap) (d *draft, err error) {
-	if o.file != "" {
-		d, err = in.manifest(o.file)
-	} else {
-		d, err = in.bare(o.values, old)
-	}
-	if err == nil && d.object != nil {
-		err = checkSize(d.object)
-	}
-	return d, err
-}
-
-// judge asks the engine. old is nil if there is no object yet. Who will make the edit is not known here, so nothing is
-// said of the caller's own way in.
-func (o *checkOptions) judge(cmd *cobra.Command, in *input, old, updated *corev1.ConfigMap) (validate.Report, error) {
-	v, err := o.validator(cmd, in)
-	if err != nil {
-		return validate.Report{}, err
-	}
-	request := validate.Request{Operation: validate.Create, Old: old, New: updated}
-	if old != nil {
-		request.Operation = validate.Update
-	}
-	return v.Validate(cmd.Context(), request), nil
-}
-
-// validator connects the engine with what the flags let it ask.
-func (o *checkOptions) validator(cmd *cobra.Command, in *input) (*validate.Validator, error) {
-	p, err := loadPolicy(o.policy)
-	if err != nil {
-		return nil, err
-	}
-	var ports validate.Ports
-	if o.iam.value == "aws" {
-		cfg, err := aws.LoadConfig(cmd.Context())
-		if err != nil {
-			return nil, fmt.Errorf("--iam aws: %w", err)
-		}
-		directory := iam.New(cfg, p, iam.Options{})
-		directory.Identify(cmd.Context())
-		ports.Principals = directory
-	}
-	if ports.Privileges, err = o.rbac.privileges(cmd, in, o.cluster, o.against == "live", p); err != nil {
-		return nil, err
-	}
-	return validate.New(p, validate.WithPorts(ports))
-}
-
-// withManifest adds what is wrong with the file itself to the verdict on the object in it: an object that cannot be
-// sent is not admitted. It keeps the report's order: errors, then what the edit brings, then what was there.
-func withManifest(rep validate.Report, findings []validate.Finding) validate.Report {
-	isError := func(f validate.Finding) bool { return f.Severity == validate.Error }
-	rep.Findings = slices.Concat(findings, rep.Findings)
-	slices.SortStableFunc(rep.Findings, func(a, b validate.Finding) int {
-		switch {
-		case isError(a) == isError(b):
-			return 0
-		case isError(a):
-			return -1
-		}
-		return 1
-	})
-	if slices.ContainsFunc(findings, isError) {
-		rep.Allowed, rep.Excuse = false, ""
-	}
-	return rep
 }

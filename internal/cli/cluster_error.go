@@ -76,9 +76,15 @@ func (k kubeconfigEntry) noKubeconfig(err error) *clusterError {
 	case clientcmd.IsEmptyConfig(err):
 		return because(fmt.Sprintf("kubeconfig %s names no cluster", k.kubeconfig),
 			k.update("write an entry for the cluster"))
-	case k.contexts != nil && k.context != "" && !slices.Contains(k.contexts, k.context):
-		return because(fmt.Sprintf("context %q is not in kubeconfig %s", k.context, k.kubeconfig),
-			"want one of its contexts: "+atMostFive(k.contexts))
+	}
+	for _, named := range []struct {
+		what, name string
+		of         []string
+	}{{"context", k.context, k.contexts}, {"cluster", k.cluster, k.clusters}, {"user", k.user, k.users}} {
+		if named.of != nil && named.name != "" && !slices.Contains(named.of, named.name) {
+			return because(fmt.Sprintf("%s %q is not in kubeconfig %s", named.what, named.name, k.kubeconfig),
+				fmt.Sprintf("want one of its %ss: %s", named.what, atMostFive(named.of)))
+		}
 	}
 	return nil
 }
@@ -213,7 +219,7 @@ func (k kubeconfigEntry) unreachable(err error) *clusterError {
 	e := because(fmt.Sprintf("%s does not answer: %s", k.at(err), detail), private, there, again)
 	if k.info.Exec != nil && timedOut(err) {
 		first := fmt.Sprintf("if you had to sign in first, try again: signing in counts toward the time limit of %s",
-			liveTimeout)
+			k.timeout)
 		e.fixes = append([]string{first}, e.fixes...)
 	}
 	return e

@@ -29,7 +29,9 @@ func TestCluster(t *testing.T) {
 	t.Setenv("KUBECONFIG", cluster.Kubeconfig)
 	t.Run("live", func(t *testing.T) { testLive(t, cluster, client) })
 	t.Run("fleet", func(t *testing.T) { testFleet(t, cluster, client) })
+	t.Run("policy", func(t *testing.T) { testPolicy(t, cluster, client) })
 	t.Run("size", func(t *testing.T) { testSize(t, client) })
+	t.Run("change", func(t *testing.T) { testChange(t, cluster, client) })
 }
 
 // setMapRoles puts aws-auth into the cluster until the test ends.
@@ -93,6 +95,10 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	unbound := filepath.Join(dir, "unbound.yaml")
+	if err := os.WriteFile(unbound, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n    - rolearn: arn:aws:iam::111122223333:role/quiet\n      username: quiet\n      groups: [viewers]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const chain = "group ops -> ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *)"
 	const blind = "note: RBAC cannot be read, so only the groups that the policy names count as privileged: clusterroles.rbac.authorization.k8s.io is forbidden"
 	const part = "note: part of RBAC cannot be read: the guard cannot tell whether a group or username is equivalent to cluster-admin, unless the other kinds prove it (cannot read rolebindings: rolebindings.rbac.authorization.k8s.io is forbidden"
@@ -111,9 +117,15 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 		"what can be read of RBAC counts":              {[]string{"check", "--map-roles", roles, "--against", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
 		"also who wants it":                            {[]string{"check", "-f", manifest, "--rbac", "live", "--kubeconfig", carol}, exitDenied, []string{"AA402", chain, part}, ""},
 		"access of the live object":                    {[]string{"access"}, 0, []string{"mapRoles:1", "arn:aws:iam::111122223333:role/nodes"}, "note:"},
-		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops gets in as ops with ops", "becomes as good as system:masters: " + chain}, ""},
+		"diff against the live object":                 {[]string{"diff", manifest}, 1, []string{"+ arn:aws:iam::111122223333:role/ops can authenticate as ops with ops", "becomes equivalent to cluster-admin: " + chain}, ""},
 		"whois by a manifest and live RBAC":            {[]string{"whois", "arn:aws:sts::111122223333:assumed-role/ops/bob", "-f", manifest, "--rbac", "live"}, 0, []string{chain}, "note:"},
 		"access of the live object without RBAC":       {[]string{"access", "--kubeconfig", bob}, 0, []string{blind}, ""},
+		"access as somebody else":                      {[]string{"access", "--as", "bob", "-n", "kube-system"}, 0, []string{blind}, ""},
+		"access as nobody of that name":                {[]string{"access", "--as", "mallory", "--as-group", "strangers"}, exitFailed, []string{`User "mallory" cannot get resource "configmaps"`}, ""},
+		"access as a group":                            {[]string{"access", "--as", "mallory", "--as-group", "ops"}, 0, []string{"mapRoles:1"}, "note:"},
+		"whois of whom nothing is bound to":            {[]string{"whois", "arn:aws:iam::111122223333:role/quiet", "-f", unbound, "--rbac", "live"}, 0, []string{"nothing is bound to group viewers or username quiet: can authenticate, but may do nothing"}, "note:"},
+		"nothing is said where bindings were not read": {[]string{"whois", "arn:aws:iam::111122223333:role/quiet", "-f", unbound, "--rbac", "live", "--as", "carol"}, 0, []string{part}, "nothing is bound"},
+		"principals of the live object by Tab":         {[]string{"__complete", "whois", "arn:aws:iam::111122223333:role/n"}, 0, []string{"arn:aws:iam::111122223333:role/nodes\tsystem:node:{{EC2PrivateDNSName}}\n:4"}, ""},
 		"whois by the live object where nobody is bob": {[]string{"whois", "arn:aws:iam::111122223333:user/bob"}, 1, []string{"cannot authenticate by aws-auth"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,6 +146,101 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 			}
 		})
 	}
+}
+
+// testPolicy is about where the cluster's policy is, and what is said where it is not.
+func testPolicy(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interface) {
+	const admin = "- rolearn: arn:aws:iam::111122223333:role/admin\n  username: admin\n  groups: [system:masters]\n"
+	const approving = `apiVersion: aws-auth-guard.io/v1alpha1
+kind: Policy
+privileged:
+  approvals:
+  - arn: arn:aws:iam::111122223333:role/admin
+    groups: [system:masters]
+    reason: the platform team's role
+`
+	setMapRoles(t, client, "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"+admin)
+	put := func(t *testing.T, namespace, name, text string, labels map[string]string) {
+		t.Helper()
+		if _, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Fatal(err)
+		}
+		objects := client.CoreV1().ConfigMaps(namespace)
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Data: map[string]string{"policy.yaml": text}}
+		if _, err := objects.Create(t.Context(), cm, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := objects.Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	chart := map[string]string{"app.kubernetes.io/name": "aws-auth-guard"}
+	type policyAt struct {
+		namespace, name, text string
+		labels                map[string]string
+	}
+	for name, tt := range map[string]struct {
+		policies []policyAt
+		args     []string
+		code     int
+		says     string
+	}{
+		"where the chart keeps it":      {[]policyAt{{"aws-auth-guard", "aws-auth-guard-policy", approving, nil}}, nil, exitAdmitted, "no findings"},
+		"under another name":            {[]policyAt{{"aws-auth-guard", "security-policy", approving, nil}}, nil, exitAdmitted, "no findings"},
+		"in another namespace":          {[]policyAt{{"security", "guard-policy", approving, chart}}, nil, exitAdmitted, "no findings"},
+		"in the namespace that is said": {[]policyAt{{"security", "aws-auth-guard-policy", approving, nil}}, []string{"--guard-namespace", "security"}, exitAdmitted, "no findings"},
+		"twice elsewhere":               {[]policyAt{{"security", "guard-policy", approving, chart}, {"security-2", "guard-policy", approving, chart}}, nil, exitFailed, "several policies, ConfigMaps security"},
+		"none":                          {nil, nil, exitDenied, "note: the built-in policy applies: the cluster has no ConfigMap aws-auth-guard/aws-auth-guard-policy"},
+		"none, and it is wanted":        {nil, []string{"--policy", "live"}, exitFailed, "error: --policy live: the cluster has no ConfigMap"},
+		"one that is not valid":         {[]policyAt{{"aws-auth-guard", "aws-auth-guard-policy", "mode: on-fridays", nil}}, nil, exitFailed, "the cluster's policy, ConfigMap aws-auth-guard/aws-auth-guard-policy, is not valid"},
+		"one that is not valid, and the built-in one is wanted": {[]policyAt{{"aws-auth-guard", "aws-auth-guard-policy", "mode: on-fridays", nil}}, []string{"--policy", "default"}, exitDenied, "AA401"},
+		"for somebody who may not read it":                      {[]policyAt{{"aws-auth-guard", "aws-auth-guard-policy", approving, nil}}, []string{"--kubeconfig", asReader(t, cluster, client)}, exitDenied, "note: the built-in policy applies: cannot read the policy, ConfigMap aws-auth-guard/aws-auth-guard-policy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, p := range tt.policies {
+				put(t, p.namespace, p.name, p.text, p.labels)
+			}
+			out, code := kubectl(append([]string{"check", "--rbac", "off", "--iam", "off", "--fleet", "off"}, tt.args...)...)
+			if code != tt.code || !strings.Contains(out, tt.says) {
+				t.Errorf("exit code %d, want %d, and %q in\n%s", code, tt.code, tt.says, out)
+			}
+		})
+	}
+	t.Run("approvals of the cluster's policy are listed", func(t *testing.T) {
+		put(t, "aws-auth-guard", "aws-auth-guard-policy", approving, nil)
+		if out, code := kubectl("access"); code != 0 || !strings.Contains(out, "admin, approved") {
+			t.Errorf("exit code %d\n%s", code, out)
+		}
+	})
+}
+
+// asReader is the kubeconfig of somebody who may read aws-auth and nothing else.
+func asReader(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interface) (kubeconfig string) {
+	t.Helper()
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth-reader"},
+		Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"aws-auth"}}}}
+	binding := &rbacv1.RoleBinding{ObjectMeta: role.ObjectMeta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "reader"}}}
+	if _, err := client.RbacV1().Roles("kube-system").Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.RbacV1().RoleBindings("kube-system").Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.LoadFromFile(cluster.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, info := range config.AuthInfos {
+		info.Impersonate = "reader"
+	}
+	kubeconfig = filepath.Join(t.TempDir(), "reader")
+	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	return kubeconfig
 }
 
 // testSize holds that what checkSize refuses is what the API server refuses.

@@ -12,46 +12,56 @@ import (
 )
 
 func newDiff() *cobra.Command {
-	o := newViewOptions()
+	o := newViewOptions("text", "json", "yaml", "name")
+	var files []string
 	cmd := &cobra.Command{
 		Use:   "diff [OLD] NEW",
-		Short: "Say who gains, loses or changes what between two versions of aws-auth",
-		Long: `Say who gains, loses or changes what between two versions of aws-auth, by effective access: what EKS makes of the
-text, not the text. OLD and NEW are manifests; without OLD, NEW is compared with the object in the cluster.
+		Short: "Show who gains, loses or changes access between two versions of aws-auth",
+		Long: `Show who gains, loses or changes access between two versions of aws-auth: what
+EKS makes of the text, not the text. OLD and NEW are manifests, also with -f;
+without OLD, NEW is compared with the object in the cluster.
 
 Exit codes: 0 nobody's access changes, 1 somebody's does, 2 could not run.`,
 		Example: `  # what a manifest would change in the cluster
-  kubectl awsauth diff aws-auth.yaml
+  kubectl awsauth diff -f aws-auth.yaml
 
   # what a commit changed
   git show HEAD~1:aws-auth.yaml | kubectl awsauth diff - aws-auth.yaml`,
-		Args: func(_ *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0 || len(args) > 2:
-				return usagef("want one manifest, to compare with the cluster, or two")
-			case len(args) == 2 && args[0] == "-" && args[1] == "-":
-				return usagef("standard input (-) can be read only once")
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error { return o.diff(cmd, args) },
+		Args:              func(_ *cobra.Command, args []string) error { return checkVersions(slices.Concat(args, files)) },
+		ValidArgsFunction: cobra.FixedCompletions(fileTypes, cobra.ShellCompDirectiveFilterFileExt),
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.diff(cmd, slices.Concat(args, files)) },
 	}
+	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "manifest `FILE` that holds aws-auth, like NEW; "+
+		"- is standard input; with two, the first is OLD")
 	o.flags(cmd)
 	return cmd
 }
 
-func (o *viewOptions) diff(cmd *cobra.Command, args []string) error {
+// checkVersions is an error for other than one or two files.
+func checkVersions(files []string) error {
+	switch {
+	case len(files) == 0 || len(files) > 2:
+		return usagef("want one manifest, to compare with the cluster, or two")
+	case len(files) == 2 && files[0] == "-" && files[1] == "-":
+		return usagef("standard input (-) can be read only once")
+	}
+	return nil
+}
+
+// diff compares the last of the files with the one before it, or with the cluster.
+func (o *viewOptions) diff(cmd *cobra.Command, files []string) error {
 	in := &input{stdin: cmd.InOrStdin()}
 	oldFile := ""
-	if len(args) == 2 {
-		oldFile = args[0]
+	if len(files) == 2 {
+		oldFile = files[0]
 	}
 	before, err := o.open(cmd, in, oldFile)
 	if err != nil {
 		return err
 	}
+	before.noteUnreadable(cmd)
 	after := *before // the same policy and RBAC
-	if err := after.read(cmd.Context(), in, o.cluster, args[len(args)-1]); err != nil {
+	if err := after.read(cmd.Context(), in, o.cluster, files[len(files)-1]); err != nil {
 		return err
 	}
 	changes := changeList{}
@@ -69,13 +79,22 @@ func (o *viewOptions) diff(cmd *cobra.Command, args []string) error {
 
 type changeList []change
 
+// names are the ARNs whose access changes.
+func (l changeList) names() []string {
+	var arns []string
+	for _, c := range l {
+		arns = append(arns, c.Principal)
+	}
+	return arns
+}
+
 // change is what becomes of one principal.
 type change struct {
 	Principal string         `json:"principal"`
-	Account   bool           `json:"account"` // Principal is an account, all of which gets in
+	Account   bool           `json:"account"` // Principal is an account, all of which can authenticate
 	Before    []principalRow `json:"before"`
 	After     []principalRow `json:"after"`
-	// Gained and Lost are the ways of being as good as system:masters that come and go.
+	// Gained and Lost are the ways of being equivalent to cluster-admin that come and go.
 	Gained []wayText `json:"gained"`
 	Lost   []wayText `json:"lost"`
 }
@@ -122,18 +141,20 @@ func missing(of, in []principalRow) []wayText {
 	return ways
 }
 
-func (l changeList) text(int) string {
+func (l changeList) text(width int) string {
 	if len(l) == 0 {
 		return "nobody's access changes\n"
 	}
 	var b strings.Builder
 	for _, c := range l {
-		b.WriteString(c.line())
+		b.WriteString(hanging(width, "", "    ", c.line()))
 		for _, w := range c.Gained {
-			fmt.Fprintf(&b, "    becomes as good as system:masters: %s\n", report.Visible(w.String()))
+			b.WriteString(hanging(width, "    ", "      ",
+				"becomes equivalent to cluster-admin: "+report.Visible(w.String())))
 		}
 		for _, w := range c.Lost {
-			fmt.Fprintf(&b, "    is no longer as good as system:masters by %s %s\n", w.Kind, report.Visible(w.Name))
+			b.WriteString(hanging(width, "    ", "      ",
+				fmt.Sprintf("is no longer equivalent to cluster-admin by %s %s", w.Kind, report.Visible(w.Name))))
 		}
 	}
 	return b.String()
@@ -142,18 +163,18 @@ func (l changeList) text(int) string {
 func (c change) line() string {
 	name := report.Visible(c.Principal)
 	if c.Account {
-		name = "account " + name + ", all of it"
+		name = "account " + name + ", all of it,"
 	}
 	switch {
 	case len(c.Before) == 0:
-		return fmt.Sprintf("+ %s gets in%s\n", name, as(c.After))
+		return fmt.Sprintf("+ %s can authenticate%s", name, as(c.After))
 	case len(c.After) == 0:
-		return fmt.Sprintf("- %s no longer gets in%s\n", name, as(c.Before))
+		return fmt.Sprintf("- %s can no longer authenticate%s", name, as(c.Before))
 	}
-	return fmt.Sprintf("~ %s%s\n", name, difference(c.Before, c.After))
+	return fmt.Sprintf("~ %s%s", name, difference(c.Before, c.After))
 }
 
-// as says what somebody gets in as.
+// as says what somebody authenticates as.
 func as(entries []principalRow) string {
 	var all []string
 	for _, e := range entries {

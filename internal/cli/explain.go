@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 
@@ -12,9 +11,15 @@ import (
 )
 
 func newExplain() *cobra.Command {
-	return &cobra.Command{
-		Use:   "explain RULE",
-		Short: "Say what a rule catches, why, and how to write it right",
+	output := outputForm("text", "json", "yaml")
+	cmd := &cobra.Command{
+		Use:        "explain RULE",
+		Short:      "Explain what a rule catches, why, and how to fix it",
+		SuggestFor: []string{"describe", "rule"},
+		Long: `Explain what a rule catches, why, and how to fix it. RULE is an id or a name, as
+'kubectl awsauth rules' lists them.
+
+Exit codes: 0 explained, 2 there is no such rule.`,
 		Example: `  kubectl awsauth explain AA203
   kubectl awsauth explain role-arn-path`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -29,22 +34,30 @@ func newExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printText(cmd, func(width int) string { return explain(r, width) })
+			e := explainedRule{listedRule{r.ID, r.Name, r.Severity, r.What, r.Why}, r.Bad, r.Good}
+			return printAnswer(cmd, output, e, e.text)
 		},
 	}
+	output.flag(cmd, "output", "o", "output format")
+	return cmd
 }
 
-func explain(r validate.Rule, width int) string {
+// explainedRule is a rule with its examples, in the form that scripts read.
+type explainedRule struct {
+	listedRule
+	Bad  string `json:"bad"`
+	Good string `json:"good"`
+}
+
+func (r explainedRule) text(width int) string {
 	bold, cyan, dim := color.New(color.Bold), color.New(color.FgCyan), color.New(color.FgHiBlack)
 	red, green := color.New(color.FgRed, color.Bold), color.New(color.FgGreen, color.Bold)
-	if width <= 0 || width > 100 {
-		width = 100
-	}
+	width = proseWidth(width)
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "%s %s %s\n", cyan.Sprint(r.ID), bold.Sprint(r.Name), dim.Sprintf("(%s)", r.Severity))
 	paragraph := func(title, s string) {
 		if s != "" {
-			fmt.Fprintf(b, "\n%s\n  %s\n", bold.Sprint(title), strings.Join(wrap(s, width-2), "\n  "))
+			fmt.Fprintf(b, "\n%s\n%s", bold.Sprint(title), hanging(width, "  ", "  ", s))
 		}
 	}
 	paragraph("What it catches", r.What)
@@ -76,16 +89,12 @@ func ruleNamed(name string) (validate.Rule, error) {
 	if r, ok := validate.Lookup(name); ok {
 		return r, nil
 	}
-	best, distance := "", 4
+	var words []string
 	for _, r := range validate.Catalogue() {
-		for _, known := range []string{r.ID, r.Name} {
-			if d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(known), nil); d < distance {
-				best, distance = known, d
-			}
-		}
+		words = append(words, r.ID, r.Name)
 	}
-	if best != "" {
-		return validate.Rule{}, fmt.Errorf("unknown rule %q; did you mean %s?", name, best)
+	if meant := nearest(name, words); meant != "" {
+		return validate.Rule{}, fmt.Errorf("unknown rule %q; did you mean %s?", name, meant)
 	}
 	return validate.Rule{}, fmt.Errorf("unknown rule %q; 'kubectl awsauth rules' lists them", name)
 }

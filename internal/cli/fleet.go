@@ -26,17 +26,23 @@ type fleetOptions struct {
 }
 
 func newFleet() *cobra.Command {
-	o := &fleetOptions{output: outputForm("text", "wide", "json")}
+	o := &fleetOptions{output: outputForm("text", "wide", "json", "yaml", "name")}
 	cmd := &cobra.Command{
-		Use:   "fleet",
-		Short: "List which IAM roles the live nodes use, and what lets each of them in",
-		Long: `List which IAM roles the live nodes use, and what lets each of them in: a line of aws-auth, an access entry, or nothing.
+		Use:        "fleet",
+		Short:      "List the IAM roles of the running nodes, and what lets each of them authenticate",
+		SuggestFor: []string{"nodes", "roles"},
+		Long: `List the IAM roles of the running nodes, and what lets each of them
+authenticate:
+a line of aws-auth, an access entry, or nothing.
 
-The nodes come from the cluster, their roles from EC2 and IAM, the access entries from EKS, with the credentials that every
-AWS tool finds; what could not be asked is told. 'kubectl awsauth iam-policy --fleet' prints the permissions for it. This is
-what the guard knows with --fleet on.
+The nodes come from the cluster, their roles from EC2 and IAM, the access
+entries from EKS, with the credentials that every AWS tool finds. What could not
+be read is named. 'kubectl awsauth iam-policy --fleet' prints the permissions
+for it. This is what the guard knows with --fleet on.
 
--o wide names all nodes.`,
+-o wide names all nodes, -o name prints the ARNs of the roles.
+
+Exit codes: 0 listed, 2 could not run.`,
 		Example: `  kubectl awsauth fleet
   kubectl awsauth fleet --cluster-name demo --region us-west-2 -o json`,
 		Args: noArgs,
@@ -54,10 +60,10 @@ what the guard knows with --fleet on.
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&o.name, "cluster-name", "",
-		"`NAME` of the EKS cluster; without it, the nodes and their instances tell")
+		"`NAME` of the EKS cluster; if empty, detected from the nodes and their instances")
 	flags.StringVar(&o.region, "region", "",
-		"AWS `REGION` of the cluster; without it, the AWS configuration or the nodes tell")
-	o.output.flag(cmd, "output", "o", "output form")
+		"AWS `REGION` of the cluster; if empty, detected from the AWS configuration or the nodes")
+	o.output.flag(cmd, "output", "o", "output format")
 	o.cluster.flags(flags)
 	return cmd
 }
@@ -73,6 +79,17 @@ type fleetList struct {
 	Roles         []fleetRole     `json:"roles"`
 	Entries       []fleetEntry    `json:"accessEntries"`
 	Shadowed      []shadowedEntry `json:"shadowed"`
+}
+
+// names are the ARNs of the roles that are known.
+func (l *fleetList) names() []string {
+	var arns []string
+	for _, r := range l.Roles {
+		if r.ARN != "" && !slices.Contains(arns, r.ARN) {
+			arns = append(arns, r.ARN)
+		}
+	}
+	return arns
 }
 
 // fleetRole is one kind of node with one role.
@@ -128,7 +145,7 @@ func (o *fleetOptions) list(ctx context.Context) (*fleetList, error) {
 	}
 	access := &awsauth.Access{}
 	if cm != nil {
-		doc, _ := awsauth.Parse(cm.Data) // 'check' tells the problems
+		doc, _ := awsauth.Parse(cm.Data) // 'check' reports the problems
 		access = doc.Access()
 	}
 	l := newFleetList(view, access, time.Now())
@@ -158,7 +175,7 @@ func place(id awsauth.Identity) string {
 	return fmt.Sprintf("%s line %d", id.Entry.DataKey, id.Entry.ARN.Line)
 }
 
-// roleOf says what lets nodes in.
+// roleOf says what lets nodes authenticate.
 func roleOf(w nodes.WayIn, mode nodes.Mode) fleetRole {
 	r := fleetRole{ARN: w.Role, Kind: w.Set.Kind, Nodes: w.Set.Names, NotReady: w.Set.NotReady,
 		Starting: w.Set.Joining, Maybe: w.Set.Maybe}
@@ -213,11 +230,7 @@ func (l *fleetList) text(width int, wide bool) string {
 	if l.AccessTrouble != "" {
 		fmt.Fprintf(&b, "\nThis is not complete. Access entries: %s\n", report.Visible(l.AccessTrouble))
 	}
-	var trimmed strings.Builder // the table pads its last column
-	for line := range strings.Lines(b.String()) {
-		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
-	return trimmed.String()
+	return b.String()
 }
 
 func known(s string) string {

@@ -61,6 +61,9 @@ func testFleet(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfa
 			{Principal: "arn:aws:iam::111122223333:role/admins", Policies: []string{"arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"}}},
 			FargateProfiles: []fake.FargateProfile{{Name: "apps", Role: "arn:aws:iam::111122223333:role/pods"}}}},
 	}
+	for _, role := range []string{"nodes", "windows", "covered", "renewed"} {
+		seed.Roles = append(seed.Roles, fake.Role{ARN: "arn:aws:iam::111122223333:role/eks/" + role})
+	}
 	for i, role := range []string{"nodes", "nodes", "windows", "covered", "nodes", "renewed"} {
 		profile := "arn:aws:iam::111122223333:instance-profile/" + role
 		launched := time.Now().Add(-24 * time.Hour)
@@ -91,7 +94,7 @@ func testFleet(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfa
 	server := httptest.NewServer(aws)
 	t.Cleanup(server.Close) // the scripts run when this function has returned
 	runScripts(t, "testdata/fleet", map[string]string{"KUBECONFIG": cluster.Kubeconfig, "AWS_SECRET_ACCESS_KEY": "secret",
-		"AWS_ENDPOINT_URL_IAM": server.URL, "AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ENDPOINT_URL_EKS": server.URL})
+		"AWS_ENDPOINT_URL_IAM": server.URL, "AWS_ENDPOINT_URL_STS": server.URL, "AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ENDPOINT_URL_EKS": server.URL})
 }
 
 // TestFleetDocs holds that docs/fleet.md shows what the command prints.

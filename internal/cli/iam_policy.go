@@ -22,13 +22,22 @@ func newIAMPolicy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "iam-policy [--list] [--fleet] [--role-arn ARN ...] | --trust ARN",
 		Short: "Print the IAM policy that the guard's role needs",
-		Long: `Print the IAM policy that the guard's role needs to look principals up (--iam aws), and no more than that.
+		Long: `Print the IAM policy that the guard's role needs to look principals up
+(--iam aws), and no more than that.
 
-With --list the guard may also list the account's roles and users: then many new names cost few calls, and a misspelt one
-is answered with the name that was meant. With --fleet it may find out which roles the live nodes use, and who has an access
-entry (--fleet on); every one of these permissions is optional, and docs/fleet.md says what goes without it. With --role-arn it may assume the role that the policy file names for another
-account. That role needs the same policy, printed with --account and the other account's id, and the trust policy that
---trust prints.`,
+With --list the guard may also list the account's roles and users: then many new
+names cost few calls, and a misspelt one is answered with the name that was
+meant.
+
+With --fleet it may find out which roles the running nodes use, and who has an
+access entry (--fleet on). Each of these permissions is optional; docs/fleet.md
+says what does not work without it.
+
+With --role-arn it may assume the role that the policy file names for another
+account. That role needs the same policy, printed with --account and the other
+account's id, and the trust policy that --trust prints.
+
+Exit codes: 0 printed, 2 could not run.`,
 		Example: `  # for the guard's own role
   kubectl awsauth iam-policy --list --role-arn arn:aws:iam::444455556666:role/aws-auth-guard
 
@@ -55,9 +64,9 @@ account. That role needs the same policy, printed with --account and the other a
 	flags.StringVar(&p.Cluster, "cluster-name", "*", "`NAME` of the cluster that --fleet is about; * is any")
 	flags.StringVar(&p.Region, "region", "*", "AWS `REGION` of that cluster; * is any")
 	flags.StringArrayVar(&p.AssumeRoles, "role-arn", nil,
-		"`ARN` of a role in another account to assume; may be given again")
+		"`ARN` of a role in another account to assume; may be repeated")
 	flags.StringVar(&p.Account, "account", "*",
-		"`ID` of the account that is looked into; * is the one in which the policy is attached")
+		"`ID` of the account to look into; * is the one in which the policy is attached")
 	flags.StringVar(&p.Partition, "partition", "aws", "AWS `PARTITION`: "+strings.Join(awsauth.Partitions, ", "))
 	flags.StringVar(&o.trust, "trust", "",
 		"print instead the trust policy that lets the guard's role, `ARN`, assume the role it is attached to")

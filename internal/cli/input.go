@@ -11,17 +11,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/fix"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/manifest"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // input reads files and standard input.
-type input struct{ stdin io.Reader }
+type input struct {
+	stdin io.Reader
+	// fixer fixes what is read to be judged.
+	fixer fixer
+}
 
 // draft is an object that somebody wrote, and where its text is.
 type draft struct {
+	name     string
 	object   *corev1.ConfigMap // nil if it could not be parsed
+	old      *corev1.ConfigMap // what it is an edit of, nil for a new object
+	cluster  *corev1.ConfigMap // the object in the cluster that is asked about it, nil if none is
 	findings []validate.Finding
 	sources  []report.Source
 	notes    []string
@@ -55,11 +63,16 @@ func readLimited(r io.Reader) ([]byte, error) {
 }
 
 func fileError(name string, err error) error {
+	return fmt.Errorf("cannot read %s: %w", name, bareError(err))
+}
+
+// bareError is an error without the name of the file, which the message has already.
+func bareError(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		err = path.Err
+		return path.Err
 	}
-	return fmt.Errorf("cannot read %s: %w", name, err)
+	return err
 }
 
 func (in *input) manifest(name string) (*draft, error) {
@@ -67,11 +80,14 @@ func (in *input) manifest(name string) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
+	if data, err = in.fixer.fix(name, shown, data, fix.Manifest); err != nil {
+		return nil, err
+	}
 	f, err := manifest.Read(shown, data)
 	if err != nil {
 		return nil, err
 	}
-	return &draft{object: f.ConfigMap, findings: f.Findings, notes: f.Notes,
+	return &draft{name: f.Name, object: f.ConfigMap, findings: f.Findings, notes: f.Notes,
 		sources: []report.Source{{Name: f.Name, Text: f.Text, Locate: f.Locate, Find: f.Find}}}, nil
 }
 
@@ -98,7 +114,7 @@ func (in *input) bare(files [3]string, old *corev1.ConfigMap) (*draft, error) {
 	if cm.Data == nil {
 		cm.Data = map[string]string{}
 	}
-	d := &draft{object: cm}
+	d := &draft{name: "aws-auth", object: cm}
 	for i, name := range files {
 		if name == "" {
 			continue
@@ -107,11 +123,18 @@ func (in *input) bare(files [3]string, old *corev1.ConfigMap) (*draft, error) {
 		if err != nil {
 			return nil, err
 		}
+		byKey := func(text string) (string, []fix.Change) { return fix.Value(awsauth.Keys[i], text) }
+		if data, err = in.fixer.fix(name, shown, data, byKey); err != nil {
+			return nil, err
+		}
 		text, value, err := manifest.Bare(shown, data)
 		if err != nil {
 			return nil, err
 		}
 		cm.Data[awsauth.Keys[i]] = value
+		if len(d.sources) == 0 {
+			d.name = shown
+		}
 		d.sources = append(d.sources, bareSource(shown, text, awsauth.Keys[i]))
 	}
 	return d, nil
@@ -131,4 +154,13 @@ func checkSize(cm *corev1.ConfigMap) error {
 			size, validate.MaxDataSize)
 	}
 	return nil
+}
+
+// readManifest is a manifest as a text that findings point into.
+func readManifest(name, text string) (report.Source, error) {
+	f, err := manifest.Read(name, []byte(text))
+	if err != nil {
+		return report.Source{}, err
+	}
+	return report.Source{Name: f.Name, Text: f.Text, Locate: f.Locate, Find: f.Find}, nil
 }

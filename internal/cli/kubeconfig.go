@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"maps"
@@ -18,7 +19,10 @@ import (
 // kubeconfigEntry is what a kubeconfig says of a cluster and of who asks it.
 type kubeconfigEntry struct {
 	kubeconfig string
+	timeout    string
 	contexts   []string
+	clusters   []string
+	users      []string
 	context    string
 	cluster    string
 	user       string
@@ -30,7 +34,7 @@ type kubeconfigEntry struct {
 func (o clusterOptions) entry() kubeconfigEntry {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
-	k := kubeconfigEntry{kubeconfig: o.kubeconfig, info: clientcmdapi.NewAuthInfo()}
+	k := kubeconfigEntry{kubeconfig: o.kubeconfig, timeout: o.timeout(), info: clientcmdapi.NewAuthInfo()}
 	if k.kubeconfig == "" {
 		k.kubeconfig = strings.Join(rules.GetLoadingPrecedence(), string(os.PathListSeparator))
 	}
@@ -39,17 +43,18 @@ func (o clusterOptions) entry() kubeconfigEntry {
 		return k
 	}
 	k.contexts, k.context = slices.Sorted(maps.Keys(config.Contexts)), config.CurrentContext
-	if o.context != "" {
-		k.context = o.context
-	}
+	k.clusters, k.users = slices.Sorted(maps.Keys(config.Clusters)), slices.Sorted(maps.Keys(config.AuthInfos))
+	k.context = cmp.Or(o.overrides.CurrentContext, k.context)
 	if c := config.Contexts[k.context]; c != nil {
 		k.cluster, k.user = c.Cluster, c.AuthInfo
-		if known := config.Clusters[c.Cluster]; known != nil {
-			k.server = known.Server
-		}
-		if known := config.AuthInfos[c.AuthInfo]; known != nil {
-			k.info = known
-		}
+	}
+	k.cluster = cmp.Or(o.overrides.Context.Cluster, k.cluster)
+	k.user = cmp.Or(o.overrides.Context.AuthInfo, k.user)
+	if known := config.Clusters[k.cluster]; known != nil {
+		k.server = known.Server
+	}
+	if known := config.AuthInfos[k.user]; known != nil {
+		k.info = known
 	}
 	return k
 }

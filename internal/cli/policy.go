@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/yaml"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/privilege"
@@ -12,31 +16,97 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac/watch"
 )
 
-// loadPolicy is the policy of a file, or the default one.
-func loadPolicy(file string) (*policy.Policy, error) {
-	if file == "" {
-		return policy.Default(), nil
-	}
-	return policy.Load(file)
+// The words that --policy takes beside the name of a file.
+const (
+	livePolicy    = "live"
+	defaultPolicy = "default"
+)
+
+// policyOptions say by which policy is judged.
+type policyOptions struct {
+	from string // live, default, a file, or "" for live where the object is
 }
 
-// rbacOptions say where RBAC is read from, to know what is as good as system:masters.
+func (o *policyOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.from, "policy", "", "policy: `live|FILE|default`; FILE may be the ConfigMap that holds it, "+
+		"default is the built-in one; if empty, live where the cluster is asked anyhow, else default")
+}
+
+// load finds the policy. live says that the object is read from the cluster.
+func (o policyOptions) load(ctx context.Context, in *input, cluster clusterOptions, namespace string, live bool) (clusterPolicy, error) {
+	builtIn := clusterPolicy{namespace: namespace, name: policyConfigMap, policy: policy.Default()}
+	switch {
+	case o.from == defaultPolicy:
+		return builtIn, nil
+	case o.from == "" && !live:
+		builtIn.unasked = true
+		return builtIn, nil
+	case o.from != "" && o.from != livePolicy:
+		p, err := in.policy(o.from)
+		return clusterPolicy{namespace: namespace, name: policyConfigMap, policy: p}, err
+	}
+	known, err := cluster.policy(ctx, namespace)
+	missing := fmt.Sprintf("the cluster has no ConfigMap %s/%s", namespace, policyConfigMap)
+	builtIn.unasked = true
+	switch {
+	case err == nil && known != nil:
+		return *known, nil
+	case err == nil && o.from == livePolicy:
+		return builtIn, &clusterError{"--policy live: " + missing,
+			[]string{"name the guard's namespace with --guard-namespace, or give a file with --policy"}, nil}
+	case err == nil:
+		builtIn.missing = missing + "; --guard-namespace or --policy name another"
+	case o.from == "" && apierrors.IsForbidden(err):
+		builtIn.missing = err.Error()
+	default:
+		return builtIn, err
+	}
+	return builtIn, nil
+}
+
+// policy reads a policy from a file: by itself, or in the ConfigMap that holds it in the cluster.
+func (in *input) policy(name string) (*policy.Policy, error) {
+	shown, data, err := in.read(name)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	var object struct {
+		Kind string            `json:"kind"`
+		Data map[string]string `json:"data"`
+	}
+	if yaml.Unmarshal(data, &object) == nil && object.Kind == "ConfigMap" {
+		text, ok := object.Data[policyKey]
+		if !ok {
+			return nil, fmt.Errorf("policy %s: the ConfigMap has no key %s, want the one that holds the policy: "+
+				"kubectl get configmap %s -n aws-auth-guard -o yaml", shown, policyKey, policyConfigMap)
+		}
+		shown, data = shown+": data."+policyKey, []byte(text)
+	}
+	p, err := policy.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", shown, err)
+	}
+	return p, nil
+}
+
+// rbacOptions say where RBAC is read from, to know what is equivalent to cluster-admin.
 type rbacOptions struct {
 	from      string // live, off, a file, or "" for live where the object is
 	namespace string
 }
 
 func (o *rbacOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.from, "rbac", "", "what is as good as system:masters: read RBAC from `live|FILE|off`; "+
-		"the default is live where the cluster is asked anyhow")
+	f.StringVar(&o.from, "rbac", "", "read RBAC from `live|FILE|off`, to know what is equivalent to cluster-admin; "+
+		"if empty, live when aws-auth is read from the cluster")
 	f.StringVar(&o.namespace, "guard-namespace", "aws-auth-guard",
-		"`NAMESPACE` of the guard: rights on its pods and its policy count as well")
+		"`NAMESPACE` of the guard; permissions on its pods and policy count too")
 }
 
 // privileges resolves RBAC; nil if it is not asked. live says that the object is read from the cluster.
 func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterOptions, live bool,
-	p *policy.Policy) (privilege.Source, error) {
-	guard := rbac.Guard{Namespace: o.namespace, Groups: p.PrivilegedGroups(), Usernames: p.PrivilegedUsernames()}
+	by clusterPolicy) (privilege.Source, error) {
+	p := by.policy
+	guard := by.guard()
 	switch {
 	case o.from == "off", o.from == "" && !live:
 		return nil, nil
@@ -66,6 +136,13 @@ func (o *rbacOptions) privileges(cmd *cobra.Command, in *input, cluster clusterO
 		note(cmd, fmt.Sprintf("part of RBAC cannot be read: %s (%s)", rbac.Consequence(e.Partial.Kinds), e.Partial.Why))
 	}
 	return known, nil
+}
+
+// guard says which objects are the guard's own: the chart gives them one name (deploy/helm/aws-auth-guard/templates).
+func (c clusterPolicy) guard() rbac.Guard {
+	name := strings.TrimSuffix(c.name, policySuffix)
+	return rbac.Guard{Namespace: c.namespace, PolicyName: c.name, ConfigurationName: name, SecretName: name + "-tls",
+		Groups: c.policy.PrivilegedGroups(), Usernames: c.policy.PrivilegedUsernames()}
 }
 
 // rbac reads RBAC from a file.

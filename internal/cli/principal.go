@@ -23,9 +23,13 @@ type principalRow struct {
 	Sessions string    `json:"sessions,omitempty"`
 	Node     bool      `json:"node"`
 	Ways     []wayText `json:"ways"`
+	// Unbound are the groups that no RBAC binding is made for, as far as RBAC was read. NoRights says that none is made
+	// for the others or the username either.
+	Unbound  []string `json:"unboundGroups,omitempty"`
+	NoRights bool     `json:"noRights,omitempty"`
 }
 
-// wayText is one way of being as good as system:masters.
+// wayText is one way of being equivalent to cluster-admin.
 type wayText struct {
 	Rule     string `json:"rule"`
 	Kind     string `json:"kind"` // group or username
@@ -57,6 +61,7 @@ func (v *view) row(id awsauth.Identity) principalRow {
 	if id.Entry != nil {
 		row.Place = v.place(id.Entry.Place)
 	}
+	row.Unbound, row.NoRights = v.unbound(id)
 	for _, w := range v.validator.Ways(id) {
 		row.Ways = append(row.Ways, v.way(w))
 		switch {
@@ -67,6 +72,37 @@ func (v *view) row(id awsauth.Identity) principalRow {
 		}
 	}
 	return row
+}
+
+// unbound are the groups that allow nothing. What a template becomes is not known here, and a node has its rights from
+// the node authorizer.
+func (v *view) unbound(id awsauth.Identity) (groups []string, none bool) {
+	known := func(s string) bool { return !strings.Contains(s, "{{") }
+	if id.Has("system:nodes") {
+		return nil, false
+	}
+	for _, g := range id.Groups {
+		if known(g) && v.subjects.UnboundGroup(g) {
+			groups = append(groups, g)
+		}
+	}
+	return groups, len(groups) == len(id.Groups) && known(id.Username) && v.subjects.UnboundUsername(id.Username)
+}
+
+// unboundNames are the names that no binding is made for, in words; "" if there are none or RBAC was not read.
+func (p principalRow) unboundNames() string {
+	var names []string
+	switch len(p.Unbound) {
+	case 0:
+	case 1:
+		names = append(names, "group "+p.Unbound[0])
+	default:
+		names = append(names, "groups "+atMostFive(p.Unbound))
+	}
+	if !p.NoRights {
+		return strings.Join(names, "")
+	}
+	return strings.Join(append(names, "username "+p.Username), " or ") + ": can authenticate, but may do nothing"
 }
 
 var approvalWords = map[policy.Standing]string{

@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -15,13 +15,30 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
 
-// printAnswer prints what a command found out: v as JSON, or the text for a reader. width is the terminal's, 0 if
-// there is none.
+// named is an answer that -o name prints: what it is about, such as ARNs, one a line.
+type named interface{ names() []string }
+
+// printAnswer prints what a command found out: v as JSON or YAML, its names, or the text for a reader. width is the
+// terminal's, 0 if there is none.
 func printAnswer(cmd *cobra.Command, form oneOf, v any, text func(width int) string) error {
-	if form.value == "json" {
-		return report.WriteJSON(cmd.OutOrStdout(), v)
+	out := cmd.OutOrStdout()
+	switch form.value {
+	case "json":
+		return report.WriteJSON(out, v)
+	case "yaml":
+		return report.WriteYAML(out, v)
+	case "name":
+		return printText(cmd, func(int) string { return namesText(v.(named).names()) })
 	}
 	return printText(cmd, text)
+}
+
+func namesText(names []string) string {
+	var b strings.Builder
+	for _, name := range names {
+		b.WriteString(report.Visible(name) + "\n")
+	}
+	return b.String()
 }
 
 func printText(cmd *cobra.Command, text func(width int) string) error {
@@ -30,50 +47,30 @@ func printText(cmd *cobra.Command, text func(width int) string) error {
 	return err
 }
 
-// printReport prints a verdict.
-func printReport(cmd *cobra.Command, form oneOf, rep validate.Report, sources []report.Source) error {
-	out := cmd.OutOrStdout()
+// printReport prints the verdicts on several files.
+func printReport(out io.Writer, form oneOf, files []report.File) error {
 	switch form.value {
 	case "json":
-		return report.JSON(out, rep, sources...)
+		return report.JSON(out, files...)
+	case "yaml":
+		var text bytes.Buffer
+		if err := report.JSON(&text, files...); err != nil {
+			return err
+		}
+		return report.WriteYAML(out, json.RawMessage(text.Bytes()))
 	case "sarif":
-		return report.SARIF(out, rep, sources, validate.Catalogue(), version.Version())
+		return report.SARIF(out, files, validate.Catalogue(), version.Version())
+	case "junit":
+		return report.JUnit(out, files)
+	case "github":
+		return report.GitHub(out, files)
 	}
-	return report.Text(out, rep, sources, textOptions(out))
+	return report.Texts(out, files, textOptions(out))
 }
 
 // note prints a line for the reader beside the answer.
 func note(cmd *cobra.Command, text string) {
 	fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", report.Visible(text))
-}
-
-// table is rows below a header, in columns. Where a terminal is too narrow for that, each row is a paragraph. Cells are
-// printable.
-func table(width int, header []string, rows [][]string) string {
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	for _, row := range append([][]string{header}, rows...) {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	_ = t.Flush() // into memory
-	fits := true
-	for line := range strings.Lines(b.String()) {
-		fits = fits && utf8.RuneCountInString(strings.TrimRight(line, " \n")) <= width
-	}
-	if width == 0 || fits {
-		return b.String()
-	}
-	b.Reset()
-	for _, row := range rows {
-		fmt.Fprintln(t, row[0])
-		for i, cell := range row[1:] {
-			if cell != "" {
-				fmt.Fprintf(t, "    %s\t%s\n", strings.ToLower(header[i+1]), cell)
-			}
-		}
-		_ = t.Flush()
-	}
-	return b.String()
 }
 
 // errorText is an error for the reader: on one line, or on one for each of several errors that were joined.
@@ -92,21 +89,4 @@ func errorText(err error) string {
 		return report.Visible(text)
 	}
 	return report.Visible(before) + strings.Join(lines, "\n")
-}
-
-// wrap breaks a text into lines of at most width characters.
-func wrap(s string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(s) {
-		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
 }

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,11 +19,14 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/clipperhouse/displaywidth"
 	"github.com/fatih/color"
+	"go.yaml.in/yaml/v4"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 )
@@ -120,7 +125,8 @@ func TestNothingUnprintable(t *testing.T) {
 			{"check", "-f", missing}, {"check", "--map-roles", missing}, {"check", "-f", manifest, "--against", missing}, {"check", "-f", plain, "--against", broken}, {"check", "-f", manifest, "--rbac", missing},
 			{"check", "-f", manifest, "--against", "live", "--kubeconfig", missing}, {"check", "-f", manifest, "--against", "live", "--kubeconfig", holding, "--context", text},
 			{"check", "-f", manifest, "--against", "live", "--kubeconfig", refusing}, {"check", "-f", manifest, "--rbac", "live", "--kubeconfig", refusing}, {"fleet", "--kubeconfig", refusing},
-			{"access", "--kubeconfig", refusing}, {"access", "--kubeconfig", holding}, {"access", "--kubeconfig", holding, "-o", "json"}, {"diff", plain, "--kubeconfig", holding, "--rbac", "off"},
+			{"access", "--kubeconfig", refusing}, {"access", "--kubeconfig", holding}, {"access", "--kubeconfig", holding, "-o", "json"}, {"access", "--kubeconfig", holding, "-o", "yaml"}, {"access", "--kubeconfig", holding, "-o", "name"}, {"access", "--kubeconfig", holding, "-o", "wide"},
+			{"access", "-f", manifest, "-f", text}, {"access", "-n", text}, {"access", "--request-timeout", text}, {"access", "--color", text}, {"access", "--kubeconfig", holding, "--cluster", text}, {"access", "--kubeconfig", holding, "--user", text}, {"diff", plain, "--kubeconfig", holding, "--rbac", "off"},
 			{"access", "-f", missing}, {"diff", missing, plain}, {"diff", manifest, plain}, {"diff", plain, manifest}, {"diff", plain, manifest, "-o", "json"}, {"diff", plain, manifest, "--rbac", bindings},
 			{"whois", text}, {"whois", "arn:aws:iam::111122223333:role/ci", "-f", manifest}, {"whois", "arn:aws:iam::111122223333:role/ci", "-f", manifest, "-o", "json"}, {"whois", "arn:aws:iam::444455556666:role/ci", "-f", manifest},
 			{"whois", "arn:aws:iam::111122223333:user/" + text, "-f", manifest}, {"whois", "arn:aws:sts::111122223333:assumed-role/ci/" + text, "-f", manifest},
@@ -155,11 +161,11 @@ func TestNothingUnprintable(t *testing.T) {
 		}
 		color.NoColor = true
 		nodes := &fleetList{Cluster: text, Region: text, NodesTrouble: text, AccessTrouble: text, Roles: []fleetRole{{ARN: text, Nodes: []string{text}, By: text}}, Shadowed: []shadowedEntry{{text, text}}}
-		for _, form := range []string{"text", "wide", "json"} {
+		for form, write := range map[string]func(io.Writer, any) error{"text": nil, "wide": nil, "json": report.WriteJSON, "yaml": report.WriteYAML} {
 			var b bytes.Buffer
-			if form != "json" {
+			if write == nil {
 				b.WriteString(nodes.text(0, form == "wide"))
-			} else if err := report.WriteJSON(&b, nodes); err != nil {
+			} else if err := write(&b, nodes); err != nil {
 				t.Fatal(err)
 			}
 			if found := raw(b.String(), chars); len(found) > 0 {
@@ -186,14 +192,75 @@ func TestJSONKeepsCharacters(t *testing.T) {
 	}
 }
 
+// TestYAMLKeepsCharacters holds the same of YAML, for its two parsers, and that fields keep their order.
+func TestYAMLKeepsCharacters(t *testing.T) {
+	type answer struct {
+		Z, A  string
+		Looks []string
+		N     int
+		No    *string
+		Yes   bool
+		None  []string
+	}
+	text := strings.ToValidUTF8(marked(unprintable()), "\ufffd") + "\"\\<東京>\U000e0001"
+	want := answer{Z: text, A: "東京", Looks: []string{"yes", "0x10", "~", "1e3", "- a", "a: b", "", " ", "2001-01-01", "#"}, N: 1000000, Yes: true, None: []string{}}
+	var b bytes.Buffer
+	if err := report.WriteYAML(&b, want); err != nil {
+		t.Fatal(err)
+	}
+	for name, parse := range map[string]func([]byte, *answer) error{
+		"as JSON": func(data []byte, into *answer) error { return sigsyaml.Unmarshal(data, into) },
+		"as nodes": func(data []byte, into *answer) error {
+			var fields map[string]any
+			if err := yaml.Unmarshal(data, &fields); err != nil {
+				return err
+			}
+			text, err := json.Marshal(fields)
+			if err != nil {
+				return err
+			}
+			return json.Unmarshal(text, into)
+		},
+	} {
+		var got answer
+		if err := parse(b.Bytes(), &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v: got %#v, want %#v", name, err, got, want)
+		}
+	}
+	if z, a := strings.Index(b.String(), "Z:"), strings.Index(b.String(), "\nA:"); z != 0 || a < z {
+		t.Errorf("the fields are not in their order:\n%s", b.String())
+	}
+}
+
 // TestTable holds that rows are columns where they fit, and paragraphs where a terminal is too narrow.
 func TestTable(t *testing.T) {
 	header, rows := []string{"ROLE", "KIND"}, [][]string{{"one", "東京"}, {"  a node", ""}}
-	const columns, paragraphs = "ROLE       KIND\none        東京\n  a node   \n", "one\n    kind   東京\n  a node\n"
+	const columns, paragraphs = "ROLE       KIND\none        東京\n  a node\n", "one\n    kind   東京\n  a node\n"
 	for width, want := range map[int]string{0: columns, 15: columns, 14: paragraphs, 1: paragraphs} {
 		if got := table(width, header, rows); got != want {
 			t.Errorf("at %d columns:\n%q, want\n%q", width, got, want)
 		}
+	}
+}
+
+// TestProse holds that sentences in the last column are wrapped between words, and that no word is ever broken.
+func TestProse(t *testing.T) {
+	arn := "arn:aws:iam::111122223333:role/" + strings.Repeat("long", 15)
+	c := columns{header: []string{"ID", "CATCHES"}, rows: [][]string{{"AA101", "one two three four five six seven eight nine ten"}, {"AA102", "see " + arn}}, prose: true}
+	for width := 1; width < 120; width++ {
+		got := c.text(width)
+		for line := range strings.Lines(got) {
+			line = strings.TrimSuffix(line, "\n")
+			if words := strings.Fields(line); displaywidth.String(line) > max(width, len("    catches   ")+len("AA101")) && !strings.HasSuffix(line, arn) {
+				t.Fatalf("at %d columns, a line of %d with %d words:\n%s", width, displaywidth.String(line), len(words), got)
+			}
+		}
+		if !strings.Contains(got, arn) || len(strings.Fields(got)) < 14 {
+			t.Fatalf("at %d columns a word is broken or missing:\n%s", width, got)
+		}
+	}
+	if got, want := c.text(0), "ID      CATCHES\nAA101   one two three four five six seven eight nine ten\nAA102   see "+arn+"\n"; got != want {
+		t.Errorf("for scripts:\n%s, want\n%s", got, want)
 	}
 }
 

@@ -11,11 +11,12 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Main runs the plugin with the streams of the process, and returns its exit code.
+// Main runs the plugin with the streams of the process, and returns its exit code. args are those of the process, with
+// the program's name.
 //
 // It leaves signals to the Go runtime, as kubectl does: the process ends at once, by the signal itself, so that a shell
-// reports 130 for Ctrl-C and ends its script. There is nothing to clean up: no command writes a file, and client-go
-// would wait for an exec plugin whatever a context says.
+// reports 130 for Ctrl-C and ends its script. There is nothing to clean up but a temporary file of check --fix, and
+// client-go would wait for an exec plugin whatever a context says.
 func Main(args []string) int {
 	stderr := os.Stderr
 	logTo(&screen{Writer: stderr})
@@ -24,7 +25,7 @@ func Main(args []string) int {
 		fmt.Fprintf(stderr, "error: cannot read what exec plugins say: %s\n", errorText(err))
 		return exitFailed
 	}
-	return run(context.Background(), args, streams{os.Stdin, os.Stdout, stderr}, settle)
+	return run(context.Background(), arguments(args), streams{os.Stdin, os.Stdout, stderr}, settle)
 }
 
 // streams are where a command reads and writes.

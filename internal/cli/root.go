@@ -32,6 +32,7 @@ func run(ctx context.Context, args []string, std streams, settle func()) int {
 	root.SetIn(std.in)
 	root.SetOut(out)
 	root.SetErr(errs)
+	describeCompletion(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	settle()
 	switch {
@@ -39,6 +40,11 @@ func run(ctx context.Context, args []string, std streams, settle func()) int {
 		return exitAdmitted
 	case errors.Is(err, errNo):
 		return exitDenied
+	case errors.Is(err, errVersion):
+		fmt.Fprintln(out, version.Version())
+		return exitAdmitted
+	case cmd == root:
+		err = unknownCommand(root, err)
 	}
 	writeError(errs, cmd, err)
 	return exitFailed
@@ -56,6 +62,9 @@ func writeError(w io.Writer, cmd *cobra.Command, err error) {
 	}
 }
 
+// Command is the plugin as cobra knows it, for the man pages.
+func Command() *cobra.Command { return newRoot() }
+
 func newRoot() *cobra.Command {
 	var showVersion bool
 	root := &cobra.Command{
@@ -63,38 +72,45 @@ func newRoot() *cobra.Command {
 		Short: "Check the aws-auth ConfigMap of Amazon EKS before the cluster reads it",
 		Long: `Check the aws-auth ConfigMap of Amazon EKS before the cluster reads it.
 
-The verdicts are those of the aws-auth-guard webhook: the same rules, the same policy file.
+The verdicts are those of the aws-auth-guard webhook: the same rules, the same
+policy.
 
-Exit codes: 0 would be admitted, 1 would be denied, 2 could not run.`,
-		Example: `  # judge a manifest as if it were created
-  kubectl awsauth check -f aws-auth.yaml
-
-  # judge it as an edit of what the cluster has now
+Exit codes: 0 would be allowed, 1 would be denied, 2 could not run. Each
+command's help has its own.`,
+		Example: `  # check a manifest as an edit of what the cluster has now
   kubectl awsauth check -f aws-auth.yaml --against live
 
-  # what a rule means, and how to write it right
+  # who can authenticate, as what
+  kubectl awsauth access
+
+  # what a rule means, and how to fix what it reports
   kubectl awsauth explain AA203`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl awsauth"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 && !showVersion {
-				return usagef("unknown command %q, want check, access, diff, whois, fleet, explain, rules or iam-policy",
-					args[0])
-			}
-			return nil
-		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if showVersion {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), version.Version())
-				return err
+				return errVersion
 			}
 			return cmd.Help()
 		},
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	// Cobra's own flag prints more than the version, and a template of its own would link text/template: 35 MB of program.
-	root.Flags().BoolVarP(&showVersion, "version", "v", false, "version for kubectl awsauth")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newCheck(), newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy())
+	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
+	colors := colorFlag(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		setColor(cmd, colors.value)
+		setQuiet(cmd)
+		return checkClusterFlags(cmd)
+	}
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(printHelp)
+	check := newCheck()
+	quietFlag(check)
+	root.AddCommand(check, newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy(),
+		newVersion(), newAdd(), newRemove(), newSet(), newEdit())
+	root.SetHelpCommand(newHelp())
+	completeFlags(root)
 	return root
 }

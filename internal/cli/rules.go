@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 
@@ -11,17 +8,29 @@ import (
 )
 
 func newRules() *cobra.Command {
-	output := outputForm("text", "json")
+	output := outputForm("text", "wide", "json", "yaml", "name")
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List all rules",
-		Long:  "List all rules: id, name, severity, and what each catches. 'kubectl awsauth explain RULE' says more of one.",
+		Long: `List all rules: id, name, severity, and what each catches. -o wide also says
+why, -o name prints the ids alone. 'kubectl awsauth explain RULE' has examples.
+
+Exit codes: 0 listed, 2 could not run.`,
 		Example: `  kubectl awsauth rules
   kubectl awsauth rules -o json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return printAnswer(cmd, output, ruleList(), rulesTable) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list := ruleList{}
+			for _, r := range validate.Catalogue() {
+				list = append(list, listedRule{r.ID, r.Name, r.Severity, r.What, r.Why})
+			}
+			if output.value == "wide" {
+				return printAnswer(cmd, output, list, list.wide)
+			}
+			return printAnswer(cmd, output, list, list.text)
+		},
 	}
-	output.flag(cmd, "output", "o", "output form")
+	output.flag(cmd, "output", "o", "output format")
 	return cmd
 }
 
@@ -34,35 +43,44 @@ type listedRule struct {
 	Why      string            `json:"why"`
 }
 
-func ruleList() []listedRule {
-	rules := []listedRule{}
-	for _, r := range validate.Catalogue() {
-		rules = append(rules, listedRule{r.ID, r.Name, r.Severity, r.What, r.Why})
+type ruleList []listedRule
+
+func (l ruleList) names() []string {
+	var ids []string
+	for _, r := range l {
+		ids = append(ids, r.ID)
 	}
-	return rules
+	return ids
 }
 
-func rulesTable(width int) string {
-	if width <= 0 {
-		width = 120
+func (l ruleList) text(width int) string {
+	c := columns{header: []string{"ID", "NAME", "LEVEL", "CATCHES"}, prose: true, style: l.style}
+	for _, r := range l {
+		c.rows = append(c.rows, []string{r.ID, r.Name, string(r.Severity), r.What})
 	}
-	names := 0
-	for _, r := range validate.Catalogue() {
-		names = max(names, len(r.Name))
+	return c.text(width)
+}
+
+// wide has one line for each rule, whatever the width.
+func (l ruleList) wide(int) string {
+	c := columns{header: []string{"ID", "NAME", "LEVEL", "CATCHES", "WHY"}, style: l.style}
+	for _, r := range l {
+		c.rows = append(c.rows, []string{r.ID, r.Name, string(r.Severity), r.What, r.Why})
 	}
-	indent := len("AA101") + 2 + names + 2 + len("warning") + 2
-	bold, dim := color.New(color.Bold), color.New(color.FgHiBlack)
-	red, yellow := color.New(color.FgRed), color.New(color.FgYellow)
-	b := &strings.Builder{}
-	fmt.Fprintln(b, dim.Sprintf("%-5s  %-*s  %-7s  %s", "ID", names, "NAME", "LEVEL", "CATCHES"))
-	for _, r := range validate.Catalogue() {
-		level := red
-		if r.Severity != validate.Error {
-			level = yellow
-		}
-		what := wrap(r.What, max(width-indent, 30))
-		fmt.Fprintf(b, "%s  %-*s  %s  %s\n", bold.Sprintf("%-5s", r.ID), names, r.Name, level.Sprintf("%-7s", r.Severity),
-			strings.Join(what, "\n"+strings.Repeat(" ", indent)))
+	return c.text(0)
+}
+
+func (l ruleList) style(row, column int, cell string) string {
+	const id, level = 0, 2
+	switch {
+	case row == 0:
+		return color.HiBlackString("%s", cell)
+	case column == id:
+		return color.New(color.Bold).Sprint(cell)
+	case column == level && l[row-1].Severity == validate.Error:
+		return color.RedString("%s", cell)
+	case column == level:
+		return color.YellowString("%s", cell)
 	}
-	return b.String()
+	return cell
 }

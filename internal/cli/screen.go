@@ -26,6 +26,18 @@ func textOptions(w io.Writer) report.TextOptions {
 	return o
 }
 
+// unscreened is where the text of a file goes byte by byte, unless somebody looks at it.
+func unscreened(w io.Writer) io.Writer {
+	s, ok := w.(*screen)
+	if !ok {
+		return w
+	}
+	if f, ok := s.Writer.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return w
+	}
+	return s.Writer
+}
+
 // screen is the last place before the terminal: whatever was not made printable where it was printed is written out
 // here. Line ends and tabs pass, and colours if there are any.
 type screen struct {

@@ -25,6 +25,10 @@ import (
 var typed = map[string]string{
 	"":                      "",
 	"access":                "access -f IN",
+	"add":                   "add --help",
+	"add account":           "add account 444455556666 -f IN --dry-run",
+	"add role":              "add role arn:aws:iam::111122223333:role/x --username x -f IN --dry-run",
+	"add user":              "add user arn:aws:iam::111122223333:user/x --username x -f IN --dry-run",
 	"check":                 "check -f IN",
 	"completion":            "completion --help",
 	"completion bash":       "completion bash",
@@ -32,11 +36,16 @@ var typed = map[string]string{
 	"completion powershell": "completion powershell",
 	"completion zsh":        "completion zsh",
 	"diff":                  "diff IN IN",
+	"edit":                  "edit --help",
 	"explain":               "explain AA203",
 	"fleet":                 "fleet --help",
 	"help":                  "help check",
 	"iam-policy":            "iam-policy --list",
+	"remove":                "remove arn:aws:iam::111122223333:role/deploy -f IN --dry-run",
+	"remove account":        "remove account 444455556666 -f IN --dry-run",
 	"rules":                 "rules",
+	"set":                   "set arn:aws:iam::111122223333:role/deploy --username x -f IN --dry-run",
+	"version":               "version",
 	"whois":                 "whois arn:aws:iam::111122223333:role/nodes -f IN",
 }
 

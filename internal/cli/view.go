@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
@@ -15,26 +16,26 @@ import (
 // viewOptions are those of the commands that look at aws-auth without judging an edit.
 type viewOptions struct {
 	file    string
-	policy  string
+	policy  policyOptions
 	output  oneOf
 	cluster clusterOptions
 	rbac    rbacOptions
 }
 
-func newViewOptions() *viewOptions { return &viewOptions{output: outputForm("text", "json")} }
+func newViewOptions(forms ...string) *viewOptions { return &viewOptions{output: outputForm(forms...)} }
 
 func (o *viewOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.policy, "policy", "", "policy `FILE`; without it, nothing is said of approvals")
+	o.policy.flags(f)
 	o.rbac.flags(f)
 	o.cluster.flags(f)
-	o.output.flag(cmd, "output", "o", "output form")
+	o.output.flag(cmd, "output", "o", "output format")
 }
 
 func (o *viewOptions) fileFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.file, "filename", "f", "", "manifest `FILE` that holds the aws-auth ConfigMap, "+
-		"- is standard input; without it, the object in the cluster")
+	cmd.Flags().VarP(oneFile{&o.file}, "filename", "f", "manifest `FILE` that holds aws-auth; - is standard input; "+
+		"if empty, the object in the cluster")
 }
 
 // view is one version of aws-auth, read, and what is known of the privileges in it.
@@ -44,38 +45,50 @@ type view struct {
 	access    *awsauth.Access
 	source    *report.Source // nil for the object in the cluster
 	validator *validate.Validator
+	// subjects are the names that RBAC is made for, as far as it was read.
+	subjects rbac.Subjects
 	// approvals says that there is a policy to say anything of them.
 	approvals bool
 }
 
 // open reads the object from a file, or from the cluster for "", and connects all that is to be asked about it.
 func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, error) {
-	p, err := loadPolicy(o.policy)
-	if err != nil {
-		return nil, err
-	}
-	v := &view{approvals: o.policy != ""}
+	v := &view{}
 	if err := v.read(cmd.Context(), in, o.cluster, file); err != nil {
 		return nil, err
 	}
-	privileges, err := o.rbac.privileges(cmd, in, o.cluster, file == "", p)
+	known, err := o.policy.load(cmd.Context(), in, o.cluster, o.rbac.namespace, file == "")
+	if err != nil {
+		return nil, err
+	}
+	v.approvals = !known.unasked
+	p := known.policy
+	privileges, err := o.rbac.privileges(cmd, in, o.cluster, file == "", known)
 	if err != nil {
 		return nil, err
 	}
 	if file != "" && o.rbac.from == "" && *p.Privileged.FromRBAC {
-		note(cmd, "RBAC is not asked, so only the groups that the policy names count as privileged; "+
-			"--rbac says where to read it")
+		note(cmd, "RBAC was not read, so only the groups that the policy names count as privileged; "+
+			"to read it, use --rbac live or --rbac FILE")
+	}
+	if known, ok := privileges.(rbac.Known); ok {
+		v.subjects = known.Subjects()
 	}
 	v.validator, err = validate.New(p, validate.WithPorts(validate.Ports{Privileges: privileges}))
 	if err != nil {
 		return nil, err
 	}
+	return v, nil
+}
+
+// noteUnreadable says for which keys an answer is not complete.
+func (v *view) noteUnreadable(cmd *cobra.Command) {
 	for _, key := range awsauth.Keys {
 		if v.doc.Unreadable[key] {
-			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; 'kubectl awsauth check' says why", key))
+			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; "+
+				"'kubectl awsauth check' says why", key))
 		}
 	}
-	return v, nil
 }
 
 // read reads the object and what EKS makes of it.
@@ -94,7 +107,7 @@ func (v *view) read(ctx context.Context, in *input, cluster clusterOptions, file
 	return nil
 }
 
-// place says where something stands: in the file, or in the value of the object in the cluster.
+// place says where something is: in the file, or in the value of the object in the cluster.
 func (v *view) place(p awsauth.Place) string {
 	if v.source != nil {
 		if line, _, ok := v.source.Locate(p.DataKey, p.Line, p.Column); ok {

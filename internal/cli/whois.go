@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -13,19 +12,27 @@ import (
 )
 
 func newWhois() *cobra.Command {
-	o := newViewOptions()
+	o := newViewOptions("text", "json", "yaml", "name")
 	cmd := &cobra.Command{
-		Use:   "whois ARN [-f FILE]",
-		Short: "Say what an ARN would be in the cluster",
-		Long: `Say what an ARN would be in the cluster by aws-auth: which entry EKS matches it with, as which username and groups it
-gets in, and whether that is as good as system:masters.
+		Use:        "whois ARN [-f FILE]",
+		Short:      "Show what an ARN is in the cluster",
+		SuggestFor: []string{"whoami", "who-am-i", "who", "who-can"},
+		Long: `Show what an ARN is in the cluster by aws-auth: the entry that EKS matches it
+with, its username and groups, whether RBAC gives them anything, and whether
+that is equivalent to cluster-admin. If no entry matches, entries that may have
+been meant for it are listed.
 
-ARN is a role, a user, or a session of a role as 'aws sts get-caller-identity' prints it
-(arn:aws:sts::111122223333:assumed-role/NAME/SESSION); the session's name fills the templates. A session cannot authenticate if
-EKS cannot render the username or one of the groups for it: {{EC2PrivateDNSName}} is only for EC2 instances.
+ARN is a role, a user, or a session of a role as 'aws sts get-caller-identity'
+prints it (arn:aws:sts::111122223333:assumed-role/NAME/SESSION). The name of
+the session fills the templates. A session cannot authenticate if EKS cannot
+render the username or a group for it: {{EC2PrivateDNSName}} is for EC2
+instances alone.
 
 Exit codes: 0 it can authenticate, 1 it cannot, 2 could not run.`,
-		Example: `  kubectl awsauth whois "$(aws sts get-caller-identity --query Arn --output text)"
+		Example: `  # who you are to the cluster
+  kubectl awsauth whois "$(aws sts get-caller-identity --query Arn --output text)"
+
+  # who a role would be after an edit
   kubectl awsauth whois arn:aws:iam::111122223333:role/admin -f aws-auth.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -33,7 +40,8 @@ Exit codes: 0 it can authenticate, 1 it cannot, 2 could not run.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return o.whois(cmd, args[0]) },
+		ValidArgsFunction: o.principals,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.whois(cmd, args[0]) },
 	}
 	o.fileFlag(cmd)
 	o.flags(cmd)
@@ -54,6 +62,7 @@ func (o *viewOptions) whois(cmd *cobra.Command, arn string) error {
 	if err != nil {
 		return err
 	}
+	v.noteUnreadable(cmd)
 	answer := v.whois(a)
 	if err := printAnswer(cmd, o.output, answer, answer.text); err != nil {
 		return err
@@ -82,9 +91,19 @@ type refusal struct {
 	Template string `json:"template"`
 }
 
+// nearEntry is an entry that does not match, and why.
 type nearEntry struct {
 	ARN   string `json:"arn"`
 	Place string `json:"place"`
+	Why   string `json:"why"`
+}
+
+// names is the ARN that EKS compares with, if it can authenticate.
+func (i *identity) names() []string {
+	if len(i.Identities) == 0 {
+		return nil
+	}
+	return []string{i.Canonical}
 }
 
 func (v *view) whois(a awsauth.ARN) *identity {
@@ -108,17 +127,6 @@ func (v *view) whois(a awsauth.ARN) *identity {
 		answer.Near = v.near(a)
 	}
 	return answer
-}
-
-// near are the entries whose ARN ends in the same name.
-func (v *view) near(a awsauth.ARN) (near []nearEntry) {
-	for _, e := range v.doc.Entries() {
-		n, err := awsauth.ParseARN(strings.TrimSpace(e.ARN.Value))
-		if err == nil && n.Name != "" && strings.EqualFold(n.Name, a.Name) {
-			near = append(near, nearEntry{e.ARN.Value, v.place(e.ARN.Place)})
-		}
-	}
-	return near
 }
 
 // rendered fills the templates of an identity, as far as the ARN tells; ok is false if EKS refuses the caller. Of a
@@ -157,14 +165,15 @@ func instanceTemplate(id awsauth.Identity) string {
 	return ""
 }
 
-func (i *identity) text(int) string {
+func (i *identity) text(width int) string {
 	var b strings.Builder
 	b.WriteString(report.Visible(i.ARN) + "\n")
 	if i.Canonical != i.ARN {
-		fmt.Fprintf(&b, "EKS compares with %s\n", report.Visible(i.Canonical))
+		b.WriteString(hanging(width, "", "  ", "EKS compares with "+report.Visible(i.Canonical)))
 	}
 	for _, r := range i.Refused {
-		fmt.Fprintf(&b, "EKS cannot render %q (%s) for it: it is not an EC2 instance\n", r.Template, r.Place)
+		b.WriteString(hanging(width, "", "  ", fmt.Sprintf("EKS cannot render %q (%s) for it: it is not an EC2 instance",
+			r.Template, report.Visible(r.Place))))
 	}
 	switch {
 	case len(i.Identities) == 0:
@@ -172,20 +181,32 @@ func (i *identity) text(int) string {
 	case len(i.Identities)+len(i.Refused) > 1:
 		b.WriteString("several entries match it, and EKS picks one at random:\n")
 	}
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, e := range i.Identities {
-		fmt.Fprintf(t, "username\t%s\n", report.Visible(e.Username))
-		fmt.Fprintf(t, "groups\t%s\n", report.Visible(strings.Join(withEverybody(e.Groups), ", ")))
-		fmt.Fprintf(t, "by\t%s\n", report.Visible(e.Place))
-		for _, w := range e.Ways {
-			fmt.Fprintf(t, "as good as system:masters\t%s\n", report.Visible(w.String()))
-		}
+	var rows [][2]string
+	for _, p := range i.Identities {
+		rows = append(rows, p.pairs()...)
 	}
-	_ = t.Flush() // into memory
+	b.WriteString(pairs(width, "", rows))
 	for _, n := range i.Near {
-		fmt.Fprintf(&b, "near: %s (%s)\n", report.Visible(n.ARN), report.Visible(n.Place))
+		b.WriteString(hanging(width, "", "  ", fmt.Sprintf("near: %s (%s) %s", report.Visible(n.ARN),
+			report.Visible(n.Place), report.Visible(n.Why))))
 	}
 	return b.String()
+}
+
+// pairs are what a reader wants to know of one identity.
+func (p principalRow) pairs() [][2]string {
+	rows := [][2]string{
+		{"username", report.Visible(p.Username)},
+		{"groups", report.Visible(strings.Join(withEverybody(p.Groups), ", "))},
+		{"by", report.Visible(p.Place)},
+	}
+	for _, w := range p.Ways {
+		rows = append(rows, [2]string{"cluster-admin", report.Visible(w.String())})
+	}
+	if names := p.unboundNames(); names != "" {
+		rows = append(rows, [2]string{"rights", "nothing is bound to " + report.Visible(names)})
+	}
+	return rows
 }
 
 // withEverybody are the groups with those that the API server adds: everybody who has authenticated is in

@@ -1,6 +1,6 @@
 // Package coverage compares the ValidatingWebhookConfiguration in force with what the guard needs so that it is asked about
-// every edit of aws-auth. Whoever may write the configuration can switch the guard off, with the chart's values or without
-// them, and the guard then notices nothing at all: no review comes in.
+// every edit of aws-auth. The right to write the configuration is enough to switch the guard off, with the chart's values or
+// without them, and the guard then notices nothing: no review comes in.
 package coverage
 
 import (

@@ -90,7 +90,7 @@ func (w *Watch) Run(ctx context.Context, synced cache.InformerSynced) error {
 	for {
 		gaps, err := w.gaps()
 		if err != nil {
-			w.Log.Error(err, "cannot tell whether every edit of aws-auth is judged")
+			w.Log.Error(err, "cannot check whether every edit of aws-auth is judged")
 		}
 		log.look(w.Log, lines(gaps))
 		select {

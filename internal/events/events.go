@@ -1,4 +1,4 @@
-// Package events writes Kubernetes Events about what an operator should come across.
+// Package events writes Kubernetes Events for operators.
 package events
 
 import (
@@ -19,12 +19,12 @@ import (
 // What an Event's note and its action may hold.
 const maxNote, maxAction = 1024, 128
 
-// Events tells the cluster what an operator would want to come across.
+// Events writes Events.
 type Events struct {
 	recorder  clientevents.EventRecorder
 	namespace string
 	log       logr.Logger
-	// pace is how often an Event is written: whoever reaches the port can say that he is exempt, each time under
+	// pace limits how often an Event is written: a client that reaches the port can claim to be exempt, each time under
 	// another name.
 	pace *rate.Limiter
 }
@@ -34,7 +34,7 @@ func New(recorder clientevents.EventRecorder, namespace string, log logr.Logger)
 	return &Events{recorder: recorder, namespace: namespace, log: log, pace: rate.NewLimiter(rate.Every(5*time.Second), 60)}
 }
 
-// PolicyChanged tells of a reload at the guard's own pod.
+// PolicyChanged reports a reload at the guard's own pod.
 func (e *Events) PolicyChanged(err error) {
 	name := os.Getenv("POD_NAME")
 	if name == "" {
@@ -43,15 +43,14 @@ func (e *Events) PolicyChanged(err error) {
 	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: e.namespace, Name: name}
 	if err != nil {
 		e.recorder.Eventf(pod, nil, corev1.EventTypeWarning, "PolicyRejected", "Reload", "%s",
-			clip(fmt.Sprintf("the changed policy is no good, so the last good one stays in force: %s", err), maxNote))
+			clip(fmt.Sprintf("the new policy is invalid, keeping the previous one: %s", err), maxNote))
 		return
 	}
-	e.recorder.Eventf(pod, nil, corev1.EventTypeNormal, "PolicyReloaded", "Reload", "the changed policy is in force")
+	e.recorder.Eventf(pod, nil, corev1.EventTypeNormal, "PolicyReloaded", "Reload", "the new policy is in force")
 }
 
-// Excused tells at aws-auth of an edit that was let in though it would be refused otherwise. The action names who it
-// was, and which nodes it costs: Events that are alike but for their note are counted as one, under the first one's
-// note.
+// Excused reports at aws-auth an edit that was allowed and would be denied otherwise. The action names the user and the
+// nodes that lose access: Events that differ only in their note are counted as one, under the first one's note.
 func (e *Events) Excused(x admission.Excused) {
 	if !e.pace.Allow() {
 		e.log.Info("too many edits were allowed that would be denied otherwise: no Event is written for this one", "why", x.Why)
@@ -61,13 +60,17 @@ func (e *Events) Excused(x admission.Excused) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: admission.Namespace, Name: admission.Name, UID: x.UID}}
 	username := clip(x.Username, maxNote)
 	action := fmt.Sprintf("%s by %q", x.Operation, username) // a name may hold what a terminal obeys
-	note := fmt.Sprintf("%s by %q was let in (%s); it would be refused otherwise: %s", x.Operation, username, x.Why, x.Rules)
+	note := fmt.Sprintf("%s by %q was allowed (%s) and would be denied otherwise: %s", x.Operation, username, x.Why, x.Rules)
 	if n := len(x.Nodes); n > 0 {
 		nodes := strings.Join(x.Nodes, ", ")
-		action += ", at the cost of " + nodes
-		note += fmt.Sprintf("; it costs %d live node(s) their access, which turn NotReady within minutes: %s", n, nodes)
+		action += ", cuts off " + nodes
+		lose := fmt.Sprintf("%d nodes lose access and turn", n)
+		if n == 1 {
+			lose = "1 node loses access and turns"
+		}
+		note += fmt.Sprintf("; %s NotReady within minutes: %s", lose, nodes)
 	}
-	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "LetIn", clip(action, maxAction), "%s", clip(note, maxNote))
+	e.recorder.Eventf(object, nil, corev1.EventTypeWarning, "AllowedDespiteError", clip(action, maxAction), "%s", clip(note, maxNote))
 }
 
 func clip(s string, limit int) string {

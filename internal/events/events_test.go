@@ -43,7 +43,7 @@ func TestEventsArePrintable(t *testing.T) {
 	}
 }
 
-// Whoever says that he is exempt, under a thousand names, does not fill the cluster with Events.
+// A client that claims to be exempt, under a thousand names, does not fill the cluster with Events.
 func TestEventsHaveAPace(t *testing.T) {
 	recorder := clientevents.NewFakeRecorder(2000)
 	e := New(recorder, "guard", logr.Discard())

@@ -13,7 +13,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
-// entriesFor is how long the type and groups of an access entry are believed: a type never changes, groups rarely do.
+// entriesFor is how long the type and groups of an access entry are used: a type never changes, groups rarely do.
 const entriesFor = 30 * time.Minute
 
 // maxFailures is after how many access entries that cannot be described the others wait for the next round: without the
@@ -45,14 +45,14 @@ type group struct {
 	read time.Time // when it was described
 }
 
-// syncAccess brings up to date how EKS lets principals in without aws-auth, and which roles Fargate nodes have.
+// syncAccess reads which principals authenticate without aws-auth, and which roles Fargate nodes have.
 func (f *Fleet) syncAccess(ctx context.Context) error {
 	objects, _ := f.store.all()
 	err := f.locate(objects)
 	cluster := f.cluster()
 	if err == nil && cluster == "" {
 		if err = f.nameless(); !f.tried() {
-			return err // the instances may still tell
+			return err // the instances may still show it
 		}
 	}
 	if err != nil {
@@ -168,7 +168,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 			if err == nil {
 				e, at = described, now
 			} else {
-				failed = err // that there is one is known all the same
+				failed = err // that there is one is known anyway
 				failures++
 			}
 		}
@@ -184,7 +184,7 @@ func (f *Fleet) readAccess(ctx context.Context, x *access, cluster string, now t
 	return errors.Join(failed, principalsErr)
 }
 
-// adminPolicy is the access policy that is as good as cluster-admin (Amazon EKS user guide, "Access policy permissions").
+// adminPolicy is the access policy that is equivalent to cluster-admin (Amazon EKS user guide, "Access policy permissions").
 func (f *Fleet) adminPolicy() string {
 	_, region := f.Where()
 	return "arn:" + aws.Partition(region) + ":eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"

@@ -82,17 +82,17 @@ func hybridPlace(providerID string) (region, cluster string) {
 	return legalRegion(parts[0]), parts[1]
 }
 
-// votes are how many nodes speak for something: those of which AWS says so, those that have been ready, and all.
-type votes struct{ told, ready, all int }
+// votes are how many nodes indicate a value: those for which AWS confirms it, those that have been ready, and all.
+type votes struct{ confirmed, ready, all int }
 
 func (v votes) compare(o votes) int {
-	return cmp.Or(v.told-o.told, v.ready-o.ready, v.all-o.all)
+	return cmp.Or(v.confirmed-o.confirmed, v.ready-o.ready, v.all-o.all)
 }
 
 // tally counts what nodes speak for.
 type tally map[string]votes
 
-func (t tally) add(name string, told, ready bool) {
+func (t tally) add(name string, confirmed, ready bool) {
 	if name == "" {
 		return
 	}
@@ -101,8 +101,8 @@ func (t tally) add(name string, told, ready bool) {
 	if ready {
 		v.ready++
 	}
-	if told {
-		v.told++
+	if confirmed {
+		v.confirmed++
 	}
 	t[name] = v
 }

@@ -67,7 +67,7 @@ func (i Instance) foreign(cluster string) bool {
 }
 
 // doubt says why a Node object is not enough to take it for a node of this cluster; "" if nothing speaks against it. Such a node may be
-// one all the same, so it warns and does not deny.
+// one anyway, so it warns and does not deny.
 func (f *Facts) doubt(n Node, claims map[string]claim) string {
 	id := n.Instance()
 	i, known := f.instance(id)

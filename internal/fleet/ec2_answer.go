@@ -120,7 +120,7 @@ func (p *instancesPage) enter(path []string) error {
 	return nil
 }
 
-// leave takes in an element and the text in it.
+// leave stores an element and the text in it.
 func (p *instancesPage) leave(path []string, text []byte) error {
 	switch {
 	case len(path) == 2 && path[1] == "nextToken" && len(text) > 0:
@@ -135,7 +135,7 @@ func (p *instancesPage) leave(path []string, text []byte) error {
 	return nil
 }
 
-// field takes in what an instance has.
+// field stores a field of an instance.
 func (p *instancesPage) field(name string, text []byte) error {
 	i := &p.instances[len(p.instances)-1]
 	keep := func() string {

@@ -12,8 +12,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 )
 
-// Node is what is kept of a Node object. Whoever may create nodes can write any of it, a kubelet at least its own labels and status:
-// docs/fleet.md, "What a forged Node can do".
+// Node is what is kept of a Node object. The right to create nodes is enough to write any of it, a kubelet can write at least its own
+// labels and status: docs/fleet.md, "What a forged Node can do".
 type Node struct {
 	Name       string
 	ProviderID string // aws:///us-west-2a/i-0123456789abcdef0
@@ -91,8 +91,8 @@ func (n Node) Instance() string {
 	return id
 }
 
-// Kind is the kind of node by its provider id, which can be set once and never changed. One that has none yet is taken for EC2. The
-// label that names the operating system counts only as long as EC2 has not told it.
+// Kind is the kind of node by its provider id, which can be set once and never changed. One that has none yet counts as EC2. The
+// label that names the operating system counts only until EC2 has answered.
 func (n Node) Kind() nodes.Kind {
 	switch last := n.ProviderID[strings.LastIndexByte(n.ProviderID, '/')+1:]; {
 	case strings.HasPrefix(n.ProviderID, ec2Provider) && strings.HasPrefix(last, fargatePrefix):

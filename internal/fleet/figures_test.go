@@ -148,7 +148,7 @@ func TestAdmissionCost(t *testing.T) {
 		}
 	}
 	cost := quickest["with the fleet"] - quickest["without the fleet"]
-	t.Logf("an edit of %d node roles with %d live nodes: %v with the fleet, %v without it, %v more", manyRoles, manyNodes,
+	t.Logf("an edit of %d node roles with %d running nodes: %v with the fleet, %v without it, %v more", manyRoles, manyNodes,
 		quickest["with the fleet"], quickest["without the fleet"], cost)
 	if cost > time.Millisecond {
 		t.Errorf("the fleet adds %v to an admission, want a millisecond at most", cost)

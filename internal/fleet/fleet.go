@@ -32,8 +32,8 @@ const (
 	staleAfter = 15 * time.Minute
 	// settle is how often the view is put together at most, while nodes come and go.
 	settle = time.Second
-	// startWithin is how long after the start the first look at nodes and access entries is waited for: as long as nothing
-	// is known, no node role may go.
+	// startWithin is how long after the start the guard waits for the first round of calls: until nodes and access entries
+	// are known, no node role may be removed.
 	startWithin = 30 * time.Second
 )
 
@@ -41,9 +41,9 @@ const (
 type Options struct {
 	// Nodes reads the cluster's nodes.
 	Nodes corev1client.NodesGetter
-	// AWS is how AWS is asked: credentials and, unless Region or the nodes tell, the region.
+	// AWS is how AWS is called: credentials and, unless Region or the nodes name it, the region.
 	AWS sdk.Config
-	// Cluster is the name of the EKS cluster, Region where it is; empty: the nodes and their instances tell.
+	// Cluster is the name of the EKS cluster, Region its region; if empty, detected from the nodes and their instances.
 	Cluster, Region string
 	// Authority are the certificates by which the API server is known, PEM: a name that nodes or instances give has to be
 	// that of a cluster with one of them. Nil: it is not compared.
@@ -58,7 +58,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Fleet keeps a view of the live nodes. It stands behind nodes.Source, and is safe for concurrent use.
+// Fleet keeps a view of the running nodes. It implements nodes.Source, and is safe for concurrent use.
 type Fleet struct {
 	options Options
 	now     func() time.Time
@@ -138,7 +138,7 @@ func (f *Fleet) Sync(ctx context.Context) (*nodes.View, error) {
 	if err := listNodes(ctx, f.options.Nodes, f.store); err != nil {
 		return nil, err
 	}
-	_ = f.syncInstances(ctx) // the view tells
+	_ = f.syncInstances(ctx) // the view has the error
 	_ = f.syncAccess(ctx)
 	f.rebuild()
 	return f.View(), nil
@@ -149,26 +149,26 @@ const firstTry = time.Second
 
 // keep asks one source again and again, more and more slowly while it fails.
 func (f *Fleet) keep(ctx context.Context, what string, every time.Duration, sync func(context.Context) error) {
-	told := ""
+	logged := ""
 	pause := every
 	for {
 		wait := every
 		if _, heard := f.store.all(); heard.IsZero() {
 			wait = min(firstTry, every)
 		} else if err := sync(ctx); err != nil && ctx.Err() == nil {
-			if line := why(err); line != told { // the same again is no news
-				f.options.Log.Info("what is known of the fleet is not complete", "missing", what, "reason", line)
-				told = line
+			if line := why(err); line != logged { // each reason is logged once
+				f.options.Log.Info("the data about the fleet is incomplete", "missing", what, "reason", line)
+				logged = line
 			}
 			wait, pause = pause, min(2*pause, slowest)
 			if f.cluster() == "" || !f.late() { // one call that fails at the start must not make the guard blind for long
 				wait, pause = min(firstTry, every), every
 			}
 		} else {
-			if told != "" {
+			if logged != "" {
 				f.options.Log.Info("known again", "what", what)
 			}
-			told, pause = "", every
+			logged, pause = "", every
 		}
 		if !aws.Pause(ctx, waitWithJitter(wait)) {
 			return
@@ -299,7 +299,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// update takes in what a source has said. The maps in it are not written to any more.
+// update stores the answer of a source. The maps in it are not written to any more.
 func (f *Fleet) update(change func(*sources)) {
 	f.mu.Lock()
 	change(&f.sources)
@@ -350,7 +350,7 @@ func (f *Fleet) elect(names tally) (cluster string, changed bool) {
 	return name, changed
 }
 
-// notThere takes in that EKS knows no cluster of that name.
+// notThere notes that EKS knows no cluster of that name.
 func (f *Fleet) notThere(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -366,9 +366,9 @@ func (f *Fleet) confirmed() string {
 	return f.sources.confirmed
 }
 
-// confirm holds the name that nodes or instances told against what EKS says of the cluster: whoever may label a node could
-// name another cluster, whose mode and access entries say nothing of this one. The certificate authority tells two clusters
-// apart. A name that the operator gave is not questioned.
+// confirm compares the name from nodes or instances with what EKS says about the cluster: the right to label a node is enough
+// to name another cluster, whose mode and access entries say nothing about this one. The certificate authority distinguishes two
+// clusters. A name that the operator gave is not checked.
 func (f *Fleet) confirm(name string, c described) error {
 	same, known := sameAuthority(f.options.Authority, c.authority)
 	f.mu.Lock()
@@ -397,7 +397,7 @@ func (f *Fleet) nameless() error {
 	if s := f.sources.strangers; len(s) > 0 {
 		return fmt.Errorf("the cluster's name is not known: nodes or instances name %s, which has another certificate authority than this cluster, so set fleet.clusterName", strings.Join(s, " and "))
 	}
-	return errors.New("the cluster's name is not known: neither nodes nor instances tell it, so set fleet.clusterName")
+	return errors.New("the cluster's name is not known: neither nodes nor instances name it, so set fleet.clusterName")
 }
 
 // tried reports that the instances have been looked at, well or not.
@@ -424,7 +424,7 @@ func (f *Fleet) locate(objects map[string]Node) error {
 		f.sources.place.region, f.sources.connected = region, true
 		return nil
 	}
-	return errors.New("the region is not known: neither the environment nor a node tells it, so set fleet.region")
+	return errors.New("the region is not known: neither the environment nor a node names it, so set fleet.region")
 }
 
 var _ nodes.Source = (*Fleet)(nil)

@@ -139,10 +139,10 @@ func TestForgedWorlds(t *testing.T) {
 		before, cut, warnedBefore := ofNodes(honestly)
 		denied, cutThen, warned := ofNodes(report)
 		warned = warned || slices.ContainsFunc(report.Findings, func(f validate.Finding) bool { return f.Rule == "AA508" && !f.Preexisting }) // then an access entry decides
-		// Which username an instance needs that has not joined, its Node's name tells. It does have the role.
+		// The name of a Node shows which username an instance needs that has not joined. It does have the role.
 		ofStarting := func(name string) bool { return w.facts.Nodes[name].Instance() == starting || name == starting }
 		noNode := !slices.ContainsFunc(slices.Concat(cut, cutThen), func(name string) bool { return !ofStarting(name) })
-		// What the role of a hybrid node is nothing tells, and who finds an instance with it can cast doubt on that it is one.
+		// Nothing shows the role of a hybrid node, and somebody who finds an instance with it can cast doubt on that it is one.
 		hybrid := !slices.ContainsFunc(cut, func(name string) bool { return !strings.HasPrefix(name, "mi-") })
 		goes := slices.ContainsFunc(report.Findings, func(f validate.Finding) bool {
 			return f.Rule != "AA505" && f.Severity == validate.Error && len(f.Nodes) > 0
@@ -266,7 +266,7 @@ func TestForgedNodes(t *testing.T) {
 			s.aws.Launch(tagged)
 			s.nodes.items = append(s.nodes.items, onEC2(7))
 		}, warns: []string{"other"}, trouble: "the instance is tagged for another cluster"},
-		"an instance without a tag and a node": {forge: func(s *setup) { // nothing tells it from a node, but for AA408
+		"an instance without a tag and a node": {forge: func(s *setup) { // nothing distinguishes it from a node, except for AA408
 			untagged := instance(3, "other")
 			untagged.Tags = nil
 			s.aws.Launch(untagged)
@@ -443,7 +443,7 @@ func TestElection(t *testing.T) {
 	}
 }
 
-// TestNeverReady tells a Node that has been ready from one that has not, and what that is worth while its instance is young.
+// TestNeverReady distinguishes a Node that has been ready from one that has not, and what that is worth while its instance is young.
 func TestNeverReady(t *testing.T) {
 	born := metav1.NewTime(noon.Add(-time.Hour))
 	ready := func(status corev1.ConditionStatus, reason string, after time.Duration) []corev1.NodeCondition {
@@ -592,7 +592,7 @@ func TestForgedCrowd(t *testing.T) {
 	}
 }
 
-// longNodes lists Nodes that are made anew each time, so that nobody but who lists them keeps them.
+// longNodes lists Nodes that are created each time, so that only the caller keeps them.
 type longNodes struct{ nodeObjects }
 
 func (n *longNodes) Nodes() corev1client.NodeInterface { return n }
@@ -629,7 +629,7 @@ func TestForgedLength(t *testing.T) {
 }
 
 // TestProviderIDOfAnother has a running node whose Node names something else than its instance: another instance had the name before, or
-// somebody wrote the Node before the node joined. It authenticates by its name all the same.
+// somebody wrote the Node before the node joined. It authenticates by its name anyway.
 func TestProviderIDOfAnother(t *testing.T) {
 	for what, id := range map[string]string{
 		"none":                             "",

@@ -15,13 +15,13 @@ const (
 	// startingFor is how long after its launch an instance is waited for: what has not joined then will not do so
 	// by itself.
 	startingFor = 2 * time.Hour
-	// instancesFor is how long what is known of an instance is believed: its profile may be exchanged while it runs.
+	// instancesFor is how long the data of an instance is used: its profile may be exchanged while it runs.
 	instancesFor = time.Hour
-	// absentAgain is how long EC2 is not asked again for an instance that it did not know; asked for are so many in
-	// one round. Whoever may create nodes can name thousands. An instance that has just been launched may not be
+	// absentAgain is how long EC2 is not asked again for an instance that it did not know; at most so many are asked for in
+	// one round. Somebody who may create nodes can name thousands. An instance that has just been launched may not be
 	// known for some seconds (Amazon EC2 API reference, "Eventual consistency").
 	absentAgain, absentAtOnce = 20 * time.Second, filterValues
-	// profilesFor is how long the role in an instance profile is believed.
+	// profilesFor is how long the role in an instance profile is used.
 	profilesFor = 10 * time.Minute
 )
 
@@ -35,10 +35,10 @@ type instances struct {
 	profilesRead    map[string]time.Time
 	complete        time.Time // when all of this was last known
 	problem         string
-	elsewhere       string // why what AWS tells is about another cluster than this one; "" if nothing speaks for that
+	elsewhere       string // why the data of AWS is about another cluster than this one; "" if nothing indicates that
 }
 
-// take takes in what EC2 said, for the instances that nodes run on.
+// take stores EC2's answer about the instances that nodes run on.
 func (x *instances) take(all []found, on map[string]bool) {
 	for _, i := range all {
 		if on[i.id] {
@@ -48,7 +48,7 @@ func (x *instances) take(all []found, on map[string]bool) {
 	}
 }
 
-// takeNamed takes in those of the instances with the cluster's tag that have a node's name, but are not those that
+// takeNamed stores those of the instances with the cluster's tag that have a node's name, but are not those that
 // nodes run on by their provider ids.
 func (x *instances) takeNamed(all []found, r round) {
 	for _, i := range all {
@@ -61,8 +61,8 @@ func (x *instances) takeNamed(all []found, r round) {
 	})
 }
 
-// whose says why the instances are not those of a cluster, nor what AWS tells of that cluster about this one; "" if
-// nothing speaks for that. It takes most of the nodes: whoever may create nodes can make one that names a strange
+// whose says why the instances are not those of a cluster, and so the data of that cluster not about this one; "" if
+// nothing indicates that. It takes most of the nodes: somebody who may create nodes can create one that names a foreign
 // instance.
 func (x *instances) whose(nodes map[string]Node, cluster string) string {
 	unknown := false                          // a node that has been ready runs on an instance that EC2 does not know
@@ -184,9 +184,9 @@ func (f *Fleet) readInstances(ctx context.Context, x *instances, r round) error 
 	return f.conclude(x, r, cluster)
 }
 
-// discoverCluster finds out what the cluster is called; "" if nothing tells.
+// discoverCluster determines the cluster's name; "" if nothing has it.
 func (f *Fleet) discoverCluster(ctx context.Context, x *instances, r round) (string, error) {
-	if f.cluster() == "" { // the tags of any node tell
+	if f.cluster() == "" { // the tags of any node have it
 		some := x.missing(r.on, r.now)
 		if err := f.ask(ctx, x, some[:min(len(some), filterValues)], r); err != nil {
 			f.elect(clusterNames(r.nodes, x.known)) // by what the nodes say
@@ -226,7 +226,7 @@ func (f *Fleet) readTagged(ctx context.Context, x *instances, r round, cluster s
 	return all, nil
 }
 
-// ask describes instances by their ids, and takes in which of them EC2 does not know.
+// ask describes instances by their ids, and notes which of them EC2 does not know.
 func (f *Fleet) ask(ctx context.Context, x *instances, ids []string, r round) error {
 	all, err := f.aws.byID(ctx, ids)
 	if err == nil {

@@ -15,7 +15,7 @@ type Metrics struct {
 // NewMetrics registers the metrics; it panics if they are registered already.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{registerer: r, calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_fleet_calls_total",
-		Help: "Calls to EC2, IAM and EKS about the fleet, by API and outcome: ok or failed."}, []string{"api", "outcome"})}
+		Help: "Calls to EC2, IAM and EKS about nodes and access entries, by API and outcome: ok or failed."}, []string{"api", "outcome"})}
 	r.MustRegister(m.calls)
 	return m
 }
@@ -39,11 +39,11 @@ func (m *Metrics) watch(f *Fleet) {
 }
 
 var (
-	nodesDesc = prometheus.NewDesc("aws_auth_guard_fleet_nodes", "Live nodes, by kind and by whether their IAM role is known.", []string{"kind", "role_known"}, nil)
+	nodesDesc = prometheus.NewDesc("aws_auth_guard_fleet_nodes", "Running nodes, by kind and by whether their IAM role is known.", []string{"kind", "role_known"}, nil)
 	rolesDesc = prometheus.NewDesc("aws_auth_guard_fleet_roles", "IAM roles that running nodes use.", nil, nil)
-	knownDesc = prometheus.NewDesc("aws_auth_guard_fleet_known", "1 if what is known of nodes or access entries is complete and recent enough to rely on.", []string{"what"}, nil)
-	failing   = prometheus.NewDesc("aws_auth_guard_fleet_failing", "1 if the last attempt to find out about nodes or access entries did not find out everything.", []string{"what"}, nil)
-	atDesc    = prometheus.NewDesc("aws_auth_guard_fleet_known_timestamp_seconds", "When nodes or access entries were last completely known; 0 if never.", []string{"what"}, nil)
+	knownDesc = prometheus.NewDesc("aws_auth_guard_fleet_known", "1 if the data about nodes or access entries is complete and recent enough.", []string{"what"}, nil)
+	failing   = prometheus.NewDesc("aws_auth_guard_fleet_failing", "1 if the last attempt to read nodes or access entries did not read everything.", []string{"what"}, nil)
+	atDesc    = prometheus.NewDesc("aws_auth_guard_fleet_known_timestamp_seconds", "When the data about nodes or access entries was last complete; 0 if never.", []string{"what"}, nil)
 )
 
 // gauges reads the view at the moment of the scrape, so that age shows without anybody keeping it up to date.

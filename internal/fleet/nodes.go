@@ -24,7 +24,7 @@ const (
 	labelEksctl = "alpha.eksctl.io/cluster-name"
 )
 
-// place is where a cluster is: what nodes tell of it. Empty: not known.
+// place is where a cluster is, according to its nodes. Empty: not known.
 type place struct{ cluster, region string }
 
 // nodeStore keeps of every Node object what the guard needs, a few hundred bytes. It is what the reflector writes to, so
@@ -71,7 +71,7 @@ func providerID(o *corev1.Node) string {
 	return o.Spec.ProviderID
 }
 
-// put takes in one object. What has been Ready stays so: whoever may write the status can make a node that runs look as if it never had
+// put stores one object. What has been Ready stays so: somebody who may write the status can make a running node look as if it never had
 // been, until its kubelet reports again. The caller holds s.mu.
 func (s *nodeStore) put(obj any, before map[string]Node) (changed bool, err error) {
 	o, ok := obj.(*corev1.Node)
@@ -87,7 +87,7 @@ func (s *nodeStore) put(obj any, before map[string]Node) (changed bool, err erro
 	return !known || was != n, nil
 }
 
-// placeOf is what a node tells of where the cluster is.
+// placeOf is where the cluster is according to one node.
 func placeOf(o *corev1.Node) place {
 	if region, name := hybridPlace(o.Spec.ProviderID); name != "" {
 		return place{cluster: name, region: region}
@@ -187,7 +187,7 @@ func (s *nodeStore) all() (nodes map[string]Node, heard time.Time) {
 	return maps.Clone(s.nodes), s.heard
 }
 
-// fail takes in that the nodes cannot be listed.
+// fail notes that the nodes cannot be listed.
 func (s *nodeStore) fail(err error) {
 	s.mu.Lock()
 	if !s.synced {

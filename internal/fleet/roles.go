@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// nodeRolesFor and principalsFor are how long it is believed when the principal of an access entry was created:
-	// for those by which nodes join, and for others.
+	// nodeRolesFor and principalsFor are how long the creation date of an access entry's principal is used: for those by
+	// which nodes join, and for others.
 	nodeRolesFor, principalsFor = 10 * time.Minute, 30 * time.Minute
 	// maxPrincipals is how many principals of access entries are asked for in one round: a cluster may have 3,000
 	// entries, and IAM's rate is shared by the whole account.
@@ -135,11 +135,11 @@ type duePrincipal struct {
 }
 
 // duePrincipals are those to ask for, first those by which nodes join, then those of admins, and what is known of all.
-// What the instance profiles tell is not asked for again.
+// What the instance profiles show is not asked for again.
 func (f *Fleet) duePrincipals(x *access, account string, now time.Time) (roles map[string]role, due []duePrincipal) {
-	told := map[string]bool{}
+	known := map[string]bool{}
 	for _, r := range f.instances().profiles {
-		told[awsauth.Subject(r.arn)] = !r.created.IsZero()
+		known[awsauth.Subject(r.arn)] = !r.created.IsZero()
 	}
 	roles = map[string]role{}
 	for principal, e := range x.entries {
@@ -151,11 +151,11 @@ func (f *Fleet) duePrincipals(x *access, account string, now time.Time) (roles m
 		if ok {
 			roles[principal] = r
 		}
-		believed := principalsFor
+		fresh := principalsFor
 		if e.Type != "STANDARD" {
-			believed = nodeRolesFor
+			fresh = nodeRolesFor
 		}
-		if !told[awsauth.Subject(e.ARN)] && (r.read.IsZero() || now.Sub(r.read) >= believed) {
+		if !known[awsauth.Subject(e.ARN)] && (r.read.IsZero() || now.Sub(r.read) >= fresh) {
 			due = append(due, duePrincipal{principal, a})
 		}
 	}

@@ -60,7 +60,7 @@ func TestRecreatedRoles(t *testing.T) {
 					t.Errorf("the mapping of the only running role goes, and is allowed: %v", r.Allowed)
 				}
 				if n := s.aws.Count("GetRole"); n != 2 {
-					t.Errorf("%d calls of iam:GetRole, want 2: the instance profile tells of the nodes' role", n)
+					t.Errorf("%d calls of iam:GetRole, want 2: the instance profile has the nodes' role", n)
 				}
 			})
 		})
@@ -118,7 +118,7 @@ func TestRolesOfOthers(t *testing.T) {
 	})
 }
 
-// TestManyRoles: some rounds see to the roles of many entries, those of nodes first.
+// TestManyRoles: the roles of many entries take some rounds, those of nodes first.
 func TestManyRoles(t *testing.T) {
 	t.Parallel()
 	atNoon(t, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestHyperPod(t *testing.T) {
 	})
 }
 
-// TestKinds tells nodes apart by what their kubelets write.
+// TestKinds distinguishes nodes by what their kubelets write.
 func TestKinds(t *testing.T) {
 	for _, tt := range []struct {
 		node fleet.Node

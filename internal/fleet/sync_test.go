@@ -251,7 +251,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// TestFaults breaks every call in every way. What could not be asked is told as not known, with what to do about it; it is
+// TestFaults breaks every call in every way. What could not be asked is reported as not known, with what to do about it; it is
 // never taken for "no nodes" or "no access entries".
 func TestFaults(t *testing.T) {
 	gone := roleARN("nodes") // the role that every edit takes away
@@ -291,11 +291,11 @@ func TestFaults(t *testing.T) {
 						}
 					case "DescribeAccessEntry":
 						if e := v.Entries[key("windows")]; accessDoubt != "" || len(v.Entries) != 3 || e.Type != "" || !names(v.AccessKnown.Problem, "eks:DescribeAccessEntry") {
-							t.Errorf("entries %v, problem %q, want them without types, and the problem told", v.Entries, v.AccessKnown.Problem)
+							t.Errorf("entries %v, problem %q, want them without types, and the problem", v.Entries, v.AccessKnown.Problem)
 						}
 					case "GetRole":
 						if e := v.Entries[key("admins")]; accessDoubt != "" || len(v.Entries) != 3 || e.Created.IsZero() || !e.PrincipalCreated.IsZero() || !names(v.AccessKnown.Problem, "iam:GetRole") {
-							t.Errorf("entries %v, problem %q, want no role's age, and the problem told", v.Entries, v.AccessKnown.Problem)
+							t.Errorf("entries %v, problem %q, want no role's age, and the problem", v.Entries, v.AccessKnown.Problem)
 						}
 					default:
 						if !names(accessDoubt, "eks:"+action) {

@@ -133,9 +133,9 @@ func (p *placement) node(name string, n Node) {
 	p.add(p.role(i), s, name, is)
 }
 
-// named puts in the Nodes that have an instance's name. A node authenticates as the instance that it is named for,
-// whatever its provider id says: that stays when another instance comes by the name before the Node object has gone,
-// and whoever may create nodes can have written it before the node joined.
+// named adds the Nodes that have an instance's name. A node authenticates as the instance that it is named for,
+// whatever its provider id says: that stays when another instance gets the name before the Node object is deleted,
+// and somebody who may create nodes can have written it before the node joined.
 func (p *placement) named(id string, i Instance) {
 	for _, name := range []string{id, strings.ToLower(i.DNSName)} {
 		n, ok := p.Nodes[name]

@@ -14,7 +14,7 @@ type Drain struct{ on atomic.Bool }
 // Start begins it.
 func (d *Drain) Start() { d.on.Store(true) }
 
-// Check makes readiness say so.
+// Check makes the guard not ready.
 func (d *Drain) Check(*http.Request) error {
 	if d.on.Load() {
 		return errors.New("stopping")

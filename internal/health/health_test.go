@@ -31,7 +31,7 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-// TestDrain: a guard that stops is not ready, answers all the same, and has each connection closed with its answer.
+// TestDrain: a guard that stops is not ready, answers anyway, and has each connection closed with its answer.
 func TestDrain(t *testing.T) {
 	var drain Drain
 	handler := drain.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("judged")) }))

@@ -41,7 +41,7 @@ func readyz(checks []Check) http.HandlerFunc {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(detail.String())) // the probe has gone: nobody to tell
+		_, _ = w.Write([]byte(detail.String())) // an error means that the probe has gone
 	}
 }
 

@@ -74,7 +74,7 @@ func (d *Directory) newAssumed(other policy.Account, cfg sdk.Config, client aws.
 // own reports the guard's own account.
 func (a *account) own() bool { return a.roleARN == "" }
 
-// assumer assumes an account's role, in the way of every other call: bounded, counted, and a refusal told from silence.
+// assumer assumes an account's role like every other call: bounded, counted, and a denial distinguished from no answer.
 // It has to bound the time itself, since the SDK's cache of credentials hides the caller's deadline from it.
 type assumer struct {
 	account *account
@@ -83,7 +83,7 @@ type assumer struct {
 }
 
 func (s *assumer) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
-	ctx = context.WithValue(ctx, flightKey{}, (*flight)(nil)) // whoever needs the role now, it is for all
+	ctx = context.WithValue(ctx, flightKey{}, (*flight)(nil)) // the credentials are for all callers
 	op := aws.Operation{API: "sts:AssumeRole", On: s.account.roleARN}
 	return call(ctx, s.account, s.account.names, op, func(ctx context.Context) (*sts.AssumeRoleOutput, error) {
 		out, err := s.sts.AssumeRole(ctx, in)

@@ -43,8 +43,8 @@ type strangers struct{ error }
 func (s strangers) Unwrap() error { return s.error }
 
 // belongs makes sure that an answer is about the account that was asked: credentials of another account know roles of the same
-// names. want is what was asked for, got what the answer is about. What the guard's own credentials show tells its own account, if nothing
-// has yet.
+// names. want is what was asked for, got what the answer is about. An answer to the guard's own credentials reveals its own account, if that is not
+// known yet.
 func (d *Directory) belongs(a *account, want, got key) error {
 	if got.partition != want.partition {
 		return strangers{aws.Errorf(aws.Malformed, "the answer is about partition %s instead of %s", aws.OneLine(got.partition), want.partition)}

@@ -69,7 +69,7 @@ func canonical(t testing.TB, arn string) string {
 	return strings.ToLower(a.Canonical())
 }
 
-// No principal is ever confirmed by an answer about another, whoever the guard is, whatever goes wrong, and whatever another account answers.
+// No principal is ever confirmed by an answer about another, whatever identity the guard has, whatever goes wrong, and whatever another account answers.
 func TestNoOthersAnswer(t *testing.T) {
 	t.Parallel()
 	policies := map[string]string{
@@ -180,7 +180,7 @@ func TestMixedQuestions(t *testing.T) {
 					case has[asked]:
 						want = principal.Exists
 					}
-					if self.Account == "" && want != principal.Exists && account != otherID { // nothing that IAM has told it
+					if self.Account == "" && want != principal.Exists && account != otherID { // nothing that IAM has shown
 						want = principal.Unverified
 					}
 					if p.Existence != want {

@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// foundFor is how long a principal that was found is taken to exist: long enough for one person's series of
-	// edits, and a role that is deleted meanwhile was there when its mapping was first let in.
+	// foundFor is how long a principal that was found counts as existing: long enough for one person's series of
+	// edits, and a role that is deleted meanwhile existed when its mapping was first allowed.
 	foundFor = 5 * time.Minute
 	// missingFor is how long one that was not found is not asked for again: long enough for the several requests
 	// that one kubectl command can make, too short for somebody who creates the role and tries again.
 	missingFor = time.Second
 	// unlistedFor is how long a list is not asked for again where the permission is lacking: names are asked for
-	// without it, and whoever grants it need not wait for longer than IAM itself may need.
+	// without it, and after the permission is granted the wait is no longer than IAM itself may need.
 	unlistedFor = 15 * time.Second
 	// maxNames and maxLists bound the memory, whatever is written into aws-auth: some 2 MB, and two lists for each of a
 	// good many accounts.
 	maxNames, maxLists = 10_000, 64
 )
 
-// key names a principal, as IAM tells them apart: without letter case, and without the path.
+// key identifies a principal as IAM does: without letter case, and without the path.
 type key struct {
 	partition, account string
 	kind               awsauth.Kind
@@ -43,7 +43,7 @@ type listing struct {
 	kind    awsauth.Kind
 }
 
-// caches remember answers. What was found holds whoever asked, so that a changed policy loses nothing.
+// caches remember answers. What was found does not depend on the caller, so a changed policy loses nothing.
 type caches struct {
 	found    *expiring[key, entity]
 	missing  *expiring[key, principal.Principal] // looked for twice

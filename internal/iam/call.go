@@ -61,7 +61,7 @@ func (d *Directory) newBreaker(account, calls string, tripAfter uint32) *aws.Bre
 		Changed: func(open bool, why *aws.Error) {
 			d.metrics.breaker(account, calls, open)
 			if open {
-				d.log.Info("AWS does not answer and is left alone for a while",
+				d.log.Info("AWS does not answer: no calls for a while",
 					"account", account, "calls", calls, "reason", leftAlone(why).Error())
 			} else {
 				d.log.Info("AWS answers again", "account", account, "calls", calls)

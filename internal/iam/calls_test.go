@@ -162,7 +162,7 @@ func all(t *testing.T, want principal.Existence, answers []principal.Principal) 
 	}
 }
 
-// IAM is eventually consistent: what was made a moment ago is found all the same.
+// IAM is eventually consistent: what was made a moment ago is found anyway.
 func TestEventualConsistency(t *testing.T) {
 	t.Parallel()
 	t.Run("made just before the edit", func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestSlowList(t *testing.T) {
 }
 
 // Where a list is not permitted, that is found out once, and not with every name that is not found. It is asked for again when the time
-// is over, when the policy names another role, and when only the credentials were no good.
+// is over, when the policy names another role, and when only the credentials were invalid.
 func TestUnlisted(t *testing.T) {
 	t.Parallel()
 	t.Run("own", func(t *testing.T) {
@@ -375,7 +375,7 @@ func TestUnlisted(t *testing.T) {
 	})
 }
 
-// Whoever asks after the policy has named another way to read an account does not wait for an answer to the one before, whatever is asked.
+// A caller that asks after the policy has named another way to read an account does not wait for an answer to the one before, whatever is asked.
 func TestConfigureWhileCallsRun(t *testing.T) {
 	t.Parallel()
 	s := seed()

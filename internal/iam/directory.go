@@ -55,7 +55,7 @@ func New(cfg sdk.Config, p *policy.Policy, o Options) *Directory {
 	return d
 }
 
-// Configure takes in a changed policy. Connections stay where nothing changed for them, and so does what is known.
+// Configure applies a changed policy. Connections stay where nothing changed for them, and so does what is known.
 func (d *Directory) Configure(p *policy.Policy) {
 	last := d.setup.Load()
 	cfg := d.cfg.Copy()

@@ -119,7 +119,7 @@ func (w *world) verdict(report validate.Report, want outcome, warn bool) {
 	w.t.Helper()
 	if want.rule == "" {
 		if !report.Allowed || len(report.Findings) > 0 {
-			w.t.Errorf("want it let in without a word, got %+v", report)
+			w.t.Errorf("want it allowed without a finding, got %+v", report)
 		}
 		return
 	}

@@ -20,7 +20,7 @@ type flights struct {
 
 func newFlights() *flights { return &flights{up: map[string]*flight{}} }
 
-// flight is a question on its way to AWS. It has no deadline: whoever asked first may go, the others still wait for the answer.
+// flight is a question on its way to AWS. It has no deadline: the first caller may leave, the others still wait for the answer.
 // What bounds it is that each call has a time limit, that no call begins after everybody has gone, and that they all have
 // deadlines.
 type flight struct {
@@ -38,7 +38,7 @@ type flight struct {
 	limiter *aws.Limiter
 	ticket  *aws.Ticket
 	held    time.Duration // how long it has waited for turns
-	lone    aws.Flow      // whoever left last
+	lone    aws.Flow      // the flow of the last caller that left
 	asked   time.Time     // when the call that is under way began
 	last    error         // what became of the call before that
 	toEnd   bool          // it goes on after everybody has gone
@@ -153,7 +153,7 @@ func (f *flight) wait(l *aws.Limiter, m *Metrics) error {
 	}
 	inTime := func(who aws.Flow) bool { return f.until.IsZero() || l.InTime(who, f.until) }
 	flows := slices.Collect(maps.Keys(f.askers))
-	if !f.toEnd && !slices.ContainsFunc(flows, inTime) { // whoever comes now starts anew, and may be luckier
+	if !f.toEnd && !slices.ContainsFunc(flows, inTime) { // a new caller starts another flight, and may be luckier
 		f.end()
 		g.mu.Unlock()
 		m.heldBack(1)

@@ -19,7 +19,7 @@ const (
 	floodWithin = 3 * time.Second
 )
 
-// Whoever floods the guard with new names, in whichever way, does not keep another user's edit from its answer, and the guard's own
+// A user who floods the guard with new names, in whichever way, does not keep another user's edit from its answer, and the guard's own
 // pace is not taken for an outage of AWS.
 func TestFlood(t *testing.T) {
 	t.Parallel()
@@ -66,7 +66,7 @@ func TestFlood(t *testing.T) {
 								within, done := context.WithTimeout(ctx, 9500*time.Millisecond)
 								w.lookupFor(within, flood.asker(edit), arns...)
 								done()
-								time.Sleep(20 * time.Millisecond) // who is told at once that there is no turn comes again, but not in no time
+								time.Sleep(20 * time.Millisecond) // a caller without a turn tries again, after a moment
 							}
 						})
 					}

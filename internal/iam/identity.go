@@ -17,8 +17,8 @@ var whoAmI = aws.Operation{API: "sts:GetCallerIdentity", On: "itself"}
 // identifyAgain is how long after a failure nobody asks again who the guard is.
 const identifyAgain = 15 * time.Second
 
-// Self returns who the guard is; ok is false while that is not known. Where STS could not be asked but an answer of IAM,
-// or the source of the credentials, has told the account, the ARN is empty.
+// Self returns the guard's identity; ok is false while it is not known. If STS could not be asked but an answer of IAM,
+// or the source of the credentials, has revealed the account, the ARN is empty.
 func (d *Directory) Self() (self principal.Self, ok bool) {
 	if s := d.self.Load(); s != nil {
 		return *s, true
@@ -28,14 +28,14 @@ func (d *Directory) Self() (self principal.Self, ok bool) {
 
 // Run finds out who the guard is, logs it, and ends; it goes on trying until ctx ends. Lookups do not wait for it.
 func (d *Directory) Run(ctx context.Context) error {
-	for told := ""; ; {
+	for logged := ""; ; {
 		err := d.identify(ctx)
 		if err == nil {
 			return nil
 		}
-		if why := err.Error(); why != told { // the same again is no news
-			d.log.Info("cannot find out who the guard is at AWS; trying again", "reason", why)
-			told = why
+		if why := err.Error(); why != logged { // each reason is logged once
+			d.log.Info("cannot determine the guard's AWS identity; trying again", "reason", why)
+			logged = why
 		}
 		if !aws.Pause(ctx, identifyAgain) {
 			return nil
@@ -47,7 +47,7 @@ func (d *Directory) Run(ctx context.Context) error {
 func (d *Directory) Identify(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout())
 	defer cancel()
-	_ = d.identify(ctx) // what the failure costs is told with each principal that it concerns
+	_ = d.identify(ctx) // the findings about the principals report the failure
 }
 
 // identify asks STS who the guard is, unless that is known or has just failed. It does not outlast ctx.
@@ -111,7 +111,7 @@ func (s *setup) getCallerIdentity(ctx context.Context) (principal.Self, error) {
 	return principal.Self{ARN: *out.Arn, Account: *out.Account, Partition: arn.Partition}, nil
 }
 
-// learn takes in which account is the guard's own, for want of a better source.
+// learn notes which account is the guard's own, if no better source has.
 func (d *Directory) learn(account, partition string) {
 	if d.self.CompareAndSwap(nil, &principal.Self{Account: account, Partition: partition}) {
 		d.log.Info("the guard's own AWS account is known", "account", account, "partition", partition)

@@ -50,14 +50,14 @@ type list struct {
 	check func(key) error
 	all   map[string]entity // by name in lower case
 	whose key               // without a name; the zero value before the first principal
-	texts map[string]string // most roles of an account are trusted to the same few
+	texts map[string]string // most roles of an account have one of a few trust policies
 }
 
 func newList(kind awsauth.Kind, check func(key) error) *list {
 	return &list{kind: kind, check: check, all: map[string]entity{}, texts: map[string]string{}}
 }
 
-// take takes in a page. All principals must be of one account.
+// take adds a page. All principals must be of one account.
 func (l *list) take(page []entity) error {
 	for _, e := range page {
 		k, ok := read(e.arn)
@@ -80,7 +80,7 @@ func (l *list) take(page []entity) error {
 	return nil
 }
 
-// once keeps one copy of a text.
+// once keeps one copy of each string.
 func (l *list) once(s string) string {
 	if kept, ok := l.texts[s]; ok {
 		return kept

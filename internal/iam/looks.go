@@ -133,7 +133,7 @@ func (a *account) inTime(ctx context.Context, questions []question, why error) (
 // wrong for one that the policy no longer names says nothing of the one that it names now.
 func (d *Directory) get(ctx context.Context, a *account, k key, name string, again bool) (entity, error) {
 	return share(ctx, d, fmt.Sprintf("get %p %v %t", a, k, again), func(ctx context.Context) (entity, error) {
-		if e, ok := d.known(a, k); ok { // found by whoever asked just before
+		if e, ok := d.known(a, k); ok { // found by a caller just before
 			return e, nil
 		}
 		var got key

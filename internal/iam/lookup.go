@@ -109,8 +109,8 @@ func (d *Directory) route(s *setup, q question) *account {
 	return nil
 }
 
-// reroute leaves those questions that are still for an account, and answers the others: an answer may have told meanwhile which
-// account is the guard's own.
+// reroute keeps those questions that are still for an account, and answers the others: an answer may meanwhile have revealed
+// which account is the guard's own.
 func (d *Directory) reroute(s *setup, a *account, questions []question) []question {
 	var left []question
 	for _, q := range questions {

@@ -22,15 +22,15 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_iam_calls_total",
-			Help: "Calls to IAM and STS, every attempt by itself, by API and outcome: ok, missing, or why nothing was found out."}, []string{"api", "outcome"}),
+			Help: "Attempts of calls to IAM and STS, by API and outcome: ok, missing, or the reason of the failure."}, []string{"api", "outcome"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_auth_guard_iam_call_seconds",
-			Help: "Time that a call to IAM or STS took.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 11)}, []string{"api"}),
+			Help: "Duration of calls to IAM and STS.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 11)}, []string{"api"}),
 		hits: prometheus.NewCounter(prometheus.CounterOpts{Name: "aws_auth_guard_iam_cache_hits_total",
-			Help: "Principals that were known without a call."}),
+			Help: "Principals that were answered from the cache."}),
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "aws_auth_guard_iam_throttled_total",
-			Help: "Calls that AWS answered with a request to slow down, and calls not made since the guard kept to its own rate."}),
+			Help: "Calls that AWS throttled, and calls not made because of the guard's own rate limit."}),
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_iam_breaker_open",
-			Help: "1 while an account's IAM is not asked, since it did not answer. account is own, or the id of another; calls are names or lists."}, []string{"account", "calls"}),
+			Help: "1 while the circuit breaker of an account is open, because IAM did not answer. account is own, or the id of another; calls are names or lists."}, []string{"account", "calls"}),
 	}
 	r.MustRegister(m.calls, m.seconds, m.hits, m.throttled, m.open)
 	return m

@@ -10,7 +10,7 @@ import (
 )
 
 // fewHints bounds the calls that only serve a better message, moreHints the names that are compared with a whole list:
-// nobody reads more findings before the first are mended.
+// nobody reads more findings before the first are fixed.
 const fewHints, moreHints = 5, 25
 
 // conclude answers for those that IAM does not know, with what may have been meant.
@@ -19,7 +19,7 @@ func (d *Directory) conclude(ctx context.Context, s *setup, a *account, absent [
 		return
 	}
 	if a.own() && !d.isOwn(absent[0].key) {
-		// What these credentials do not know may well exist where the ARN says: nothing has told whose they are.
+		// What these credentials do not know may exist in the ARN's account: it is not known whose they are.
 		why := "the guard could not find out which account is its own"
 		if u := d.unidentified.Load(); u != nil {
 			why += ": " + aws.AsError(u.err).Detail

@@ -41,7 +41,7 @@ func bareEnvironment(t *testing.T, url string) {
 	t.Setenv("AWS_ENDPOINT_URL_STS", url)
 }
 
-// fromEnvironment is a Directory with whatever the environment tells about AWS.
+// fromEnvironment is a Directory with whatever the environment says about AWS.
 func fromEnvironment(t *testing.T, p *policy.Policy) *iam.Directory {
 	t.Helper()
 	cfg, err := aws.LoadConfig(t.Context())
@@ -58,7 +58,7 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// Every usual source of an identity: what the environment holds is all that the guard is told.
+// Every usual source of an identity: the environment is all that the guard has.
 func TestIdentities(t *testing.T) {
 	for name, tt := range map[string]struct {
 		set  func(t *testing.T, url string)
@@ -120,7 +120,7 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// Pod Identity tells the account where STS is out of reach.
+// Pod Identity shows the account where STS is out of reach.
 func TestAccountFromCredentials(t *testing.T) {
 	f, url := serve(t, seed())
 	bareEnvironment(t, url)

@@ -106,7 +106,7 @@ func (s trustStatement) unknown() bool {
 	return !s.not && slices.ContainsFunc(s.actions, func(pattern string) bool { return strings.HasPrefix(pattern, "sts:assume") })
 }
 
-// glob matches a pattern of IAM: * stands for any characters, ? for one.
+// glob matches a pattern of IAM: * matches any characters, ? one.
 func glob(pattern, s string) bool {
 	star, from := -1, 0
 	i, j := 0, 0
@@ -262,7 +262,7 @@ func words(v any) (list []string, ok bool) {
 	return list, len(list) > 0 && !slices.Contains(list, "")
 }
 
-// readJSON reads one value. The keys of objects are in lower case: IAM does not tell them apart by it.
+// readJSON reads one value. The keys of objects are in lower case: IAM ignores letter case in them.
 func readJSON(d *json.Decoder, depth int) (any, error) {
 	token, err := d.Token()
 	if err != nil {

@@ -249,7 +249,7 @@ func TestGeneratedTrustPolicies(t *testing.T) {
 	}
 }
 
-// A role's trust policy is read whether the role is asked for by its name or found in a list, and one that cannot be read is told
+// A role's trust policy is read whether the role is asked for by its name or found in a list, and one that cannot be read is reported
 // apart from one that was.
 func TestTrustIsLookedUp(t *testing.T) {
 	t.Parallel()

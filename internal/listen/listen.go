@@ -46,7 +46,7 @@ func Server(ctx context.Context, handler http.Handler) *http.Server {
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
-		// A request's context ends with its connection, and not when the server is told to stop.
+		// A request's context ends with its connection, and not when the server is stopped.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ConnContext: remember,
 		ErrorLog:    log.New(&paced{limit: rate.NewLimiter(1, 10)}, "", log.LstdFlags),
@@ -97,7 +97,7 @@ func Plain(ctx context.Context, name, address string, handler http.Handler) (*ma
 
 // Listener accepts a limited number of connections at once. Where there is no room for one more, it takes the place of
 // one that is not being answered: of the address that has the most connections, the one that has been silent for the
-// longest. So whoever fills the port closes his own connections, and not those of the API servers.
+// longest. So a client that fills the port closes its own connections, and not those of the API servers.
 type Listener struct {
 	net.Listener
 	most int
@@ -105,7 +105,7 @@ type Listener struct {
 	mu    sync.Mutex
 	open  map[*conn]struct{}
 	hosts map[string]int
-	// clock counts what happened, so that what was last heard of can be told without the time.
+	// clock counts what happened, which orders the connections by their last activity without reading the time.
 	clock uint64
 }
 
@@ -154,7 +154,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// victim is the connection that can be spared best: the newest itself where all others are being answered. One that
+// victim is the connection to close: the newest itself where all others are being answered. One that
 // was never answered goes before one that was, which is an API server's more likely, and may carry a request at this
 // moment; unless they are less than a quarter of that address, among which is everybody who has just come.
 func (l *Listener) victim() *conn {

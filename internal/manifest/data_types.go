@@ -9,9 +9,9 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// lintData finds data that is no text.
+// lintData finds values that are not strings.
 func (f *File) lintData() {
-	const why = "and the API server refuses the whole object"
+	const why = "the API server rejects the whole object"
 	root, d := f.object.node, f.object.doc
 	if v := field(root, "immutable"); v != nil && (v.Kind != yaml.ScalarNode || v.Tag != "!!bool") && v.Tag != "!!null" {
 		f.found(notAList, d.place(v), validate.Finding{Field: "immutable", Value: v.Value,
@@ -26,8 +26,8 @@ func (f *File) lintData() {
 		}
 		if data.Kind != yaml.MappingNode {
 			f.found(notAList, d.place(data), validate.Finding{Field: name, Value: data.Value,
-				Message: fmt.Sprintf("%s is %s, not a mapping of keys to text", name, shape(data)), Why: why,
-				Fix: fmt.Sprintf("write mapRoles: | under %s:, indented by two blanks", key.Value)})
+				Message: fmt.Sprintf("%s is %s, not a mapping of keys to strings", name, shape(data)), Why: why,
+				Fix: fmt.Sprintf("write mapRoles: | under %s:, indented by two spaces", key.Value)})
 			continue
 		}
 		for i := 0; i+1 < len(data.Content); i += 2 {
@@ -42,12 +42,12 @@ func (f *File) lintValue(parent string, key, value *yaml.Node) {
 	if key.Value == "<<" || v == nil || v.Tag == "!!null" {
 		return
 	}
-	finding := validate.Finding{Field: path, Value: v.Value, Why: "and a ConfigMap holds only text, so the API server refuses the whole object"}
+	finding := validate.Finding{Field: path, Value: v.Value, Why: "a ConfigMap contains only strings, so the API server rejects the whole object"}
 	switch {
 	case v.Kind == yaml.ScalarNode && (v.Tag == "!!str" || v.Tag == "!!binary" || v.Tag == "!!timestamp"):
 		return
 	case v.Kind == yaml.ScalarNode:
-		finding.Message = fmt.Sprintf("%s is %s, not text", key.Value, shape(v))
+		finding.Message = fmt.Sprintf("%s is %s, not a string", key.Value, shape(v))
 		finding.Fix = fmt.Sprintf("write it in quotes: %s: %q", key.Value, v.Value)
 		if key.Value == "mapAccounts" {
 			finding.Fix = fmt.Sprintf("write mapAccounts: | and below it, indented further, - %q", v.Value)
@@ -57,7 +57,7 @@ func (f *File) lintValue(parent string, key, value *yaml.Node) {
 			line, _ := f.lines.place(at)
 			finding.Value = strings.TrimSpace(f.lines.line(line))
 		}
-		finding.Message = fmt.Sprintf("%s is %s, not text: the | after %s: is missing", key.Value, shape(v), key.Value)
+		finding.Message = fmt.Sprintf("%s is %s, not a string: the | after %s: is missing", key.Value, shape(v), key.Value)
 		finding.Fix = fmt.Sprintf("write %s: | and indent the lines below it further than %s", key.Value, key.Value)
 		if v.Style&yaml.FlowStyle != 0 {
 			finding.Value = ""

@@ -59,8 +59,8 @@ func (f *File) decode(c candidate) error {
 	return nil
 }
 
-// takeData maps the places of the values that are text, and takes out of the object those that are not; their text is
-// returned instead. What else is of the wrong type (binaryData, immutable) is taken out as well; lint tells of it.
+// takeData maps the places of the values that are strings, and removes those that are not from the object; their text is
+// returned instead. Other fields of the wrong type (binaryData, immutable) are removed as well; lint reports them.
 func (f *File) takeData(object map[string]any) map[string]string {
 	texts := map[string]string{}
 	nodes := field(f.object.node, "data")

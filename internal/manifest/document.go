@@ -54,7 +54,7 @@ func hollow(s string) bool {
 	return true
 }
 
-// isJSON is how kubectl tells JSON from YAML.
+// isJSON distinguishes JSON from YAML as kubectl does.
 func (d *document) isJSON() bool {
 	return strings.HasPrefix(strings.TrimLeft(d.text, " \t\r\n"), "{")
 }
@@ -104,7 +104,7 @@ func (d *document) place(n *yaml.Node) int { return d.offset + d.lines.offset(n.
 // indent is how many characters stand before the key's block mapping.
 func (d *document) indent(key *yaml.Node) int { return key.Column - 1 }
 
-// keyOf finds the key under which a node stands.
+// keyOf finds the key of a node.
 func (d *document) keyOf(target *yaml.Node) *yaml.Node {
 	var found *yaml.Node
 	var walk func(n *yaml.Node)

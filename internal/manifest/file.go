@@ -28,9 +28,9 @@ const (
 type File struct {
 	Name string // as the operator named it
 	Text string // without a byte order mark
-	// ConfigMap is what kubectl would send. Values that are no text, which the API server refuses, are here as the
-	// text they are written with, so that the rules can look at them too. Nil if the manifest could not be parsed;
-	// then Findings says where and why.
+	// ConfigMap is what kubectl would send. Values that are not strings, which the API server rejects, are here as the
+	// text of the file, so that the rules can check them too. Nil if the manifest could not be parsed; then Findings says
+	// where and why.
 	ConfigMap *corev1.ConfigMap
 	// Findings are about the manifest's own YAML. Their DataKey is Key. Sorted by place.
 	Findings []validate.Finding
@@ -88,7 +88,7 @@ func (f *File) take(c candidate) error {
 	return nil
 }
 
-// decodeText refuses what is no text and takes off a byte order mark.
+// decodeText rejects binary files and removes a byte order mark.
 func decodeText(name string, data []byte) (string, error) {
 	switch {
 	case len(data) > MaxSize:
@@ -96,7 +96,7 @@ func decodeText(name string, data []byte) (string, error) {
 	case len(data) >= 2 && (data[0] == 0xFF && data[1] == 0xFE || data[0] == 0xFE && data[1] == 0xFF):
 		return "", fmt.Errorf("%s is UTF-16; save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)", name)
 	case len(data) == 0:
-		return "", fmt.Errorf("%s is empty; want a ConfigMap %s/%s", name, objectNamespace, objectName)
+		return "", none("%s is empty; want a ConfigMap %s/%s", name, objectNamespace, objectName)
 	}
 	s := strings.TrimPrefix(string(data), "\ufeff")
 	for i, c := range s {

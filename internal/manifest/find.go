@@ -20,8 +20,8 @@ func (f *File) Locate(dataKey string, line, column int) (fileLine, fileColumn in
 	return fileLine, fileColumn, true
 }
 
-// Find is where a field such as data.mapRoles[2].rolearn, immutable or metadata.name stands, or the nearest that holds
-// it, or the object itself.
+// Find is the position of a field such as data.mapRoles[2].rolearn, immutable or metadata.name, or of the nearest field
+// that contains it, or of the object itself.
 func (f *File) Find(path string) (line, column int, ok bool) {
 	n := f.object.node
 	if n == nil {

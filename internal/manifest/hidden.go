@@ -23,12 +23,12 @@ func (f *File) lintHidden() {
 		}
 		f.found(ambiguousYAML, d.offset+i, validate.Finding{Value: string(c),
 			Message: fmt.Sprintf("there is an invisible character U+%04X here", c),
-			Why:     "and what is written is not what a reader sees", Fix: "delete the character"})
+			Why:     "the text is not what a reader sees", Fix: "delete the character"})
 		return
 	}
 }
 
-// hidden reports zero-width and bidirectional characters. What stands inside a value is the rules' to tell.
+// hidden reports zero-width and bidirectional characters. The rules check what is inside a value.
 func hidden(r rune) bool {
 	return r == '\ufeff' || r >= '\u200b' && r <= '\u200f' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }

@@ -50,7 +50,7 @@ func yamlLines(s string) *lines {
 // breakAt is the length in bytes of YAML's line break at i, 0 if there is none.
 func breakAt(s string, i int) int { return awsauth.LineBreak(s[min(i, len(s)):]) }
 
-// offset is the byte at which line and column stand, kept inside the text.
+// offset is the byte of a line and column, kept inside the text.
 func (t *lines) offset(line, column int) int {
 	if line < 1 {
 		return 0

@@ -64,7 +64,7 @@ func (f *File) lintNode(n *yaml.Node, path string, seen map[*yaml.Node]bool) {
 		if k.Kind == yaml.ScalarNode {
 			f.lintKey(k, field, first)
 		}
-		// A list in the place of a text is one mistake; what is inside it is the rules' to tell.
+		// A list instead of a string is one mistake; the rules check what is inside it.
 		if path == "data" && resolve(v) != nil && resolve(v).Kind != yaml.ScalarNode {
 			continue
 		}
@@ -76,20 +76,20 @@ func (f *File) lintNode(n *yaml.Node, path string, seen map[*yaml.Node]bool) {
 // is not wrong, only hard to read.
 func (f *File) lintProperties(n *yaml.Node, path string) {
 	at := f.object.doc.place(n)
-	const outOfSight = "so what is written in one place works in another, out of sight"
+	const outOfSight = "a reader of this line does not see the value that is used"
 	switch {
 	case n.Kind == yaml.AliasNode:
 		f.found(ambiguousYAML, at, validate.Finding{Severity: validate.Warning, Field: path, Value: "*" + n.Value,
-			Message: fmt.Sprintf("%q is a YAML alias", "*"+n.Value), Why: outOfSight, Fix: "write out the text that is meant"})
+			Message: fmt.Sprintf("%q is a YAML alias", "*"+n.Value), Why: outOfSight, Fix: "write the value itself"})
 	case n.Anchor != "":
 		f.found(ambiguousYAML, at, validate.Finding{Severity: validate.Warning, Field: path, Value: "&" + n.Anchor,
 			Message: fmt.Sprintf("%q is a YAML anchor", "&"+n.Anchor), Why: outOfSight,
-			Fix: "write out the text where it is used, and remove the anchor"})
+			Fix: "write the value in each place that uses it, and remove the anchor"})
 	}
 	if n.Style&yaml.TaggedStyle != 0 && n.Tag != "!!str" {
 		f.found(ambiguousYAML, at, validate.Finding{Field: path, Value: n.Tag,
 			Message: fmt.Sprintf("the tag %q changes how the value is read", n.Tag),
-			Why:     "and not every tool reads it alike", Fix: "remove the tag and write the text itself"})
+			Why:     "tools read the tag differently", Fix: "remove the tag and write the value itself"})
 	}
 }
 
@@ -99,12 +99,12 @@ func (f *File) lintKey(k *yaml.Node, field string, first map[string]*yaml.Node) 
 	if before, twice := first[k.Value]; twice {
 		line, _ := f.lines.place(f.object.doc.place(before))
 		f.found(ambiguousYAML, at, validate.Finding{Field: field, Value: k.Value,
-			Message: fmt.Sprintf("%q stands here a second time, first on line %d", k.Value, line),
-			Why:     "and kubectl sends only the last one, without an error", Fix: "make one of the two, or remove the wrong one"})
+			Message: fmt.Sprintf("%q appears twice, first on line %d", k.Value, line),
+			Why:     "kubectl sends only the last one, without an error", Fix: "merge the two, or remove the wrong one"})
 	}
 	first[k.Value] = k
 	if k.Value == "<<" && k.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0 {
 		f.found(ambiguousYAML, at, validate.Finding{Severity: validate.Warning, Field: field, Value: "<<",
-			Message: "a merge key (<<) takes fields from elsewhere", Why: "so the object holds more than it shows", Fix: "write the fields out"})
+			Message: "a merge key (<<) takes fields from elsewhere", Why: "the object contains fields that it does not show", Fix: "write the fields themselves"})
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// Findings are told by the text that stands at their place: «rule severity field @text».
+// Findings are identified by the text at their place: «rule severity field @text».
 func TestFindings(t *testing.T) {
 	const entry = "    - rolearn: arn:aws:iam::111122223333:role/ci\n"
 	for name, tt := range map[string]struct {
@@ -29,7 +29,7 @@ func TestFindings(t *testing.T) {
 		"a date is text":        {head + "  mapRoles: 2026-01-01\n", nil, nil, nil},
 
 		"missing |": {head + "  mapRoles:\n" + entry + "  mapUsers: |\n    []\n", []string{"AA104 error - rolearn: arn:aws:iam::111122223333:role/ci"},
-			[]string{"mapRoles is a list, not text: the | after mapRoles: is missing", "the API server refuses", "write mapRoles: |"},
+			[]string{"mapRoles is a list, not a string: the | after mapRoles: is missing", "the API server rejects", "write mapRoles: |"},
 			map[string]string{"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/ci\n", "mapUsers": "[]\n"}},
 		"missing | before a list at the key's indentation": {head + "  mapRoles:\n  - rolearn: x\n  - rolearn: y\n", []string{"AA104 error - rolearn: x"}, nil,
 			map[string]string{"mapRoles": "- rolearn: x\n- rolearn: y\n"}},
@@ -37,7 +37,7 @@ func TestFindings(t *testing.T) {
 		"missing | in JSON": {`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth"},"data":{"mapRoles":["a"]}}`, []string{`AA104 error ["a"]}}`}, nil,
 			map[string]string{"mapRoles": "[\"a\"]\n"}},
 		"missing | twice":   {head + "  mapRoles:\n    - rolearn: x\n  mapUsers:\n    userarn: y\n", []string{"AA104 error - rolearn: x", "AA104 error userarn: y"}, nil, nil},
-		"a number":          {head + "  mapAccounts: 111122223333\n", []string{"AA104 error 111122223333"}, []string{"is a number, not text", `- "111122223333"`}, map[string]string{"mapAccounts": "111122223333"}},
+		"a number":          {head + "  mapAccounts: 111122223333\n", []string{"AA104 error 111122223333"}, []string{"is a number, not a string", `- "111122223333"`}, map[string]string{"mapAccounts": "111122223333"}},
 		"a boolean":         {head + "  mapRoles: true\n", []string{"AA104 error true"}, []string{`mapRoles: "true"`}, map[string]string{"mapRoles": "true"}},
 		"data is a list":    {strings.TrimSuffix(head, "\n") + "\n- mapRoles: x\n", []string{"AA104 error - mapRoles: x"}, []string{"data is a list"}, nil},
 		"data is text":      {strings.Replace(head, "\ndata:", "\ndata: |", 1) + "  mapRoles: x\n", []string{"AA104 error |"}, []string{"data is text"}, nil},
@@ -61,18 +61,18 @@ func TestFindings(t *testing.T) {
 		"direction in a comment":           {head + "  # \u202e\n  mapRoles: x\n", []string{"AA102 error \u202e"}, nil, nil},
 		"invisible in a value is the rules' to tell": {head + "  mapRoles: |\n    x\u200b\n", nil, nil, nil},
 
-		"tab":                       {head + "  mapRoles: |\n\t- rolearn: x\n", []string{"AA101 error \t- rolearn: x"}, []string{"a tab in the indentation", "use blanks"}, nil},
-		"tab after blanks":          {head + "  \tmapRoles: |\n", []string{"AA101 error \tmapRoles: |"}, []string{"a tab in the indentation"}, nil},
-		"text not indented":         {head + "  mapRoles: |\n  - rolearn: x\n", []string{"AA101 error - rolearn: x"}, []string{"not indented further than mapRoles:", "indent all lines below mapRoles:"}, nil},
-		"out of step":               {head + "  mapRoles: |\n    x\n   mapUsers: y\n", []string{"AA101 error mapUsers: y"}, []string{"out of step"}, nil},
-		"open quote":                {head + "  mapRoles: \"x\n", []string{"AA101 error "}, []string{"the quote opened on line 7"}, nil},
-		"open bracket":              {head + "  mapRoles: [a\n", []string{"AA101 error "}, []string{"the bracket opened on line 7"}, nil},
-		"colon":                     {head + "  mapRoles: a: b\n", []string{"AA101 error : b"}, nil, nil},
-		"control character":         {head + "  mapRoles: a\x01b\n", []string{"AA101 error \x01b"}, []string{"a control character"}, nil},
-		"kubectl takes less":        {head + "  mapRoles: \"\\/\"\n", []string{"AA101 error mapRoles: \"\\/\""}, []string{"backslash"}, nil},
-		"broken beside a good one":  {head + "  mapRoles: x\n---\nmetadata: {name: aws-auth\n", []string{"AA101 error "}, nil, map[string]string{"mapRoles": "x"}},
-		"broken but another object": {head + "  mapRoles: x\n---\nmetadata: {name: other\n", nil, nil, map[string]string{"mapRoles": "x"}},
-		"20,000 brackets":           {head + "  mapRoles: " + strings.Repeat("[", 20000), []string{"AA101 error "}, nil, nil},
+		"tab":                             {head + "  mapRoles: |\n\t- rolearn: x\n", []string{"AA101 error \t- rolearn: x"}, []string{"the line is indented with a tab", "use spaces"}, nil},
+		"tab after blanks":                {head + "  \tmapRoles: |\n", []string{"AA101 error \tmapRoles: |"}, []string{"the line is indented with a tab"}, nil},
+		"text not indented":               {head + "  mapRoles: |\n  - rolearn: x\n", []string{"AA101 error - rolearn: x"}, []string{"indented no further than mapRoles:", "indent all lines below mapRoles:"}, nil},
+		"matches none of the lines above": {head + "  mapRoles: |\n    x\n   mapUsers: y\n", []string{"AA101 error mapUsers: y"}, []string{"matches none of the lines above"}, nil},
+		"open quote":                      {head + "  mapRoles: \"x\n", []string{"AA101 error "}, []string{"the quote opened on line 7"}, nil},
+		"open bracket":                    {head + "  mapRoles: [a\n", []string{"AA101 error "}, []string{"the bracket opened on line 7"}, nil},
+		"colon":                           {head + "  mapRoles: a: b\n", []string{"AA101 error : b"}, nil, nil},
+		"control character":               {head + "  mapRoles: a\x01b\n", []string{"AA101 error \x01b"}, []string{"a control character"}, nil},
+		"kubectl takes less":              {head + "  mapRoles: \"\\/\"\n", []string{"AA101 error mapRoles: \"\\/\""}, []string{"backslash"}, nil},
+		"broken beside a good one":        {head + "  mapRoles: x\n---\nmetadata: {name: aws-auth\n", []string{"AA101 error "}, nil, map[string]string{"mapRoles": "x"}},
+		"broken but another object":       {head + "  mapRoles: x\n---\nmetadata: {name: other\n", nil, nil, map[string]string{"mapRoles": "x"}},
+		"20,000 brackets":                 {head + "  mapRoles: " + strings.Repeat("[", 20000), []string{"AA101 error "}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := manifest.Read("f.yaml", []byte(tt.file))

@@ -2,7 +2,7 @@ package manifest
 
 import yaml "go.yaml.in/yaml/v4"
 
-// follow maps a text value.
+// follow maps a string value.
 func (f *File) follow(n, key *yaml.Node, value string) *places {
 	d := f.object.doc
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
@@ -14,8 +14,8 @@ func (f *File) follow(n, key *yaml.Node, value string) *places {
 	return follow(f.Text, d.place(n), d.indent(key), n, value)
 }
 
-// written is the text with which a value is written that should have been a text: what the operator meant to be in the
-// block that the missing "|" begins.
+// written is the text of a value that should have been a string: what the operator meant to be in the block that the
+// missing "|" begins.
 func (f *File) written(n, key, siblings *yaml.Node) (string, *places) {
 	d := f.object.doc
 	start := d.place(n)

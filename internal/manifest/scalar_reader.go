@@ -22,7 +22,7 @@ func (r *reader) emit(c rune, at int) {
 	r.at = append(r.at, at)
 }
 
-// step emits the character that stands here.
+// step emits the character at this position.
 func (r *reader) step() {
 	c, n := utf8.DecodeRuneInString(r.s[r.i:])
 	r.emit(c, r.i)
@@ -52,7 +52,7 @@ func (r *reader) emitBreaks(breaks []lineBreak) {
 }
 
 // flow reads a plain (quote 0) or quoted scalar: lines are joined by a blank, an empty line is a line break. A plain one
-// ends after want characters, for where it ends depends on all that stands around it.
+// ends after want characters, for where it ends depends on everything around it.
 func (r *reader) flow(quote byte, want int) {
 	if quote != 0 {
 		r.i++

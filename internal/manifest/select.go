@@ -47,7 +47,7 @@ func (d *document) candidate(n *yaml.Node, index int) candidate {
 func (f *File) choose() (*candidate, error) {
 	docs := split(f.Text)
 	if len(docs) == 0 {
-		return nil, fmt.Errorf("%s holds no YAML document, only blanks or comments; want a ConfigMap %s/%s", f.Name, objectNamespace, objectName)
+		return nil, none("%s holds no YAML document, only blanks or comments; want a ConfigMap %s/%s", f.Name, objectNamespace, objectName)
 	}
 	var broken *document
 	var taken, others []candidate
@@ -105,13 +105,20 @@ func (c candidate) nearness() (n int) {
 	return n
 }
 
+// NoConfigMap is the error for a file that holds no aws-auth.
+type NoConfigMap struct{ what string }
+
+func (e *NoConfigMap) Error() string { return e.what }
+
+func none(format string, a ...any) error { return &NoConfigMap{fmt.Sprintf(format, a...)} }
+
 // noConfigMap is the error for a file without aws-auth, with what is there instead: the nearest to what is looked for.
 func (f *File) noConfigMap(seen []candidate) error {
 	instead := ""
 	if len(seen) > 0 {
 		instead = "; " + f.difference(slices.MaxFunc(seen, func(a, b candidate) int { return cmp.Compare(a.nearness(), b.nearness()) }))
 	}
-	return fmt.Errorf("%s holds no ConfigMap %s/%s%s", f.Name, objectNamespace, objectName, instead)
+	return none("%s holds no ConfigMap %s/%s%s", f.Name, objectNamespace, objectName, instead)
 }
 
 // difference says why an object is not the one.

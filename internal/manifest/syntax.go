@@ -46,7 +46,7 @@ func (f *File) syntax(d *document) validate.Finding {
 	for n := line - 1; n > 0 && before == ""; n-- {
 		before = strings.TrimSpace(f.lines.line(n))
 	}
-	finding := validate.Finding{Why: "and kubectl can send nothing of it"}
+	finding := validate.Finding{Why: "kubectl cannot parse the file"}
 	finding.Message, finding.Fix = explain(complaint, here, before, context)
 	if strings.HasPrefix(strings.TrimLeft(here, " "), "\t") {
 		offset = f.lines.starts[line-1] + strings.Index(here, "\t")
@@ -54,28 +54,28 @@ func (f *File) syntax(d *document) validate.Finding {
 	return f.at(yamlSyntax, offset, finding)
 }
 
-// explain puts the parser's complaint into an operator's words. here is the line it stopped at, before the last line
+// explain says in an operator's words what the parser reports. here is the line it stopped at, before the last line
 // with text above it, and context the line on which the construct began, or 0.
 func explain(complaint, here, before string, context int) (message, fix string) {
 	has := func(s string) bool { return strings.Contains(complaint, s) }
 	opensBlock := strings.HasSuffix(before, "|") || strings.HasSuffix(before, "|-") || strings.HasSuffix(before, "|+")
 	switch {
 	case strings.HasPrefix(strings.TrimLeft(here, " "), "\t"):
-		return "a tab in the indentation", "use blanks, as many as in the lines around it"
+		return "the line is indented with a tab", "use spaces, as many as in the lines around it"
 	case has("control characters"):
-		return "a control character", "delete it"
+		return "the line contains a control character", "delete it"
 	case has("did not find expected key") && opensBlock && strings.HasPrefix(strings.TrimSpace(here), "-"):
 		key := strings.TrimSpace(strings.TrimRight(before, "|-+"))
-		return fmt.Sprintf("this line is not indented further than %s above it, so it is not part of its text", key),
-			fmt.Sprintf("indent all lines below %s | by two blanks more than %s", key, strings.TrimSuffix(key, ":"))
+		return fmt.Sprintf("this line is indented no further than %s above it, so it is not part of its value", key),
+			fmt.Sprintf("indent all lines below %s | by two spaces more than %s", key, strings.TrimSuffix(key, ":"))
 	case has("did not find expected key"):
-		return "this line is out of step with the lines above", "indent it like the line it belongs to"
+		return "the indentation of this line matches none of the lines above", "indent it like the line that it belongs to"
 	case has("mapping values are not allowed"):
-		return "a colon where no key can stand", `indent the line like its neighbours, or put a text that holds ": " in quotes`
+		return "this line has a colon where no key is possible", `indent the line like its neighbors, or put a value that contains ": " in quotes`
 	case has("'-' indicator"):
-		return "this line is out of step with the list above", `begin the list's items with "- ", all equally far from the left`
+		return "the indentation of this item differs from the list above", `begin all items of the list with "- ", at the same indentation`
 	case has("could not find expected ':'"):
-		return "a key without a colon", "write key: value"
+		return "this line has a key without a colon", "write key: value"
 	case has("unexpected end of stream"):
 		return fmt.Sprintf("the quote opened on line %d is never closed", context), "close the quote"
 	case has("unexpected document indicator"):
@@ -83,11 +83,11 @@ func explain(complaint, here, before string, context int) (message, fix string) 
 	case has("',' or ']'"), has("',' or '}'"):
 		return fmt.Sprintf("the bracket opened on line %d is never closed, or a comma is missing", context), "close the bracket"
 	case has("unknown anchor"):
-		return "an alias without an anchor", "write out the text that is meant"
+		return "this alias has no anchor", "write the value itself"
 	case has("unknown escape character"):
-		return "a backslash that means nothing in double quotes", "use single quotes, or write the backslash twice"
+		return "this backslash sequence is invalid in double quotes", "use single quotes, or write the backslash twice"
 	case has("cannot start any token"):
-		return "a text cannot begin with this character", "put the text in quotes"
+		return "a value cannot begin with this character", "put the value in quotes"
 	}
 	return "not YAML: " + strings.TrimPrefix(complaint, "yaml: "), "correct the line"
 }

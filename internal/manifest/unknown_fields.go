@@ -24,7 +24,7 @@ func (f *File) lintFields() {
 			k := parent.Content[i]
 			switch {
 			case slices.Contains(mapKeys, k.Value):
-				f.unknown(k, path+k.Value, "write it under data:, indented by two blanks more than data")
+				f.unknown(k, path+k.Value, "write it under data:, indented by two spaces more than data")
 			case path != "" && (k.Value == "data" || k.Value == "binaryData" || k.Value == "immutable"):
 				f.unknown(k, path+k.Value, fmt.Sprintf("indent %s: exactly like metadata:", k.Value))
 			}
@@ -50,5 +50,5 @@ func (f *File) lintFields() {
 func (f *File) unknown(key *yaml.Node, path, fix string) {
 	f.found(unknownField, f.object.doc.place(key), validate.Finding{Field: path, Value: key.Value,
 		Message: fmt.Sprintf("%q is not a field that a ConfigMap has here", key.Value),
-		Why:     "and the API server refuses it, or drops it with all that is in it", Fix: fix})
+		Why:     "the API server rejects it, or drops it with all that is in it", Fix: fix})
 }

@@ -6,7 +6,7 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// places says for every character of a decoded value where it stands in the file.
+// places says for every character of a decoded value where it is in the file.
 type places struct {
 	lines []int // index into at of the first character of every line of the value
 	at    []int // byte offsets into the file, one for each character and one for the value's end

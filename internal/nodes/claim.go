@@ -24,12 +24,18 @@ func Claims(old, updated *awsauth.Version, ignored bool) []Claim {
 	}
 	had := map[string][]Identity{} // by the keys of a table
 	for _, id := range given(old) {
-		had[id.Entry.Key()] = append(had[id.Entry.Key()], IdentityOf(id))
+		if is := IdentityOf(id); is != (Identity{}) {
+			had[id.Entry.Key()] = append(had[id.Entry.Key()], is)
+		}
 	}
 	var claims []Claim
 	for _, id := range given(updated) {
-		c := Claim{Identity: id, Is: IdentityOf(id), Had: had[id.Entry.Key()]}
-		if c.Is != (Identity{}) && !slices.ContainsFunc(c.Had, func(h Identity) bool { return h.Covers(c.Is) }) {
+		is := IdentityOf(id)
+		if is == (Identity{}) {
+			continue
+		}
+		c := Claim{Identity: id, Is: is, Had: had[id.Entry.Key()]}
+		if !slices.ContainsFunc(c.Had, func(h Identity) bool { return h.Covers(c.Is) }) {
 			claims = append(claims, c)
 		}
 	}

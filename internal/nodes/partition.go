@@ -2,7 +2,6 @@ package nodes
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -17,50 +16,60 @@ func Partition(old, updated *awsauth.Version) string {
 	if own == "" {
 		return after.ofNodes()
 	}
-	if updated == nil || after[own].nodes > 0 {
+	if updated == nil || after.in(own).nodes > 0 {
 		return own
 	}
 	// All of them move: the edit breaks or fixes them, and the other principals tell which.
-	most := before[own].principals + after[own].principals
+	most := before.in(own).principals + after.in(own).principals
 	for _, name := range awsauth.Partitions {
-		if n := before[name].principals + after[name].principals; n > most {
+		if n := before.in(name).principals + after.in(name).principals; n > most {
 			own, most = name, n
 		}
 	}
 	return own
 }
 
-// partitions are how many principals are mapped in each partition that EKS knows, and how many of them for nodes.
-type partitions map[string]struct{ principals, nodes int }
+// partitions are the partitions that EKS knows, in the order of awsauth.Partitions, with how many principals are mapped in
+// each, and how many of them for nodes.
+type partitions []struct{ principals, nodes int }
 
 func mappedIn(v *awsauth.Version) partitions {
-	in := partitions{}
+	in := make(partitions, len(awsauth.Partitions))
 	if v == nil {
 		return in
 	}
 	for _, ids := range v.Restored.Principals {
 		a, _ := ids[0].Entry.Principal() // what EKS matches is one
-		name := strings.ToLower(a.Partition)
-		if !slices.Contains(awsauth.Partitions, name) {
+		i := slices.Index(awsauth.Partitions, strings.ToLower(a.Partition))
+		if i < 0 {
 			continue
 		}
-		n := in[name]
-		n.principals++
+		in[i].principals++
 		if KindOf(ids[0]) != None {
-			n.nodes++
+			in[i].nodes++
 		}
-		in[name] = n
 	}
 	return in
 }
 
+func (p partitions) in(name string) struct{ principals, nodes int } {
+	return p[slices.Index(awsauth.Partitions, name)]
+}
+
 // ofNodes is the partition with the most node roles; of two with as many, the one with more principals; or "".
-func (in partitions) ofNodes() string {
-	names := slices.SortedFunc(maps.Keys(in), func(a, b string) int {
-		return cmp.Or(cmp.Compare(in[b].nodes, in[a].nodes), cmp.Compare(in[b].principals, in[a].principals))
-	})
-	if len(names) == 0 || in[names[0]].nodes == 0 || len(names) > 1 && in[names[0]] == in[names[1]] {
+func (p partitions) ofNodes() string {
+	most, tied := 0, false
+	for i := range p[1:] {
+		next := i + 1
+		switch cmp.Or(cmp.Compare(p[next].nodes, p[most].nodes), cmp.Compare(p[next].principals, p[most].principals)) {
+		case 1:
+			most, tied = next, false
+		case 0:
+			tied = true
+		}
+	}
+	if p[most].nodes == 0 || tied {
 		return ""
 	}
-	return names[0]
+	return awsauth.Partitions[most]
 }

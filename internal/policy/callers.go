@@ -19,7 +19,7 @@ func (c Callers) Has(username string, groups []string) bool {
 		slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(c.Groups, g) })
 }
 
-// PrivilegedGroups are the groups that need an approval: whoever is in one can do everything, or get past the
+// PrivilegedGroups are the groups that need an approval: their members can do everything, or are never denied by the
 // guard, or may add those who can.
 func (p *Policy) PrivilegedGroups() []string {
 	return distinct([]string{Masters}, p.Privileged.Groups, p.BreakGlass.Groups, p.Privileged.Approvers.Groups)

@@ -28,7 +28,7 @@ const Bootstrappers = "system:bootstrappers:"
 // Anonymous is the username of every caller who is not authenticated.
 const Anonymous = "system:anonymous"
 
-// callerGroups checks groups whose members the policy spares or lets approve. The service accounts of one namespace
+// callerGroups checks groups whose members are never denied or may use approvals. The service accounts of one namespace
 // (system:serviceaccounts:NAMESPACE) are not everybody, and RBAC counts the namespace as powerful (package rbac).
 func (c *checker) callerGroups(at *field.Path, groups []string) {
 	c.callers(at, groups, "group", "aws-auth-break-glass")
@@ -43,7 +43,7 @@ func (c *checker) callerGroups(at *field.Path, groups []string) {
 	}
 }
 
-// callerUsernames checks usernames that the policy spares or lets approve.
+// callerUsernames checks usernames that are never denied or may use approvals.
 func (c *checker) callerUsernames(at *field.Path, usernames []string) {
 	c.callers(at, usernames, "username", "system:serviceaccount:NAMESPACE:NAME")
 	for i, u := range usernames {
@@ -54,7 +54,7 @@ func (c *checker) callerUsernames(at *field.Path, usernames []string) {
 	}
 }
 
-// callers refuses what looks like a pattern: names are compared as they are.
+// callers rejects what looks like a pattern: names are compared literally.
 func (c *checker) callers(at *field.Path, names []string, what, example string) {
 	c.texts(at, names)
 	for i, n := range names {

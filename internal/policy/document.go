@@ -37,12 +37,12 @@ func document(data []byte) (*yaml.Node, error) {
 	return &doc, noAliases(&doc)
 }
 
-// noAliases is an error for anchors and aliases. A reader of one line must see what it says, and a file of 400 kB
-// whose aliases name a long list is 100 MB to whoever follows them: so nothing may follow them before this.
+// noAliases is an error for anchors and aliases. Each line can be reviewed by itself, and a file of 400 kB whose aliases
+// name a long list is 100 MB when they are followed: so nothing may follow them before this check.
 func noAliases(n *yaml.Node) error {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		return fmt.Errorf("line %d: the alias %q: write out what it stands for; the policy takes no anchors and no aliases",
+		return fmt.Errorf("line %d: the alias %q: write its value; the policy accepts no anchors and no aliases",
 			n.Line, "*"+n.Value)
 	case n.Anchor != "":
 		return fmt.Errorf("line %d: the anchor %q: remove it, and write out its value where an alias uses it; "+
@@ -60,8 +60,8 @@ func noAliases(n *yaml.Node) error {
 // diffs show what follows on the same line.
 var unseenBreak = regexp.MustCompile("\r(?:[^\n]|$)|[\u0085\u2028\u2029]")
 
-// legible refuses a text whose lines are others for YAML than for its reader: a field could hide behind a
-// comment, and the lines of errors would be none of an editor's.
+// legible rejects a text with line breaks that editors do not show: a field could hide behind a comment, and the line
+// numbers of errors would differ from an editor's.
 func legible(data []byte) error {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return errors.New("the file is UTF-16; save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)")

@@ -60,7 +60,7 @@ func TestHostileFiles(t *testing.T) {
 				t.Errorf("takes %s", took)
 			}
 			if err == nil {
-				t.Fatal("taken in")
+				t.Fatal("accepted")
 			}
 			if n := len(err.Error()); n > 64<<10 {
 				t.Errorf("the error has %d bytes", n)

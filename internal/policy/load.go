@@ -41,7 +41,7 @@ func parse(from Source, data []byte) (*Policy, error) {
 	return p, nil
 }
 
-// Parse decodes and checks a policy file's text. All that is wrong is told at once, each with its line.
+// Parse decodes and checks a policy file's text. All errors are reported at once, each with its line.
 func Parse(data []byte) (*Policy, error) {
 	doc, err := document(data)
 	if err != nil {

@@ -157,7 +157,7 @@ func TestWindowsFile(t *testing.T) {
 	}
 }
 
-// badFiles are what must not be taken in, with all lines of the error. They stand under the header.
+// badFiles must be rejected, with all lines of the error. They are below the header.
 var badFiles = map[string]struct {
 	text string
 	want []string
@@ -279,7 +279,7 @@ func TestBadFiles(t *testing.T) {
 			}
 			_, err := policy.Parse([]byte(text))
 			if err == nil {
-				t.Fatal("taken in")
+				t.Fatal("accepted")
 			}
 			lines := strings.Split(err.Error(), "\n")
 			if len(lines) != len(test.want) {
@@ -292,7 +292,7 @@ func TestBadFiles(t *testing.T) {
 			}
 			for _, jargon := range []string{"struct", "policy.", "[]string", "map[", "yaml:", "!!"} {
 				if strings.Contains(err.Error(), jargon) {
-					t.Errorf("%q means nothing to whoever writes a policy:\n%v", jargon, err)
+					t.Errorf("%q means nothing to an author of a policy:\n%v", jargon, err)
 				}
 			}
 		})

@@ -19,10 +19,10 @@ var (
 const roleSuffix = 17
 
 // MatchARN says whether a pattern of the policy is about the principal with that canonical ARN. Letter case makes no
-// difference: IAM has no two names that differ in it alone, and EKS compares without it. * in the name stands for any
+// difference: IAM has no two names that differ in it alone, and EKS compares without it. * in the name matches any
 // characters.
 //
-// A pattern AWSReservedSSO_... is about roles of IAM Identity Center alone, and _* at its end is the sixteen digits: else
+// A pattern AWSReservedSSO_... is about roles of IAM Identity Center alone, and _* at its end is the sixteen digits: otherwise
 // AWSReservedSSO_Admin_* would be about the permission set Admin_ReadOnly too. AWSReservedSSO_* is every permission set.
 func MatchARN(pattern, canonicalARN string) bool {
 	pattern, arn := awsauth.Subject(pattern), awsauth.Subject(canonicalARN)

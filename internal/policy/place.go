@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// place is where a value stands in the file: keys of mappings (string) and positions in lists (int).
+// place is where a value is in the file: keys of mappings (string) and positions in lists (int).
 type place []any
 
 func (p place) to(step any) place { return append(slices.Clip(p), step) }

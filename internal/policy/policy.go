@@ -29,10 +29,10 @@ type Policy struct {
 	Nodes      Nodes      `yaml:"nodes"`
 	// Denials of one rule that are waived for one subject: rule, subject, reason, expires.
 	Waivers []Waiver `yaml:"waivers"`
-	// What to do about what aws-auth had already before an edit: warn or deny.
+	// What to do about mistakes that aws-auth already had before an edit: warn or deny.
 	Preexisting string  `yaml:"preexisting" format:"warnOrDeny"`
 	Contact     Contact `yaml:"contact"`
-	// RuleLines are where the file has the keys of Rules.
+	// RuleLines are the lines of the keys of Rules in the file.
 	RuleLines map[string]int `yaml:"-"`
 	// Source is where the policy is kept.
 	Source Source `yaml:"-"`
@@ -55,7 +55,7 @@ type Privileged struct {
 	SubjectAccessReview bool `yaml:"subjectAccessReview"`
 }
 
-// Approval lets principals have privileged groups and usernames.
+// Approval allows principals to have privileged groups and usernames.
 type Approval struct {
 	// One exact principal, a role without its path. Either arn or pattern is set.
 	ARN string `yaml:"arn" format:"principalARN"`
@@ -76,9 +76,9 @@ type Approval struct {
 	Line int `yaml:"-"`
 }
 
-// Approvers are the callers who alone may add what is approved.
+// Approvers are the callers who alone may use an approval.
 type Approvers struct {
-	// Callers who alone may add what is approved, by username; with no username and no group, whoever may edit
+	// Callers who alone may use an approval, by username; with no username and no group, everyone who may edit
 	// aws-auth. To map somebody to one of these names needs an approval.
 	Usernames []string `yaml:"usernames" format:"callerUsername"`
 	// The same, by group; not one that every caller, service account or node is in.
@@ -91,9 +91,9 @@ type Account struct {
 	ID string `yaml:"id" format:"accountID" schema:"required"`
 	// A role there that the guard assumes to look principals up.
 	RoleARN string `yaml:"roleARN" format:"roleARN"`
-	// What the trust policy of that role wants as sts:ExternalId, if it wants any.
+	// The sts:ExternalId that the trust policy of that role requires, if any.
 	ExternalID string `yaml:"externalID" format:"externalID"`
-	// unchecked takes the account's principals on trust, instead of a roleARN.
+	// unchecked allows the account's principals without looking them up; instead of a roleARN.
 	Trust string `yaml:"trust" format:"trust"`
 	// Allow the whole account in mapAccounts.
 	MapAccounts bool `yaml:"mapAccounts"`
@@ -172,11 +172,11 @@ type Nodes struct {
 	OnUnknown string `yaml:"onUnknown" format:"warnOrDeny"`
 }
 
-// Waiver takes the denial out of one rule for one subject.
+// Waiver turns the errors of one rule for one subject into warnings.
 type Waiver struct {
 	// The rule, by id or name.
 	Rule string `yaml:"rule" format:"rule" schema:"required"`
-	// An ARN, an account id, or the offending value. Never a place in the text.
+	// An ARN, an account id, or the offending value. Never a position such as mapRoles[1].
 	Subject string `yaml:"subject" format:"text" schema:"required"`
 	// Why, for the reader.
 	Reason string `yaml:"reason" format:"reason" schema:"required"`
@@ -203,8 +203,8 @@ func (p *Policy) NodeRole(canonicalARN string) bool {
 	return slices.ContainsFunc(p.Nodes.Roles, func(role string) bool { return MatchARN(role, canonicalARN) })
 }
 
-// DenyUnknown says what to do with a new node mapping whose role nothing shows to belong to nodes. Whoever lists the
-// roles of the nodes has said which are none.
+// DenyUnknown says what to do with a new node mapping whose role nothing shows to belong to nodes. A policy that lists the
+// roles of the nodes says that all others are none.
 func (n Nodes) DenyUnknown() bool {
 	return n.OnUnknown == Deny || n.OnUnknown == "" && len(n.Roles) > 0
 }

@@ -62,7 +62,7 @@ func (p *problems) line(at place) int {
 }
 
 // child finds a step below a node: the node that has its line, and its value. Of a key that appears twice, which
-// is refused later, it is the last.
+// is rejected later, it is the last.
 func child(n *yaml.Node, step any) (key, value *yaml.Node) {
 	switch n.Kind {
 	case yaml.SequenceNode:

@@ -11,12 +11,12 @@ import (
 // when a ConfigMap changes, and some file systems send no events at all.
 const reloadEvery = 2 * time.Second
 
-// Store holds the policy in force and takes in a changed text. One that is no good leaves the last good policy in force.
+// Store holds the policy in force and reads a changed text. If that is invalid, it keeps the previous policy.
 type Store struct {
 	from Source
 	// apply is called with every policy before it comes into force; its error keeps it out.
 	apply func(*Policy) error
-	// changed is told of every reload: nil if it is in force.
+	// changed is called after every reload: with nil if the new policy is in force.
 	changed func(error)
 
 	mu   sync.Mutex
@@ -24,7 +24,7 @@ type Store struct {
 	err  error
 }
 
-// Open reads the file for the first time. An error here is a refusal to start.
+// Open reads the file for the first time. An error here keeps the guard from starting.
 func Open(path string, apply func(*Policy) error, changed func(error)) (*Store, error) {
 	data, err := read(path)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Store) Watch(ctx context.Context) {
 // Reload looks at the file once.
 func (s *Store) Reload() { s.Take(read(s.from.File)) }
 
-// Take takes in the newest text, or why there is none.
+// Take loads the newest text, or notes why there is none.
 func (s *Store) Take(data []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +84,7 @@ func (s *Store) Take(data []byte, err error) {
 	}
 	s.last = data
 	if err != nil && s.err != nil && err.Error() == s.err.Error() {
-		return // told already
+		return // reported already
 	}
 	s.err = err
 	s.changed(err)

@@ -14,7 +14,7 @@ import (
 type opened struct {
 	*policy.Store
 	inForce []policy.Mode // every policy that came into force, by its mode
-	told    []error
+	reports []error
 	refuse  error // what apply answers
 }
 
@@ -28,7 +28,7 @@ func open(t *testing.T, name string) *opened {
 		}
 		o.inForce = append(o.inForce, p.Mode)
 		return nil
-	}, func(err error) { o.told = append(o.told, err) })
+	}, func(err error) { o.reports = append(o.reports, err) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +67,10 @@ func TestOpenRefusesToStart(t *testing.T) {
 	}
 }
 
-func (o *opened) expect(t *testing.T, step string, policies, told int, err string) {
+func (o *opened) expect(t *testing.T, step string, policies, reports int, err string) {
 	t.Helper()
-	if len(o.inForce) != policies || len(o.told) != told {
-		t.Fatalf("%s: %d policies came into force and %d reloads were told, want %d and %d", step, len(o.inForce), len(o.told), policies, told)
+	if len(o.inForce) != policies || len(o.reports) != reports {
+		t.Fatalf("%s: %d policies came into force and %d reloads were reported, want %d and %d", step, len(o.inForce), len(o.reports), policies, reports)
 	}
 	switch got := o.Err(); {
 	case err == "" && got != nil:
@@ -92,9 +92,9 @@ func TestReload(t *testing.T) {
 	o.expect(t, "changed", 2, 1, "")
 	write(t, name, broken)
 	o.Reload()
-	o.expect(t, "broken: the last good one stays in force", 2, 2, "line 3: mode")
+	o.expect(t, "broken: the previous one stays in force", 2, 2, "line 3: mode")
 	o.Reload()
-	o.expect(t, "still broken: not told again", 2, 2, "line 3: mode")
+	o.expect(t, "still broken: not reported again", 2, 2, "line 3: mode")
 	write(t, name, header+"mode: [y]\n")
 	o.Reload()
 	o.expect(t, "broken in another way", 2, 3, "is a list")
@@ -105,15 +105,15 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Reload()
-	o.expect(t, "vanished: the last good one stays in force", 3, 5, "no such file")
+	o.expect(t, "vanished: the previous one stays in force", 3, 5, "no such file")
 	o.Reload()
-	o.expect(t, "still not there: not told again", 3, 5, "no such file")
+	o.expect(t, "still not there: not reported again", 3, 5, "no such file")
 	write(t, name, auditing)
 	o.Reload()
 	o.expect(t, "back again", 4, 6, "")
 	write(t, name, header+"breakGlass: {groups: [system:authenticated]}\n")
 	o.Reload()
-	o.expect(t, "spares everybody: the last good one stays in force", 4, 7, `every authenticated caller is in "system:authenticated"`)
+	o.expect(t, "spares everybody: the previous one stays in force", 4, 7, `every authenticated caller is in "system:authenticated"`)
 	o.refuse = errors.New("policy line 3: rules: unknown rule")
 	write(t, name, enforcing)
 	o.Reload()

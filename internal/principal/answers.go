@@ -91,7 +91,14 @@ func IsAccountID(s string) bool { return len(s) == accountDigits && consistsOf(s
 // IsName reports that a text may be the name of a role or user.
 func IsName(s string) bool { return s != "" && len(s) <= maxName && consistsOf(s, nameCharacters) }
 
-func consistsOf(s, characters string) bool { return strings.Trim(s, characters) == "" }
+func consistsOf(s, characters string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(characters, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // Askable are the sound ARNs of principals. The others have findings of their own.
 func Askable(a awsauth.ARN) bool {

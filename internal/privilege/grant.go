@@ -63,7 +63,7 @@ func (r *Resolver) grants(v *awsauth.Version) (working, meant table) {
 	if v == nil {
 		return working, meant
 	}
-	wins := map[*awsauth.Entry]bool{}
+	wins := make(map[*awsauth.Entry]bool, len(v.Entries()))
 	for id := range v.Restored.Winners(v.Entries()) {
 		wins[id.Entry] = true
 		for _, w := range r.waysOf(id.Canonical, id.Entry) {

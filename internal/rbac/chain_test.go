@@ -85,7 +85,7 @@ func TestLongChains(t *testing.T) {
 	}
 }
 
-// What is told of a chain is its beginning.
+// A finding shows the beginning of a chain.
 func TestChainInWords(t *testing.T) {
 	e := rbac.Resolve(chain(20, impersonating), guard)
 	want := "service account team/sa-000001 -> RoleBinding team/link-000019 -> Role team/link-000019 (impersonate serviceaccounts sa-000000 in team: " +

@@ -37,7 +37,7 @@ const (
 // SubjectAccessReview for every right of the table as each of the world's groups, users and service accounts. Whether any
 // is granted must be our verdict.
 //
-// What follows from what (whoever may impersonate an admin is one) is closed over here once more, from the answers of the
+// What follows from what (a name that may impersonate an admin is one) is closed over here once more, from the answers of the
 // API server alone.
 func TestAgainstAPIServer(t *testing.T) {
 	worlds := defaultWorlds
@@ -73,7 +73,7 @@ func TestAgainstAPIServer(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("%d worlds, %d subjects, %d of them as good as system:masters; %d questions to the API server in %s",
+	t.Logf("%d worlds, %d subjects, %d of them equivalent to cluster-admin; %d questions to the API server in %s",
 		worlds, d.subjects.Load(), d.privileged.Load(), d.questions.Load(), time.Since(started).Round(time.Second))
 	if share := float64(d.privileged.Load()) / float64(d.subjects.Load()); share < 0.15 || share > 0.85 {
 		t.Errorf("%.0f%% of the subjects are privileged: the worlds do not try both answers", share*100)
@@ -465,7 +465,7 @@ type oracle struct {
 	w     *world
 	rules []rbacv1.PolicyRule
 	known map[string]bool
-	// admins are the keys of those who are as good as system:masters.
+	// admins are the keys of those who are equivalent to cluster-admin.
 	admins map[string]bool
 }
 

@@ -1,4 +1,4 @@
-// Package rbac finds out which groups and usernames a cluster's RBAC makes as good as system:masters.
+// Package rbac finds out which groups and usernames a cluster's RBAC makes equivalent to cluster-admin.
 //
 // In go the four kinds of RBAC objects, as they are in the cluster or in files; out come names, each with the chain of
 // evidence for a message: group ops -> ClusterRoleBinding ops-admin -> ClusterRole cluster-admin (* on *). What counts is

@@ -8,7 +8,7 @@ const maxHops = 5
 // maxName is how much of a name evidence shows. A subject of a binding may be as long as the object.
 const maxName = 256
 
-// evidence says why something is as good as system:masters. What it leads to is a link and not a copy, so that a
+// evidence says why something is equivalent to cluster-admin. What it leads to is a link and not a copy, so that a
 // chain of a thousand rights takes no more than a thousand links; text formats it only for the names that are listed.
 type evidence struct {
 	text string

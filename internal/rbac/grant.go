@@ -13,7 +13,7 @@ func serviceAccount(namespace, name string) string {
 	return serviceAccountPrefix + namespace + ":" + name
 }
 
-// grant notes that a subject is as good as system:masters, and has those looked at for whom that matters.
+// grant notes that a subject is equivalent to cluster-admin, and has those looked at for whom that matters.
 func (c *computation) grant(s rbacv1.Subject, b binding, right *evidence) {
 	chain := func(kind, name string) *evidence {
 		return &evidence{text: kind + " " + shorten(name) + " -> " + shorten(b.name) + " -> ", after: right}
@@ -27,7 +27,7 @@ func (c *computation) grant(s rbacv1.Subject, b binding, right *evidence) {
 		}
 		e := chain("group", s.Name)
 		c.groups[s.Name] = e
-		c.told("groups", s.Name, "")
+		c.revisit("groups", s.Name, "")
 		if s.Name == allAuthenticated || s.Name == allServiceAccounts {
 			c.grantAccounts("", e)
 		} else if namespace, ok := strings.CutPrefix(s.Name, allServiceAccounts+":"); ok {
@@ -46,7 +46,7 @@ func (c *computation) grantUser(name string, e *evidence) {
 		return
 	}
 	c.users[name] = e
-	c.told("users", name, "")
+	c.revisit("users", name, "")
 	account, ok := strings.CutPrefix(name, serviceAccountPrefix)
 	if !ok {
 		return
@@ -55,14 +55,14 @@ func (c *computation) grantUser(name string, e *evidence) {
 	if c.accountsNamed[account] == nil {
 		c.accountsNamed[account] = e
 	}
-	c.told("serviceaccounts", account, namespace, "")
+	c.revisit("serviceaccounts", account, namespace, "")
 	if _, known := c.namespaces[namespace]; !known {
 		c.namespaces[namespace] = &evidence{text: ", whose ", to: e}
 		c.wantAll(c.placesIn[namespace])
 	}
 }
 
-// grantAccounts notes that every service account of a namespace, or ("") every one, is as good as system:masters.
+// grantAccounts notes that every service account of a namespace, or ("") every one, is equivalent to cluster-admin.
 func (c *computation) grantAccounts(namespace string, e *evidence) {
 	if c.accounts[namespace] != nil {
 		return

@@ -115,10 +115,13 @@ func decodeList[T any](doc []byte, into *[]*T) error {
 }
 
 // Known is validate's port Privileges for objects that do not change.
-type Known struct{ equivalents *privilege.Equivalents }
+type Known struct {
+	equivalents *privilege.Equivalents
+	objects     *Objects
+}
 
 // Know resolves objects once.
-func Know(o *Objects, guard Guard) Known { return Known{Resolve(o, guard)} }
+func Know(o *Objects, guard Guard) Known { return Known{Resolve(o, guard), o} }
 
 // Equivalents never fails.
 func (k Known) Equivalents() (*privilege.Equivalents, error) { return k.equivalents, nil }

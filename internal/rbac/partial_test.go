@@ -227,7 +227,7 @@ func TestEditsUnderPartialKnowledge(t *testing.T) {
 		return fmt.Sprintf("- rolearn: arn:aws:iam::111122223333:role/team\n  username: %q\n  groups: [%s]\n", username, strings.Join(groups, ", "))
 	}
 	verdict := func(p *policy.Policy, e *privilege.Equivalents, from, to string) (allowed, unsure bool) {
-		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: Known{e}}), validate.WithClock(func() time.Time { return time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC) }))
+		v, err := validate.New(p, validate.WithPorts(validate.Ports{Privileges: Known{equivalents: e}}), validate.WithClock(func() time.Time { return time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC) }))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,20 +12,20 @@ const (
 	awsAuth    = "aws-auth"
 )
 
-// area is where a right makes its holder as good as system:masters.
+// area is where a right makes its holder equivalent to cluster-admin.
 type area int
 
 const (
 	// cluster: the resource has no namespace, so only a ClusterRoleBinding gives it.
 	cluster area = iota
-	// powerful: kube-system, the guard's own namespace, and every one with a service account that is itself as good as
-	// system:masters.
+	// powerful: kube-system, the guard's own namespace, and every one with a service account that is itself equivalent to
+	// cluster-admin.
 	powerful
 	// awsAuthPlace: kube-system, for the ConfigMap aws-auth.
 	awsAuthPlace
 	// policyPlace: the guard's namespace, for its policy and its authority.
 	policyPlace
-	// named: any namespace, if what the rule names there is as good as system:masters.
+	// named: any namespace, if what the rule names there is equivalent to cluster-admin.
 	named
 )
 
@@ -35,17 +35,17 @@ type limit int
 const (
 	// anyName: whatever the name, it is enough.
 	anyName limit = iota
-	// noName: a rule with names is not enough, since a create or list has no name, or since a name tells nothing.
+	// noName: a rule with names is not enough, since a create or list has no name, or since a name does not show what the object is.
 	noName
 	// theName: those names of the power count.
 	theName
 	// guardName: the names of the guard's own objects count.
 	guardName
-	// target: the name counts if what it names is as good as system:masters.
+	// target: the name counts if what it names is equivalent to cluster-admin.
 	target
 )
 
-// power is a right that is as good as system:masters: one of the verbs on the resource, in the area.
+// power is a right that is equivalent to cluster-admin: one of the verbs on the resource, in the area.
 type power struct {
 	verbs    []string
 	group    string

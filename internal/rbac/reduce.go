@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// maxNames and maxNameBytes are how many resourceNames of a rule are told apart. A rule with more counts as one for all names.
+// maxNames and maxNameBytes limit how many resourceNames of a rule are kept. A rule with more counts as one for all names.
 const (
 	maxNames     = 1000
 	maxNameBytes = 64 << 10
@@ -76,7 +76,7 @@ func reduce(rule *rbacv1.PolicyRule, guard Guard) []rbacv1.PolicyRule {
 			for _, r := range rule.Resources {
 				if covers(r, p.resource) {
 					if strings.HasSuffix(p.resource, "/*") && r != rbacv1.ResourceAll {
-						r = p.resource // userextras/scopes is as good as any other
+						r = p.resource // userextras/scopes is equivalent to any other
 					}
 					add(&small.Resources, strings.Clone(r))
 				}
@@ -102,7 +102,7 @@ func reduce(rule *rbacv1.PolicyRule, guard Guard) []rbacv1.PolicyRule {
 		}
 	}
 	if len(rule.ResourceNames) > 0 && len(small.ResourceNames) == 0 {
-		small.ResourceNames = []string{strings.Clone(shorten(rule.ResourceNames[0]))} // that it is limited matters all the same
+		small.ResourceNames = []string{strings.Clone(shorten(rule.ResourceNames[0]))} // that it is limited matters anyway
 	}
 	if !limited {
 		return all
@@ -110,7 +110,7 @@ func reduce(rule *rbacv1.PolicyRule, guard Guard) []rbacv1.PolicyRule {
 	return append([]rbacv1.PolicyRule{small}, all...)
 }
 
-// matters are the names of a rule that may make a power of it; any says that every name does, tooMany that they are not told apart.
+// matters are the names of a rule that may make a power of it; any says that every name does, tooMany that they are not kept.
 func matters(p *power, names []string, guard Guard) (matter []string, any, tooMany bool) {
 	among := func(known ...string) []string {
 		return slices.DeleteFunc(slices.Clone(known), func(n string) bool { return !slices.Contains(names, n) })

@@ -34,7 +34,7 @@ func reduced(o *Objects, guard Guard) *Objects {
 	return small
 }
 
-// What is left of random worlds makes the same names as good as system:masters, for the same reasons.
+// What is left of random worlds makes the same names equivalent to cluster-admin, for the same reasons.
 func TestReducedWorlds(t *testing.T) {
 	privileged := 0
 	for n := range 2000 {
@@ -134,7 +134,7 @@ func TestReduceSubjects(t *testing.T) {
 	}
 }
 
-// A namespace of which not all Roles are kept: whoever is bound to one that is missing may be bound to anything there.
+// A namespace of which not all Roles are kept: a name that is bound to one that is missing may be bound to anything there.
 func TestUnreadRoles(t *testing.T) {
 	o := &Objects{Unread: map[string]bool{"team": true, "other": true},
 		ClusterRoles:        []*rbacv1.ClusterRole{{ObjectMeta: metav1.ObjectMeta{Name: "admin"}, Rules: []rbacv1.PolicyRule{{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}}}}},

@@ -21,7 +21,7 @@ type Guard struct {
 	ConfigurationName string
 	// SecretName is the Secret there with its authority's key.
 	SecretName string
-	// Groups and Usernames are privileged by the guard's policy, so to impersonate one is as good as to be in it.
+	// Groups and Usernames are privileged by the guard's policy, so impersonating one is equivalent to being in it.
 	Groups, Usernames []string
 }
 
@@ -34,7 +34,7 @@ const (
 	allServiceAccounts = "system:serviceaccounts"
 )
 
-// Resolve finds what the objects make as good as system:masters.
+// Resolve finds what the objects make equivalent to cluster-admin.
 //
 // Some rights lead to others: to impersonate alice is worth what alice may do; to create pods in a namespace, what the
 // service accounts there may do; to bind a role, what the role allows. So the answer is the smallest set that is closed
@@ -140,11 +140,11 @@ type computation struct {
 	naming map[thing][]place
 	// groups and users are the answer so far, each with its evidence.
 	groups, users map[string]*evidence
-	// namespaces are those in which code can run as good as system:masters, with the reason, or nil for system's own.
+	// namespaces are those in which code can run equivalent to cluster-admin, with the reason, or nil for system's own.
 	namespaces map[string]*evidence
-	// accounts are the namespaces of which every service account is as good, with the evidence; "" stands for all.
+	// accounts are the namespaces of which every service account is equivalent, with the evidence; "" means all.
 	accounts map[string]*evidence
-	// accountsNamed are the service accounts of that name that are as good, in their order.
+	// accountsNamed are the service accounts of that name that are equivalent, in their order.
 	accountsNamed map[string]*evidence
 }
 
@@ -185,7 +185,7 @@ func (c *computation) visit(p place) {
 	}
 	c.granted[p] = nil
 	if c.role(p) == nil {
-		return // as long as there is no such role; then all begins anew
+		return // until there is such a role; then everything is computed again
 	}
 	c.due[p] = true
 	c.placesIn[p.namespace] = append(c.placesIn[p.namespace], p)
@@ -197,9 +197,9 @@ func (c *computation) visit(p place) {
 	c.placesOf[of][p.namespace] = p
 }
 
-// told has those places looked at whose roles name something that has become as good as system:masters, where they
-// count in one of the namespaces.
-func (c *computation) told(resource, name string, namespaces ...string) {
+// revisit has those places looked at again whose roles name something that has become equivalent to cluster-admin, where
+// they count in one of the namespaces.
+func (c *computation) revisit(resource, name string, namespaces ...string) {
 	for _, of := range c.naming[thing{resource, name}] {
 		for _, namespace := range namespaces {
 			if p, ok := c.placesOf[of][namespace]; ok {
@@ -209,12 +209,12 @@ func (c *computation) told(resource, name string, namespaces ...string) {
 	}
 }
 
-// roleGrants tells those who may bind a role that it grants something.
+// roleGrants revisits those who may bind a role, since it grants something.
 func (c *computation) roleGrants(p place) {
 	if p.kind == "Role" {
-		c.told("roles", p.role, p.namespace, "")
+		c.revisit("roles", p.role, p.namespace, "")
 	} else {
-		c.told("clusterroles", p.role, p.namespace)
+		c.revisit("clusterroles", p.role, p.namespace)
 	}
 }
 

@@ -90,7 +90,7 @@ func joined(e, by *evidence) *evidence {
 
 func closed(e *evidence) *evidence { return followed(e, words(")")) }
 
-// isPowerful says whether, and why, code that runs in a namespace can be as good as system:masters.
+// isPowerful says whether, and why, code that runs in a namespace can be equivalent to cluster-admin.
 func (c *computation) isPowerful(namespace string) (reason *evidence, ok bool) {
 	reason, ok = c.namespaces[namespace]
 	if all := c.allAccounts(namespace); !ok && all != nil {
@@ -166,7 +166,7 @@ func (c *computation) where(w *power, namespace string) (where *evidence, ok boo
 	return nil, true
 }
 
-// targets says whether what a rule names, or could name, is as good as system:masters: name is empty if the rule names
+// targets says whether what a rule names, or could name, is equivalent to cluster-admin: name is empty if the rule names
 // nothing.
 func (c *computation) targets(r rule, w *power, namespace string) (name string, reason *evidence, ok bool) {
 	if len(r.ResourceNames) == 0 {
@@ -233,12 +233,12 @@ func (c *computation) namedRole(namespace, name string) *evidence {
 	return nil
 }
 
-// allAccounts is why every service account of a namespace is as good as system:masters.
+// allAccounts is why every service account of a namespace is equivalent to cluster-admin.
 func (c *computation) allAccounts(namespace string) *evidence {
 	return cmp.Or(c.accounts[namespace], c.accounts[""])
 }
 
-// account is why a service account is as good as system:masters; without a namespace, one of that name in any.
+// account is why a service account is equivalent to cluster-admin; without a namespace, one of that name in any.
 func (c *computation) account(namespace, name string) *evidence {
 	if namespace != "" {
 		return cmp.Or(c.users[serviceAccount(namespace, name)], c.allAccounts(namespace))

@@ -18,7 +18,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
-var updateRights = flag.Bool("update", false, "write the list of the API server's rights anew")
+var updateRights = flag.Bool("update", false, "write the list of the API server's rights")
 
 // rightsFile lists every resource of the API server with the verbs that it serves there, or that its own ClusterRoles and
 // Roles name, a resource a line: signers.certificates.k8s.io approve attest sign.
@@ -71,7 +71,7 @@ func readRights(t *testing.T) (rights []right) {
 }
 
 // TestRightsOfAPIServer holds the file against a real API server: what it serves and what its own roles name.
-// `go test ./internal/rbac -run RightsOfAPIServer -update` writes it anew, and TestEveryRight says what is to be judged then.
+// `go test ./internal/rbac -run RightsOfAPIServer -update` writes it, and TestEveryRight says what is to be judged then.
 func TestRightsOfAPIServer(t *testing.T) {
 	cluster := guarded.StartFor(t)
 	client, err := kubernetes.NewForConfig(cluster.Config)

@@ -11,20 +11,53 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
-// JSON writes {"allowed": ..., "findings": [...]}. With sources, line and column are those of the file; without, those
-// inside the value of the data key.
-func JSON(w io.Writer, rep validate.Report, sources ...Source) error {
-	findings := make([]validate.Finding, 0, len(rep.Findings)) // null is not a list
-	files := index(sources)
-	for _, f := range rep.Findings {
-		if len(files) > 0 {
-			p := locate(f, files)
-			f.Line, f.Column = p.line, p.column
+// jsonFinding is a finding and where it stands: Line and Column are the file's, ValueLine and ValueColumn those inside
+// the value of the data key. 0 is no place.
+type jsonFinding struct {
+	File string `json:"file"`
+	validate.Finding
+	ValueLine   int `json:"valueLine"`
+	ValueColumn int `json:"valueColumn"`
+}
+
+type jsonFile struct {
+	File     string `json:"file"`
+	Allowed  bool   `json:"allowed"`
+	Errors   int    `json:"errors"`
+	Warnings int    `json:"warnings"`
+	Error    string `json:"error,omitempty"` // why it could not be checked
+}
+
+// JSON writes {"allowed": ..., "findings": [...], "files": [...]}: allowed if all files are. Where the sources are not
+// known, line and column are those inside the value.
+func JSON(w io.Writer, files ...File) error {
+	out := struct {
+		Allowed  bool          `json:"allowed"`
+		Findings []jsonFinding `json:"findings"`
+		Omitted  int           `json:"omitted,omitempty"`
+		Files    []jsonFile    `json:"files"`
+	}{Allowed: true, Findings: []jsonFinding{}, Files: []jsonFile{}} // null is not a list
+	for _, f := range files {
+		errs, warnings := count(f.Report)
+		file := jsonFile{File: f.Name, Allowed: f.Report.Allowed, Errors: errs, Warnings: warnings}
+		if f.Err != nil {
+			file.Error = f.Err.Error()
 		}
-		findings = append(findings, f)
+		out.Files = append(out.Files, file)
+		out.Allowed = out.Allowed && f.Report.Allowed
+		out.Omitted += f.Report.Omitted
 	}
-	rep.Findings = findings
-	return WriteJSON(w, rep)
+	for _, f := range all(files) {
+		j := jsonFinding{File: f.source.Name, Finding: f.Finding}
+		if f.inValue() {
+			j.ValueLine, j.ValueColumn = f.Line, f.Column
+		}
+		if f.source.known() {
+			j.Line, j.Column = f.line, f.column
+		}
+		out.Findings = append(out.Findings, j)
+	}
+	return WriteJSON(w, out)
 }
 
 // WriteJSON writes a value as JSON for a screen as well as for a program: what Visible would write out is escaped in the

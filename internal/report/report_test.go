@@ -192,21 +192,23 @@ func TestTextIsWrapped(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	moved := report.Source{Locate: func(_ string, line, column int) (int, int, bool) { return line + 10, column + 4, true }}
+	moved := report.Source{Name: "f", Locate: func(_ string, line, column int) (int, int, bool) { return line + 10, column + 4, true }}
 	for name, tt := range map[string]struct {
 		rep     validate.Report
 		sources []report.Source
 		want    string
 	}{
-		"no findings": {validate.Report{Allowed: true}, nil, `{"allowed":true,"findings":[]}`},
-		"one, in the value": {validate.Report{Findings: []validate.Finding{finding(2, 3, "<v>")}}, nil, `{"allowed":false,"findings":[{"rule":"AA203","name":"role-arn-path","severity":"error",` +
-			`"field":"data.mapRoles[0].rolearn","line":2,"column":3,"value":"<v>","message":"the message","why":"the why","fix":"the fix","preexisting":false}]}`},
-		"one, in the file": {validate.Report{Findings: []validate.Finding{finding(2, 3, "v")}}, []report.Source{moved}, `{"allowed":false,"findings":[{"rule":"AA203","name":"role-arn-path","severity":"error",` +
-			`"field":"data.mapRoles[0].rolearn","line":12,"column":7,"value":"v","message":"the message","why":"the why","fix":"the fix","preexisting":false}]}`},
+		"no findings": {validate.Report{Allowed: true}, nil, `{"allowed":true,"findings":[],"files":[{"file":"f","allowed":true,"errors":0,"warnings":0}]}`},
+		"one, in the value": {validate.Report{Findings: []validate.Finding{finding(2, 3, "<v>")}}, nil, `{"allowed":false,"findings":[{"file":"","rule":"AA203","name":"role-arn-path","severity":"error",` +
+			`"field":"data.mapRoles[0].rolearn","line":2,"column":3,"value":"<v>","message":"the message","why":"the why","fix":"the fix","preexisting":false,` +
+			`"valueLine":2,"valueColumn":3}],"files":[{"file":"f","allowed":false,"errors":1,"warnings":0}]}`},
+		"one, in the file": {validate.Report{Findings: []validate.Finding{finding(2, 3, "v")}}, []report.Source{moved}, `{"allowed":false,"findings":[{"file":"f","rule":"AA203","name":"role-arn-path","severity":"error",` +
+			`"field":"data.mapRoles[0].rolearn","line":12,"column":7,"value":"v","message":"the message","why":"the why","fix":"the fix","preexisting":false,` +
+			`"valueLine":2,"valueColumn":3}],"files":[{"file":"f","allowed":false,"errors":1,"warnings":0}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, compact bytes.Buffer
-			if err := report.JSON(&out, tt.rep, tt.sources...); err != nil {
+			if err := report.JSON(&out, report.File{Name: "f", Report: tt.rep, Sources: tt.sources}); err != nil {
 				t.Fatal(err)
 			}
 			if err := json.Compact(&compact, out.Bytes()); err != nil {
@@ -236,7 +238,7 @@ func TestSARIF(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := report.SARIF(&b, validate.Report{Findings: tt.findings}, []report.Source{tt.source}, validate.Catalogue(), "v1.2.3"); err != nil {
+			if err := report.SARIF(&b, []report.File{{Report: validate.Report{Findings: tt.findings}, Sources: []report.Source{tt.source}}}, validate.Catalogue(), "v1.2.3"); err != nil {
 				t.Fatal(err)
 			}
 			parsed, err := sarif.FromBytes(b.Bytes())
@@ -299,9 +301,12 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 func TestWriteErrorsAreReturned(t *testing.T) {
 	rep := validate.Report{Allowed: true}
 	for name, err := range map[string]error{
-		"text":  report.Text(brokenPipe{}, rep, nil, report.TextOptions{}),
-		"json":  report.JSON(brokenPipe{}, rep),
-		"sarif": report.SARIF(brokenPipe{}, rep, nil, nil, ""),
+		"text":   report.Text(brokenPipe{}, rep, nil, report.TextOptions{}),
+		"texts":  report.Texts(brokenPipe{}, []report.File{{Report: rep}}, report.TextOptions{}),
+		"json":   report.JSON(brokenPipe{}, report.File{Report: rep}),
+		"sarif":  report.SARIF(brokenPipe{}, []report.File{{Report: rep}}, nil, ""),
+		"junit":  report.JUnit(brokenPipe{}, []report.File{{Report: rep}}),
+		"github": report.GitHub(brokenPipe{}, []report.File{{Report: rep}}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "broken pipe") {
 			t.Errorf("%s: %v", name, err)

@@ -17,15 +17,15 @@ type object map[string]any
 
 // SARIF writes a log of one run: the catalogue as the tool's rules and one result a finding, an empty list if there are
 // none. version is the tool's, "" if unknown.
-func SARIF(w io.Writer, rep validate.Report, sources []Source, catalogue []validate.Rule, version string) error {
+func SARIF(w io.Writer, files []File, catalogue []validate.Rule, version string) error {
 	run := object{
 		"columnKind":       "unicodeCodePoints",
 		"language":         "en-US",
 		"newlineSequences": []string{"\r\n", "\n"},
-		"results":          sarifResults(rep.Findings, sources, catalogue),
+		"results":          sarifResults(all(files), catalogue),
 		"tool":             object{"driver": sarifDriver(catalogue, version)},
 	}
-	if artifacts := sarifArtifacts(sources); len(artifacts) > 0 {
+	if artifacts := sarifArtifacts(files); len(artifacts) > 0 {
 		run["artifacts"] = artifacts
 	}
 	return WriteJSON(w, object{
@@ -62,25 +62,21 @@ func sarifDriver(catalogue []validate.Rule, version string) object {
 	return driver
 }
 
-// sarifArtifacts names each file once: it may be given for two values.
-func sarifArtifacts(sources []Source) (artifacts []object) {
-	for i, s := range sources {
-		if !slices.ContainsFunc(sources[:i], func(o Source) bool { return o.Name == s.Name }) {
-			artifacts = append(artifacts, object{"location": object{"uri": fileURI(s.Name)}})
-		}
+func sarifArtifacts(files []File) (artifacts []object) {
+	for _, name := range names(files) {
+		artifacts = append(artifacts, object{"location": object{"uri": fileURI(name)}})
 	}
 	return artifacts
 }
 
-func sarifResults(findings []validate.Finding, sources []Source, catalogue []validate.Rule) []object {
+func sarifResults(findings []located, catalogue []validate.Rule) []object {
 	results := make([]object, 0, len(findings))
-	files := index(sources)
 	for _, f := range findings {
 		result := object{
 			"kind":       "fail",
 			"level":      level(f.Severity),
-			"locations":  []object{sarifLocation(f, locate(f, files))},
-			"message":    object{"text": sarifText(f)},
+			"locations":  []object{sarifLocation(f.Finding, f.place)},
+			"message":    object{"text": sarifText(f.Finding)},
 			"properties": object{"preexisting": f.Preexisting},
 			"ruleId":     f.Rule,
 		}

@@ -1,7 +1,7 @@
-// Package report renders a validate.Report for people and machines: text in the manner of a compiler, JSON and SARIF
-// 2.1.0.
+// Package report renders a validate.Report for people and machines: text in the manner of a compiler, JSON,
+// SARIF 2.1.0, JUnit XML, annotations of GitHub Actions.
 //
-// In go the report and the Sources that its findings point into; out comes text on an io.Writer, and no error but the
+// In go the reports and the Sources that their findings point into; out comes text on an io.Writer, and no error but the
 // writer's. Lines and columns are those of the file, from 1, in characters (Unicode code points); a finding without a
 // place in a file has 0 for both in JSON and no region in SARIF. No control character of a source or a finding reaches
 // the output unescaped.
@@ -70,6 +70,13 @@ type place struct {
 	line, column int
 	exact        bool
 }
+
+// known reports that there is a text to find places in.
+func (x *indexed) known() bool { return x.Locate != nil || x.Find != nil }
+
+// inValue reports that the finding's own line and column are inside the value of its data key. Those about the YAML of a
+// manifest are the file's.
+func (l located) inValue() bool { return l.Line > 0 && strings.HasPrefix(l.Field, "data."+l.DataKey) }
 
 func locate(f validate.Finding, sources []*indexed) place {
 	for _, s := range sources {

@@ -94,9 +94,11 @@ func BenchmarkRender(b *testing.B) {
 		rep := create(validator(b, ""), roles0(text))
 		sources := []report.Source{{Name: "mapRoles", Text: text, Locate: func(_ string, line, column int) (int, int, bool) { return line, column, true }}}
 		for form, render := range map[string]func() error{
-			"text":  func() error { return report.Text(io.Discard, rep, sources, report.TextOptions{}) },
-			"JSON":  func() error { return report.JSON(io.Discard, rep, sources...) },
-			"SARIF": func() error { return report.SARIF(io.Discard, rep, sources, validate.Catalogue(), "test") },
+			"text": func() error { return report.Text(io.Discard, rep, sources, report.TextOptions{}) },
+			"JSON": func() error { return report.JSON(io.Discard, report.File{Report: rep, Sources: sources}) },
+			"SARIF": func() error {
+				return report.SARIF(io.Discard, []report.File{{Report: rep, Sources: sources}}, validate.Catalogue(), "test")
+			},
 		} {
 			b.Run(name+"/"+form, func(b *testing.B) {
 				b.ReportAllocs()

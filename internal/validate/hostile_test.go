@@ -180,9 +180,11 @@ func judge(t *testing.T, text string) validate.Report {
 	source := report.Source{Name: "mapRoles", Text: text, Locate: func(_ string, line, column int) (int, int, bool) { return line, column, true }}
 	for form, render := range map[string]func(io.Writer) error{
 		"text": func(w io.Writer) error { return report.Text(w, rep, []report.Source{source}, report.TextOptions{}) },
-		"JSON": func(w io.Writer) error { return report.JSON(w, rep, source) },
+		"JSON": func(w io.Writer) error {
+			return report.JSON(w, report.File{Report: rep, Sources: []report.Source{source}})
+		},
 		"SARIF": func(w io.Writer) error {
-			return report.SARIF(w, rep, []report.Source{source}, validate.Catalogue(), "test")
+			return report.SARIF(w, []report.File{{Report: rep, Sources: []report.Source{source}}}, validate.Catalogue(), "test")
 		},
 	} {
 		if err := render(io.Discard); err != nil {

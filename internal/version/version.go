@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/common/version"
 )
 
-// Unreleased is the version of a build that nothing tells the version of.
+// Unreleased is the version of a build without version information.
 const Unreleased = "unreleased"
 
 // Version is what -ldflags "-X github.com/prometheus/common/version.Version=v1.2.3" says, or the version of the main module as

@@ -11,7 +11,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
 
-// TestVersion holds that all that is said about a build says the same, and that a build whose version nobody tells has one.
+// TestVersion holds that all that is said about a build says the same, and that a build without version information has one.
 func TestVersion(t *testing.T) {
 	if got := version.Version(); got != version.Unreleased {
 		t.Errorf("a test is version %q, want %q", got, version.Unreleased)

@@ -72,7 +72,7 @@ func TestRego(t *testing.T) {
 	with := func(from, to string) string { return base + strings.Replace(ci, from, to, 1) }
 	for name, c := range map[string]struct {
 		old, updated string
-		rule         string // of the refusal; none: let in
+		rule         string // of the denial; none: allowed
 	}{
 		"a sound entry":                 {base, base + ci, ""},
 		"an entry removed":              {base + ci, base, ""},
@@ -117,7 +117,7 @@ func TestRego(t *testing.T) {
 
 // TestBypass shows what slips past a policy in Rego that does all this: it reads an entry's keys as they are spelt, and
 // what EKS reads with takes groups, GROUPS and even groupſ (U+017F) for the same. A key of that kind in an aws-auth from
-// before the policy came stands, as everything that stood; and what it holds is nothing that Rego looks at. So whoever may
+// before the policy came stands, as everything that existed; and what it holds is nothing that Rego looks at. So whoever may
 // edit aws-auth puts system:masters there. The guard measures a grant by what EKS reads.
 func TestBypass(t *testing.T) {
 	both := startPair(t)

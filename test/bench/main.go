@@ -248,7 +248,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func mebibytes(n int) float64 { return float64(n) / (1 << 20) }
 
-// machine says what this runs on, as far as Linux tells.
+// machine says what this runs on, as far as Linux shows it.
 func machine() string {
 	model, memory := "processors", "unknown"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

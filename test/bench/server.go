@@ -132,7 +132,7 @@ func (p *programs) start(ctx context.Context, name string, in *input, env ...str
 	}
 	go func() {
 		defer close(s.ended)
-		_ = s.process.Wait() // stop tells what came of it
+		_ = s.process.Wait() // stop reports the result
 	}()
 	if err := s.answers(ctx, in); err != nil {
 		return nil, errors.Join(err, s.stop())
@@ -155,7 +155,7 @@ func (s *server) answers(ctx context.Context, in *input) error {
 		}
 		select {
 		case <-s.ended:
-			text, _ := os.ReadFile(s.log) // the end is told all the same
+			text, _ := os.ReadFile(s.log) // the end is reported anyway
 			return fmt.Errorf("%s has ended: %s", s.name, text)
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer: %w", s.name, err)

@@ -29,7 +29,7 @@ func TestHostileClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	insecure := &tls.Config{InsecureSkipVerify: true} // whoever is hostile does not care whom it talks to
+	insecure := &tls.Config{InsecureSkipVerify: true} // a hostile client does not care whom it talks to
 	dial := func() net.Conn {
 		conn, err := tls.Dial("tcp", u.Host, insecure)
 		if err != nil {

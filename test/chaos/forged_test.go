@@ -34,7 +34,7 @@ var retirable = []string{
 	strings.NewReplacer("role/nodes", "role/fargate", "EC2PrivateDNSName", "SessionName").Replace(nodes) + "  - system:node-proxier\n",
 }
 
-// onAWS is a Node with a provider id. Ready: its status says so, which whoever creates it may write.
+// onAWS is a Node with a provider id. Ready: its status says so, which its creator may write.
 func onAWS(name, providerID string, ready bool) *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{ProviderID: providerID}}
 	if ready {
@@ -64,7 +64,7 @@ var forgeries = map[string]func(name string, number int) *corev1.Node{
 }
 
 // TestForgedNodes: Nodes of every kind that are none come and go, labels and tags change, and edits are judged meanwhile. One that takes
-// the live node's role out is refused, one that retires a role is not, and all that is known of the cluster stays known.
+// the running node's role out is refused, one that retires a role is not, and all that is known of the cluster stays known.
 func TestForgedNodes(t *testing.T) {
 	profile := func(name string) string { return account + "instance-profile/" + name }
 	instance := func(id, name, cluster string) fake.Instance {
@@ -133,7 +133,7 @@ func TestForgedNodes(t *testing.T) {
 			}
 		})
 	}
-	group.Go(func() { // the live node's labels, and the tags of its instance
+	group.Go(func() { // the running node's labels, and the tags of its instance
 		for number := 0; ctx.Err() == nil; number++ {
 			labels := []string{`{"kubernetes.io/os":"windows"}`, `{"kubernetes.io/os":"linux","eks.amazonaws.com/compute-type":"hybrid"}`, `{"eks.amazonaws.com/compute-type":"fargate"}`,
 				`{"eks.amazonaws.com/compute-type":null,"alpha.eksctl.io/cluster-name":"other"}`}[number%4]

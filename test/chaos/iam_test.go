@@ -25,7 +25,7 @@ func entry(name string) string {
 }
 
 // TestIAM: AWS slow, throttled, down and lying. A role that could not be checked is refused as such, never as one that
-// does not exist, and never let in; what needs no IAM gets in meanwhile; and when AWS is well again, the guard is.
+// does not exist, and never allowed; what needs no IAM is allowed meanwhile; and when AWS works again, so does the guard.
 func TestIAM(t *testing.T) {
 	seed := fake.Seed{
 		Credentials: []fake.Credential{{AccessKeyID: "guard", ARN: "arn:aws:sts::111122223333:assumed-role/aws-auth-guard/pod"}},
@@ -88,7 +88,7 @@ func TestIAM(t *testing.T) {
 				} else if strings.Contains(err.Error(), "AA301") {
 					t.Error("a role that is there is said not to be")
 				}
-				// Nor is one that is not there let in, or said not to be there.
+				// Nor is one that does not exist allowed, or reported as missing.
 				if err := refused(try(ctx, base+entry("none-"+f.name)), "AA302"); err != nil {
 					t.Error(err)
 				}
@@ -183,7 +183,7 @@ func TestIAMFlood(t *testing.T) {
 						}
 						patch := marshal(map[string]any{"data": map[string]string{"mapRoles": text}})
 						if _, err := user.Patch(ctx, "aws-auth", types.MergePatchType, patch, metav1.PatchOptions{DryRun: flood.options}); err == nil {
-							t.Error("roles that are not there were let in")
+							t.Error("roles that are not there were allowed")
 						}
 					}
 				})

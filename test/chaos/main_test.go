@@ -154,7 +154,7 @@ type setting struct {
 	flags  []string // of the guard's
 }
 
-// begin starts the guard anew and puts base into the cluster.
+// begin starts another guard and puts base into the cluster.
 func begin(t *testing.T, s setting) {
 	t.Helper()
 	if s.policy == "" {
@@ -212,7 +212,7 @@ func try(ctx context.Context, mapRoles string) error { return edit(ctx, mapRoles
 func refused(err error, rule string) error {
 	switch {
 	case err == nil:
-		return fmt.Errorf("let in, want a refusal with %s", rule)
+		return fmt.Errorf("allowed, want a denial with %s", rule)
 	case !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), rule):
 		return fmt.Errorf("want a refusal with %s: %w", rule, err)
 	}

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// TestPolicyReplaced: whatever comes in the place of the policy file, the last good policy stays in force, and a good file
-// is taken in afterwards.
+// TestPolicyReplaced: whatever comes in the place of the policy file, the previous policy stays in force, and a good file
+// comes into force afterwards.
 func TestPolicyReplaced(t *testing.T) {
 	const (
-		rejected = "the changed policy is no good"
+		rejected = "the new policy is invalid"
 		rules    = "rules: {AA203: warning}\n"
 	)
 	for name, put := range map[string]func(t *testing.T){
@@ -50,8 +50,8 @@ func TestPolicyReplaced(t *testing.T) {
 			ctx, before := t.Context(), logged(t, rejected)
 			put(t)
 			judged := 0
-			measured("policy-"+name+"-told-after", eventually(t, func() error {
-				// Judged by the last good one all the while.
+			measured("policy-"+name+"-reported-after", eventually(t, func() error {
+				// Judged by the previous one all the while.
 				for text, rule := range map[string]string{good: "", bad: "AA203", base + strings.Replace(ci, "deployers", "system:masters", 1): "AA401"} {
 					if err := try(ctx, text); rule == "" && err != nil || rule != "" && refused(err, rule) != nil {
 						t.Fatalf("want %q: %v", rule, err)
@@ -59,7 +59,7 @@ func TestPolicyReplaced(t *testing.T) {
 					judged++
 				}
 				if logged(t, rejected) == before {
-					return errors.New("the log does not say that the policy is no good")
+					return errors.New("the log does not say that the policy is invalid")
 				}
 				return nil
 			}))
@@ -70,7 +70,7 @@ func TestPolicyReplaced(t *testing.T) {
 				}
 			}
 			write(t, "policy.yaml", approving+rules)
-			measured("policy-"+name+"-mended-after", eventually(t, func() error { return try(ctx, bad) }))
+			measured("policy-"+name+"-fixed-after", eventually(t, func() error { return try(ctx, bad) }))
 			if resident := resident(t); resident > 200 {
 				t.Errorf("the guard takes %d MiB after that, want 200 at most", resident)
 			}

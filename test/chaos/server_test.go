@@ -16,7 +16,7 @@ import (
 )
 
 // TestAPIServerRestarted: somebody edits all the time while the API server crashes and comes back. No bad edit slips in at
-// any moment, no good one that was confirmed is lost, and the guard sees RBAC again.
+// any moment, no confirmed edit is lost, and the guard sees RBAC again.
 func TestAPIServerRestarted(t *testing.T) {
 	begin(t, setting{flags: []string{"--rbac", "cluster", "--kubeconfig", cluster.Kubeconfig}})
 	eventually(t, func() error { return edit(t.Context(), good) })
@@ -30,7 +30,7 @@ func TestAPIServerRestarted(t *testing.T) {
 	group.Go(func() {
 		for ; ctx.Err() == nil; tried++ {
 			if err := edit(ctx, bad); err == nil {
-				t.Error("a bad edit was let in")
+				t.Error("a bad edit was allowed")
 			} else if refused(err, "AA203") != nil {
 				unanswered++
 			}
@@ -51,7 +51,7 @@ func TestAPIServerRestarted(t *testing.T) {
 			t.Fatal(err)
 		}
 		back = max(back, eventually(t, func() error { return refused(try(t.Context(), bad), "AA203") }))
-		// What RBAC says from now on is heard: a group that was nobody's becomes as good as system:masters.
+		// What RBAC says from now on is heard: a group that was nobody's becomes equivalent to cluster-admin.
 		late := "late-admins-" + strconv.Itoa(i)
 		text := good + strings.Replace(entry("late"), "deployers", late, 1)
 		if err := try(t.Context(), text); err != nil {

@@ -48,7 +48,7 @@ var harm = []func(text, own string) string{
 }
 
 // TestWriters: thousands of edits from many writers at once, conflicts and all. Every bad one is refused, every good one
-// gets in, and the versions that were stored tell the same story: each is one good edit away from the one before.
+// is allowed, and the stored versions show the same: each is one good edit away from the one before.
 func TestWriters(t *testing.T) {
 	edits := share(2000, 200)
 	begin(t, setting{})
@@ -163,7 +163,7 @@ func writeOnce(ctx context.Context, w int, spoil func(text, own string) string) 
 		case spoil == nil:
 			return conflicts, err
 		case err == nil:
-			return conflicts, fmt.Errorf("a bad edit was let in:\n%s", cm.Data["mapRoles"])
+			return conflicts, fmt.Errorf("a bad edit was allowed:\n%s", cm.Data["mapRoles"])
 		case !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "AA"):
 			return conflicts, err
 		}

@@ -3,7 +3,7 @@
 #
 # stdout: one line, the directory that holds them. stderr: progress; nothing if there is nothing to do.
 # The directory is outside the checkout and named after everything that decides what is built, so a change of a version
-# builds anew and a change of the guard does not. A program appears in it whole or not at all, and two builds at once
+# starts a build and a change of the guard does not. A program appears in it whole or not at all, and two builds at once
 # wait for each other.
 #
 # AWS_AUTH_GUARD_CACHE  where built programs are kept (default: aws-auth-guard in the user's cache directory)
@@ -31,7 +31,7 @@ fi
 command -v go >/dev/null || die "go is not in PATH; Go 1.26 or later is needed"
 cd "$here"
 export GOWORK=off
-key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
+key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum authenticator/go.* helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
 dir=${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/programs-${key:0:16}
 if holds "$dir" "$@"; then
   echo "$dir"
@@ -67,7 +67,7 @@ compile() {
   shift
   cd "$here/$module"
   say "  $label: fetching modules"
-  # Counting the packages fetches the modules, and tells a build without a network apart from one that does not compile.
+  # Counting the packages fetches the modules, and distinguishes a build without a network from one that does not compile.
   total=$(go list -deps "$@" 2>"$log" | wc -l) || {
     tail -n 20 "$log" >&2
     die "could not fetch the modules of $label; with programs built elsewhere, set KUBEBUILDER_ASSETS to their directory"
@@ -111,7 +111,7 @@ for name in "${missing[@]}"; do
   containerd-shim-runc-v2 | ctr) containerd+=("github.com/containerd/containerd/v2/cmd/$name") ;;
   cni/host-local) plugins+=("github.com/containernetworking/plugins/plugins/ipam/${name#cni/}") ;;
   cni/bridge | cni/loopback) plugins+=("github.com/containernetworking/plugins/plugins/main/${name#cni/}") ;;
-  etcd | runc) minutes=$((minutes + 1)) ;;
+  aws-iam-authenticator | etcd | runc) minutes=$((minutes + 1)) ;;
   pause) ;;
   helm) minutes=$((minutes + 3)) ;;
   *) die "unknown program \"$name\"" ;;
@@ -122,13 +122,17 @@ say "building ${missing[*]} from Go modules: about $((minutes > 0 ? minutes : 1)
 export CGO_ENABLED=0
 for name in "${missing[@]}"; do
   case $name in
+  aws-iam-authenticator)
+    compile "$name" authenticator -ldflags "-s -w" -- "sigs.k8s.io/aws-iam-authenticator/cmd/$name"
+    keep .
+    ;;
   etcd)
     compile etcd . -ldflags "-s -w" -- go.etcd.io/etcd/server/v3
     mv "$stage/out/server" "$stage/out/etcd" # go build names it after its directory
     keep .
     ;;
   helm)
-    version=$(cd helm && go list -m -f '{{.Version}}' helm.sh/helm/v4)
+    version=$(cd "$here/helm" && go list -m -f '{{.Version}}' helm.sh/helm/v4)
     compile helm helm -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$version" -- helm.sh/helm/v4/cmd/helm
     keep .
     ;;

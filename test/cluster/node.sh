@@ -97,12 +97,27 @@ current-context: $who
 END
 done
 
+# --- sign-in as on EKS. The API server asks here about every token that is none of those above; a test may start
+# aws-iam-authenticator there, with this certificate.
+mkdir -p $run/authenticator
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $run/authenticator/key.pem -out $run/authenticator/cert.pem \
+  -days 30 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+cat >$run/webhook.kubeconfig <<END
+apiVersion: v1
+kind: Config
+clusters: [{name: authenticator, cluster: {server: "https://127.0.0.1:21362/authenticate", certificate-authority: $run/authenticator/cert.pem}}]
+users: [{name: kube-apiserver}]
+contexts: [{name: webhook, context: {cluster: authenticator, user: kube-apiserver}}]
+current-context: webhook
+END
+
 # --- the control plane
 keep etcd etcd --data-dir $run/etcd --unsafe-no-fsync --listen-peer-urls http://127.0.0.1:2380 \
   --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379
 # shellcheck disable=SC2086 # several flags
 keep kube-apiserver kube-apiserver --etcd-servers http://127.0.0.1:2379 --bind-address 0.0.0.0 --advertise-address $ip --secure-port 6443 \
-  --cert-dir $run/pki --token-auth-file $run/tokens.csv --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
+  --cert-dir $run/pki --token-auth-file $run/tokens.csv \
+  --authentication-token-webhook-config-file $run/webhook.kubeconfig --authentication-token-webhook-cache-ttl 1s --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
   --service-account-issuer https://kubernetes.default.svc --service-account-key-file $run/sa.key --service-account-signing-key-file $run/sa.key \
   --service-cluster-ip-range 10.96.0.0/24 --kubelet-preferred-address-types InternalIP --allow-privileged ${APISERVER_FLAGS:-}
 

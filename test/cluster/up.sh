@@ -14,7 +14,7 @@ if init >/dev/null; then
   echo "cluster \"$CLUSTER\" is up already; test/cluster/down.sh ends it" >&2
   exit 1
 fi
-programs=$("$here/build.sh" etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy \
+programs=$("$here/build.sh" etcd kube-apiserver kubectl aws-iam-authenticator kube-controller-manager kube-scheduler kubelet kube-proxy \
   containerd containerd-shim-runc-v2 ctr runc cni/bridge cni/host-local cni/loopback pause helm)
 
 rm -rf "$state"
@@ -25,7 +25,7 @@ echo "$programs" >"$state/programs"
 [ $# -eq 0 ] || cp -- "$@" "$state/images/"
 
 start=$SECONDS
-# setsid and the closed streams let the cluster outlive whoever called; killing unshare ends everything in it.
+# setsid and the closed streams let the cluster outlive the caller; killing unshare ends everything in it.
 setsid unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc --propagation private \
   "$here/node.sh" "$programs" "$state" "aws-auth-guard-$CLUSTER" >"$state/log/node.log" 2>&1 </dev/null &
 unshare=$!

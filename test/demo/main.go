@@ -1,8 +1,10 @@
-// Command demo starts a real API server with the guard in front of it, and an IAM for the guard to ask, plays a short story on it with kubectl's own
-// output, and then leaves it running for the reader to try, until Ctrl-C. With --ci it ends after the story. It exits
-// with 1 if the story did not go as told.
+// Command demo starts EKS's way of signing in on this machine (test/eks), plays a short story on it with kubectl's own output, first
+// without the guard and then with the floor and the guard, and leaves it running for the reader to try, until Ctrl-C. With
+// --ci it ends after the story; with --no-story it only starts everything, with the guard. It exits with 1 if the story did not go as
+// told.
 //
-// KUBEBUILDER_ASSETS names the directory with etcd, kube-apiserver and kubectl; `make demo` builds and sets it.
+// KUBEBUILDER_ASSETS names the directory with etcd, kube-apiserver, kubectl and aws-iam-authenticator, and PATH has helm; `make demo`
+// builds and sets both.
 package main
 
 import (
@@ -10,16 +12,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/fatih/color"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
+	"github.com/aws-auth-guard/aws-auth-guard/test/eks"
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
@@ -45,11 +48,12 @@ var (
 
 func main() {
 	ci := flag.Bool("ci", false, "end after the story")
+	noStory := flag.Bool("no-story", false, "start everything and tell nothing")
 	flag.Parse()
 	// Caught until the very end: a second Ctrl-C must not leave an API server behind.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := run(ctx, *ci)
+	err := run(ctx, *ci, !*noStory)
 	switch {
 	case ctx.Err() != nil:
 		return // whoever pressed Ctrl-C knows why it ended
@@ -59,7 +63,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, ci bool) (err error) {
+func run(ctx context.Context, ci, story bool) (err error) {
 	dir, err := os.MkdirTemp("", "aws-auth-guard-demo-")
 	if err != nil {
 		return err
@@ -71,13 +75,21 @@ func run(ctx context.Context, ci bool) (err error) {
 		return err
 	}
 
-	progress("starting etcd and kube-apiserver")
-	cluster, err := guarded.Start(ctx, dir)
+	progress("starting etcd, kube-apiserver and aws-iam-authenticator")
+	aws, err := fake.New(account)
+	if err != nil {
+		return err
+	}
+	cluster, err := eks.Start(ctx, dir, eks.Options{Mode: eks.APIAndConfigMap, AWS: aws})
 	defer func() {
 		progress("ending everything")
 		err = errors.Join(err, cluster.Stop())
 	}()
 	if err != nil {
+		return err
+	}
+	kubeconfig := filepath.Join(dir, "sign-in.kubeconfig")
+	if err := errors.Join(bindGroups(ctx, cluster.Admin), cluster.WriteKubeconfig(kubeconfig, names, people)); err != nil {
 		return err
 	}
 	progress("building the guard and the kubectl plugin")
@@ -86,13 +98,7 @@ func run(ctx context.Context, ci bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, guard.Stop()) }()
-	iam, err := fake.New(account)
-	if err != nil {
-		return err
-	}
-	aws := httptest.NewServer(iam)
-	defer aws.Close()
-	guard.AskAWS(aws.URL)
+	guard.AskAWS(cluster.AWSURL)
 	if err := guarded.Build(ctx, filepath.Join(bin, "kubectl-awsauth"), "cmd/kubectl-awsauth"); err != nil {
 		return err
 	}
@@ -103,13 +109,19 @@ func run(ctx context.Context, ci bool) (err error) {
 	if err := os.Symlink(kubectl, filepath.Join(bin, "kubectl")); err != nil {
 		return err
 	}
-	if err := tell(ctx, cluster, guard, dir); err != nil {
+	n := &narrator{ctx: ctx, cluster: cluster, guard: guard, dir: dir, kubeconfig: kubeconfig}
+	if story {
+		err = n.tell()
+	} else {
+		err = n.prepare()
+	}
+	if err != nil {
 		return err
 	}
 	if ci {
 		return nil
 	}
-	invite(dir, bin, cluster.Kubeconfig)
+	invite(dir, bin, kubeconfig)
 	<-ctx.Done()
 	fmt.Println()
 	return nil
@@ -125,23 +137,30 @@ func invite(dir, bin, kubeconfig string) {
 	fmt.Printf(`
   export KUBECONFIG=%s PATH=%s:$PATH
 
-Four things to try:
+The contexts sign in as on EKS, with a new token for each command: %s.
+%s is the cluster's creator: aws-auth does not decide about it.
+
+Five things to try:
+
+  kubectl --context node auth whoami
+      And the other contexts: who is who. nobody is mapped by nothing.
 
   kubectl edit configmap aws-auth -n kube-system
-      Take a group from the worker role and save: the editor opens again, with the finding on top.
+      Remove a group from the worker role and save: the editor opens again, with the finding at the top.
 
   kubectl awsauth check -f %s --against live
       The same verdict before you apply. Break something in the file first.
 
   kubectl delete configmap aws-auth -n kube-system
-      Refused. Then add --as=on-call --as-group=system:masters --as-group=aws-auth-break-glass: let in, and told what it does.
+      Denied. Then add --context %s --as=on-call --as-group=system:masters --as-group=aws-auth-break-glass:
+      allowed, with a warning.
 
-  Map a role that IAM does not know
-      It knows workers, admin, deploy, on-call, audit and reporting in account 111122223333.
+  Map a role that IAM does not have
+      It has workers, admin, developer, deploy, on-call, audit and reporting in account 111122223333.
 
-What this cluster allows is in %s; a change counts within seconds.
+What this cluster allows is in %s; it is reloaded within seconds.
 Ctrl-C ends everything and removes it.
-`, kubeconfig, bin, filepath.Join(dir, "aws-auth.yaml"), filepath.Join(dir, "policy.yaml"))
+`, kubeconfig, bin, strings.Join(names, ", "), eks.CreatorContext, filepath.Join(dir, "aws-auth.yaml"), eks.CreatorContext, filepath.Join(dir, "policy.yaml"))
 }
 
 // exitCode is how a command ended; an error only if it did not run.

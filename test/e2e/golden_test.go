@@ -30,41 +30,58 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// addresses are what differs from run to run in kubectl's output.
-var addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+// What differs from run to run in kubectl's output.
+var (
+	addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	policies  = regexp.MustCompile(`/\S+/policy\.yaml`)
+)
 
 // told is a terminal's content after a command.
 func told(command string, a answer) string {
-	return fmt.Sprintf("$ kubectl %s\n%s[exit code %d]\n", command, addresses.ReplaceAllString(a.text, "127.0.0.1:PORT"), a.code)
+	text := policies.ReplaceAllString(addresses.ReplaceAllString(a.text, "127.0.0.1:PORT"), "/DIR/policy.yaml")
+	return fmt.Sprintf("$ kubectl %s\n%s[exit code %d]\n", command, text, a.code)
 }
 
-// What kubectl prints of a denial, to the letter. Each file of testdata/in is an edit of base.
+// What kubectl prints of a denial, to the letter: of an installation with floor and guard, and where the floor answers, of the guard
+// alone. Each file of testdata/in is an edit of base.
 func TestDenials(t *testing.T) {
+	installed := denials(t)
+	for name, said := range installed {
+		golden(t, name, said)
+	}
+	t.Run("the guard alone", func(t *testing.T) {
+		withoutFloor(t)
+		for name, said := range denials(t) {
+			if said != installed[name] {
+				golden(t, name+"-guard-alone", said)
+			}
+		}
+	})
+}
+
+// denials are what kubectl says, by the names of the golden files.
+func denials(t *testing.T) map[string]string {
+	t.Helper()
 	inputs, err := filepath.Glob("testdata/in/*.yaml")
 	if err != nil || len(inputs) == 0 {
 		t.Fatalf("no inputs: %v", err)
 	}
+	all := map[string]string{}
 	for _, input := range inputs {
 		file := filepath.Base(input)
-		t.Run(file, func(t *testing.T) {
-			givenRoles(t, base)
-			cmd := cluster.Kubectl(t.Context(), "apply", "-f", file)
-			cmd.Dir = filepath.Dir(input)
-			got := show(t, "", cmd)
-			if got.code != 1 {
-				t.Errorf("exit code %d, want 1", got.code)
-			}
-			golden(t, strings.TrimSuffix(file, ".yaml"), told("apply -f "+file, got))
-			wantRoles(t, base)
-		})
+		givenRoles(t, base)
+		cmd := cluster.Kubectl(t.Context(), "apply", "-f", file)
+		cmd.Dir = filepath.Dir(input)
+		got := show(t, "", cmd)
+		if got.code != 1 {
+			t.Errorf("%s: exit code %d, want 1", file, got.code)
+		}
+		all[strings.TrimSuffix(file, ".yaml")] = told("apply -f "+file, got)
+		wantRoles(t, base)
 	}
-	t.Run("delete", func(t *testing.T) {
-		givenRoles(t, base)
-		golden(t, "delete", told("delete configmap aws-auth -n kube-system", kubectl(t, "", "delete", "configmap", "aws-auth", "-n", "kube-system")))
-	})
-	t.Run("delete-collection", func(t *testing.T) {
-		givenRoles(t, base)
-		const path = "/api/v1/namespaces/kube-system/configmaps"
-		golden(t, "delete-collection", told("delete --raw "+path, kubectl(t, "", "delete", "--raw", path)))
-	})
+	const path = "/api/v1/namespaces/kube-system/configmaps"
+	givenRoles(t, base)
+	all["delete"] = told("delete configmap aws-auth -n kube-system", kubectl(t, "", "delete", "configmap", "aws-auth", "-n", "kube-system"))
+	all["delete-collection"] = told("delete --raw "+path, kubectl(t, "", "delete", "--raw", path))
+	return all
 }

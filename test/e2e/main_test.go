@@ -22,6 +22,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
@@ -66,8 +67,11 @@ const (
 var bad = strings.Replace(good, "role/ci", "role/team/ci", 1)
 
 const (
-	finding = `data.mapRoles[2].rolearn: AA203 role-arn-path: "arn:aws:iam::111122223333:role/team/ci" has a path, and EKS drops the path ` +
-		`before it compares, so this entry matches nobody; write arn:aws:iam::111122223333:role/ci (mapRoles line 9, column 12)` + "\n"
+	finding = `data.mapRoles[2].rolearn: AA203 role-arn-path:
+    arn:aws:iam::111122223333:role/team/ci has a path
+    fix: write arn:aws:iam::111122223333:role/ci
+    why: EKS drops the path before it compares, so this entry matches nobody
+`
 	// refusal is all that kubectl says of it.
 	refusal = `The ConfigMap "aws-auth" is invalid: ` + finding
 )
@@ -77,7 +81,7 @@ var (
 
 	cluster *guarded.Cluster
 	guard   *guarded.Guard
-	// configMaps are those of kube-system, in the hands of somebody whom the guard never refuses.
+	// configMaps are those of kube-system, in the hands of somebody whom the guard denies nothing.
 	configMaps typedcorev1.ConfigMapInterface
 )
 
@@ -98,8 +102,8 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	policy := filepath.Join(dir, "policy.yaml")
-	if err := os.WriteFile(policy, []byte(policyFile), 0o600); err != nil {
+	file := filepath.Join(dir, "policy.yaml")
+	if err := os.WriteFile(file, []byte(policyFile), 0o600); err != nil {
 		return 1, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -109,14 +113,14 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	if guard, err = guarded.NewGuard(ctx, dir, policy); err != nil {
+	if guard, err = guarded.NewGuard(ctx, dir, file); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, guard.Stop()) }()
 	if err := guard.Start(ctx); err != nil {
 		return 1, err
 	}
-	if err := cluster.Install(ctx, guard); err != nil {
+	if err := errors.Join(cluster.Install(ctx, guard), installFloor(ctx)); err != nil {
 		return 1, err
 	}
 	config := rest.CopyConfig(cluster.Config)
@@ -130,10 +134,32 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// TestSources lists the directories that the webhook is built from. go test takes old results for new ones unless it has
-// seen a test look at what changed, and it does not see what go build reads.
+// installFloor puts the floor before the guard, as the chart does.
+func installFloor(ctx context.Context) error {
+	p, err := policy.Parse([]byte(policyFile))
+	if err != nil {
+		return err
+	}
+	return cluster.InstallFloor(ctx, p)
+}
+
+// withoutFloor takes the floor away until the test ends: what the guard says of edits that the floor denies before it is asked.
+func withoutFloor(t *testing.T) {
+	t.Helper()
+	if err := cluster.RemoveFloor(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := installFloor(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSources lists the directories that the webhook is built and the floor is rendered from. go test takes old results for new ones unless it has
+// seen a test look at what changed, and it does not see what go build and helm read.
 func TestSources(t *testing.T) {
-	for _, root := range []string{"../../cmd/webhook", "../../internal"} {
+	for _, root := range []string{"../../cmd/webhook", "../../internal", "../../deploy/helm/aws-auth-guard"} {
 		if err := filepath.WalkDir(root, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 			t.Error(err)
 		}

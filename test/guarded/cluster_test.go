@@ -7,7 +7,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
-// Without the binaries the reader is told what to type; nothing is skipped.
+// Without the binaries the error says what to type; nothing is skipped.
 func TestStartWithoutAssets(t *testing.T) {
 	for name, dir := range map[string]string{"unset": "", "a directory without them": t.TempDir()} {
 		t.Run(name, func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/cert"
 
 	"github.com/aws-auth-guard/aws-auth-guard/deploy"
@@ -94,7 +95,7 @@ func Build(ctx context.Context, out, pkg string) error {
 	return nil
 }
 
-// FreeAddress is a free port of the loopback interface. Somebody else may take it before it is used; then whoever listens
+// FreeAddress is a free port of the loopback interface. Another process may take it before it is used; then the one that listens
 // says so.
 func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -259,7 +260,29 @@ func (g *Guard) webhooks() (*admissionregistrationv1.ValidatingWebhookConfigurat
 	}, nil
 }
 
-// empty is an aws-auth that no guard lets in.
+// The names that the chart gives the policy when it is installed as its README says.
+const (
+	PolicyNamespace = "aws-auth-guard"
+	PolicyConfigMap = "aws-auth-guard-policy"
+)
+
+// publish puts the policy where the chart keeps it, and where people read it.
+func (g *Guard) publish(ctx context.Context, client kubernetes.Interface) error {
+	text, err := os.ReadFile(g.policy)
+	if err != nil {
+		return err
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: PolicyNamespace}}
+	if _, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: PolicyConfigMap, Labels: map[string]string{"app.kubernetes.io/name": "aws-auth-guard"}},
+		Data: map[string]string{"policy.yaml": string(text)}}
+	_, err = client.CoreV1().ConfigMaps(PolicyNamespace).Create(ctx, cm, metav1.CreateOptions{})
+	return err
+}
+
+// empty is an aws-auth that no guard allows.
 func empty() *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: admission.Name, Namespace: admission.Namespace}}
 }

@@ -3,7 +3,7 @@ package memory
 
 import "runtime/metrics"
 
-// Allocated runs f and returns how many bytes were allocated meanwhile, by f and whoever else runs in this process. It
+// Allocated runs f and returns how many bytes were allocated meanwhile, by f and everything else in this process. It
 // does not stop the world, so that a fuzzer can afford it; what it misses is less than a page for each size of object.
 func Allocated(f func()) uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}

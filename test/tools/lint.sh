@@ -9,7 +9,7 @@ scripts() { files | while read -r f; do [ -f "$f" ] && head -n 1 "$f" | grep -q 
 formatted() {
   local bad
   bad=$(files '*.go' | xargs gofmt -s -l) || return
-  [ -z "$bad" ] || { echo "not formatted (make fmt mends it):"; echo "$bad"; return 1; }
+  [ -z "$bad" ] || { echo "not formatted (make fmt fixes it):"; echo "$bad"; return 1; }
 }
 
 # .golangci.yml says which linters, and why each.
@@ -33,7 +33,7 @@ shell() {
 tidy() {
   local mod bad=0
   for mod in $(files 'go.mod' '**/go.mod'); do
-    (cd "$(dirname "$mod")" && GOWORK=off go mod tidy -diff) || { echo "$mod is not tidy: go mod tidy mends it"; bad=1; }
+    (cd "$(dirname "$mod")" && GOWORK=off go mod tidy -diff) || { echo "$mod is not tidy: go mod tidy fixes it"; bad=1; }
   done
   return $bad
 }
@@ -45,8 +45,8 @@ shared() {
   differ=$(awk '$1 == "require" { sub("require ", "") }
     $2 ~ /^v[0-9]/ && $2 != "v0.0.0" && !/=>/ { files[$1, $2] = files[$1, $2] " " FILENAME; if (!seen[$1, $2]++) versions[$1] = versions[$1] " " $2 }
     END { for (m in versions) if (split(versions[m], v, " ") > 1) for (i in v) print m "@" v[i] ":" files[m, v[i]] }
-  ' go.mod test/cluster/go.mod test/cluster/helm/go.mod test/cluster/node/go.mod test/bench/opa/go.mod)
-  [ -z "$differ" ] || { echo "different versions of one module (go get MODULE@VERSION in the directory of the older one, then go mod tidy, mends it):"; sort <<<"$differ"; return 1; }
+  ' go.mod test/cluster/go.mod test/cluster/authenticator/go.mod test/cluster/helm/go.mod test/cluster/node/go.mod test/bench/opa/go.mod)
+  [ -z "$differ" ] || { echo "different versions of one module (go get MODULE@VERSION in the directory of the older one, then go mod tidy, fixes it):"; sort <<<"$differ"; return 1; }
 }
 
 # The chart's generated files are what values.yaml says, and all that it renders is known to the published schemas.
@@ -109,8 +109,17 @@ paths() {
   [ -z "$hits" ] || { echo "these lines name a directory of one machine:"; echo "$hits"; return 1; }
 }
 
+# test/tools/words/main.go says which words, exceptions.txt which uses stay.
+words() {
+  local program
+  program=$(mktemp) && go build -C test/tools -o "$program" ./words && files | "$program"
+  local status=$?
+  rm -f "$program"
+  return $status
+}
+
 failed=()
-for check in formatted static shell tidy shared verified licences vulnerabilities chart paths; do
+for check in formatted static shell tidy shared verified licences vulnerabilities chart paths words; do
   printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then

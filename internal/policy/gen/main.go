@@ -36,7 +36,7 @@ func write(root string) error {
 	return err
 }
 
-// generate makes every file anew.
+// generate writes every file.
 func generate(root string) (map[string][]byte, error) {
 	fields, err := policyFields(filepath.Join(root, "internal/policy/policy.go"))
 	if err != nil {

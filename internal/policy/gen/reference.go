@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The field reference stands between these lines.
+// The field reference is between these lines.
 const (
 	begin = "<!-- The fields are written by `make generate` from internal/policy. Do not edit them. -->\n"
 	end   = "<!-- End of the fields. -->\n"

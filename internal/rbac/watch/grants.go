@@ -19,7 +19,7 @@ const (
 	grantVerb  = "grant"
 )
 
-// Grants is validate's port Grants for a live cluster: one SubjectAccessReview a question.
+// Grants implements the port to the authorizer for a cluster: one SubjectAccessReview for each question.
 type Grants struct {
 	client authorizationv1client.SubjectAccessReviewInterface
 }

@@ -164,7 +164,7 @@ func judged(known *privilege.Equivalents, missing []string) error {
 }
 
 // TestKindsUnreadable takes each kind away, in each way: at the start, so that it is never known, and while the watcher runs, so that
-// what was known stays. The others count all the while, the readiness line and the metrics say which kind it is, and it is taken in
+// what was known stays. The others count all the while, the readiness line and the metrics say which kind it is, and it is read
 // when it comes back.
 func TestKindsUnreadable(t *testing.T) {
 	for _, fault := range []string{forbidden, failing, hanging} {
@@ -245,7 +245,7 @@ func TestKindsUnreadable(t *testing.T) {
 				}
 
 				if fault == hanging {
-					return // a watch that says nothing cannot be told from one that has nothing to say
+					return // a watch without events looks like one that fails silently
 				}
 				server.set(fault, kind)
 				eventually(t, gauges(0, 1))

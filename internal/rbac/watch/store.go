@@ -20,8 +20,8 @@ import (
 )
 
 // mostPerNamespace is how much of one namespace's Roles is kept, and of its RoleBindings. A thousand of each, as
-// people write them, are a third of it. Whoever administers a namespace can make as many as he likes; kube-system and the guard's own
-// namespace, which are a cluster admin's, have no bound.
+// people write them, are a third of it. The admin of a namespace can create as many as they like; kube-system and the guard's own
+// namespace, which belong to cluster admins, have no bound.
 const mostPerNamespace = 1 << 20
 
 // store keeps what package rbac looks at of one kind of object. It is what a reflector writes to, so that no copy of the
@@ -35,7 +35,7 @@ type store struct {
 	used    map[string]int             // bytes, about, by namespace
 	left    map[string]map[uint64]bool // what is not kept, by namespace and a hash of the name, which may be as long as an object
 	seed    maphash.Seed
-	told    bool
+	logged  bool
 	synced  bool // the first list is complete
 }
 
@@ -68,7 +68,7 @@ func short(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: m.Name, Namespace: m.Namespace, ResourceVersion: m.ResourceVersion}
 }
 
-// size is about what an object takes in memory.
+// size is about the memory of an object.
 func size(object any) int {
 	n := 512
 	if o, ok := object.(metav1.Object); ok {
@@ -119,7 +119,7 @@ func (s *store) remove(namespace, name string) {
 	}
 }
 
-// put takes in an object. The caller holds s.mu.
+// put stores an object. The caller holds s.mu.
 func (s *store) put(object any) error {
 	o, ok := object.(metav1.Object)
 	if !ok {
@@ -225,11 +225,11 @@ func (s *store) tellLeftOut(log logr.Logger, resource string) (n int) {
 	for _, names := range s.left {
 		n += len(names)
 	}
-	if n > 0 && !s.told {
+	if n > 0 && !s.logged {
 		some := slices.Sorted(maps.Keys(s.left))
 		log.Info("some namespaces have too much RBAC to keep it all", "resource", resource, "objects left out", n, "namespaces", some[:min(len(some), 5)])
 	}
-	s.told = n > 0
+	s.logged = n > 0
 	return n
 }
 

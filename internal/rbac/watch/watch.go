@@ -1,6 +1,6 @@
-// Package watch keeps the answer of package rbac in step with a cluster, and asks the cluster's authorizer.
+// Package watch keeps the result of package rbac up to date with a cluster, and asks the cluster's authorizer.
 //
-// A Watcher watches the four kinds of RBAC objects, keeps of each only what can matter, and works the answer out anew
+// A Watcher watches the four kinds of RBAC objects, keeps of each only what can matter, and computes the result again
 // some moments after a change. An admission reads a pointer, however many bindings there are.
 package watch
 
@@ -31,8 +31,8 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/rbac"
 )
 
-// settle is how long changes are gathered before the answer is worked out anew: long enough for the many objects of one
-// helm install, short enough for whoever binds a group and then maps it. In a cluster so large, and with so many changes,
+// settle is how long changes are gathered before the result is computed again: long enough for the many objects of one
+// helm install, short enough for somebody who binds a group and then maps it. In a cluster so large, and with so many changes,
 // that this would cost more than a twentieth of a processor, it is longer.
 const (
 	settle = 100 * time.Millisecond
@@ -42,7 +42,7 @@ const (
 // resources are what is watched, as the API calls them.
 var resources = rbac.Resources
 
-// Watcher is validate's port Privileges for a live cluster.
+// Watcher implements the port to RBAC for a cluster.
 type Watcher struct {
 	log     logr.Logger
 	client  rest.Interface
@@ -79,15 +79,15 @@ func New(config *rest.Config, guard rbac.Guard, log logr.Logger, metrics prometh
 	}
 	w := &Watcher{log: log, guard: guard, started: time.Now(), client: client.RESTClient(), dirty: make(chan struct{}, 1), errs: map[string]failure{},
 		readable: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_readable",
-			Help: "1 while the guard can watch a kind of RBAC object, else 0; what it knows of it may be old then, or nothing."}, []string{"resource"}),
+			Help: "1 while the guard can watch this kind of RBAC object; if 0, what it knows may be stale or missing."}, []string{"resource"}),
 		known: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_known",
-			Help: "1 once a kind of RBAC object has been read, else 0: then what only it proves is not known."}, []string{"resource"}),
+			Help: "1 once this kind of RBAC object has been read; if 0, what only this kind proves is unknown."}, []string{"resource"}),
 		names: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_privileged",
 			Help: "Names that RBAC makes equivalent to cluster-admin, by kind: group or username."}, []string{"kind"}),
 		leftOut: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_left_out",
-			Help: "RBAC objects that are not kept, since their namespace has too much of them."}, []string{"resource"}),
+			Help: "RBAC objects that are not kept, because their namespace has too many."}, []string{"resource"}),
 		seconds: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aws_auth_guard_rbac_resolve_seconds",
-			Help: "How long it took to work out the last answer from RBAC."}),
+			Help: "Time to compute the last result from RBAC."}),
 	}
 	metrics.MustRegister(w.readable, w.known, w.names, w.leftOut, w.seconds)
 	for i, resource := range resources {
@@ -159,7 +159,7 @@ func (w *Watcher) changed() {
 	}
 }
 
-// SetGroups tells of the groups that the policy calls privileged.
+// SetGroups sets the groups that the policy calls privileged.
 func (w *Watcher) SetGroups(groups []string) {
 	w.mu.Lock()
 	w.guard.Groups = groups
@@ -249,7 +249,7 @@ func (w *Watcher) state() (unreadable map[string]error, settled bool) {
 	return unreadable, settled
 }
 
-// refused says that to ask again is of no use until somebody changes something.
+// refused reports an error that a retry does not fix.
 func refused(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err)
 }

@@ -94,7 +94,7 @@ func TestWatcher(t *testing.T) {
 		t.Errorf("without rights: %v, want the API server's refusal", err)
 	}
 	const unreadable = `
-# HELP aws_auth_guard_rbac_readable 1 while the guard can watch a kind of RBAC object, else 0; what it knows of it may be old then, or nothing.
+# HELP aws_auth_guard_rbac_readable 1 while the guard can watch this kind of RBAC object; if 0, what it knows may be stale or missing.
 # TYPE aws_auth_guard_rbac_readable gauge
 aws_auth_guard_rbac_readable{resource="clusterrolebindings"} %[1]d
 aws_auth_guard_rbac_readable{resource="clusterroles"} %[1]d

@@ -39,10 +39,10 @@ type chapter struct {
 
 // chapters are what the hundreds speak of, by the first digit.
 var chapters = map[byte]chapter{
-	'1': {Title: "The text", About: "What EKS reads of the values, and what it drops without a word."},
+	'1': {Title: "The text", About: "What EKS reads of the values, and what it drops silently."},
 	'2': {Title: "ARNs and templates", About: "Entries that EKS keeps and that match nobody, or somebody else than was meant."},
 	'3': {Title: "IAM", About: "Whether the principals exist. Asked only about ARNs that the edit brings, and only if the guard may ask IAM."},
-	'4': {Title: "What is given", About: "Ways to the whole cluster, and to identities that are not for people."},
+	'4': {Title: "What is given", About: "Grants of the whole cluster, and of identities that are not for people."},
 	'5': {Title: "What is taken away", About: "Edits that lock nodes or people out."},
 }
 

@@ -78,11 +78,11 @@ func sayExtraDocument(p described) rule.Finding {
 func sayDuplicateKey(p described) rule.Finding {
 	arnField := awsauth.ARNField(p.DataKey)
 	if p.Value == arnField {
-		line := p.around.body()
-		return rule.Finding{Message: "a second entry begins with " + shown(line) + ", without its dash", Fix: "write - " + phrase.Bare(line),
-			Why: "EKS takes its fields for those of the entry before, of which it keeps the last of each"}
+		line, first := p.around.body(), surroundings{p.around.lines, number(p.Want) - 1}
+		return rule.Finding{Message: "a second entry begins with " + shown(line) + " without its dash, inside the entry of " + first.named(), Fix: "write - " + phrase.Bare(line),
+			Why: "EKS takes its fields for those of the first, and keeps the last of each"}
 	}
-	first, _ := strconv.Atoi(p.Want)
+	first := number(p.Want)
 	f := rule.Finding{Message: p.in(phrase.Quote(p.Value) + " appears twice in one entry, first on line " + p.Want + " of " + p.DataKey), Fix: "remove one of them",
 		Why: "EKS takes the last one without an error"}
 	for i := p.around.at - 1; i >= first && p.around.at-i < far; i-- {
@@ -91,6 +91,11 @@ func sayDuplicateKey(p described) rule.Finding {
 		}
 	}
 	return f
+}
+
+func number(s string) int {
+	n, _ := strconv.Atoi(s) // the reader writes it
+	return n
 }
 
 func sayUnquotedTemplate(p described) rule.Finding {

@@ -66,7 +66,7 @@ func exampleName(p described) string {
 func sayNoGroups(c *rule.ObjectContext, p described) rule.Finding {
 	f := rule.Finding{Severity: rule.Warning, Message: p.entry + " has no groups", Fix: "add its groups, or groups: [] if none are meant",
 		Why: "it can authenticate, and may do only what is bound to its username"}
-	for _, had := range c.Before.Lookup(p.Entry) {
+	for _, had := range c.Old.Access().Lookup(p.Entry) {
 		if len(had.Groups) > 0 {
 			groups := phrase.Bare(strings.Join(had.Groups, ", "))
 			f.Message, f.Fix = p.entry+" loses all its groups by this edit: it had "+groups, "write groups: ["+groups+"]"

@@ -148,9 +148,15 @@ func (s *Server) describeInstances(caller identity, form url.Values) answer {
 		}
 		items = n
 	}
+	wanted := listed(form, "InstanceId.")
+	for _, id := range wanted {
+		if i, ok := s.state.instances[id]; !ok || i.Account != caller.account {
+			return bad("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
+		}
+	}
 	var all []Instance
 	for _, i := range s.state.instances {
-		if i.Account != caller.account {
+		if i.Account != caller.account || len(wanted) > 0 && !slices.Contains(wanted, i.ID) {
 			continue
 		}
 		passes := true
@@ -189,6 +195,15 @@ func (s *Server) describeInstances(caller identity, form url.Values) answer {
 		return bad("InternalError", "%v", err)
 	}
 	return answer{status: http.StatusOK, contentType: "text/xml;charset=UTF-8", body: append([]byte(xml.Header), body...)}
+}
+
+// listed are the values of a list parameter of the Query protocol: PREFIX1, PREFIX2, ...
+func listed(form url.Values, prefix string) []string {
+	var values []string
+	for n := 1; form.Has(prefix + strconv.Itoa(n)); n++ {
+		values = append(values, form.Get(prefix+strconv.Itoa(n)))
+	}
+	return values
 }
 
 const ec2Namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"

@@ -26,7 +26,7 @@ type Cluster struct {
 	Nodegroups      []Nodegroup      `json:"nodegroups,omitempty"`
 }
 
-// AccessEntry lets a principal in without aws-auth.
+// AccessEntry authenticates a principal without aws-auth.
 type AccessEntry struct {
 	Principal string   `json:"principal"`
 	Type      string   `json:"type,omitempty"` // STANDARD if empty
@@ -34,6 +34,16 @@ type AccessEntry struct {
 	Policies  []string `json:"policies,omitempty"` // the ARNs of access policies
 	// Created is when it was created; the start of the server if zero.
 	Created time.Time `json:"created,omitempty"`
+	// UniqueID is the id that IAM had given the principal when the entry was created; if empty, the one that it has when the
+	// cluster is put there.
+	UniqueID string `json:"uniqueId,omitempty"`
+}
+
+// AccessEntries are those of a cluster, with the unique ids of their principals.
+func (s *Server) AccessEntries(cluster string) []AccessEntry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.state.clusters[cluster].AccessEntries)
 }
 
 // FargateProfile says with which role pods run on Fargate.
@@ -57,6 +67,11 @@ func (s *Server) SetCluster(c Cluster) {
 
 func (st *state) addCluster(c Cluster) {
 	c.Account = cmp.Or(c.Account, homeAccount)
+	c.AccessEntries = slices.Clone(c.AccessEntries)
+	for i := range c.AccessEntries {
+		e := &c.AccessEntries[i]
+		e.UniqueID = cmp.Or(e.UniqueID, st.uniqueID(e.Principal))
+	}
 	st.clusters[c.Name] = c
 }
 

@@ -37,7 +37,7 @@ func client(url, key, region string) *iam.Client {
 	return iam.New(iam.Options{BaseEndpoint: &url, Region: region, Credentials: credentials.NewStaticCredentialsProvider(key, "secret", ""), Retryer: aws.NopRetryer{}})
 }
 
-// Who is not let in, and by which words.
+// Which callers are denied, and with which error.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	_, url := start(t)

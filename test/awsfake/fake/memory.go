@@ -42,7 +42,7 @@ func (m Memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: w.status, Status: http.StatusText(w.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 			Header: w.header, Body: body, ContentLength: -1, Request: r}, nil
 	case <-r.Context().Done():
-		_ = body.CloseWithError(r.Context().Err()) // whoever still answers is told so
+		_ = body.CloseWithError(r.Context().Err()) // a handler that still answers gets the error
 		return nil, r.Context().Err()
 	}
 }

@@ -41,9 +41,9 @@ type Credential struct {
 // Role is an IAM role.
 type Role struct {
 	ARN string `json:"arn"` // with its path
-	// Trusts are the account ids and ARNs that may assume it; oidc: whoever has a web identity token.
+	// Trusts are the account ids and ARNs that may assume it; oidc: callers with a web identity token.
 	Trusts []string `json:"trusts,omitempty"`
-	// ExternalID is what whoever assumes it has to send as sts:ExternalId; empty: nothing.
+	// ExternalID is what a caller that assumes it has to send as sts:ExternalId; empty: nothing.
 	ExternalID string `json:"externalId,omitempty"`
 	// TrustPolicy is the role's trust policy, as text; empty: what Trusts say, and without them that of a role for EC2 instances.
 	TrustPolicy string   `json:"trustPolicy,omitempty"`
@@ -143,12 +143,17 @@ type arn struct {
 	path, name                        string
 }
 
-var arnForm = regexp.MustCompile(`^arn:(aws[a-z-]*):(iam|sts)::([0-9]{12}):(role|user|assumed-role)(/(?:[\x21-\x7e]+/)?)([\w+=,.@-]{1,64})$`)
+var arnForm = regexp.MustCompile(`^arn:(aws[a-z-]*):(iam|sts)::([0-9]{12}):(role|user|assumed-role|federated-user)(/(?:[\x21-\x7e]+/)?)([\w+=,.@-]{1,64})$`)
+
+var rootForm = regexp.MustCompile(`^arn:(aws[a-z-]*):(iam)::([0-9]{12}):(root)$`)
 
 func parseARN(s string) (arn, error) {
+	if m := rootForm.FindStringSubmatch(s); m != nil {
+		return arn{partition: m[1], service: m[2], account: m[3], kind: m[4]}, nil
+	}
 	m := arnForm.FindStringSubmatch(s)
 	if m == nil {
-		return arn{}, fmt.Errorf("%q is not the ARN of a role, a user or a session", s)
+		return arn{}, fmt.Errorf("%q is not the ARN of a role, a user, a session, a federated user or a root user", s)
 	}
 	return arn{m[1], m[2], m[3], m[4], m[5], m[6]}, nil
 }

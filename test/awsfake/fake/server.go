@@ -80,12 +80,15 @@ func (s *Server) Forget() {
 	s.calls = nil
 }
 
-// ServeHTTP answers calls to AWS on POST / and, for EKS, GET /clusters/..., those for Pod Identity's credentials on GET /v1/credentials, and the ones that
-// turn the switches: PUT /faults with a Faults object, GET and DELETE /calls.
+// ServeHTTP answers calls to AWS on POST / and, for EKS, GET /clusters/..., presigned GetCallerIdentity on GET /, those for Pod
+// Identity's credentials on GET /v1/credentials, and the ones that turn the switches: PUT /faults with a Faults object, GET and
+// DELETE /calls.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /":
 		s.serveAWS(w, r)
+	case "GET /":
+		s.servePresigned(w, r)
 	case "GET /v1/credentials":
 		s.servePodIdentity(w, r)
 	case "PUT /faults":
@@ -109,7 +112,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.answer(w, r, action, form)
 			return
 		}
-		http.Error(w, "want POST / (AWS Query protocol), GET /clusters/NAME... (EKS), GET /v1/credentials, PUT /faults, GET or DELETE /calls", http.StatusNotFound)
+		http.Error(w, "want POST / (AWS Query protocol), GET / (presigned GetCallerIdentity), GET /clusters/NAME... (EKS), GET /v1/credentials, PUT /faults, GET or DELETE /calls", http.StatusNotFound)
 	}
 }
 

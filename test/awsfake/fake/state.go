@@ -64,9 +64,6 @@ func newState(s Seed, now time.Time) (*state, error) {
 		st.profiles[p.ARN] = p.Role
 	}
 	st.addInstances(now, s.Instances...)
-	for _, c := range s.Clusters {
-		st.addCluster(c)
-	}
 	for _, c := range s.Credentials {
 		a, err := parseARN(c.ARN)
 		if err != nil {
@@ -97,6 +94,9 @@ func newState(s Seed, now time.Time) (*state, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	for _, c := range s.Clusters {
+		st.addCluster(c) // after the principals, whose ids access entries keep
 	}
 	return st, nil
 }

@@ -1,5 +1,5 @@
 // Command ceiling is the webhook that does nothing: it decodes the AdmissionReview with encoding/json, as webhooks in Go do,
-// and lets everything in. It is what the benchmark measures the guard against.
+// and allows everything. It is what the benchmark measures the guard against.
 //
 //	ceiling ADDRESS TLS.CRT TLS.KEY
 package main

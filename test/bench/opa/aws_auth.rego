@@ -1,12 +1,12 @@
 # What the guard checks, as far as Rego can say it: one rule of Rego for a rule of docs/rules.md, under the same id. It is
 # what the guard is measured against, and written to be fast: each value is parsed once, every look-up is by key, and a
-# re-apply is let in without a look.
+# re-apply is allowed without a look.
 #
 # As with the guard, what the old object had already is no reason to refuse. The answer is an AdmissionReview: OPA serves
 # it at /.
 #
-# What it cannot say: it sees what YAML became, not what stands there. So of AA102 it knows some marks in the text, and
-# neither keys that stand twice nor yes, 1234 and null as they were written. It has no lines and columns and no fixes.
+# What it cannot say: it sees what YAML became, not the text. So of AA102 it knows some marks in the text, and
+# neither keys that appear twice nor yes, 1234 and null as they were written. It has no lines and columns and no fixes.
 # It reads the keys of an entry as they are spelt, and EKS does not: TestBypass, beside the benchmark, shows what slips past.
 package system
 

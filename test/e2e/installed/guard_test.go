@@ -103,14 +103,14 @@ func refuses() error {
 	err := try(bad)
 	switch {
 	case err == nil:
-		return errors.New("a bad edit is let in")
+		return errors.New("a bad edit is allowed")
 	case apierrors.IsInvalid(err) && strings.Contains(err.Error(), "AA203"):
 		return nil
 	}
 	return fmt.Errorf("a bad edit: %w", err)
 }
 
-// admits is nil if a good edit is let in.
+// admits is nil if a good edit is allowed.
 func admits() error {
 	if err := try(good); err != nil {
 		return fmt.Errorf("a good edit: %w", err)

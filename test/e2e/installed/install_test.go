@@ -149,7 +149,7 @@ func TestDenial(t *testing.T) {
 	// The witness says what the guard would have said.
 	kubectl(t, edit(bad, glassBroken...)...).wantIn(t, 0, "Warning: ", "AA203", "configmap/aws-auth patched\n")
 	eventually(t, "the Event of the broken glass", func() error {
-		list, err := client.EventsV1().Events(metav1.NamespaceSystem).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=LetIn"})
+		list, err := client.EventsV1().Events(metav1.NamespaceSystem).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=AllowedDespiteError"})
 		if err == nil && len(list.Items) == 0 {
 			err = errors.New("no Event")
 		}

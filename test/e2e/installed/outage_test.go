@@ -280,11 +280,11 @@ func TestAllReplicasGone(t *testing.T) {
 		wantRoles(t, base)
 	})
 	t.Run("the floor holds", func(t *testing.T) {
-		help := "a member of " + breakGlass + " gets past this"
-		kubectl(t, append(deletion, somebody...)...).wantIn(t, 1, "AA501 deletes-aws-auth", help)
-		kubectl(t, edit("[]", somebody...)...).wantIn(t, 1, "AA502 empties-mappings", help)
-		kubectl(t, append(frozen, somebody...)...).wantIn(t, 1, "AA109 frozen", help)
-		kubectl(t, deletion...).wantIn(t, 1, "AA501 deletes-aws-auth", help) // a cluster admin, too
+		const fix = "; fix: "
+		kubectl(t, append(deletion, somebody...)...).wantIn(t, 1, "AA501 deletes-aws-auth", fix)
+		kubectl(t, edit("[]", somebody...)...).wantIn(t, 1, "AA502 empties-mappings", fix)
+		kubectl(t, append(frozen, somebody...)...).wantIn(t, 1, "AA109 frozen", fix)
+		kubectl(t, deletion...).wantIn(t, 1, "AA501 deletes-aws-auth", fix) // a cluster admin, too
 		wantRoles(t, base)
 	})
 	t.Run("eks:node-manager edits", func(t *testing.T) {

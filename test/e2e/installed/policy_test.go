@@ -75,7 +75,7 @@ func TestBadPolicy(t *testing.T) {
 			})
 		})
 		if err := errors.Join(admits(), refuses()); err != nil {
-			t.Errorf("the last good policy is not in force: %v", err)
+			t.Errorf("the previous policy is not in force: %v", err)
 		}
 		wantAlive(t, before)
 	})
@@ -98,7 +98,7 @@ func TestBadPolicy(t *testing.T) {
 			t.Errorf("the guard is gone: %v", err)
 		}
 	})
-	t.Run("helm rollback mends it", func(t *testing.T) {
+	t.Run("helm rollback fixes it", func(t *testing.T) {
 		helm(t, "rollback", release, "--wait", "--timeout", patience.String())
 		eventually(t, "every replica is content", func() error {
 			return all(t.Context(), func(p corev1.Pod) error {

@@ -17,7 +17,7 @@ func TestUninstall(t *testing.T) {
 	installed(t)
 	begun := time.Now()
 	helm(t, "uninstall", release, "--wait")
-	eventually(t, "a bad edit is let in", func() error { return try(bad) })
+	eventually(t, "a bad edit is allowed", func() error { return try(bad) })
 	measured("helm-uninstall-to-nothing-blocks", time.Since(begun))
 
 	for _, kind := range []string{"validatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings",

@@ -24,7 +24,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{- /* What is set in a map of values: a null takes out what another values file sets, and is not for the API server. */ -}}
+{{- /* What is set in a map of values: a null removes what another values file sets, and must not reach the API server. */ -}}
 {{- define "aws-auth-guard.set" -}}
 {{- $set := dict }}
 {{- range $key, $value := . }}
@@ -39,7 +39,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "aws-auth-guard.labelsWith" (list . dict) }}
 {{- end }}
 
-{{- /* The labels of every object, and further ones, which win over commonLabels. */ -}}
+{{- /* The labels of every object, and further ones, which take precedence over commonLabels. */ -}}
 {{- define "aws-auth-guard.labelsWith" -}}
 {{ include "aws-auth-guard.ownLabels" (first .) }}
 {{- with include "aws-auth-guard.set" (merge dict (default dict (last .)) (default dict (first .).Values.commonLabels)) | fromYaml }}
@@ -64,7 +64,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if or .Values.iam.enabled .Values.fleet.enabled }}true{{ end }}
 {{- end }}
 
-{{- /* The Secret with the certificate. In the modes self and certManager it is made in the cluster. */ -}}
+{{- /* The Secret with the certificate. In the modes self and certManager it is created in the cluster. */ -}}
 {{- define "aws-auth-guard.tlsSecret" -}}
 {{- if eq .Values.tls.mode "existingSecret" }}{{ required "tls.existingSecret is missing: name the Secret with tls.crt and tls.key" .Values.tls.existingSecret }}
 {{- else }}{{ include "aws-auth-guard.fullname" . }}-tls
@@ -91,8 +91,8 @@ resourceRules:
 {{- end }}
 
 {{- /*
-The policy file. Empty values mean "not set" and are left out, so that the policy's own defaults hold. `off` without quotes
-is a boolean by the time that it arrives here, and is meant as the severity.
+The policy file. Empty values mean "not set" and are left out, so that the policy's own defaults apply. `off` without quotes
+is a boolean by the time that it arrives here, and means the severity.
 */ -}}
 {{- define "aws-auth-guard.policy" -}}
 {{- $p := deepCopy .Values.policy }}
@@ -112,7 +112,7 @@ is a boolean by the time that it arrives here, and is meant as the severity.
 {{- if not $p.iam.timeouts }}{{ $_ := unset $p.iam "timeouts" }}{{ end }}
 {{- end }}
 {{- end }}
-{{- /* An upgrade changes the policy before the last old replica is gone, and a guard refuses a field that it does not know. */}}
+{{- /* An upgrade changes the policy before the last old replica has stopped, and a guard rejects a field that it does not know. */}}
 {{- if and $p.privileged (not $p.privileged.onUnreadable) }}{{ $_ := unset $p.privileged "onUnreadable" }}{{ end }}
 {{- if and $p.iam $p.iam.suggestOtherAccounts }}
 {{- range $key := list "usernames" "groups" }}

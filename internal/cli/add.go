@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth/edit"
+)
+
+// changeHelp is what the commands that change aws-auth have in common.
+const changeHelp = `
+Only the lines in question change: comments, order, indentation and quotes of
+the others stay. The change is judged here first, as by 'kubectl awsauth check',
+and then by the cluster, and it is shown with who gains and loses access.
+If somebody else changes aws-auth meanwhile, it is made again to what is there
+then. With -f it is made in a manifest, and the cluster is not asked.
+
+Exit codes: 0 changed, or already so; 1 denied; 2 could not run.`
+
+func newAdd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "add role|user|account",
+		Short: "Add a role, a user or an account to aws-auth",
+		Long:  "Add a role, a user or an account to aws-auth.\n" + changeHelp,
+		Example: `  kubectl awsauth add role arn:aws:iam::111122223333:role/viewers \
+    --username viewer:{{SessionName}} --group viewers
+
+  # only show what would change
+  kubectl awsauth add user arn:aws:iam::111122223333:user/bob \
+    --username bob --group viewers --dry-run`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("want role, user or account")
+			}
+			if a, err := awsauth.ParseARN(args[0]); err == nil {
+				return usagef("want role, user or account; did you mean 'kubectl awsauth add %s %s'?", kindOf(a), args[0])
+			}
+			return usagef("unknown kind %q, want role, user or account", args[0])
+		},
+		RunE: func(*cobra.Command, []string) error { return nil }, // Args has said it
+	}
+	cmd.AddCommand(newAddMapping(kindRole), newAddMapping(kindUser), newAddAccount())
+	return cmd
+}
+
+func newAddMapping(kind arnKind) *cobra.Command {
+	o := newMappingOptions()
+	var e edit.Entry
+	cmd := &cobra.Command{
+		Use:   string(kind) + " ARN --username NAME [--group GROUP ...]",
+		Short: fmt.Sprintf("Add a %s to %s", kind, kind.dataKey()),
+		Long: fmt.Sprintf("Add a %s to %s. ARN may have a path, or be a session as\n"+
+			"'aws sts get-caller-identity' prints it: what EKS compares is written.\n", kind, kind.dataKey()) + changeHelp,
+		Example: fmt.Sprintf("  kubectl awsauth add %s arn:aws:iam::111122223333:%s/viewers \\\n"+
+			"    --username viewers --group viewers", kind, kind),
+		Args: oneARN,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(e.Username) == "" {
+				return usagef("want a username: --username NAME")
+			}
+			a, err := comparableARN(cmd, args[0])
+			if err == nil {
+				err = checkKind(a, kind)
+			}
+			if err != nil {
+				return err
+			}
+			e.ARN = a.String()
+			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
+				return addMapping(doc, data, kind, e)
+			})
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f := cmd.Flags()
+	f.StringVar(&e.Username, "username", "", "Kubernetes username `NAME`, may have templates such as {{SessionName}}")
+	f.StringArrayVar(&e.Groups, "group", nil, "Kubernetes `GROUP`; may be repeated")
+	o.flags(cmd)
+	return cmd
+}
+
+func oneARN(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usagef("want one ARN, such as arn:aws:iam::111122223333:role/viewers")
+	}
+	return nil
+}
+
+// addMapping adds an entry, unless there is one for the principal.
+func addMapping(doc *awsauth.Document, data map[string]string, kind arnKind, e edit.Entry) (map[string]string, string, error) {
+	key := kind.dataKey()
+	for _, there := range edit.Find(doc, e.ARN) {
+		switch {
+		case there.Key() != awsauth.Key(e.ARN):
+			return nil, "", &clusterError{fmt.Sprintf("%s is in %s as %s, which matches nobody", e.ARN, there.DataKey, there.ARN.Value),
+				[]string{"remove that first: kubectl awsauth remove " + shell(there.ARN.Value)}, nil}
+		case there.Username.Value == e.Username && sameGroups(there.GroupNames(), e.Groups):
+			return nil, e.ARN + " is already there " + entryText(there), nil
+		}
+		return nil, "", &clusterError{fmt.Sprintf("%s is already there %s", e.ARN, entryText(there)),
+			[]string{"change that entry: " + setCommand(e)}, nil}
+	}
+	data, err := edit.Add(data, key, e)
+	return data, fmt.Sprintf("%s added to %s", e.ARN, key), err
+}
+
+func setCommand(e edit.Entry) string {
+	s := "kubectl awsauth set " + shell(e.ARN) + " --username " + shell(e.Username)
+	for _, g := range e.Groups {
+		s += " --group " + shell(g)
+	}
+	return s
+}
+
+// sameGroups compares as sets: their order makes no difference.
+func sameGroups(a, b []string) bool {
+	has := func(in []string) func(string) bool { return func(g string) bool { return !slices.Contains(in, g) } }
+	return !slices.ContainsFunc(a, has(b)) && !slices.ContainsFunc(b, has(a))
+}
+
+func newAddAccount() *cobra.Command {
+	o := newMappingOptions()
+	cmd := &cobra.Command{
+		Use:     "account ID",
+		Short:   "Add an account to mapAccounts",
+		Long:    "Add an account to mapAccounts: all its roles and users can authenticate then, as\ntheir ARN and without groups.\n" + changeHelp,
+		Example: "  kubectl awsauth add account 111122223333",
+		Args:    oneAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
+				if hasAccount(doc, args[0]) {
+					return nil, fmt.Sprintf("account %s is already there", args[0]), nil
+				}
+				data, err := edit.AddAccount(data, args[0])
+				return data, fmt.Sprintf("account %s added to mapAccounts", args[0]), err
+			})
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func oneAccount(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usagef("want one account id, such as 111122223333")
+	}
+	if !accountID.MatchString(args[0]) {
+		return usagef("%q is not an account id, want 12 digits", args[0])
+	}
+	return nil
+}
+
+func hasAccount(doc *awsauth.Document, id string) bool {
+	return slices.ContainsFunc(doc.Accounts, func(t awsauth.Text) bool { return t.Value == id })
+}

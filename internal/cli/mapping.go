@@ -1,0 +1,320 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth/edit"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
+)
+
+// mappingOptions are those of the commands that change aws-auth: add, remove, set and edit.
+type mappingOptions struct {
+	file    string
+	dryRun  oneOf
+	policy  policyOptions
+	rbac    rbacOptions
+	aws     awsOptions
+	cluster clusterOptions
+}
+
+func newMappingOptions() *mappingOptions {
+	return &mappingOptions{dryRun: oneOf{"none", []string{"none", "client", "server"}}, aws: newAWSOptions()}
+}
+
+func (o *mappingOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.file, "filename", "f", "", "manifest `FILE` to change in place, - for standard input to output; "+
+		"if empty, the object in the cluster")
+	o.dryRun.flag(cmd, "dry-run", "", "only show what would change: client judges here, server asks the cluster as well; "+
+		"without a value, server")
+	f.Lookup("dry-run").NoOptDefVal = "server"
+	o.policy.flags(f)
+	o.rbac.flags(f)
+	o.aws.flags(cmd)
+	o.cluster.flags(f)
+}
+
+// mappingChange changes the data of an aws-auth, and says in words what it did. Without new data, nothing is to be done.
+type mappingChange func(doc *awsauth.Document, data map[string]string) (updated map[string]string, did string, err error)
+
+// run makes a change: judges it here, asks the cluster, shows it, and writes it. If somebody else writes meanwhile, it begins
+// again with what is there now.
+func (o *mappingOptions) run(cmd *cobra.Command, change mappingChange) error {
+	m := o.start(cmd)
+	again := false
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		if again {
+			note(cmd, "somebody else changed aws-auth meanwhile: the change is made again, to what is there now")
+		}
+		again = true
+		return m.change(cmd.Context(), change)
+	})
+	if apierrors.IsConflict(err) {
+		return fmt.Errorf("others keep changing aws-auth, try again: %w", err)
+	}
+	return err
+}
+
+// mapping is one run of a command that changes aws-auth.
+type mapping struct {
+	*mappingOptions
+	cmd     *cobra.Command
+	target  destination
+	checker *checker
+	// shown is where the change is shown: standard error if the manifest goes to standard output.
+	shown io.Writer
+}
+
+func (o *mappingOptions) start(cmd *cobra.Command) *mapping {
+	in := &input{stdin: cmd.InOrStdin()}
+	m := &mapping{mappingOptions: o, cmd: cmd, shown: cmd.OutOrStdout(), target: &liveTarget{cluster: o.cluster}}
+	if o.file != "" {
+		m.target = &fileTarget{in: in, file: o.file, out: unscreened(cmd.OutOrStdout())}
+	}
+	if o.file == "-" {
+		m.shown = cmd.ErrOrStderr()
+	}
+	m.checker = &checker{cmd: cmd, in: in, checkOptions: &checkOptions{policy: o.policy, rbac: o.rbac, aws: o.aws, cluster: o.cluster}}
+	return m
+}
+
+// change is one attempt.
+func (m *mapping) change(ctx context.Context, change mappingChange) error {
+	old, err := m.target.read(ctx)
+	if err != nil {
+		return err
+	}
+	updated := emptyAWSAuth()
+	if old != nil {
+		updated = old.DeepCopy()
+	}
+	doc, _ := awsauth.Parse(updated.Data)
+	data, did, err := change(doc, updated.Data)
+	switch {
+	case err != nil:
+		return editable(err, m.file)
+	case data == nil:
+		fmt.Fprintln(m.shown, report.Visible(did))
+		return m.unchanged(ctx, updated)
+	}
+	updated.Data = data
+	if err := m.show(old, updated); err != nil {
+		return err
+	}
+	if err := m.judge(old, updated); err != nil {
+		return err
+	}
+	return m.write(ctx, updated, did)
+}
+
+func emptyAWSAuth() *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{}}
+}
+
+// unchanged passes a manifest on as it is: whoever reads the output gets one either way.
+func (m *mapping) unchanged(ctx context.Context, cm *corev1.ConfigMap) error {
+	if m.file == "-" {
+		return m.target.write(ctx, cm, false)
+	}
+	return nil
+}
+
+// editable says how to go on where the text cannot be changed by a command.
+func editable(err error, file string) error {
+	if !errors.As(err, new(*edit.UnreadableError)) && !errors.As(err, new(*edit.UnusualError)) {
+		return err
+	}
+	fix := "fix it with: kubectl awsauth edit"
+	if file != "" && file != "-" {
+		fix += " -f " + shell(file)
+	}
+	return &clusterError{err.Error(), []string{fix}, err}
+}
+
+// show shows the change of the text, and who gains and loses access.
+func (m *mapping) show(old, updated *corev1.ConfigMap) error {
+	was := old
+	if was == nil {
+		was = emptyAWSAuth()
+	}
+	if err := m.showText(was, updated); err != nil {
+		return err
+	}
+	changes, err := m.accessChanges(was, updated)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(m.shown, "\naccess:\n%s\n", changes.text(0))
+	return nil
+}
+
+func (m *mapping) showText(was, updated *corev1.ConfigMap) error {
+	if t, ok := m.target.(*fileTarget); ok {
+		text, err := t.text(updated)
+		if err != nil {
+			return editable(err, m.file)
+		}
+		fmt.Fprint(m.shown, textDiff(t.was.Name, t.was.Text, text))
+		return nil
+	}
+	for _, key := range keysOf(was.Data, updated.Data) {
+		fmt.Fprint(m.shown, textDiff(key, was.Data[key], updated.Data[key]))
+	}
+	return nil
+}
+
+func keysOf(a, b map[string]string) []string {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.SortFunc(keys, func(x, y string) int {
+		return 2*(position(x)-position(y)) + strings.Compare(x, y)
+	})
+	return slices.Compact(keys)
+}
+
+// position is that of a data key in the order in which EKS reads them; others come last.
+func position(key string) int {
+	if i := slices.Index(awsauth.Keys, key); i >= 0 {
+		return i
+	}
+	return len(awsauth.Keys)
+}
+
+// textDiff is how a text changes, as diff -u shows it; "" if it does not.
+func textDiff(name, was, is string) string { return visibleDiff(udiff.Unified(name, name, was, is)) }
+
+// accessChanges says who gains, loses or changes what.
+func (m *mapping) accessChanges(was, updated *corev1.ConfigMap) (changeList, error) {
+	j, err := m.checker.judgeOf(m.draft(was, updated))
+	if err != nil {
+		return nil, err
+	}
+	read := func(cm *corev1.ConfigMap) *view {
+		v := &view{object: cm, validator: j.Validator}
+		if sources := m.sources(cm); !m.target.isLive() {
+			v.source = &sources[0]
+		}
+		v.doc, _ = awsauth.Parse(cm.Data)
+		v.access = v.doc.Access()
+		return v
+	}
+	before, after := read(was), read(updated)
+	changes := changeList{}
+	for _, c := range awsauth.Diff(before.access, after.access) {
+		changes = append(changes, newChange(before, after, c))
+	}
+	return changes, nil
+}
+
+// draft is what is judged. The cluster is asked only about its own object.
+func (m *mapping) draft(old, updated *corev1.ConfigMap) *draft {
+	d := &draft{name: m.target.name(), object: updated, old: old}
+	if m.target.isLive() {
+		d.cluster = updated
+	}
+	return d
+}
+
+// judge judges the change as the webhook would. What is already there is not printed again: 'check' does.
+func (m *mapping) judge(old, updated *corev1.ConfigMap) error {
+	rep, err := m.checker.verdict(m.draft(old, updated))
+	if err != nil {
+		return err
+	}
+	m.checker.notAsked()
+	rep.Findings = slices.DeleteFunc(rep.Findings, func(f validate.Finding) bool { return f.Preexisting })
+	if len(rep.Findings) > 0 {
+		if err := report.Text(m.shown, rep, m.sources(updated), textOptions(m.shown)); err != nil {
+			return err
+		}
+	}
+	if !rep.Allowed {
+		fmt.Fprintf(m.cmd.ErrOrStderr(), "error: %s is not changed\n", report.Visible(m.target.name()))
+		return errNo
+	}
+	return nil
+}
+
+// sources are the texts that findings point into: the values, or the file as it would be.
+func (m *mapping) sources(updated *corev1.ConfigMap) (sources []report.Source) {
+	if t, ok := m.target.(*fileTarget); ok {
+		if text, err := t.text(updated); err == nil {
+			if f, err := readManifest(t.was.Name, text); err == nil {
+				return []report.Source{f}
+			}
+		}
+	}
+	sources = append(sources, report.Source{Name: m.target.name()})
+	for _, key := range awsauth.Keys {
+		if text, ok := updated.Data[key]; ok {
+			sources = append(sources, bareSource(key, text, key))
+		}
+	}
+	return sources
+}
+
+// write asks the cluster, if there is one, and then writes.
+func (m *mapping) write(ctx context.Context, updated *corev1.ConfigMap, did string) error {
+	mode := m.dryRun.value
+	if !m.target.isLive() && mode == "server" {
+		mode = "client"
+	}
+	if mode != "client" {
+		if err := m.send(ctx, updated, m.target.isLive()); err != nil {
+			return err
+		}
+	}
+	if mode == "none" && m.target.isLive() {
+		if err := m.send(ctx, updated, false); err != nil {
+			return err
+		}
+	}
+	if mode != "none" {
+		did += " (" + mode + " dry run)"
+	}
+	fmt.Fprintf(m.shown, "%s: %s\n", report.Visible(m.target.name()), report.Visible(did))
+	if live, ok := m.target.(*liveTarget); ok {
+		m.warn(live.warned)
+	}
+	return nil
+}
+
+// send writes once. A denial is printed as findings.
+func (m *mapping) send(ctx context.Context, updated *corev1.ConfigMap, dryRun bool) error {
+	err := m.target.write(ctx, updated, dryRun)
+	var denied *denial
+	if errors.As(err, &denied) {
+		denied.write(m.shown)
+		fmt.Fprintf(m.cmd.ErrOrStderr(), "error: the cluster denies this edit, %s is not changed\n", m.target.name())
+		return errNo
+	}
+	return err
+}
+
+// alreadyThere marks a warning about what the edit does not bring (internal/admission).
+var alreadyThere = regexp.MustCompile(` \((already there|was there before)\)`)
+
+// warn prints the cluster's warnings about what the edit brings.
+func (m *mapping) warn(warnings []string) {
+	for _, w := range warnings {
+		if !alreadyThere.MatchString(w) {
+			fmt.Fprintf(m.cmd.ErrOrStderr(), "Warning: %s\n", report.Visible(w))
+		}
+	}
+}

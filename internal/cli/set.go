@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth/edit"
+)
+
+func newSet() *cobra.Command {
+	o := newMappingOptions()
+	var username string
+	var groups []string
+	var s edit.Settings
+	cmd := &cobra.Command{
+		Use:   "set ARN [--username NAME] [--group GROUP ... | --add-group GROUP | --remove-group GROUP]",
+		Short: "Change the username or the groups of a role or a user in aws-auth",
+		Long:  "Change the username or the groups of a role or a user in aws-auth.\n" + changeHelp,
+		Example: `  # one group more, one less
+  kubectl awsauth set arn:aws:iam::111122223333:role/viewers \
+    --add-group operators --remove-group viewers
+
+  # these groups and no others
+  kubectl awsauth set arn:aws:iam::111122223333:user/bob --group viewers`,
+		Args: oneARN,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags := cmd.Flags()
+			if flags.Changed("username") {
+				s.Username = &username
+			}
+			if flags.Changed("group") {
+				s.Groups = &groups
+			}
+			switch {
+			case s.Username != nil && strings.TrimSpace(username) == "":
+				return usagef("--username is empty, want a name")
+			case s.Groups != nil && len(s.Add)+len(s.Remove) > 0:
+				return usagef("--group names all groups, --add-group and --remove-group change some; use one or the other")
+			case s.Username == nil && s.Groups == nil && len(s.Add)+len(s.Remove) == 0:
+				return usagef("nothing to set: want --username, --group, --add-group or --remove-group")
+			}
+			a, err := comparableARN(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
+				return setMapping(doc, data, a, s)
+			})
+		},
+		ValidArgsFunction: o.mappedARNs,
+	}
+	f := cmd.Flags()
+	f.StringVar(&username, "username", "", "Kubernetes username `NAME`")
+	f.StringArrayVar(&groups, "group", nil, "Kubernetes `GROUP`, instead of those that it has; may be repeated")
+	f.StringArrayVar(&s.Add, "add-group", nil, "Kubernetes `GROUP` to add; may be repeated")
+	f.StringArrayVar(&s.Remove, "remove-group", nil, "Kubernetes `GROUP` to remove; may be repeated")
+	o.flags(cmd)
+	return cmd
+}
+
+func setMapping(doc *awsauth.Document, data map[string]string, a awsauth.ARN, s edit.Settings) (map[string]string, string, error) {
+	arn := a.String()
+	switch found := edit.Find(doc, arn); {
+	case len(found) == 0:
+		return nil, "", &clusterError{arn + " is not in aws-auth",
+			[]string{fmt.Sprintf("add it: kubectl awsauth add %s %s --username NAME --group GROUP", kindOf(a), shell(arn))}, nil}
+	case len(found) > 1:
+		return nil, "", &clusterError{fmt.Sprintf("%s is there %d times, and EKS uses one entry", arn, len(found)),
+			[]string{"remove the others with: kubectl awsauth edit"}, nil}
+	case found[0].Key() != awsauth.Key(arn):
+		return nil, "", &clusterError{fmt.Sprintf("%s is in %s as %s, which matches nobody", arn, found[0].DataKey, found[0].ARN.Value),
+			[]string{"write the ARN without its path with: kubectl awsauth edit"}, nil}
+	}
+	updated, err := edit.Set(data, arn, s)
+	if err == nil && maps.Equal(updated, data) {
+		return nil, fmt.Sprintf("%s is already there %s", arn, entryText(edit.Find(doc, arn)[0])), nil
+	}
+	return updated, arn + " changed", err
+}

@@ -1,0 +1,167 @@
+package fix_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/fix"
+)
+
+const nodes = `- rolearn: arn:aws:iam::111122223333:role/nodes
+  username: system:node:{{EC2PrivateDNSName}}
+  groups:
+  - system:bootstrappers
+  - system:nodes
+`
+
+// manifest is a ConfigMap between two other objects, with a comment at every place.
+func manifest(key, mapRoles string) string {
+	return "kind: Deployment \n# a\tcomment\u00a0\nmetadata: {name: web}\n---\n# who may use the cluster \napiVersion: v1\nkind: ConfigMap\n" +
+		"metadata:\n  name: aws-auth\n  namespace: kube-system\ndata: # the lists\n  " + key + ": | # as EKS reads it\n    " +
+		strings.TrimSuffix(strings.ReplaceAll(mapRoles, "\n", "\n    "), "    ") + "---\nkind: Secret \nmetadata: {name: other}\n"
+}
+
+// Each mistake is fixed in a value by itself and in the block of a manifest, and nothing else is touched.
+func TestFix(t *testing.T) {
+	for name, tt := range map[string]struct{ before, after string }{
+		"a sound value":          {nodes, nodes},
+		"a path":                 {"- rolearn: arn:aws:iam::111122223333:role/team/ci # path /team/\n  username: ci\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci # path /team/\n  username: ci\n  groups: [deployers]\n"},
+		"a path in quotes":       {"- {rolearn: 'arn:aws:iam::111122223333:role/team/ci', username: ci, groups: [deployers]}\n", "- {rolearn: 'arn:aws:iam::111122223333:role/ci', username: ci, groups: [deployers]}\n"},
+		"a session":              {"- rolearn: arn:aws:sts::111122223333:assumed-role/ci/build-7\n  username: ci\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"},
+		"a no-break space":       {"- rolearn:\u00a0arn:aws:iam::111122223333:role/ci\u00a0\n  username: ci # a\u00a0b\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci # a\u00a0b\n  groups: [deployers]\n"},
+		"no-break indentation":   {"- rolearn: arn:aws:iam::111122223333:role/ci\n\u00a0 username: ci\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"},
+		"a tab":                  {"- rolearn: arn:aws:iam::111122223333:role/ci\n\tusername: ci\n\tgroups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"},
+		"tabs in a list":         {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups:\n\t- deployers\n\t- viewers\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups:\n  - deployers\n  - viewers\n"},
+		"a tab behind a colon":   {"- rolearn:\tarn:aws:iam::111122223333:role/ci\n  username: ci\t# a\tb\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci # a\tb\n  groups: [deployers]\n"},
+		"letter case":            {"- roleARN: arn:aws:iam::111122223333:role/ci\n  userName: ci\n  Groups: [deployers] # Groups: x\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers] # Groups: x\n"},
+		"trailing blanks":        {"- rolearn: arn:aws:iam::111122223333:role/ci  \n  username: ci\t\n   \n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n\n  groups: [deployers]\n"},
+		"several":                {"- roleARN: arn:aws:iam::111122223333:role/team/ci \n\tusername:\u00a0ci\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"},
+		"what nobody can guess":  {"- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n", "- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n"},
+		"a path of a duplicate":  {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci2\n  groups: [admins]\n", ""},
+		"a no-break name":        {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: on\u00a0call\n  groups: [deployers]\n", ""},
+		"a wildcard with a path": {"- rolearn: arn:aws:iam::111122223333:role/team/*\n  username: ci\n  groups: [deployers]\n", ""},
+	} {
+		if tt.after == "" {
+			tt.after = tt.before
+		}
+		before, after := nodes+tt.before, nodes+tt.after
+		t.Run(name, func(t *testing.T) {
+			got, changes := fix.Value(awsauth.MapRoles, before)
+			if d := cmp.Diff(after, got); d != "" {
+				t.Errorf("the value (-want +got):\n%s", d)
+			}
+			if (len(changes) > 0) != (before != after) {
+				t.Errorf("changes: %v", changes)
+			}
+			if again, changes := fix.Value(awsauth.MapRoles, got); again != got || len(changes) > 0 {
+				t.Errorf("once more: %v\n%s", changes, again)
+			}
+			for _, mark := range []string{"", "\ufeff"} {
+				got, _ = fix.Manifest(mark + manifest("mapRoles", before))
+				if want := mark + manifest("mapRoles", after); strings.ReplaceAll(got, "    \n", "\n") != strings.ReplaceAll(want, "    \n", "\n") {
+					t.Errorf("the manifest (-want +got):\n%s", cmp.Diff(want, got))
+				}
+			}
+			windows := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+			if got, _ := fix.Value(awsauth.MapRoles, windows(before)); got != windows(after) {
+				t.Errorf("with CRLF (-want +got):\n%s", cmp.Diff(windows(after), got))
+			}
+		})
+	}
+}
+
+func TestManifest(t *testing.T) {
+	const ci = "- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci\n  groups: [deployers]\n"
+	fixed := strings.Replace(ci, "team/", "", 1)
+	json := func(roles string) string {
+		return `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": "` +
+			strings.ReplaceAll(roles, "\n", `\n`) + `"}}`
+	}
+	for name, tt := range map[string]struct{ before, after string }{
+		"the letter case of a data key":                {manifest("maproles", nodes), manifest("mapRoles", nodes)},
+		"a data key, and what it kept from being read": {manifest("MAPROLES", nodes+strings.Replace(ci, "user", "\tuser", 1)), manifest("mapRoles", nodes+fixed)},
+		"no data key that is there already":            {manifest("maproles: '[]'\n  mapRoles", nodes), ""},
+		"JSON":                                         {json(nodes + ci), json(nodes + fixed)},
+		"another object":                               {strings.Replace(manifest("mapRoles", nodes+ci), "name: aws-auth", "name: aws-auth-old", 1), ""},
+		"a tab before the block's own text":            {strings.Replace(manifest("mapRoles", nodes+fixed), "      username: ci", "\tusername: ci", 1), manifest("mapRoles", nodes+fixed)},
+		"no manifest at all":                           {"{{ if .Values.awsAuth }}\n\taws-auth\u00a0", ""},
+		"a list where the bar is missing":              {strings.Replace(manifest("mapRoles", nodes+ci), ": |", ":", 1), strings.Replace(manifest("mapRoles", nodes+fixed), ": |", ":", 1)},
+		"the manifest's own trailing blanks":           {strings.Replace(manifest("mapRoles", nodes), "kind: ConfigMap", "kind: ConfigMap  ", 1), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.after == "" {
+				tt.after = tt.before
+			}
+			got, _ := fix.Manifest(tt.before)
+			if d := cmp.Diff(tt.after, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// Over all cases of the rules: nobody who can authenticate loses anything, a fixed text stays as it is, and comments do.
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("../validate/testdata/*/*.txtar")
+	if err != nil || len(files) < 300 {
+		t.Fatalf("%d cases: %v", len(files), err)
+	}
+	fixed := 0
+	for i, file := range files {
+		if testing.Short() && i%10 != 0 {
+			continue
+		}
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range archive.Files {
+			if f.Name != "new mapRoles" {
+				continue
+			}
+			before := strings.ReplaceAll(string(f.Data), "@base\n", nodes)
+			after, changes := fix.Value(awsauth.MapRoles, before)
+			if len(changes) == 0 {
+				if before != after {
+					t.Errorf("%s: changed without a word", file)
+				}
+				continue
+			}
+			fixed++
+			was, _ := awsauth.Parse(map[string]string{awsauth.MapRoles: before})
+			is, _ := awsauth.Parse(map[string]string{awsauth.MapRoles: after})
+			for _, c := range awsauth.Diff(was.Access(), is.Access()) {
+				if len(c.After) == 0 {
+					t.Errorf("%s: %s loses its access\n%s", file, c.Principal, after)
+				}
+			}
+			if again, more := fix.Value(awsauth.MapRoles, after); again != after {
+				t.Errorf("%s: once more: %v", file, more)
+			}
+			if strings.Count(before, "#") != strings.Count(after, "#") || strings.Count(before, "\n") != strings.Count(after, "\n") {
+				t.Errorf("%s: lines or comments are gone\n%s", file, after)
+			}
+		}
+	}
+	if fixed < 10 {
+		t.Errorf("%d cases were fixed, want 10 at least", fixed)
+	}
+	t.Logf("%d of %d cases were fixed", fixed, len(files))
+	if _, err := os.Stat("../validate/testdata/base.txtar"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A text of a megabyte is no reason to wait for long: it is read a few times at most.
+func TestLargeTexts(t *testing.T) {
+	roles := nodes + strings.Repeat("- rolearn: arn:aws:iam::111122223333:role/a/b \n  username: x\n  groups: [y]\n", 5000)
+	if _, changes := fix.Value(awsauth.MapRoles, roles); len(changes) == 0 {
+		t.Error("no trailing blank was removed")
+	}
+}
