@@ -165,17 +165,16 @@ func TestDenial(t *testing.T) {
 	want := &metav1.Status{Status: "Failure", Code: 422, Reason: "Invalid", Details: &metav1.StatusDetails{Name: "aws-auth", Kind: "ConfigMap", Causes: []metav1.StatusCause{
 		{Type: "FieldValueInvalid", Field: "data.mapRoles[1].rolearn", Message: strings.Join([]string{
 			`AA203 role-arn-path:`,
-			`    "arn:aws:iam::111122223333:role/team/ci" has a path`,
+			`    arn:aws:iam::111122223333:role/team/ci has a path`,
 			`    fix: write arn:aws:iam::111122223333:role/ci`,
-			`    why: and EKS drops the path before it compares, so this entry matches`,
-			`         nobody`}, "\n")},
+			`    why: EKS drops the path before it compares, so this entry matches nobody`}, "\n")},
 		{Type: "FieldValueInvalid", Field: "data.mapRoles[2].groups[0]", Message: strings.Join([]string{
 			`AA401 unapproved-grant:`,
-			`    "system:masters" gives arn:aws:iam::111122223333:role/cd everything in the`,
-			`    cluster`,
-			`    fix: leave system:masters out, or have the ARN approved in the policy`,
-			`         under privileged.approvals`,
-			`    why: and the policy does not approve it`}, "\n")},
+			`    group "system:masters" gives arn:aws:iam::111122223333:role/cd full`,
+			`    control of the cluster`,
+			`    fix: remove system:masters, or get an approval: ask a cluster admin;`,
+			`         approvals are in Helm value policy.privileged.approvals`,
+			`    why: the policy does not approve it`}, "\n")},
 	}}}
 	want.Message = fmt.Sprintf("ConfigMap %q is invalid:\n* %s: %s\n* %s: %s", "aws-auth", want.Details.Causes[0].Field, want.Details.Causes[0].Message, want.Details.Causes[1].Field, want.Details.Causes[1].Message)
 	if diff := cmp.Diff(want, resp.Result); diff != "" {

@@ -81,8 +81,13 @@ func Use(sets []Set) string {
 	return Agree(sets, "uses", "use")
 }
 
-// LoseAccess says that they do.
-func LoseAccess(sets []Set) string { return Agree(sets, "loses access", "lose access") }
+// LoseAccess says that nodes lose access; of some it is known only that they may have the role.
+func LoseAccess(sets []Set) string {
+	if !slices.ContainsFunc(sets, func(s Set) bool { return !s.Maybe }) {
+		return "may lose access"
+	}
+	return Agree(sets, "loses access", "lose access")
+}
 
 // Agree picks the word that goes with one node or with several.
 func Agree(sets []Set, one, several string) string {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -27,9 +28,10 @@ var arnMalformed = &rule.Rule{
 }
 
 func checkMalformed(c *rule.ObjectContext) {
+	accounts := sync.OnceValue(func() []string { return accountsOf(c.Entries()) })
 	for _, e := range c.Entries() {
 		if f, ok := ownFault("AA201", e, c.Partition); ok {
-			f.Fix = withAccount(f.Fix, e, c.Entries())
+			f.Fix = withAccount(f.Fix, e, accounts)
 			c.Report(rule.AtARN(e), f)
 		}
 	}
@@ -139,10 +141,9 @@ func (w written) accountFix() string {
 const anAccount = "ACCOUNT"
 
 // withAccount puts the account that the other entries use into a fix: in the place of ACCOUNT, or as what may have been meant.
-func withAccount(fix string, e *awsauth.Entry, others []*awsauth.Entry) string {
-	accounts := accountsOf(others)
-	if strings.Contains(fix, ":"+anAccount+":") && len(accounts) == 1 {
-		return strings.Replace(fix, anAccount, accounts[0], 1)
+func withAccount(fix string, e *awsauth.Entry, accounts func() []string) string {
+	if strings.Contains(fix, ":"+anAccount+":") && len(accounts()) == 1 {
+		return strings.Replace(fix, anAccount, accounts()[0], 1)
 	}
 	if fix != twelveDigits {
 		return fix
@@ -151,11 +152,15 @@ func withAccount(fix string, e *awsauth.Entry, others []*awsauth.Entry) string {
 	far := func(account string) bool {
 		return len(a.Account) > 14 || levenshtein.Distance(a.Account, account, nil) > 2
 	}
-	if accounts = slices.DeleteFunc(accounts, far); len(accounts) == 0 {
+	near := slices.DeleteFunc(slices.Clone(accounts()), far)
+	if len(near) == 0 {
 		return fix
 	}
-	return fix + "; did you mean " + accounts[0] + ", which the other entries use?"
+	return fix + "; did you mean " + near[0] + ", which the other entries use?"
 }
+
+// maxAccounts bounds the accounts that a mistake is compared with.
+const maxAccounts = 20
 
 // accountsOf are the accounts of entries, those of most entries first.
 func accountsOf(entries []*awsauth.Entry) []string {
@@ -165,9 +170,10 @@ func accountsOf(entries []*awsauth.Entry) []string {
 			uses[a.Account]++
 		}
 	}
-	return slices.SortedFunc(maps.Keys(uses), func(a, b string) int {
+	accounts := slices.SortedFunc(maps.Keys(uses), func(a, b string) int {
 		return cmp.Or(cmp.Compare(uses[b], uses[a]), strings.Compare(a, b))
 	})
+	return accounts[:min(len(accounts), maxAccounts)]
 }
 
 const (

@@ -37,9 +37,10 @@ func checkCutNodes(c *rule.EditContext) {
 	if mapRolesEmptied(c, l) {
 		return // AA502 says it
 	}
-	for _, loss := range l.Gone {
+	hint := replaced(c)
+	for i, loss := range l.Gone {
 		at := rule.AtKey(awsauth.MapRoles, loss.Was.Canonical).Of(awsauth.Subject(loss.Was.Canonical))
-		c.Report(at, roleGone(c, loss, whyLast(l)))
+		c.Report(at, roleGone(c, loss, whyLast(l), hint, i < maxPutBack))
 	}
 }
 
@@ -74,17 +75,19 @@ func whyLast(l nodes.Losses) string {
 }
 
 // roleGone says whom the loss of a mapping costs, as far as that is known.
-func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
+func roleGone(c *rule.EditContext, l nodes.Loss, last, hint string, shown bool) rule.Finding {
 	const notReady = "every node with it turns NotReady within minutes"
 	known := c.Fleet.KnowsNodes(c.Now)
 	f := rule.Finding{Subject: "gone", Message: namedARN(l.Was.Canonical) + " is no longer mapped", Nodes: l.Cut, Yields: rule.YieldsToRule}
-	putBack(&f, c, l.Was, replaced(c))
+	putBack(&f, c, l.Was, hint, shown)
 	switch {
 	case len(l.Cut) > 0:
-		cutOff(&f, c, l)
+		f.Message += ": " + nodes.Count(l.Cut) + " " + nodes.LoseAccess(l.Cut) + ": " + nodes.Which(l.Cut)
+		f.Why = nodes.Agree(l.Cut, "it turns", "they turn") + " NotReady within minutes" + uncovered(c, awsauth.Subject(l.Was.Canonical))
+		putBack(&f, c, l.Was, hint+orRetire(c, l), shown)
 	case c.Fleet.Starting():
 		f.Why = notYet
-		putBack(&f, c, l.Was, replaced(c)+", or try again in a few seconds")
+		putBack(&f, c, l.Was, hint+", or try again in a few seconds", shown)
 	case l.Fatal && len(l.Maybe) > 0:
 		f.Message += ", and " + mayUse(l.Maybe)
 		f.Why = last + untraced(c)
@@ -114,13 +117,17 @@ func roleGone(c *rule.EditContext, l nodes.Loss, last string) rule.Finding {
 
 // replaced says that no entry of mapRoles is left of several, as when a second mapRoles: line takes the place of the first.
 func replaced(c *rule.EditContext) string {
-	kept := func(e awsauth.Entry) bool {
-		return slices.ContainsFunc(c.New.Roles, func(n awsauth.Entry) bool { return n.Key() == e.Key() })
+	if c.Old == nil || len(c.Old.Roles) < 2 || len(c.New.Roles) == 0 {
+		return ""
 	}
-	if n := len(c.Old.Roles); n > 1 && len(c.New.Roles) > 0 && !slices.ContainsFunc(c.Old.Roles, kept) {
-		return fmt.Sprintf(" (all %d entries of mapRoles are gone: look for a second mapRoles: line)", n)
+	had := map[string]bool{}
+	for _, e := range c.Old.Roles {
+		had[e.Key()] = true
 	}
-	return ""
+	if slices.ContainsFunc(c.New.Roles, func(e awsauth.Entry) bool { return had[e.Key()] }) {
+		return ""
+	}
+	return fmt.Sprintf(" (all %d entries of mapRoles are gone: look for a second mapRoles: line)", len(c.Old.Roles))
 }
 
 // onlyIf makes a finding a warning about something that the guard does not know.
@@ -129,16 +136,13 @@ func onlyIf(f *rule.Finding, so string) {
 	f.Fix = "keep the entry, unless " + so
 }
 
-// cutOff is about running nodes that can no longer authenticate.
-func cutOff(f *rule.Finding, c *rule.EditContext, l nodes.Loss) {
-	role := awsauth.Subject(l.Was.Canonical)
-	f.Message += ": " + nodes.Count(l.Cut) + " " + nodes.LoseAccess(l.Cut) + ": " + nodes.Which(l.Cut)
-	f.Why = nodes.Agree(l.Cut, "it turns", "they turn") + " NotReady within minutes" + uncovered(c, role)
-	or := replaced(c) + nodes.Agree(l.Cut, ", or drain and remove the node first", ", or drain and remove the nodes first")
-	if e, ok := c.Fleet.Entry(role, c.Now); ok && e.Outlived() {
+// orRetire is what else there is to do where running nodes can no longer authenticate.
+func orRetire(c *rule.EditContext, l nodes.Loss) string {
+	or := nodes.Agree(l.Cut, ", or drain and remove the node first", ", or drain and remove the nodes first")
+	if e, ok := c.Fleet.Entry(awsauth.Subject(l.Was.Canonical), c.Now); ok && e.Outlived() {
 		or += ", or delete the access entry and create it again first"
 	}
-	putBack(f, c, l.Was, or)
+	return or
 }
 
 // blind says that the running nodes are not known, and why.

@@ -22,7 +22,7 @@ var dropsRequired = &rule.Rule{
 
 func checkRequired(c *rule.ObjectContext) {
 	access := c.Access()
-	for _, r := range c.Policy.Required {
+	for i, r := range c.Policy.Required {
 		ids := access.Lookup(r.ARN)
 		if slices.ContainsFunc(ids, func(id awsauth.Identity) bool { return meets(id, r) }) {
 			continue
@@ -36,7 +36,10 @@ func checkRequired(c *rule.ObjectContext) {
 			f.Message, f.Fix = lacksOf(ids[0], r)
 		} else {
 			f.Message = namedARN(r.ARN) + " is not mapped, and the policy requires it"
-			addRequired(&f, c, r, key)
+			f.Fix = "add an entry with " + awsauth.ARNField(key) + ": " + r.ARN + requiredFields(r)
+			if i < maxPutBack {
+				addRequired(&f, c, r, key)
+			}
 		}
 		c.Report(rule.AtKey(key, r.ARN).Of(awsauth.Subject(r.ARN)), f)
 	}
@@ -44,7 +47,6 @@ func checkRequired(c *rule.ObjectContext) {
 
 // addRequired makes a finding's fix to add an entry that is required: as it was, if that is enough.
 func addRequired(f *rule.Finding, c *rule.ObjectContext, r policy.Required, key string) {
-	f.Fix = "add an entry with " + awsauth.ARNField(key) + ": " + r.ARN + requiredFields(r)
 	had := c.Old.Access().Lookup(r.ARN)
 	if i := slices.IndexFunc(had, func(id awsauth.Identity) bool { return meets(id, r) }); i >= 0 && had[i].Entry != nil {
 		if f.Lines = entryLines(had[i], had[i].Entry.DataKey, c.Old, c.Version); f.Lines != nil {

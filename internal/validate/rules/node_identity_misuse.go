@@ -52,6 +52,9 @@ func checkNodeIdentity(c *rule.EntryContext) {
 	case !ofNode:
 		f.Message += ", but its username " + phrase.Quote(e.Username.Value) + " is not a node's"
 		f.Fix = instead(c)
+		if strings.Contains(e.Username.Value, awsauth.EC2PrivateDNSName) {
+			at = rule.AtUsername(e) // that is what to change
+		}
 	default:
 		return
 	}

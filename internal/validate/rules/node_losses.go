@@ -47,13 +47,20 @@ func uncovered(c *rule.EditContext, role string) string {
 	return ", unless an access entry covers the role (" + c.Fleet.AccessKnown.Doubt(c.Now) + ")"
 }
 
-// putBack makes a finding's fix to put an entry of the old version back; or says what else there is to do.
-func putBack(f *rule.Finding, c *rule.EditContext, was awsauth.Identity, or string) {
+// maxPutBack is how many entries are shown to put back: an edit may lose thousands, and each is looked for in the text.
+const maxPutBack = 20
+
+// putBack makes a finding's fix to put an entry of the old version back; or says what else there is to do. The entry is shown
+// if it is one of the first.
+func putBack(f *rule.Finding, c *rule.EditContext, was awsauth.Identity, or string, shown bool) {
 	key := awsauth.MapRoles
 	if was.Entry != nil {
 		key = was.Entry.DataKey
 	}
 	f.Fix = "put the entry of " + namedARN(was.Canonical) + " back" + or
+	if !shown {
+		return
+	}
 	if f.Lines = entryLines(was, key, c.Old, c.New); f.Lines != nil {
 		f.Fix = "put this entry back" + or + ":"
 	}

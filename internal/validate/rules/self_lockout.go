@@ -58,7 +58,7 @@ func atOwn(e *awsauth.Entry, place awsauth.Place, caller principal.Caller, was a
 // reportOwnRemoval is about a caller whose mapping is gone.
 func reportOwnRemoval(c *rule.EditContext, caller principal.Caller, was awsauth.Identity) {
 	f := lockedOut("this edit removes your own mapping " + namedARN(was.Canonical))
-	putBack(&f, c, was, ", or ask another admin to make this edit")
+	putBack(&f, c, was, ", or ask another admin to make this edit", true)
 	if c.New.Access().Accounts[caller.Account()].Value != "" {
 		if username, groups := caller.Rendered(was); len(groups) == 0 && username == caller.ARN {
 			return // mapAccounts gives the same

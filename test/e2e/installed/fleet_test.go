@@ -51,7 +51,7 @@ func TestFleet(t *testing.T) {
 			return nil
 		})
 	})
-	if err := try(withoutLive); err == nil || !strings.Contains(err.Error(), "AA503") || !strings.Contains(err.Error(), "1 live EC2 node uses it: "+node.Name) {
+	if err := try(withoutLive); err == nil || !strings.Contains(err.Error(), "AA503") || !strings.Contains(strings.Join(strings.Fields(err.Error()), " "), "1 running EC2 node loses access: "+node.Name) {
 		t.Errorf("without the node's role: %v: want it refused with the node's name", err)
 	}
 	kubectl(t, edit(base, "--dry-run=server")...).want(t, "configmap/aws-auth patched\n", 0)
