@@ -159,9 +159,10 @@ worlds: ## random worlds of RBAC, resolved by the guard and by a real API server
 	@$(with-control-plane) && AWS_AUTH_GUARD_WORLDS=$(WORLDS) go test -count=1 -timeout 40m -v -run '^TestAgainstAPIServer$$' ./internal/rbac
 
 .PHONY: signin
-signin: ## random edits of aws-auth, after each of which everybody signs in at the real authenticator (EDITS=2000)
+signin: ## random edits of aws-auth (EDITS=2000) and those of the cases (TRANSITIONS=directory), after each of which everybody signs in
 	@$(with-control-plane) && AWS_AUTH_GUARD_EDITS=$(EDITS) AWS_AUTH_GUARD_SEED=$(SEED) \
-		go test -count=1 -timeout 0 -v -run '^TestOracle$$' ./test/eks
+		AWS_AUTH_GUARD_TRANSITIONS="$(if $(TRANSITIONS),$(abspath $(TRANSITIONS)))" \
+		go test -count=1 -timeout 0 -v -run '^Test(Oracle|Transitions)$$' ./test/eks
 
 .PHONY: clean
 clean: ## removes bin/

@@ -10,17 +10,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
+	"github.com/aws-auth-guard/aws-auth-guard/test/transitions"
 )
 
 // plugin is the kubectl plugin, once it has been built.
@@ -48,95 +47,15 @@ func awsauth(t *testing.T, plugin, stdin string, args ...string) (stdout, stderr
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// transition is an edit: the data before and after.
-type transition struct {
-	name     string
-	old, new map[string]string
-}
-
-// transitions are the cases of the rules in which nothing but the text matters, read as internal/validate does.
-func transitions(t *testing.T) []transition {
-	t.Helper()
-	files, err := filepath.Glob("../../internal/validate/testdata/*/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []transition
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tr := transition{name: filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file), old: map[string]string{"mapRoles": nodes}}
-		if tr.read(archive) {
-			all = append(all, tr)
-		}
-	}
-	return all
-}
-
-// read takes a case, unless it has something beside values: a policy, RBAC, another caller, a whole manifest.
-func (tr *transition) read(archive *txtar.Archive) bool {
-	side := tr.old
-	for _, which := range []string{"old", "new"} {
-		if which == "new" {
-			tr.new = map[string]string{}
-			for k, v := range tr.old {
-				tr.new[k] = v
-			}
-			side = tr.new
-		}
-		for _, f := range archive.Files {
-			words := strings.Fields(f.Name)
-			quoted := words[len(words)-1] == "quoted"
-			if quoted {
-				words = words[:len(words)-1]
-			}
-			switch {
-			case words[0] == "want", words[0] == "kept", words[0] == "old" && which == "new", words[0] == "new" && which == "old":
-			case words[0] != which, len(words) != 2:
-				return false
-			default:
-				text, ok := expanded(string(f.Data), quoted, tr.old[words[1]])
-				if !ok {
-					return false
-				}
-				side[words[1]] = text
-			}
-		}
-	}
-	return true
-}
-
-// expanded is the text of a section (internal/validate/testdata/README.md).
-func expanded(text string, quoted bool, old string) (string, bool) {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		bare := strings.TrimSuffix(line, "\n")
-		switch {
-		case bare == "@base":
-			b.WriteString(nodes)
-		case bare == "@old":
-			b.WriteString(old)
-		case quoted && (strings.HasPrefix(bare, `"`) || strings.HasPrefix(bare, "`")):
-			s, err := strconv.Unquote(bare)
-			if err != nil {
-				return "", false
-			}
-			b.WriteString(s)
-		default:
-			b.WriteString(line)
-		}
-	}
-	return b.String(), true
-}
-
 var ruleID = regexp.MustCompile(`AA\d{3}`)
 
 // The plugin and the webhook say the same: 200 edits go through the API server, and through check --against live.
 func TestVerdictOfTheCommandLine(t *testing.T) {
 	const edits = 200
-	all := transitions(t)
+	all, err := transitions.Load("../../internal/validate/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(all) < edits {
 		t.Fatalf("%d edits, want %d", len(all), edits)
 	}
@@ -146,13 +65,13 @@ func TestVerdictOfTheCommandLine(t *testing.T) {
 	denied := 0
 	for i := range edits {
 		tr := all[i*len(all)/edits]
-		given(t, tr.old)
+		given(t, tr.Before)
 		m := auditMark(t)
 		cm := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-			ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem}, Data: tr.new}
+			ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem}, Data: tr.After}
 		_, err := somebody.json.Update(t.Context(), cm, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})
 		if err != nil && !apierrors.IsInvalid(err) {
-			t.Fatalf("%s: %v", tr.name, err)
+			t.Fatalf("%s: %v", tr.Name, err)
 		}
 		if err != nil {
 			denied++
@@ -170,10 +89,10 @@ func TestVerdictOfTheCommandLine(t *testing.T) {
 			Findings []struct{ Rule string }
 		}
 		if err := json.Unmarshal([]byte(stdout), &said); err != nil {
-			t.Fatalf("%s: %v\n%s%s", tr.name, err, stdout, stderr)
+			t.Fatalf("%s: %v\n%s%s", tr.Name, err, stdout, stderr)
 		}
 		if allowed := err == nil; said.Allowed != allowed || (code == 0) != allowed {
-			t.Errorf("%s: the API server allows it: %t (%v); check says %t, exit code %d\n%s", tr.name, allowed, err, said.Allowed, code, stdout)
+			t.Errorf("%s: the API server allows it: %t (%v); check says %t, exit code %d\n%s", tr.Name, allowed, err, said.Allowed, code, stdout)
 		}
 		var rules []string
 		for _, f := range said.Findings {
@@ -185,13 +104,13 @@ func TestVerdictOfTheCommandLine(t *testing.T) {
 		switch {
 		case asked:
 			if got := strings.Join(rules, ","); got != want {
-				t.Errorf("%s: rules %q, the guard says %q", tr.name, got, want)
+				t.Errorf("%s: rules %q, the guard says %q", tr.Name, got, want)
 			}
 		case err == nil:
-			t.Errorf("%s: the guard was not asked", tr.name)
+			t.Errorf("%s: the guard was not asked", tr.Name)
 		default: // denied before the guard was asked
 			if id := ruleID.FindString(err.Error()); !slices.Contains(rules, id) {
-				t.Errorf("%s: rules %q, the API server says %v", tr.name, rules, err)
+				t.Errorf("%s: rules %q, the API server says %v", tr.Name, rules, err)
 			}
 		}
 	}

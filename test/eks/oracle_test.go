@@ -18,6 +18,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/principal"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 	"github.com/aws-auth-guard/aws-auth-guard/test/eks"
@@ -47,6 +48,8 @@ type world struct {
 	view    *nodes.View
 	judge   *validate.Validator
 	counts  *counts
+	// named are more principals to sign in.
+	named []eks.Principal
 }
 
 type counts struct{ edits, allowed, denied, signIns, claims, retried int }
@@ -213,7 +216,7 @@ func (w *world) compare(t *testing.T, data map[string]string) {
 	t.Helper()
 	doc, _ := awsauth.Parse(data)
 	access := doc.Access()
-	for _, p := range w.who() {
+	for _, p := range append(w.who(), w.named...) {
 		p.AccessKeyID = fake.AccessKeyID()
 		believed := w.believed(access, p)
 		is, err := w.signIn(t.Context(), p)
@@ -318,8 +321,8 @@ func (w *world) confirm(t *testing.T, data map[string]string, report validate.Re
 				continue
 			}
 			arn, err := awsauth.ParseARN(e.ARN.Value)
-			if err != nil || arn.Kind != awsauth.KindRole && arn.Kind != awsauth.KindUser {
-				continue
+			if err != nil || arn.Kind != awsauth.KindRole && arn.Kind != awsauth.KindUser || !principal.IsName(arn.Name) || !principal.IsAccountID(arn.Account) {
+				continue // no such principal can exist
 			}
 			meant := eks.Principal{ARN: "arn:aws:iam::" + arn.Account + ":" + arn.Kind.String() + "/" + arn.Name}
 			if arn.Kind == awsauth.KindRole {
@@ -327,9 +330,6 @@ func (w *world) confirm(t *testing.T, data map[string]string, report validate.Re
 			}
 			if _, decides := w.view.Shadow(awsauth.Subject(meant.ARN), time.Now()); decides || len(access.Lookup(meant.ARN)) > 0 || access.Accounts[arn.Account].Value != "" {
 				continue // it has another way in
-			}
-			if _, err := awsauth.ParseARN(meant.ARN); err != nil {
-				continue
 			}
 			is, err := w.signIn(t.Context(), meant)
 			var refused *eks.RefusedError
