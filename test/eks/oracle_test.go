@@ -259,16 +259,14 @@ func (w *world) believed(access *awsauth.Access, p eks.Principal) (may []eks.Ide
 	if _, decides := w.view.Shadow(awsauth.Subject(p.ARN), time.Now()); decides {
 		i := slices.IndexFunc(w.entries, func(e fake.AccessEntry) bool { return e.Principal == p.ARN })
 		username, groups := eks.Mapped(w.entries[i])
-		id, ok := rendered(c, username, groups)
-		return []eks.Identity{id}, !ok
+		return one(rendered(c, username, groups))
 	}
 	if w.mode == eks.API {
 		return nil, true
 	}
 	found := access.Lookup(p.ARN)
 	if _, whole := access.Accounts[arn.Account]; whole && len(found) == 0 {
-		id, ok := rendered(awsauth.Caller{}, p.ARN, nil)
-		return []eks.Identity{id}, !ok
+		return one(rendered(awsauth.Caller{}, p.ARN, nil))
 	}
 	refused = len(found) == 0
 	for _, id := range found {
@@ -279,6 +277,14 @@ func (w *world) believed(access *awsauth.Access, p eks.Principal) (may []eks.Ide
 		refused = refused || !ok
 	}
 	return may, refused
+}
+
+// one is what a principal may become that has one identity, or is refused.
+func one(id eks.Identity, ok bool) (may []eks.Identity, refused bool) {
+	if !ok {
+		return nil, true
+	}
+	return []eks.Identity{id}, false
 }
 
 // rendered is an identity, ok unless EKS cannot render it. The API server adds system:authenticated unless it is there, or
