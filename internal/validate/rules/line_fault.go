@@ -272,7 +272,7 @@ func isGroup(rest string) bool { return strings.HasPrefix(rest, "- ") && !entryS
 // groupColumn is how far in the first other group of the entry is.
 func (s surroundings) groupColumn() (int, bool) {
 	e, _ := s.entry()
-	for i := e.start; i < min(e.end, e.start+far); i++ {
+	for i := e.start; i < min(e.end, e.start+near); i++ {
 		indent, rest := cut(s.line(i))
 		if i != s.at && isGroup(rest) && strings.Trim(indent, " ") == "" {
 			return len(indent), true

@@ -46,6 +46,9 @@ type lookedFor struct {
 // far bounds how many lines are looked at one by one, whatever the value is.
 const far = 100
 
+// near is far for what may be looked for at every line of an entry.
+const near = 20
+
 // maxLine is how much of a line is looked at, in bytes. An ARN with the longest path has some 640.
 const maxLine = 1024
 

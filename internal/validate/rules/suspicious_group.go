@@ -20,9 +20,12 @@ var suspiciousGroup = &rule.Rule{
 	Object: checkGroups,
 }
 
+// maxTyped bounds for how many groups the lines around them are looked at. No report shows more findings.
+const maxTyped = 1000
+
 func checkGroups(c *rule.ObjectContext) {
 	problems(sayEmptyGroup)(c)
-	values := texts{object: c.Object}
+	values, typed := texts{object: c.Object}, 0
 	for _, e := range c.Entries() {
 		for i, g := range e.Groups {
 			f, odd := oddGroup(g.Value)
@@ -32,6 +35,10 @@ func checkGroups(c *rule.ObjectContext) {
 			if odd {
 				f.Subject = g.Value
 				f.Message += ", in the entry for " + named(e)
+				if typed++; typed > maxTyped {
+					c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
+					continue
+				}
 				f.Fix, f.Lines = typedInstead(c, e, g.Value, values.around(awsauth.Problem{Place: g.Place}), f.Fix)
 				c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
 			}
