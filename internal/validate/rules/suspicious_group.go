@@ -52,7 +52,7 @@ func typedInstead(c *rule.ObjectContext, e *awsauth.Entry, g string, s surroundi
 	switch meant, _ := nearGroup(strings.TrimSpace(g)); {
 	case meant == policy.Masters: // nobody should type it because a message says so
 		if lost := groupsBefore(c.Old, e.ARN.Value, s); len(lost) > 0 {
-			return "write " + s.asTyped(lost) + " as before, or " + approveMasters, nil
+			return "write " + s.asTyped(lost) + ", as before, or " + approveMasters, nil
 		}
 		return "remove it, or " + approveMasters, nil
 	case strings.Contains(g, " - "):

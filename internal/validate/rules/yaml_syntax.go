@@ -40,7 +40,7 @@ func sayUnreadable(p described) (f rule.Finding) {
 func sayAsterisk(p described) (message, fix string) {
 	fix = "write the name of a group"
 	if lost := groupsBefore(p.c.Old, p.around.arn(), p.around); len(lost) > 0 {
-		fix = "write " + p.around.asTyped(lost) + " as before, or the name of another group"
+		fix = "write " + p.around.asTyped(lost) + ", as before, or the name of another group"
 	}
 	return p.in(`"- *" is not valid, and groups have no wildcard`), fix
 }
