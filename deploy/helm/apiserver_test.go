@@ -201,7 +201,7 @@ func TestFloor(t *testing.T) {
 		"group misspelt":              {mapRoles(ciEntry + strings.Replace(nodesEntry, "system:nodes", "system:node", 1)), `AA107 suspicious-group: "system:node" is not system:nodes, in the entry of arn:aws:iam::111122223333:role/nodes`, "write system:nodes"},
 		"group with an escape in it":  {mapRoles(strings.Replace(nodesEntry, "system:nodes", "system:n\x1bodes", 1)), lacks, add},
 		"group left out":              {mapRoles(strings.Replace(nodesEntry, ", system:nodes", "", 1)), lacks, add},
-		"frozen":                      {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) }), "AA109 frozen: immutable: true freezes aws-auth for good", "remove immutable: true"},
+		"frozen":                      {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) }), "AA109 frozen: nobody can edit aws-auth any more", "remove immutable: true"},
 		"another entry goes":          {mapRoles(nodesEntry), "", ""},
 		"nodes listed one a line":     {mapRoles(strings.Replace(nodesEntry, "[system:bootstrappers, system:nodes]", "\n  - system:bootstrappers\n  - \"system:nodes\" # workers", 1)), "", ""},
 		"nodes as JSON":               {mapRoles(`[{"rolearn":"arn:aws:iam::111122223333:role/n#1","groups":["system:nodes"]}]`), "", ""},

@@ -120,6 +120,9 @@ var (
 func unquoted(s string) string {
 	s, _, _ = strings.Cut(s, " #")
 	s = properties.ReplaceAllString(strings.TrimSpace(s), "")
+	if n := len(s); n >= 3 && s[n-1] == ',' && strings.ContainsAny(s[:1], `"'`) && s[n-2] == s[0] { // a line of JSON
+		s = s[:n-1]
+	}
 	if n := len(s); n >= 2 && (s[0] == '"' || s[0] == '\'') && s[n-1] == s[0] {
 		return s[1 : n-1]
 	}

@@ -169,7 +169,11 @@ func firstWords(n *node) string {
 	write(n)
 	s := b.String()
 	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "..."
+		s = strings.ToValidUTF8(s[:limit], "")
+		if i := strings.LastIndexByte(s, ' '); i > 0 { // no half of a word
+			s = s[:i]
+		}
+		s += "..."
 	}
 	return s
 }

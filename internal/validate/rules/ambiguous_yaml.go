@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
@@ -28,7 +30,7 @@ func sayAmbiguous(p described) (f rule.Finding) {
 		f.Why = "EKS reads it, but other YAML parsers do not"
 	case awsauth.NarrowComment:
 		f = rule.Finding{Message: p.in(shown(p.Value) + " has a comment without a space before it"), Fix: "put a space before the #",
-			Why: "EKS reads it, but other YAML parsers read nothing of " + p.DataKey}
+			Why: "EKS reads it, but other YAML parsers reject all of " + p.DataKey}
 	case awsauth.TwoReadings:
 		f = rule.Finding{Message: "versions of EKS read " + phrase.Bare(p.Value) + " in two ways: " + phrase.Bare(p.Got),
 			Fix: "write each value of the entry on one line and in quotes", Why: "which of the two parsers your version runs is not public", Reading: &p.Reading}
@@ -64,10 +66,10 @@ func sayAmbiguous(p described) (f rule.Finding) {
 }
 
 func sayExtraDocument(p described) rule.Finding {
-	f := rule.Finding{Message: "a second YAML document begins at this --- of " + p.DataKey, Fix: "remove the line ---, so that there is one list",
-		Why: "EKS ignores everything from here on without an error"}
+	f := rule.Finding{Message: "the line " + shown(p.Value) + " in " + p.DataKey + " begins a second YAML document", Fix: "delete the line " + phrase.Bare(p.Value) + ", so that there is one list",
+		Why: "EKS ignores everything after it, without an error"}
 	if strings.HasPrefix(p.Value, "...") {
-		f.Message, f.Fix = "the YAML document ends at this ... of "+p.DataKey, "remove the line \"...\", and move what follows into the list above or remove it too"
+		f.Message, f.Fix = "the line "+shown(p.Value)+" in "+p.DataKey+" ends the YAML document", "delete the line \"...\", and move what follows into the list above or remove it too"
 	} else if !strings.HasPrefix(p.Value, "---") {
 		f.Message, f.Fix = "the YAML document ends before "+shown(p.Value), "indent the line like the list above, or remove it"
 	}
@@ -79,12 +81,12 @@ func sayDuplicateKey(p described) rule.Finding {
 	arnField := awsauth.ARNField(p.DataKey)
 	if p.Value == arnField {
 		line, first := p.around.body(), surroundings{p.around.value, number(p.Want) - 1}
-		return rule.Finding{Message: "a second entry begins with " + shown(line) + " without its dash, inside the entry of " + first.named(), Fix: "write - " + phrase.Bare(line),
-			Why: "EKS takes its fields for those of the first, and keeps the last of each"}
+		return rule.Finding{Message: "a second entry begins with " + shown(line) + " without its dash, inside the entry for " + first.named(), Fix: "write - " + phrase.Bare(line) + ", with the dash in line with the other dashes",
+			Why: "EKS reads both as one entry, and where a field occurs twice, the last one wins"}
 	}
 	first := number(p.Want)
-	f := rule.Finding{Message: p.in(phrase.Quote(p.Value) + " appears twice in one entry, first on line " + p.Want + " of " + p.DataKey), Fix: "remove one of them",
-		Why: "EKS takes the last one without an error"}
+	f := rule.Finding{Message: p.in("the field " + phrase.Quote(p.Value) + " appears twice"), Fix: "delete one of the two",
+		Why: "EKS uses only the last one, without an error"}
 	for i := p.around.at - 1; i >= first && p.around.at-i < far; i-- {
 		if m := fieldLine.FindStringSubmatch(p.around.line(i)); m != nil && m[2] == "" && m[3] == arnField {
 			f.SaidAt = i + 1
@@ -100,16 +102,27 @@ func number(s string) int {
 
 func sayUnquotedTemplate(p described) rule.Finding {
 	f := rule.Finding{Message: p.in(shown(p.Value) + " without quotes is a YAML mapping, not a string"), Fix: `write "` + phrase.Bare(p.Value) + `", with quotes`,
-		Why: "EKS reads an empty string in its place, or nothing of " + p.DataKey, Yields: rule.YieldsToRule}
+		Why: "EKS reads an empty string in its place, or ignores all of " + p.DataKey, Yields: rule.YieldsToRule}
 	if p.Value == awsauth.EC2PrivateDNSName && strings.HasSuffix(p.Field, ".username") {
 		f.Fix = "write username: " + nodes.EC2.Needs().Username + " for nodes, or a name of your own for people"
 	}
 	return f
 }
 
+// what is the field that a word is in, if the line around it shows it.
+func (d described) what() string {
+	if m := shortField.FindStringSubmatch(d.around.own()); m != nil && d.Value != "" && strings.Contains(m[2], d.Value) {
+		return "the " + m[1] + " "
+	}
+	return ""
+}
+
+// shortField is a line with a field of one word.
+var shortField = regexp.MustCompile(`^ {0,20}(?:- )?(rolearn|userarn|username): +["']?(\S{1,100})$`)
+
 func sayHidden(p described) rule.Finding {
-	f := rule.Finding{Message: p.in(phrase.Quote(p.Value) + " has " + p.Got + " in it"), Fix: "delete the character, or type the word again",
-		Why: "nobody sees it, and it makes another name of the word"}
+	f := rule.Finding{Message: p.in(p.what() + phrase.Quote(p.Value) + " has " + p.Got + " in it"), Fix: "delete the character, or type the word again",
+		Why: "you cannot see it, and it makes this a different name"}
 	if p.Entry == "" {
 		if blank, ok := specialBlank(p.around); ok {
 			f.Message, f.Fix, f.Yields = p.in(blank.message), blank.fix, rule.YieldsToRule
@@ -117,16 +130,33 @@ func sayHidden(p described) rule.Finding {
 		}
 	}
 	if strings.HasPrefix(p.Got, "a space around") {
-		f.Message = p.in(phrase.Quote(p.Value) + " has a space around it")
+		f.Message = p.in(p.what() + phrase.Quote(p.Value) + " has " + extraSpace(p.Value))
 	}
 	if strings.Contains(p.Got, " space (") {
 		f.Yields = rule.YieldsToRule
 		f.Fix = "delete it, or type a normal space in its place"
 	}
-	if p.Want != "" {
+	switch plain := plainWord(p.Value); {
+	case p.Want != "":
 		f.Fix = "write " + phrase.Bare(p.Want)
+	case p.what() != "" && plain != "":
+		f.Fix = "type it again: " + plain
 	}
 	return f
+}
+
+// plainWord is a word without what cannot be seen in it, "" if nothing or something unusual is left.
+func plainWord(s string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r > unicode.MaxASCII && !unicode.IsLetter(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if !plainScalar.MatchString(plain) {
+		return ""
+	}
+	return plain
 }
 
 func sayImplicitType(p described) rule.Finding {

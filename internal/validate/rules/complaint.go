@@ -31,9 +31,10 @@ func complaint(parser, line string, s surroundings) (message, fix string) {
 	}
 	switch {
 	case conflictMarker.MatchString(line):
-		return this + " is the mark of a merge conflict", "keep one of the two sides, and remove the lines with <<<<<<<, ======= and >>>>>>>"
+		f := conflictIn(line)
+		return f.message, f.fix
 	case has("tab character"):
-		return say(this+" is indented with a tab", "use spaces instead, as many as in the lines around it")
+		return say(this+" is indented with a tab", "replace the tab with as many spaces as the lines around it have")
 	case has("cannot start any token", "alphabetic or numeric"):
 		return say(this+" has a value that begins with a reserved character", "put the value in quotes", reservedStart)
 	case has("control characters"):
@@ -43,9 +44,9 @@ func complaint(parser, line string, s surroundings) (message, fix string) {
 	case has("mapping values are not allowed"):
 		return say(this+" has a colon where no field can begin", `indent the line like the lines around it, or put a value that has ": " in it in quotes`, colonInValue)
 	case has("'-' indicator"):
-		return say(this+" is indented unlike the list around it", `begin each entry with "- ", all with the same indentation, and its fields two spaces further in`, behindQuote)
+		return say(this+" is indented unlike the list around it", `begin each entry with "- ", all with the same indentation, and its fields 2 spaces further in`, commaAtEnd, behindQuote)
 	case has("did not find expected key"):
-		return say(this+" does not fit the lines above it", "indent it exactly like the other fields of its entry", behindQuote, openQuote)
+		return say(this+" does not fit the lines above it", "indent it in line with the other fields of its entry", commaAtEnd, behindQuote, openQuote)
 	case has("could not find expected ':'"):
 		return say(this+" is a field without a colon", "write it as FIELD: VALUE, or begin it with - if it is a group")
 	case has("unexpected end of stream"):

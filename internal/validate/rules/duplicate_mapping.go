@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -105,19 +104,19 @@ func within(e *awsauth.Entry, groups map[string]bool) bool {
 
 func (r repeated) finding() rule.Finding {
 	before, e := r.before, r.entry
-	f := rule.Finding{Subject: "duplicate", Message: named(e) + " is mapped twice: " + usernameAt(before) + " and " + usernameAt(e),
-		Fix: "keep one of the two entries, with the groups of both", Why: "EKS takes the last of the two"}
+	f := rule.Finding{Subject: "duplicate", Message: named(e) + " is mapped twice" + names(before, e),
+		Fix: "delete one of the two entries", Why: "EKS uses only the second of the two"}
 	switch {
 	case r.used == nil:
-		f.Why = "EKS takes either of the two, at random"
+		f.Why = "EKS uses only one of the two, at random"
 	case before.DataKey != e.DataKey:
-		f.Why = "EKS looks through mapRoles first, so the entry in " + e.DataKey + " has no effect"
+		f.Why = "EKS uses only the one in mapRoles"
 	}
 	if r.idle { // another subject: the order may change, and then it is no longer harmless
 		f.Severity, f.Subject = rule.Warning, "idle duplicate"
-		f.Fix, f.Why = "remove one of the two entries", "the two are the same to EKS"
+		f.Fix, f.Why = "delete one of the two entries", "the two are the same to EKS"
 		if r.used != nil {
-			f.Fix = "remove " + r.unused()
+			f.Fix = "delete " + r.unused()
 			f.Why = "EKS uses the other one, which has its username and all its groups"
 		}
 	}
@@ -136,10 +135,22 @@ func (r repeated) unused() string {
 	return which
 }
 
-// usernameAt distinguishes an entry from another for the same principal.
-func usernameAt(e *awsauth.Entry) string {
-	if e.ARN.Line == 0 {
-		return "as " + phrase.Quote(e.Username.Value)
+// names distinguishes two entries for the same principal: by their usernames, or else by their groups.
+func names(a, b *awsauth.Entry) string {
+	one, other := phrase.Quote(a.Username.Value), phrase.Quote(b.Username.Value)
+	switch both := " with the username " + one; {
+	case one != other:
+		return ": once with the username " + one + ", once with " + other
+	case slices.Equal(a.GroupNames(), b.GroupNames()):
+		return both
+	default:
+		return both + ": once with " + groupsOf(a) + ", once with " + groupsOf(b)
 	}
-	return fmt.Sprintf("as %s (line %d of %s)", phrase.Quote(e.Username.Value), e.ARN.Line, e.DataKey)
+}
+
+func groupsOf(e *awsauth.Entry) string {
+	if len(e.Groups) == 0 {
+		return "no groups"
+	}
+	return "group" + phrase.Plural(len(e.Groups)) + " " + phrase.Bare(phrase.Few(e.GroupNames()))
 }

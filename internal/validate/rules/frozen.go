@@ -14,7 +14,7 @@ var frozen = &rule.Rule{
 
 func checkFrozen(c *rule.ObjectContext) {
 	if c.Object.Immutable != nil && *c.Object.Immutable {
-		c.Report(rule.AtField("immutable", "true"), rule.Finding{Subject: "immutable", Message: "immutable: true freezes aws-auth for good",
+		c.Report(rule.AtField("immutable", "true"), rule.Finding{Subject: "immutable", Message: "nobody can edit aws-auth any more",
 			Why: "only deleting aws-auth can undo it, and that locks everyone out", Fix: "remove immutable: true"})
 	}
 }

@@ -36,10 +36,14 @@ var conflictMarker = regexp.MustCompile(`^(<<<<<<<|=======|>>>>>>>)( |$)`)
 func conflict(s surroundings) (lineFault, bool) {
 	for i := s.at; i >= 0 && s.at-i < 3; i-- {
 		if line := s.line(i); conflictMarker.MatchString(line) {
-			return lineFault{shown(line) + " is the mark of a merge conflict", "keep one of the two sides, and remove the lines with <<<<<<<, ======= and >>>>>>>"}, true
+			return conflictIn(line), true
 		}
 	}
 	return lineFault{}, false
+}
+
+func conflictIn(line string) lineFault {
+	return lineFault{shown(line) + " is a merge conflict marker", "keep one of the two sides, and delete the lines with <<<<<<<, ======= and >>>>>>>"}
 }
 
 // cut cuts a line into what it is indented with and the rest.
@@ -53,11 +57,31 @@ func tabIndent(s surroundings) (lineFault, bool) {
 	if !strings.Contains(indent, "\t") || rest == "" {
 		return lineFault{}, false
 	}
-	fix := "use spaces instead, as many as in the lines around it"
-	if column, ok := s.fieldColumn(); ok && fieldLine.MatchString(rest) {
-		fix = "indent it with " + spaces(column) + " instead of the tab"
+	tabs, have := "the tab", len(indent)-strings.Count(indent, "\t")
+	if strings.Count(indent, "\t") > 1 {
+		tabs = "the tabs"
+	}
+	fix := "replace " + tabs + " with as many spaces as the lines around it have"
+	switch column, of, ok := s.column(rest); {
+	case ok && column > have:
+		fix = "replace " + tabs + " with " + spaces(column-have)
+	case ok:
+		fix = "replace " + tabs + " with spaces, so that it is in line with " + of
 	}
 	return lineFault{shown(strings.TrimSpace(rest)) + " is indented with a tab", fix}, true
+}
+
+// column is how far in a line should be that says rest, as far as the other lines of its entry show it, and what it is then in line with.
+func (s surroundings) column(rest string) (column int, of string, ok bool) {
+	if fieldLine.MatchString(rest) && !strings.HasPrefix(rest, "-") {
+		column, ok = s.fieldColumn()
+		return column, "the other fields", ok
+	}
+	if isGroup(rest) {
+		column, ok = s.groupColumn()
+		return column, "the other groups", ok
+	}
+	return 0, "", false
 }
 
 // blankName names a blank that looks like a space and is none.
@@ -84,12 +108,27 @@ func plainBlanks(s string) string {
 var blankAfter = regexp.MustCompile(`^((?:- )?\w+:|-)(\p{Zs})`)
 
 func specialBlank(s surroundings) (lineFault, bool) {
+	if done, ok := s.looked[s.at]; ok {
+		return done.lineFault, done.found
+	}
+	f, found := s.findSpecialBlank()
+	if s.looked == nil {
+		s.looked = map[int]lookedFor{}
+	}
+	s.looked[s.at] = lookedFor{f, found}
+	return f, found
+}
+
+func (s surroundings) findSpecialBlank() (lineFault, bool) {
 	indent, rest := cut(s.own())
 	plain := strings.TrimSpace(plainBlanks(rest))
 	if i := strings.IndexFunc(indent, isSpecialBlank); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(indent[i:])
-		return lineFault{"the indentation of " + shown(plain) + " has " + blankName(r) + " in it",
-			"indent it with " + spaces(utf8.RuneCountInString(indent)) + ", typed with the space bar"}, true
+		fix := "type its indentation again with the space bar, in line with the lines around it"
+		if _, of, ok := s.column(plain); ok {
+			fix = "type its indentation again with the space bar, in line with " + of
+		}
+		return lineFault{"the indentation of " + shown(plain) + " has " + blankName(r) + " in it", fix}, true
 	}
 	m := blankAfter.FindStringSubmatch(rest)
 	if m == nil {
@@ -99,26 +138,31 @@ func specialBlank(s surroundings) (lineFault, bool) {
 	if !isSpecialBlank(r) {
 		return lineFault{}, false
 	}
-	return lineFault{"the blank after " + phrase.Quote(strings.TrimPrefix(m[1], "- ")) + " is " + blankName(r) + ", not a normal space",
-		"write " + phrase.Bare(plain) + ", with a normal space after the " + m[1][len(m[1])-1:]}, true
+	after := "colon"
+	if strings.HasSuffix(m[1], "-") {
+		after = "dash"
+	}
+	return lineFault{"the space after " + phrase.Quote(strings.TrimPrefix(m[1], "- ")) + " is " + blankName(r),
+		"type a normal space after the " + after + ": " + phrase.Bare(plain)}, true
 }
 
 // otherDashes begin a list item in a text, and none in YAML.
-const otherDashes = "‐‑‒–—―−•·*+"
+var otherDashes = map[rune]string{
+	'‐': "a Unicode hyphen (U+2010)", '‑': "a non-breaking hyphen (U+2011)", '‒': "a figure dash (U+2012)", '–': "an en dash (U+2013)",
+	'—': "an em dash (U+2014)", '―': "a horizontal bar (U+2015)", '−': "a minus sign (U+2212)", '•': "a bullet (U+2022)",
+	'·': "a middle dot (U+00B7)", '*': "an asterisk", '+': "a plus sign",
+}
 
 func otherDash(s surroundings) (lineFault, bool) {
 	_, rest := cut(s.own())
 	r, size := utf8.DecodeRuneInString(rest)
 	item := strings.TrimLeftFunc(rest[min(size, len(rest)):], unicode.IsSpace)
-	if rest == "" || !strings.ContainsRune(otherDashes, r) || item == "" || item == rest[size:] && r < utf8.RuneSelf {
+	name, ok := otherDashes[r]
+	if !ok || item == "" || item == rest[size:] && r < utf8.RuneSelf {
 		return lineFault{}, false
 	}
-	name := string(r)
-	if r >= utf8.RuneSelf {
-		name = fmt.Sprintf("%c (%U)", r, r)
-	}
 	item = strings.TrimSpace(item)
-	return lineFault{"the line " + shown(strings.TrimSpace(rest)) + " begins with " + name + ", not with -", "write - " + phrase.Bare(item)}, true
+	return lineFault{"the line " + shown(strings.TrimSpace(rest)) + " begins with " + name + ", not with a hyphen (-)", "write - " + phrase.Bare(item)}, true
 }
 
 var narrowDash = regexp.MustCompile(`^-(["'\w{].*)$`)
@@ -128,7 +172,7 @@ func dashWithoutSpace(s surroundings) (lineFault, bool) {
 	if m == nil {
 		return lineFault{}, false
 	}
-	return lineFault{"there is no space after the - of " + shown(m[0]), "write - " + phrase.Bare(m[1])}, true
+	return lineFault{"there is no space after the dash of " + shown(m[0]), "write - " + phrase.Bare(m[1])}, true
 }
 
 var narrowColon = regexp.MustCompile(`^((?:- +)?(?:rolearn|userarn|username|groups|userid)):([^\s].*)$`)
@@ -148,7 +192,11 @@ func fieldWithoutColon(s surroundings) (lineFault, bool) {
 	if m == nil {
 		return lineFault{}, false
 	}
-	return lineFault{"there is no colon after the field name in " + shown(m[0]), "write " + strings.TrimSpace(phrase.Bare(m[1]+": "+m[2]))}, true
+	message := "there is no colon after the field name in " + shown(m[0])
+	if sign := strings.TrimLeft(m[0][len(m[1]):], " \t"); sign != "" && strings.ContainsAny(sign[:1], "=;") {
+		message = shown(m[0]) + " has " + sign[:1] + " where YAML needs a colon"
+	}
+	return lineFault{message, "write " + strings.TrimSpace(phrase.Bare(m[1]+": "+m[2]))}, true
 }
 
 // dashOfEntry finds what is wrong with the dash of the line's entry, which makes its other fields look wrong.
@@ -163,15 +211,15 @@ func dashOfEntry(s surroundings) (lineFault, bool) {
 // spaces counts spaces.
 func spaces(n int) string { return fmt.Sprintf("%d space%s", n, phrase.Plural(n)) }
 
-// off says by how much a line is indented wrongly.
-func off(what string, is int, of string, should int) lineFault {
-	f := lineFault{message: fmt.Sprintf("%s is indented with %s, %s with %d", what, spaces(is), of, should)}
-	if is > should {
-		f.fix = "remove " + spaces(is-should) + " before it"
-	} else {
-		f.fix = "add " + spaces(should-is) + " before it"
+// off says by how much a line is indented wrongly, in spaces. Only the difference is the same in every view: kubectl edit shows a value
+// further to the right than a file may have it.
+func off(what string, by int, than, inLine string) lineFault {
+	more, fix := "more", "remove "
+	if by < 0 {
+		by, more, fix = -by, "less", "add "
 	}
-	return f
+	return lineFault{fmt.Sprintf("%s is indented %s %s than %s", what, spaces(by), more, than),
+		fix + spaces(by) + " before it, so that it is in line with " + inLine}
 }
 
 // fieldColumn is how far in the first field of the entry is.
@@ -193,7 +241,7 @@ func indentOfField(s surroundings) (lineFault, bool) {
 	if m == nil || m[2] != "" || !ok || len(m[1]) == column {
 		return lineFault{}, false
 	}
-	return off(shown(s.body()), len(m[1]), "the other fields of "+s.named(), column), true
+	return off(shown(s.body()), len(m[1])-column, "the other fields of "+s.named(), "the other fields"), true
 }
 
 func indentOfEntry(s surroundings) (lineFault, bool) {
@@ -206,22 +254,40 @@ func indentOfEntry(s surroundings) (lineFault, bool) {
 		return lineFault{}, false
 	}
 	before, _ := cut(s.line(e.start))
-	return off(shown(s.body()), len(indent), "the entry before it", len(before)), len(before) != len(indent)
+	return off(shown(s.body()), len(indent)-len(before), "the entry before it", "the other entries"), len(before) != len(indent)
 }
 
 func indentOfGroup(s surroundings) (lineFault, bool) {
 	indent, rest := cut(s.own())
-	if !strings.HasPrefix(rest, "- ") || entryStart.MatchString(rest) {
+	if !isGroup(rest) {
 		return lineFault{}, false
 	}
+	column, ok := s.groupColumn()
+	return off(shown(s.body()), len(indent)-column, "the other groups of "+s.named(), "the other groups"), ok && column != len(indent)
+}
+
+// isGroup reports what may be an item of groups, without its indentation.
+func isGroup(rest string) bool { return strings.HasPrefix(rest, "- ") && !entryStart.MatchString(rest) }
+
+// groupColumn is how far in the first other group of the entry is.
+func (s surroundings) groupColumn() (int, bool) {
 	e, _ := s.entry()
-	for i := e.start; i < min(e.end, e.start+far); i++ {
-		other, rest := cut(s.line(i))
-		if i != s.at && strings.HasPrefix(rest, "- ") && !entryStart.MatchString(rest) {
-			return off(shown(s.body()), len(indent), "the other groups of "+s.named(), len(other)), len(other) != len(indent)
+	for i := e.start; i < min(e.end, e.start+near); i++ {
+		indent, rest := cut(s.line(i))
+		if i != s.at && isGroup(rest) && strings.Trim(indent, " ") == "" {
+			return len(indent), true
 		}
 	}
-	return lineFault{}, false
+	return 0, false
+}
+
+// commaAtEnd finds lines that end as those of JSON do, in an entry that is not in braces.
+func commaAtEnd(s surroundings) (lineFault, bool) {
+	e, ok := s.entry()
+	if !ok || !strings.HasSuffix(s.body(), ",") || strings.ContainsAny(s.line(e.start), "{[") {
+		return lineFault{}, false
+	}
+	return lineFault{shown(s.body()) + " ends in a comma, as in JSON", "remove the comma at the end of each line of the entry"}, true
 }
 
 // valueOf cuts a line into the text before its value and the value.
@@ -240,7 +306,7 @@ func reservedStart(s surroundings) (lineFault, bool) {
 	if inside := strings.Trim(value, "`"); inside != value {
 		f.message, f.fix = shown(s.body())+" has backticks, which are not quotes in YAML", "write "+phrase.Bare(m[1]+inside)
 	} else {
-		f.fix = "put " + phrase.Bare(`"`+value+`"`) + " in quotes: write " + phrase.Bare(m[1]+`"`+value+`"`)
+		f.fix = "write " + phrase.Bare(m[1]+`"`+value+`"`) + ", with quotes"
 	}
 	return f, true
 }

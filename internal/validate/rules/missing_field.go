@@ -40,7 +40,7 @@ func sayMissing(c *rule.ObjectContext, p described) (f rule.Finding) {
 func sayMissingField(c *rule.ObjectContext, p described) rule.Finding {
 	f := rule.Finding{Message: p.entry + " has no " + p.Want, Why: "EKS drops the entry"}
 	if p.Want == "username" {
-		f.Fix, f.Why = "write username: "+exampleName(p)+", or another name", "EKS would authenticate the principal under the empty name"
+		f.Fix, f.Why = "write username: "+exampleName(p)+", or another name", "EKS would authenticate the principal with an empty username"
 		return f
 	}
 	f.Fix = "write " + p.Want + ": arn:" + cmp.Or(c.Partition, "aws") + ":iam::ACCOUNT:" + strings.TrimSuffix(p.Want, "arn") + "/NAME"
@@ -66,10 +66,14 @@ func exampleName(p described) string {
 func sayNoGroups(c *rule.ObjectContext, p described) rule.Finding {
 	f := rule.Finding{Severity: rule.Warning, Message: p.entry + " has no groups", Fix: "add its groups, or groups: [] if none are meant",
 		Why: "it can authenticate, and may do only what is bound to its username"}
+	if _, missing, ok := (surroundings{p.around.value, p.around.at + 1}).groupsAbove(); ok {
+		f.Fix = "indent the lines below groups: " + spaces(missing) + " more"
+		return f
+	}
 	for _, had := range c.Old.Access().Lookup(p.Entry) {
 		if len(had.Groups) > 0 {
 			groups := phrase.Bare(strings.Join(had.Groups, ", "))
-			f.Message, f.Fix = p.entry+" loses all its groups by this edit: it had "+groups, "write groups: ["+groups+"]"
+			f.Message, f.Fix = p.entry+" loses all its groups in this edit: it had "+groups, "write groups: ["+groups+"], unless it is meant to have none"
 		}
 	}
 	return f
@@ -84,5 +88,5 @@ func nameless(c *rule.ObjectContext, e *awsauth.Entry) {
 	a, _ := e.Principal() // without a principal a template is not literal
 	c.Report(rule.AtUsername(e).Of(e.Name()), rule.Finding{Subject: "username",
 		Message: fmt.Sprintf("the username %s of %s is empty, since %s has no session name", phrase.Quote(username), phrase.Bare(e.ARN.Value), withArticle(a.Kind)),
-		Fix:     "write the name out", Why: "EKS authenticates callers under the empty name, so RBAC and the audit log cannot tell them apart"})
+		Fix:     "write the name out", Why: "EKS authenticates callers with an empty username, so RBAC and the audit log cannot tell them apart"})
 }

@@ -33,10 +33,15 @@ var emptyMapping = regexp.MustCompile(`^\s*(?:---\s*)?(?:#[^\n]*\n\s*)*\{\s*\}\s
 func sayWrongType(p described) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.NotAList:
-		f = rule.Finding{Message: p.DataKey + " is not a list but " + p.Got, Why: "EKS reads nothing of it", Fix: `begin every entry with "- "`}
+		f = rule.Finding{Message: p.DataKey + " is not a list but " + p.Got, Why: "EKS ignores all of it", Fix: `begin every entry with "- "`}
 	case awsauth.NotAMapping:
 		f = rule.Finding{Message: shown(p.Value) + " is " + p.Got + ", not an entry", Fix: "write - " + awsauth.ARNField(p.DataKey) + ": ARN with username and groups below it, or remove the item",
 			Why: "EKS drops it"}
+		if message, fix, ok := sayMisplacedGroup(p); ok {
+			f.Message, f.Fix, f.Why = message, fix, "EKS reads it as an entry of its own, and drops it"
+		} else if message, fix, lines, ok := assignments(p.around); ok {
+			f.Message, f.Fix, f.Lines = message, fix, lines
+		}
 	case awsauth.NotAListOfGroups:
 		f = sayGroupsAreNoList(p)
 	case awsauth.NotText:

@@ -26,7 +26,7 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 	say := func(message, fix, why string) (rule.Finding, bool) {
 		return rule.Finding{Message: message, Fix: fix, Why: why}, true
 	}
-	const toTheLetter = "Kubernetes compares groups to the letter, so it gives nothing"
+	const toTheLetter = "Kubernetes matches group names exactly, so this one grants nothing"
 	trimmed := strings.TrimSpace(g)
 	switch {
 	case g == awsauth.GroupUnauthenticated:
@@ -35,12 +35,12 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 		return say("the group "+phrase.Quote(g)+" is blank", "remove it", "nothing is bound to it")
 	case strings.Contains(g, " - "):
 		groups := strings.Split(g, " - ")
-		return say(phrase.Quote(g)+" is one group to YAML", "write each group on a line of its own, with the same indentation: - "+phrase.Bare(strings.Join(groups, " and - ")),
+		return say(phrase.Quote(g)+" is one group to YAML", "write one group per line, with the same indentation: - "+phrase.Bare(strings.Join(groups, ", then - ")),
 			"a dash begins no item inside a value, nor on a line that is indented deeper than the one above")
 	case trimmed != g:
-		return say(phrase.Quote(g)+" has spaces around it", "write "+phrase.Bare(trimmed), toTheLetter)
+		return say(phrase.Quote(g)+" has "+extraSpace(g), "write "+phrase.Bare(trimmed), toTheLetter)
 	case strings.IndexFunc(g, unicode.IsSpace) >= 0:
-		return say("the group "+phrase.Quote(g)+" has spaces in it", "write one group a line, without spaces", "nothing is bound to such a group")
+		return say("the group "+phrase.Quote(g)+" has "+innerSpace(g), "write one group per line, without spaces", "nothing is bound to such a group")
 	}
 	if parts := strings.FieldsFunc(g, separator); len(parts) > 1 {
 		for _, part := range parts {
@@ -54,12 +54,52 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 		return f, false
 	case near == policy.Masters: // nobody should type it because a message says so
 		return say("there is no group "+phrase.Quote(g)+" (did you mean "+near+"?)",
-			"remove it, or have "+near+" approved first: it is cluster-admin without RBAC", toTheLetter)
+			"remove it, or "+approveMasters, toTheLetter)
 	case near == awsauth.GroupUnauthenticated:
 		return say(phrase.Quote(g)+" is not "+near, "remove it", toTheLetter)
 	default:
 		return say(phrase.Quote(g)+" is not "+near, "write "+near, toTheLetter)
 	}
+}
+
+// approveMasters is the other fix of what was meant to be system:masters.
+const approveMasters = "have " + policy.Masters + " approved in the policy first: it is full control of the cluster"
+
+// extraSpace says what white space there is at the ends of a name.
+func extraSpace(s string) string {
+	left := s[:len(s)-len(strings.TrimLeftFunc(s, unicode.IsSpace))]
+	right := s[len(strings.TrimRightFunc(s, unicode.IsSpace)):]
+	switch {
+	case right == "":
+		return spacesNamed(left) + " at its beginning"
+	case left == "":
+		return spacesNamed(right) + " at its end"
+	}
+	return "spaces around it"
+}
+
+// innerSpace says what white space there is inside a name.
+func innerSpace(s string) string {
+	var inner []rune
+	for _, r := range s {
+		if unicode.IsSpace(r) {
+			inner = append(inner, r)
+		}
+	}
+	return spacesNamed(string(inner)) + " in it"
+}
+
+func spacesNamed(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	switch {
+	case size < len(s):
+		return "spaces"
+	case isSpecialBlank(r):
+		return blankName(r)
+	case r == ' ':
+		return "a space"
+	}
+	return "white space"
 }
 
 func separator(r rune) bool { return r == ',' || r == ';' || r == ' ' }

@@ -62,7 +62,7 @@ func checkSizes(c *rule.EditContext) {
 		return
 	}
 	c.Report(rule.AtField("data", ""), rule.Finding{Severity: rule.Warning, Subject: "data", Preexisting: c.Old != nil && data <= rule.DataSize(c.Old.Object),
-		Message: "the object holds " + phrase.KiB(data) + " of data",
+		Message: "aws-auth holds " + phrase.KiB(data) + " of data",
 		Why:     "from " + phrase.KiB(largeData) + " on kubectl apply cannot write it; from 1,024 KiB on nobody can add an entry",
 		Fix:     "remove unused entries and comments; map one role that people assume instead of each user"})
 }

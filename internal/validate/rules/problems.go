@@ -14,6 +14,7 @@ type described struct {
 	// entry names the entry that it is about: by its ARN, or "this entry" if it has none; "" if it is about the value.
 	entry  string
 	around surroundings
+	c      *rule.ObjectContext
 }
 
 // problems lets a rule report those of the reader's problems that are its own: say has no message for the others.
@@ -21,7 +22,7 @@ func problems(say func(described) rule.Finding) func(*rule.ObjectContext) {
 	return func(c *rule.ObjectContext) {
 		values, names := texts{object: c.Object}, entryNames{c: c}
 		for _, p := range c.Problems {
-			if f := say(described{p, names.of(p), values.around(p)}); f.Message != "" {
+			if f := say(described{p, names.of(p), values.around(p), c}); f.Message != "" {
 				f.Subject = p.Subject
 				c.Report(rule.AtProblem(p), f)
 			}
@@ -34,7 +35,7 @@ func (d described) in(message string) string {
 	if d.entry == "" || d.entry == thisEntry {
 		return d.around.inEntry(message)
 	}
-	return message + ", in the entry of " + d.entry
+	return message + ", in the entry for " + d.entry
 }
 
 const thisEntry = "this entry"

@@ -25,6 +25,10 @@ type value struct {
 	lines   []string
 	entries []writtenEntry // once they are known
 	known   bool
+	// looked are the lines in which a special blank was looked for, and arns those in which an ARN was: a line may have thousands of
+	// problems.
+	looked map[int]lookedFor
+	arns   map[int]string
 }
 
 // writtenEntry are the lines of an entry: from start to the one before end.
@@ -33,8 +37,17 @@ type writtenEntry struct {
 	arn        string
 }
 
+// lookedFor is a fault that was looked for, and whether it was found.
+type lookedFor struct {
+	lineFault
+	found bool
+}
+
 // far bounds how many lines are looked at one by one, whatever the value is.
 const far = 100
+
+// near is far for what may be looked for at every line of an entry.
+const near = 20
 
 // maxLine is how much of a line is looked at, in bytes. An ARN with the longest path has some 640.
 const maxLine = 1024
@@ -120,8 +133,16 @@ func (s surroundings) entry() (e writtenEntry, ok bool) {
 
 // arn is the ARN of the entry around the line as it is written, "" if there is none.
 func (s surroundings) arn() string {
-	if arn := arnIn(s.own()); arn != "" {
-		return arn
+	own, known := s.arns[s.at]
+	if !known {
+		if s.arns == nil {
+			s.arns = map[int]string{}
+		}
+		own = arnIn(s.own())
+		s.arns[s.at] = own
+	}
+	if own != "" {
+		return own
 	}
 	e, _ := s.entry()
 	return e.arn
@@ -151,15 +172,19 @@ func (s surroundings) username() string {
 // inEntry adds to a message which entry it is about, if that is known and not said.
 func (s surroundings) inEntry(message string) string {
 	if arn := phrase.Bare(s.arn()); arn != "" && !strings.Contains(message, arn) {
-		return message + ", in the entry of " + arn
+		return message + ", in the entry for " + arn
 	}
 	return message
 }
 
-// shown is a line or value as a message repeats it: in quotes, unless it has quotes itself, which would have to be escaped.
+// shown is a line or value as a message repeats it: in quotes, or in backticks if it has quotes itself, which would have to be
+// escaped.
 func shown(s string) string {
-	if strings.Contains(s, `"`) {
+	switch {
+	case !strings.Contains(s, `"`):
+		return phrase.Quote(s)
+	case strings.Contains(s, "`"):
 		return phrase.Bare(s)
 	}
-	return phrase.Quote(s)
+	return "`" + phrase.Bare(s) + "`"
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -19,9 +20,12 @@ var suspiciousGroup = &rule.Rule{
 	Object: checkGroups,
 }
 
+// maxTyped bounds for how many groups the lines around them are looked at. No report shows more findings.
+const maxTyped = 1000
+
 func checkGroups(c *rule.ObjectContext) {
 	problems(sayEmptyGroup)(c)
-	values := texts{object: c.Object}
+	values, typed := texts{object: c.Object}, 0
 	for _, e := range c.Entries() {
 		for i, g := range e.Groups {
 			f, odd := oddGroup(g.Value)
@@ -30,14 +34,44 @@ func checkGroups(c *rule.ObjectContext) {
 			}
 			if odd {
 				f.Subject = g.Value
-				f.Message += ", in the entry of " + named(e)
-				if groups := strings.Split(g.Value, " - "); len(groups) > 1 {
-					f.Fix, f.Lines = itemsBelow(values.around(awsauth.Problem{Place: g.Place}), groups, f.Fix)
+				f.Message += ", in the entry for " + named(e)
+				if typed++; typed > maxTyped {
+					c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
+					continue
 				}
+				f.Fix, f.Lines = typedInstead(c, e, g.Value, values.around(awsauth.Problem{Place: g.Place}), f.Fix)
 				c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
 			}
 		}
 	}
+}
+
+// typedInstead is what to type in the place of an odd group, where its line or the old version shows it; else fix stays.
+func typedInstead(c *rule.ObjectContext, e *awsauth.Entry, g string, s surroundings, fix string) (string, []string) {
+	words := strings.Fields(g)
+	switch meant, _ := nearGroup(strings.TrimSpace(g)); {
+	case meant == policy.Masters: // nobody should type it because a message says so
+		if lost := groupsBefore(c.Old, e.ARN.Value, s); len(lost) > 0 {
+			return "write " + s.asTyped(lost) + ", as before, or " + approveMasters, nil
+		}
+		return "remove it, or " + approveMasters, nil
+	case strings.Contains(g, " - "):
+		return itemsBelow(s, strings.Split(g, " - "), fix)
+	case strings.HasPrefix(fix, "write one group per line") && len(words) <= 5 && !slices.ContainsFunc(words, unfit):
+		if _, rest := cut(s.own()); isGroup(rest) {
+			return "write one group per line: " + s.asTyped(words), nil
+		}
+		return "write " + s.asTyped(words), nil
+	case fix == "write "+phrase.Bare(strings.TrimSpace(g)) && s.body() != "":
+		return "write " + s.asTyped([]string{g}), nil
+	}
+	return fix, nil
+}
+
+// unfit reports what no message offers as a group to type.
+func unfit(g string) bool {
+	near, _ := nearGroup(g)
+	return near == policy.Masters || !plainScalar.MatchString(g)
 }
 
 // itemsBelow are several groups on lines of their own, with the indentation of the line that is to be replaced; where that is no item of
@@ -51,7 +85,7 @@ func itemsBelow(s surroundings, groups []string, fix string) (string, []string) 
 	for i, g := range groups {
 		lines[i] = indent + "- " + phrase.Bare(strings.TrimSpace(g))
 	}
-	return "write each group on a line of its own:", lines
+	return "write one group per line:", lines
 }
 
 func sayEmptyGroup(p described) (f rule.Finding) {

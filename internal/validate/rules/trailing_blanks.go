@@ -58,16 +58,34 @@ func trailingAt(key string, lines []string, i int) rule.Position {
 	return at
 }
 
+func haveOrHas(n int) string {
+	if n == 1 {
+		return "has"
+	}
+	return "have"
+}
+
 // sayTrailing is about the first line, and more of them.
 func sayTrailing(key string, s surroundings, more int) rule.Finding {
-	f := rule.Finding{Subject: "trailing blanks", Message: s.inEntry("the line " + phrase.Quote(strings.TrimLeft(s.own(), " ")) + " ends in blanks"),
-		Fix: "delete the blanks at its end", Why: "kubectl will show all of " + key + " as one quoted string from now on"}
+	own := s.own()
+	end := own[len(strings.TrimRight(own, blanks)):]
+	what := spaces(len(end))
+	switch {
+	case strings.Contains(end, "\t"):
+		what = "a tab"
+	case len(end) == 1:
+		what = "a space"
+	}
+	f := rule.Finding{Subject: "trailing blanks", Message: s.inEntry("the line " + phrase.Quote(strings.TrimLeft(own, " ")) + " has " + what + " at its end"),
+		Fix: "delete what is behind " + shown(s.body()) + " on its line",
+		Why: "as long as it is there, kubectl shows all of " + key + ` as one quoted string, with \n for the end of each line`}
 	if s.body() == "" {
-		f.Message = s.inEntry(fmt.Sprintf("line %d of %s, which is blank, has spaces in it", s.at+1, key))
+		f.Message = s.inEntry(fmt.Sprintf("line %d of %s, which looks empty, has %s in it", s.at+1, key, what))
+		f.Fix = "delete the line"
 	}
 	if more > 0 {
-		f.Message += fmt.Sprintf(", and so do the ends of %d more line%s", more, phrase.Plural(more))
-		f.Fix = "delete the blanks at the end of each line"
+		f.Message += fmt.Sprintf(", and %d more line%s of %s %s spaces or tabs there", more, phrase.Plural(more), key, haveOrHas(more))
+		f.Fix = "delete the spaces and tabs at the end of each line"
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -20,18 +21,18 @@ func sayUnknownField(p described) (f rule.Finding) {
 	value := phrase.Quote(p.Value)
 	switch p.Code {
 	case awsauth.WrongCaseField:
-		f = rule.Finding{Message: p.in("EKS writes " + value + " as " + p.Want), Fix: "write " + p.Want, Why: "some versions of its parser ignore the field"}
+		f = rule.Finding{Message: p.in("the field " + value + " is spelled " + p.Want), Fix: "write " + p.Want, Why: "some versions of its parser ignore the field"}
 	case awsauth.MisplacedField:
 		other := awsauth.MapUsers
 		if p.DataKey == awsauth.MapUsers {
 			other = awsauth.MapRoles
 		}
-		f = rule.Finding{Message: p.in(value + " has no meaning in " + p.DataKey), Fix: "move the entry to " + other + ", or write " + p.Want,
+		f = rule.Finding{Message: p.in("the field " + value + " has no meaning in " + p.DataKey), Fix: "move the entry to " + other + ", or write " + p.Want,
 			Why: "EKS drops an entry without " + p.Want}
 		switch a, err := awsauth.ParseARN(p.around.arn()); {
 		case err != nil:
 		case a.Kind == awsauth.KindUser && p.DataKey == awsauth.MapRoles, a.Kind == awsauth.KindRole && p.DataKey == awsauth.MapUsers:
-			f.Fix = "move the entry to " + other
+			f.Fix, f.Lines = moveTo(other, p)
 		case a.Kind == awsauth.KindUser, a.Kind == awsauth.KindRole:
 			f.Fix = "write " + p.Want
 		}
@@ -43,4 +44,23 @@ func sayUnknownField(p described) (f rule.Finding) {
 		}
 	}
 	return f
+}
+
+// moveTo says how an entry with the right field for another data key gets there: with the lines to paste where that key is not there yet.
+func moveTo(key string, p described) (fix string, lines []string) {
+	fix = "move the entry to " + key
+	if p.c.Object.Data[key] != "" {
+		return fix, nil
+	}
+	e, _ := p.around.entry()
+	item := itemLines(p.around.lines, e.start)
+	text := strings.Join(item, "\n")
+	if len(item) > maxEntryLines || strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || phrase.Redact(text) != text {
+		return fix, nil
+	}
+	lines = append(lines, key+": |")
+	for _, l := range item {
+		lines = append(lines, "  "+l)
+	}
+	return fix + ": delete it here, and add under data:", lines
 }
