@@ -70,6 +70,7 @@ var graph = []struct{ path, imports, reaches string }{
 	{"test/awsfake", "test/awsfake/fake", "net"},
 	{"test/guarded", "admission deploy policy", "client-go controller-runtime exec net"},
 	{"test/signin/draw", "awsauth", ""},
+	{"test/transitions", "", ""},
 	{"test/signin", "awsauth test/awsfake/fake", "net"},
 	{"test/bench", "admission awsauth test/guarded", "client-go exec net"},
 	{"test/bench/ceiling", "", "net"},
