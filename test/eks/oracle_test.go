@@ -1,7 +1,6 @@
 package eks_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -218,30 +217,26 @@ func (w *world) compare(t *testing.T, data map[string]string) {
 	access := doc.Access()
 	for _, p := range append(w.who(), w.named...) {
 		p.AccessKeyID = fake.AccessKeyID()
-		believed := w.believed(access, p)
-		is, err := w.signIn(t.Context(), p)
-		if !agrees(believed, is, err) {
+		believed, refused := w.believed(access, p)
+		is, err := w.SignIn(t.Context(), p)
+		if !agrees(believed, refused, is, err) {
 			// The authenticator's cache of EC2 names and its watch are faster than this, but on a busy machine not always.
 			w.counts.retried++
 			time.Sleep(300 * time.Millisecond)
-			is, err = w.signIn(t.Context(), p)
+			is, err = w.SignIn(t.Context(), p)
 		}
 		w.counts.signIns++
-		if !agrees(believed, is, err) {
-			t.Errorf("%s, session %q: is %+v, %v; the guard believes %+v", p.ARN, p.Session, is, err, believed)
+		if !agrees(believed, refused, is, err) {
+			t.Errorf("%s, session %q: is %+v, %v; the guard believes %+v, refused: %v", p.ARN, p.Session, is, err, believed, refused)
 		}
 	}
 }
 
-func (w *world) signIn(ctx context.Context, p eks.Principal) (eks.Identity, error) {
-	return w.SignIn(ctx, p)
-}
-
-// agrees reports that what happened is among what is believed; no belief: the principal is refused.
-func agrees(believed []eks.Identity, is eks.Identity, err error) bool {
+// agrees reports that what happened is among what is believed. mayBeRefused: that is believed, too.
+func agrees(believed []eks.Identity, mayBeRefused bool, is eks.Identity, err error) bool {
 	var refused *eks.RefusedError
 	if errors.As(err, &refused) {
-		return len(believed) == 0
+		return mayBeRefused
 	}
 	return err == nil && slices.ContainsFunc(believed, func(b eks.Identity) bool {
 		return b.Username == is.Username && slices.Equal(set(b.Groups), set(is.Groups))
@@ -250,11 +245,12 @@ func agrees(believed []eks.Identity, is eks.Identity, err error) bool {
 
 func set(groups []string) []string { return slices.Compact(slices.Sorted(slices.Values(groups))) }
 
-// believed is what a principal may become: by its access entry if that decides, and otherwise by aws-auth.
-func (w *world) believed(access *awsauth.Access, p eks.Principal) []eks.Identity {
+// believed is what a principal may become: by its access entry if that decides, and otherwise by aws-auth. Of several entries
+// for one principal, EKS takes any: mapUsers is looked through in no order. refused says that it may be refused.
+func (w *world) believed(access *awsauth.Access, p eks.Principal) (may []eks.Identity, refused bool) {
 	arn, err := awsauth.ParseARN(p.ARN)
 	if err != nil {
-		return nil
+		return nil, true
 	}
 	c := awsauth.Caller{Account: arn.Account, Session: p.Session, AccessKeyID: p.AccessKeyID}
 	if p.Session == instance {
@@ -263,41 +259,51 @@ func (w *world) believed(access *awsauth.Access, p eks.Principal) []eks.Identity
 	if _, decides := w.view.Shadow(awsauth.Subject(p.ARN), time.Now()); decides {
 		i := slices.IndexFunc(w.entries, func(e fake.AccessEntry) bool { return e.Principal == p.ARN })
 		username, groups := eks.Mapped(w.entries[i])
-		return rendered(c, username, groups)
+		return one(rendered(c, username, groups))
 	}
 	if w.mode == eks.API {
-		return nil
+		return nil, true
 	}
 	found := access.Lookup(p.ARN)
 	if _, whole := access.Accounts[arn.Account]; whole && len(found) == 0 {
-		return rendered(awsauth.Caller{}, p.ARN, nil)
+		return one(rendered(awsauth.Caller{}, p.ARN, nil))
 	}
-	var all []eks.Identity
+	refused = len(found) == 0
 	for _, id := range found {
-		all = append(all, rendered(c, id.Username, id.Groups)...)
+		is, ok := rendered(c, id.Username, id.Groups)
+		if ok {
+			may = append(may, is)
+		}
+		refused = refused || !ok
 	}
-	return all
+	return may, refused
 }
 
-// rendered is one identity, or none if EKS cannot render it. The API server adds system:authenticated unless it is there, or
+// one is what a principal may become that has one identity, or is refused.
+func one(id eks.Identity, ok bool) (may []eks.Identity, refused bool) {
+	if !ok {
+		return nil, true
+	}
+	return []eks.Identity{id}, false
+}
+
+// rendered is an identity, ok unless EKS cannot render it. The API server adds system:authenticated unless it is there, or
 // system:unauthenticated is.
-func rendered(c awsauth.Caller, username string, groups []string) []eks.Identity {
-	is := eks.Identity{}
-	var ok bool
+func rendered(c awsauth.Caller, username string, groups []string) (is eks.Identity, ok bool) {
 	if is.Username, ok = c.Render(username); !ok {
-		return nil
+		return is, false
 	}
 	for _, g := range groups {
 		name, ok := c.Render(g)
 		if !ok {
-			return nil
+			return is, false
 		}
 		is.Groups = append(is.Groups, name)
 	}
 	if is.Username != "system:anonymous" && !slices.Contains(is.Groups, "system:authenticated") && !slices.Contains(is.Groups, "system:unauthenticated") {
 		is.Groups = append(is.Groups, "system:authenticated")
 	}
-	return []eks.Identity{is}
+	return is, true
 }
 
 // dropping are the rules whose errors say that EKS drops a value or an entry.
@@ -331,7 +337,7 @@ func (w *world) confirm(t *testing.T, data map[string]string, report validate.Re
 			if _, decides := w.view.Shadow(awsauth.Subject(meant.ARN), time.Now()); decides || len(access.Lookup(meant.ARN)) > 0 || access.Accounts[arn.Account].Value != "" {
 				continue // it has another way in
 			}
-			is, err := w.signIn(t.Context(), meant)
+			is, err := w.SignIn(t.Context(), meant)
 			var refused *eks.RefusedError
 			if errors.As(err, &refused) {
 				w.counts.claims++
