@@ -125,7 +125,7 @@ func admissions(t testing.TB) map[string]func() {
 			t.Fatal(err)
 		}
 		req := validate.Request{Operation: validate.Update, Old: configMap(lines), New: configMap(lines[1:])}
-		if r := v.Validate(context.Background(), req); r.Allowed == (fleetPort != nil) || fleetPort != nil && !strings.Contains(r.Findings[0].Message, "125 live EC2 nodes use it") {
+		if r := v.Validate(context.Background(), req); r.Allowed == (fleetPort != nil) || fleetPort != nil && !strings.Contains(r.Findings[0].Message, "125 running EC2 nodes lose access") {
 			t.Fatalf("%s: %+v", name, r)
 		}
 		all[name] = func() { v.Validate(context.Background(), req) }

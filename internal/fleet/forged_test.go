@@ -663,7 +663,7 @@ func TestProviderIDOfAnother(t *testing.T) {
 						for _, after := range []time.Duration{0, 3 * time.Hour} { // the guard's own pace is what takes time
 							time.Sleep(after)
 							r := judgeAt(t, time.Now(), s.sync(t, f), all, all[1:])
-							if denied, _, _ := ofNodes(r); !denied || !strings.Contains(r.Findings[0].Message, "1 live EC2 node uses it: "+name) {
+							if denied, _, _ := ofNodes(r); !denied || !strings.Contains(r.Findings[0].Message, "1 running EC2 node loses access: "+name) {
 								t.Fatalf("after %v: denied %v: %v", after, denied, r.Findings)
 							}
 						}

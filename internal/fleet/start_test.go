@@ -72,7 +72,7 @@ func TestFirstLook(t *testing.T) {
 			if err := f.Check(nil); err != nil {
 				t.Error(err)
 			}
-			if r := oneOfTwo(t, f.View()); r.Allowed || !strings.Contains(r.Findings[0].Message, "3 live EC2 nodes (1 still starting) use it") {
+			if r := oneOfTwo(t, f.View()); r.Allowed || !strings.Contains(r.Findings[0].Message, "3 running EC2 nodes (1 still starting) lose access") {
 				t.Errorf("%v", r.Findings)
 			}
 		})

@@ -131,7 +131,7 @@ func (w *world) verdict(report validate.Report, want outcome, warn bool) {
 		severity = validate.Warning
 	}
 	if len(report.Findings) != 1 || report.Findings[0].Rule != want.rule || report.Findings[0].Severity != severity ||
-		!strings.Contains(report.Findings[0].Sentence(), want.says) {
+		!strings.Contains(report.Findings[0].Message+", "+report.Findings[0].Why, want.says) {
 		w.t.Errorf("want one %s %s that says %q, got %+v", severity, want.rule, want.says, report.Findings)
 	}
 	for _, f := range report.Findings {

@@ -37,10 +37,10 @@ func TestWhoSeesNames(t *testing.T) {
 	}{
 		"a misspelt role of the own account":   {added: role(own + "role/deplyoer"), rule: "AA301", shown: "did you mean " + own + "role/deployer?"},
 		"a role of the own name there":         {added: role(other + "role/ci"), rule: "AA301", shown: "did you mean " + own + "role/ci?"},
-		"a misspelt role of another account":   {added: role(other + "role/auditro"), rule: "AA301", hidden: "role/auditor", shown: "IAM knows no role"},
-		"a user in the place of a role":        {added: role(other + "role/bob"), rule: "AA301", hidden: "user/people/bob", shown: "IAM knows no role"},
+		"a misspelt role of another account":   {added: role(other + "role/auditro"), rule: "AA301", hidden: "role/auditor", shown: "IAM has no role"},
+		"a user in the place of a role":        {added: role(other + "role/bob"), rule: "AA301", hidden: "user/people/bob", shown: "IAM has no role"},
 		"a user under another path":            {added: map[string]string{"mapUsers": "- userarn: " + other + "user/bob\n  username: b\n  groups: [x]\n"}, rule: "AA301", hidden: "people", shown: "is not the ARN of user \"bob\""},
-		"a permission set's name, but no such": {added: role(other + "role/AWSReservedSSO_Admin_0123456789abcdef"), rule: "AA301", hidden: "/secret/", shown: "this one is somebody's own"},
+		"a permission set's name, but no such": {added: role(other + "role/AWSReservedSSO_Admin_0123456789abcdef"), rule: "AA301", hidden: "/secret/", shown: "has the name of an IAM Identity Center (SSO) role"},
 		"who may assume a node's role": {added: map[string]string{"mapRoles": "- rolearn: " + other + "role/trusting\n  username: system:node:{{SessionName}}\n  groups: [system:nodes]\n"},
 			rule: "AA408", hidden: "role/boss", shown: "may assume that role"},
 	} {

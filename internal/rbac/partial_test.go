@@ -233,7 +233,7 @@ func TestEditsUnderPartialKnowledge(t *testing.T) {
 		}
 		r := v.Validate(t.Context(), validate.Request{Operation: validate.Update, Old: object(from), New: object(to)})
 		return r.Allowed, slices.ContainsFunc(r.Findings, func(f validate.Finding) bool {
-			return f.Rule == "AA402" && strings.Contains(f.Message, "could not look up in RBAC")
+			return f.Rule == "AA402" && strings.Contains(f.Message, "could not check in RBAC")
 		})
 	}
 	count := map[string]int{}
