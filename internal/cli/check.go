@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -177,10 +176,12 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	switch {
-	case len(failures) == 1:
-		return failures[0]
-	case len(failures) > 1:
-		return errors.Join(failures...)
+	case len(failures) > 0:
+		last := len(failures) - 1
+		for _, err := range failures[:last] {
+			writeError(cmd.ErrOrStderr(), cmd, err)
+		}
+		return failures[last]
 	case slices.ContainsFunc(files, func(f report.File) bool { return !f.Report.Allowed }):
 		return errNo
 	}
