@@ -53,8 +53,7 @@ func newAddMapping(kind arnKind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   string(kind) + " ARN --username NAME [--group GROUP ...]",
 		Short: fmt.Sprintf("Add a %s to %s", kind, kind.dataKey()),
-		Long: fmt.Sprintf("Add a %s to %s. ARN may have a path, or be a session as\n"+
-			"'aws sts get-caller-identity' prints it: what EKS compares is written.\n", kind, kind.dataKey()) + changeHelp,
+		Long:  fmt.Sprintf("Add a %s to %s.%s\n", kind, kind.dataKey(), otherARNs[kind]) + changeHelp,
 		Example: fmt.Sprintf("  kubectl awsauth add %s arn:aws:iam::111122223333:%s/viewers \\\n"+
 			"    --username viewers --group viewers", kind, kind),
 		Args: oneARN,
@@ -79,6 +78,12 @@ func newAddMapping(kind arnKind) *cobra.Command {
 	f.StringArrayVar(&e.Groups, "group", nil, "Kubernetes `GROUP`; may be repeated")
 	o.flags(cmd)
 	return cmd
+}
+
+// otherARNs says in the help which ARNs are taken beside those that EKS compares.
+var otherARNs = map[arnKind]string{
+	kindRole: " ARN may have a path, or be that of a session, as\n" +
+		"'aws sts get-caller-identity' prints it: the ARN that EKS compares is written.",
 }
 
 func oneARN(cmd *cobra.Command, args []string) error {

@@ -30,7 +30,7 @@ var valueFlags = [3]string{"map-roles", "map-users", "map-accounts"}
 func newCheck() *cobra.Command {
 	o := &checkOptions{aws: newAWSOptions(), output: outputForm("text", "json", "yaml", "sarif", "junit", "github")}
 	cmd := &cobra.Command{
-		Use:   "check [-f FILE|DIRECTORY ... | --map-roles FILE ...] [--against live|FILE]",
+		Use:   "check [-f FILE|DIRECTORY ...] [--against live|FILE]",
 		Short: "Judge an aws-auth ConfigMap as the webhook would",
 		Long: `Judge an aws-auth ConfigMap as the webhook would, with the place of every mistake and the text to write instead.
 

@@ -18,7 +18,7 @@ func newSet() *cobra.Command {
 	var groups []string
 	var s edit.Settings
 	cmd := &cobra.Command{
-		Use:   "set ARN [--username NAME] [--group GROUP ... | --add-group GROUP | --remove-group GROUP]",
+		Use:   "set ARN [--username NAME] [--group GROUP ...]",
 		Short: "Change the username or the groups of a role or a user in aws-auth",
 		Long:  "Change the username or the groups of a role or a user in aws-auth.\n" + changeHelp,
 		Example: `  # one group more, one less
