@@ -53,8 +53,7 @@ func newAddMapping(kind arnKind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   string(kind) + " ARN --username NAME [--group GROUP ...]",
 		Short: fmt.Sprintf("Add a %s to %s", kind, kind.dataKey()),
-		Long: fmt.Sprintf("Add a %s to %s. ARN may have a path, or be a session as\n"+
-			"'aws sts get-caller-identity' prints it: what EKS compares is written.\n", kind, kind.dataKey()) + changeHelp,
+		Long:  fmt.Sprintf("Add a %s to %s.%s\n", kind, kind.dataKey(), otherARNs[kind]) + changeHelp,
 		Example: fmt.Sprintf("  kubectl awsauth add %s arn:aws:iam::111122223333:%s/viewers \\\n"+
 			"    --username viewers --group viewers", kind, kind),
 		Args: oneARN,
@@ -70,9 +69,7 @@ func newAddMapping(kind arnKind) *cobra.Command {
 				return err
 			}
 			e.ARN = a.String()
-			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
-				return addMapping(doc, data, kind, e)
-			})
+			return o.run(cmd, func(in *original) (map[string]string, string, error) { return addMapping(in, kind, e) })
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -83,7 +80,16 @@ func newAddMapping(kind arnKind) *cobra.Command {
 	return cmd
 }
 
-func oneARN(_ *cobra.Command, args []string) error {
+// otherARNs says in the help which ARNs are taken beside those that EKS compares.
+var otherARNs = map[arnKind]string{
+	kindRole: " ARN may have a path, or be that of a session, as\n" +
+		"'aws sts get-caller-identity' prints it: the ARN that EKS compares is written.",
+}
+
+func oneARN(cmd *cobra.Command, args []string) error {
+	if err := valueOfDryRun(cmd, args); err != nil {
+		return err
+	}
 	if len(args) != 1 {
 		return usagef("want one ARN, such as arn:aws:iam::111122223333:role/viewers")
 	}
@@ -91,21 +97,26 @@ func oneARN(_ *cobra.Command, args []string) error {
 }
 
 // addMapping adds an entry, unless there is one for the principal.
-func addMapping(doc *awsauth.Document, data map[string]string, kind arnKind, e edit.Entry) (map[string]string, string, error) {
+func addMapping(in *original, kind arnKind, e edit.Entry) (map[string]string, string, error) {
 	key := kind.dataKey()
-	for _, there := range edit.Find(doc, e.ARN) {
+	for _, there := range edit.Find(in.doc, e.ARN) {
 		switch {
 		case there.Key() != awsauth.Key(e.ARN):
-			return nil, "", &clusterError{fmt.Sprintf("%s is in %s as %s, which matches nobody", e.ARN, there.DataKey, there.ARN.Value),
-				[]string{"remove that first: kubectl awsauth remove " + shell(there.ARN.Value)}, nil}
+			return nil, "", matchesNobody(e.ARN, there, "remove that first: kubectl awsauth remove "+shell(there.ARN.Value))
 		case there.Username.Value == e.Username && sameGroups(there.GroupNames(), e.Groups):
-			return nil, e.ARN + " is already there " + entryText(there), nil
+			return nil, e.ARN + " is already there " + in.entryText(there), nil
 		}
-		return nil, "", &clusterError{fmt.Sprintf("%s is already there %s", e.ARN, entryText(there)),
+		return nil, "", &clusterError{e.ARN + " is already there " + in.entryText(there),
 			[]string{"change that entry: " + setCommand(e)}, nil}
 	}
-	data, err := edit.Add(data, key, e)
+	data, err := edit.Add(in.data, key, e)
 	return data, fmt.Sprintf("%s added to %s", e.ARN, key), err
+}
+
+// matchesNobody is the error for an entry with another ARN of the same principal.
+func matchesNobody(arn string, there *awsauth.Entry, fix string) error {
+	what := fmt.Sprintf("%s is in %s as %s, which matches nobody", arn, there.DataKey, there.ARN.Value)
+	return &clusterError{what, []string{fix}, nil}
 }
 
 func setCommand(e edit.Entry) string {
@@ -125,17 +136,18 @@ func sameGroups(a, b []string) bool {
 func newAddAccount() *cobra.Command {
 	o := newMappingOptions()
 	cmd := &cobra.Command{
-		Use:     "account ID",
-		Short:   "Add an account to mapAccounts",
-		Long:    "Add an account to mapAccounts: all its roles and users can authenticate then, as\ntheir ARN and without groups.\n" + changeHelp,
+		Use:   "account ID",
+		Short: "Add an account to mapAccounts",
+		Long: "Add an account to mapAccounts: all its roles and users can authenticate then, as\n" +
+			"their ARN and without groups.\n" + changeHelp,
 		Example: "  kubectl awsauth add account 111122223333",
 		Args:    oneAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
-				if hasAccount(doc, args[0]) {
+			return o.run(cmd, func(in *original) (map[string]string, string, error) {
+				if hasAccount(in.doc, args[0]) {
 					return nil, fmt.Sprintf("account %s is already there", args[0]), nil
 				}
-				data, err := edit.AddAccount(data, args[0])
+				data, err := edit.AddAccount(in.data, args[0])
 				return data, fmt.Sprintf("account %s added to mapAccounts", args[0]), err
 			})
 		},
@@ -145,7 +157,22 @@ func newAddAccount() *cobra.Command {
 	return cmd
 }
 
-func oneAccount(_ *cobra.Command, args []string) error {
+// valueOfDryRun is an error for a value of --dry-run that is not part of the flag, as it would be with most flags.
+func valueOfDryRun(cmd *cobra.Command, args []string) error {
+	f := cmd.Flag("dry-run")
+	if f == nil || !f.Changed || len(args) == 0 {
+		return nil
+	}
+	if last := args[len(args)-1]; slices.Contains([]string{"none", "client", "server"}, last) {
+		return usagef("unexpected argument %q; did you mean --dry-run=%s?", last, last)
+	}
+	return nil
+}
+
+func oneAccount(cmd *cobra.Command, args []string) error {
+	if err := valueOfDryRun(cmd, args); err != nil {
+		return err
+	}
 	if len(args) != 1 {
 		return usagef("want one account id, such as 111122223333")
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -31,7 +30,7 @@ var valueFlags = [3]string{"map-roles", "map-users", "map-accounts"}
 func newCheck() *cobra.Command {
 	o := &checkOptions{aws: newAWSOptions(), output: outputForm("text", "json", "yaml", "sarif", "junit", "github")}
 	cmd := &cobra.Command{
-		Use:   "check [-f FILE|DIRECTORY ... | --map-roles FILE ...] [--against live|FILE]",
+		Use:   "check [-f FILE|DIRECTORY ...] [--against live|FILE]",
 		Short: "Judge an aws-auth ConfigMap as the webhook would",
 		Long: `Judge an aws-auth ConfigMap as the webhook would, with the place of every mistake and the text to write instead.
 
@@ -177,10 +176,12 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	switch {
-	case len(failures) == 1:
-		return failures[0]
-	case len(failures) > 1:
-		return errors.Join(failures...)
+	case len(failures) > 0:
+		last := len(failures) - 1
+		for _, err := range failures[:last] {
+			writeError(cmd.ErrOrStderr(), cmd, err)
+		}
+		return failures[last]
 	case slices.ContainsFunc(files, func(f report.File) bool { return !f.Report.Allowed }):
 		return errNo
 	}

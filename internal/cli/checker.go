@@ -98,11 +98,11 @@ func (c *checker) objectAgainst() (*corev1.ConfigMap, error) {
 
 // manifests reads the files of -f.
 func (c *checker) manifests() (drafts []*draft, failed []report.File, err error) {
-	targets, err := targetsOf(c.files, c.recursive)
+	targets, passed, err := targetsOf(c.files, c.recursive)
 	if err != nil {
 		return nil, nil, err
 	}
-	var left without
+	left := without{passed: passed}
 	for _, t := range targets {
 		d, err := c.in.manifest(t.name)
 		var none *manifest.NoConfigMap

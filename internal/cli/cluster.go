@@ -154,14 +154,18 @@ func (o clusterOptions) live(ctx context.Context) (*corev1.ConfigMap, error) {
 		return nil, o.explain(err)
 	}
 	cm, err := client.ConfigMaps(awsAuthNamespace).Get(ctx, "aws-auth", metav1.GetOptions{})
-	anyServer := apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) // which may say 404 as well
 	switch {
-	case apierrors.IsNotFound(err) && !anyServer:
+	case apierrors.IsNotFound(err) && !fromAnyServer(err):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("cannot read configmap kube-system/aws-auth: %w", o.explain(err))
 	}
 	return cm, nil
+}
+
+// fromAnyServer reports that an answer is not an API server's: any web server says 404 of what it does not have.
+func fromAnyServer(err error) bool {
+	return apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // existing is aws-auth from the cluster, which must have one.

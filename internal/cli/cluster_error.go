@@ -16,7 +16,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -241,7 +240,7 @@ func (k kubeconfigEntry) notKubernetes(err error) *clusterError {
 	case code >= 500 || code == 429:
 		return because(fmt.Sprintf("the API server answers with an error (%d): %s", code, message(err)),
 			"try again in a minute")
-	case apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
+	case fromAnyServer(err):
 		return because(fmt.Sprintf("%s does not answer like an API server (%d): %s", k.at(err), code, message(err)),
 			k.update("fetch the cluster's address again"))
 	}

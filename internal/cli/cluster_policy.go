@@ -43,7 +43,7 @@ func (o clusterOptions) policy(ctx context.Context, namespace string) (*clusterP
 	}
 	cm, err := client.ConfigMaps(namespace).Get(ctx, policyConfigMap, metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err) && !fromAnyServer(err):
 		cm, err = otherPolicy(ctx, client, namespace)
 	case err != nil:
 		err = fmt.Errorf("cannot read the policy, ConfigMap %s/%s: %w", namespace, policyConfigMap, o.explain(err))

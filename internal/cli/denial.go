@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/report"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 // denial is what a webhook or an admission policy of the cluster says against an edit.
@@ -26,7 +27,8 @@ type serverFinding struct {
 // deniedByAdmission distinguishes a denial of an edit from that of the right to make one.
 func deniedByAdmission(err error) bool {
 	text := err.Error()
-	return apierrors.IsInvalid(err) || strings.Contains(text, "admission webhook ") || strings.Contains(text, "ValidatingAdmissionPolicy ")
+	return apierrors.IsInvalid(err) || strings.Contains(text, "admission webhook ") ||
+		strings.Contains(text, "ValidatingAdmissionPolicy ")
 }
 
 func newDenial(err error) *denial {
@@ -61,6 +63,11 @@ func newServerFinding(field, text string) serverFinding {
 		field = ""
 	}
 	return serverFinding{field, strings.Split(strings.TrimSpace(text), "\n")}
+}
+
+// says reports that the cluster says what was found here. The floor names a whole value, and not the field in it.
+func (f serverFinding) says(found validate.Finding) bool {
+	return strings.HasPrefix(f.lines[0], found.Head()) && strings.HasPrefix(found.Field, f.field)
 }
 
 // write prints a denial as findings.

@@ -94,6 +94,9 @@ func (e *editing) run(ctx context.Context, kept string) error {
 	if err := e.readBase(ctx); err != nil {
 		return err
 	}
+	if _, err := e.checker.judgeOf(e.draft(e.base, e.base)); err != nil {
+		return err // before anybody types what cannot be judged
+	}
 	if err := e.begin(kept); err != nil {
 		return err
 	}

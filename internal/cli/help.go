@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 )
 
 // textWidth is how wide sentences are printed: they are read more easily in short lines, on a wide terminal too.
@@ -58,7 +60,7 @@ func filled(text string, width int) string {
 	paragraphs := strings.Split(strings.TrimSpace(text), "\n\n")
 	for i, p := range paragraphs {
 		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") {
-			paragraphs[i] = strings.Join(wrap(p, width), "\n")
+			paragraphs[i] = strings.Join(phrase.Wrap(strings.Join(strings.Fields(p), " "), width), "\n")
 		}
 	}
 	return strings.Join(paragraphs, "\n\n")

@@ -20,7 +20,7 @@ type iamPolicyOptions struct {
 func newIAMPolicy() *cobra.Command {
 	o := &iamPolicyOptions{}
 	cmd := &cobra.Command{
-		Use:   "iam-policy [--list] [--fleet] [--role-arn ARN ...] | --trust ARN",
+		Use:   "iam-policy [--list] [--fleet] | --trust ARN",
 		Short: "Print the IAM policy that the guard's role needs",
 		Long: `Print the IAM policy that the guard's role needs to look principals up
 (--iam aws), and no more than that.

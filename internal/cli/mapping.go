@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,10 +54,28 @@ func (o *mappingOptions) flags(cmd *cobra.Command) {
 }
 
 // mappingChange changes the data of an aws-auth, and says in words what it did. Without new data, nothing is to be done.
-type mappingChange func(doc *awsauth.Document, data map[string]string) (updated map[string]string, did string, err error)
+type mappingChange func(in *original) (updated map[string]string, did string, err error)
 
-// run makes a change: judges it here, asks the cluster, shows it, and writes it. If somebody else writes meanwhile, it begins
-// again with what is there now.
+// original is an aws-auth that is to be changed.
+type original struct {
+	doc  *awsauth.Document
+	data map[string]string
+	// place names a place for a reader: in the file, or in a value of the object in the cluster.
+	place func(awsauth.Place) string
+}
+
+func (m *mapping) original(data map[string]string) *original {
+	in, v := &original{data: data}, &view{}
+	in.doc, _ = awsauth.Parse(data)
+	if t, ok := m.target.(*fileTarget); ok && t.was != nil {
+		v.source = &report.Source{Name: t.was.Name, Locate: t.was.Locate}
+	}
+	in.place = v.place
+	return in
+}
+
+// run makes a change: judges it here, asks the cluster, shows it, and writes it. If somebody else writes meanwhile, it
+// begins again with what is there now.
 func (o *mappingOptions) run(cmd *cobra.Command, change mappingChange) error {
 	m := o.start(cmd)
 	again := false
@@ -94,10 +113,12 @@ type mapping struct {
 	cmd     *cobra.Command
 	target  destination
 	checker *checker
-	// shown is what there is to show of the change, and out where it goes: standard error if the manifest goes to standard
-	// output.
+	// shown is what there is to show of the change, and out where it goes: standard error if the manifest goes to
+	// standard output.
 	shown bytes.Buffer
 	out   io.Writer
+	// findings are what was found here and does not deny the change; the cluster may deny it for the same.
+	findings validate.Report
 	// refused says that nothing was written; "" if something was.
 	refused string
 }
@@ -111,7 +132,8 @@ func (o *mappingOptions) start(cmd *cobra.Command) *mapping {
 	if o.file == "-" {
 		m.out = cmd.ErrOrStderr()
 	}
-	m.checker = &checker{cmd: cmd, in: in, checkOptions: &checkOptions{policy: o.policy, rbac: o.rbac, aws: o.aws, cluster: o.cluster}}
+	m.checker = &checker{cmd: cmd, in: in,
+		checkOptions: &checkOptions{policy: o.policy, rbac: o.rbac, aws: o.aws, cluster: o.cluster}}
 	return m
 }
 
@@ -125,8 +147,7 @@ func (m *mapping) change(ctx context.Context, change mappingChange) error {
 	if old != nil {
 		updated = old.DeepCopy()
 	}
-	doc, _ := awsauth.Parse(updated.Data)
-	data, did, err := change(doc, updated.Data)
+	data, did, err := change(m.original(updated.Data))
 	switch {
 	case err != nil:
 		return editable(err, m.file)
@@ -161,7 +182,7 @@ func editable(err error, file string) error {
 	if !errors.As(err, new(*edit.UnreadableError)) && !errors.As(err, new(*edit.UnusualError)) {
 		return err
 	}
-	fix := "fix it with: kubectl awsauth edit"
+	fix := "edit it with: kubectl awsauth edit"
 	if file != "" && file != "-" {
 		fix += " -f " + shell(file)
 	}
@@ -259,16 +280,20 @@ func (m *mapping) judge(old, updated *corev1.ConfigMap) error {
 	}
 	m.checker.notAsked()
 	rep.Findings = slices.DeleteFunc(rep.Findings, func(f validate.Finding) bool { return f.Preexisting })
-	if len(rep.Findings) > 0 {
-		if err := report.Text(&m.shown, rep, m.sources(updated), textOptions(m.out)); err != nil {
-			return err
-		}
+	m.findings = rep
+	if rep.Allowed {
+		return nil
 	}
-	if !rep.Allowed {
-		m.refused = m.target.name() + " is not changed"
-		return errNo
+	m.refused = m.target.name() + " is not changed"
+	return cmp.Or(m.showFindings(updated), errNo)
+}
+
+// showFindings shows what was found here.
+func (m *mapping) showFindings(updated *corev1.ConfigMap) error {
+	if len(m.findings.Findings) == 0 {
+		return nil
 	}
-	return nil
+	return report.Text(&m.shown, m.findings, m.sources(updated), textOptions(m.out))
 }
 
 // sources are the texts that findings point into: the values, or the file as it would be.
@@ -305,6 +330,9 @@ func (m *mapping) write(ctx context.Context, updated *corev1.ConfigMap, did stri
 			return err
 		}
 	}
+	if err := m.showFindings(updated); err != nil {
+		return err
+	}
 	if mode != "none" {
 		did += " (" + mode + " dry run)"
 	}
@@ -320,6 +348,10 @@ func (m *mapping) send(ctx context.Context, updated *corev1.ConfigMap, dryRun bo
 	err := m.target.write(ctx, updated, dryRun)
 	var denied *denial
 	if errors.As(err, &denied) {
+		m.leaveTo(denied)
+		if err := m.showFindings(updated); err != nil {
+			return err
+		}
 		denied.write(&m.shown)
 		m.refused = "the cluster denies this edit, " + m.target.name() + " is not changed"
 		return errNo
@@ -327,13 +359,21 @@ func (m *mapping) send(ctx context.Context, updated *corev1.ConfigMap, dryRun bo
 	return err
 }
 
+// leaveTo leaves out of the findings made here those for which the cluster denies the change, and prints them.
+func (m *mapping) leaveTo(denied *denial) {
+	m.findings.Findings = slices.DeleteFunc(m.findings.Findings, func(f validate.Finding) bool {
+		return slices.ContainsFunc(denied.findings, func(s serverFinding) bool { return s.says(f) })
+	})
+}
+
 // alreadyThere marks a warning about what the edit does not bring (internal/admission).
 var alreadyThere = regexp.MustCompile(` \((already there|was there before)\)`)
 
-// warn prints the cluster's warnings about what the edit brings.
+// warn prints the cluster's warnings about what the edit brings, but those that were found here as well.
 func (m *mapping) warn(warnings []string) {
 	for _, w := range warnings {
-		if !alreadyThere.MatchString(w) {
+		found := func(f validate.Finding) bool { return strings.HasPrefix(w, f.Field+": "+f.Head()) }
+		if !alreadyThere.MatchString(w) && !slices.ContainsFunc(m.findings.Findings, found) {
 			fmt.Fprintf(m.cmd.ErrOrStderr(), "Warning: %s\n", report.Visible(w))
 		}
 	}

@@ -17,8 +17,8 @@ const (
 	kindUser arnKind = "user"
 )
 
-// comparableARN is the ARN that EKS compares for what somebody typed: a role for its session, and without its path. It says so
-// where that is another one.
+// comparableARN is the ARN that EKS compares for what somebody typed: a role for its session, and without its path. It
+// says so where that is another one.
 func comparableARN(cmd *cobra.Command, typed string) (awsauth.ARN, error) {
 	typed = strings.TrimSpace(typed)
 	a, err := awsauth.ParseARN(typed)
@@ -26,13 +26,18 @@ func comparableARN(cmd *cobra.Command, typed string) (awsauth.ARN, error) {
 		return a, usageError{err}
 	}
 	c, err := awsauth.ParseARN(a.Canonical())
-	if err != nil || !c.Matchable() {
-		return a, usagef("%q names a kind of resource (%s) that no caller is, want a role, a user or a session of a role", typed, a.Kind)
-	}
-	if c.String() != typed {
+	switch {
+	case (a.Kind == awsauth.KindRole || a.Kind == awsauth.KindUser) && a.Name == "":
+		return a, usagef("%q has no name, want %s", typed, a.String()+"NAME")
+	case err != nil || !c.Matchable():
+		return a, usagef("%q names a kind of resource (%s) that no caller is, want a role, a user or a session of a role",
+			typed, a.Kind)
+	case c.String() != typed:
 		why := "EKS drops the path"
 		if a.Kind == awsauth.KindAssumedRole {
 			why = "EKS compares the role of a session"
+		} else if a.String() != typed {
+			why = "an ARN begins with arn: in lower case"
 		}
 		note(cmd, fmt.Sprintf("%s is used, since %s", c, why))
 	}
@@ -62,21 +67,24 @@ func (k arnKind) dataKey() string {
 	return awsauth.MapUsers
 }
 
-// entryText says what an entry is, for a sentence.
-func entryText(e *awsauth.Entry) string {
+// entryText says what an entry is and where, for a sentence.
+func (in *original) entryText(e *awsauth.Entry) string {
 	s := fmt.Sprintf("as %q", e.Username.Value)
 	if groups := e.GroupNames(); len(groups) > 0 {
 		s += " with " + strings.Join(groups, ", ")
 	} else {
 		s += " without groups"
 	}
-	return fmt.Sprintf("%s (%s:%d)", s, e.DataKey, e.Line)
+	return fmt.Sprintf("%s (%s)", s, in.place(e.Place))
 }
 
 // mappedARNs completes the first argument to an ARN that aws-auth has an entry for, also one that matches nobody.
 func (o *mappingOptions) mappedARNs(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 || o.file == "-" {
 		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	if o.cluster.overrides.Timeout == "" {
+		o.cluster.overrides.Timeout = completionTimeout
 	}
 	cm, err := o.start(cmd).target.read(cmd.Context())
 	if err != nil || cm == nil {

@@ -27,9 +27,7 @@ else those of the same principal, with a path or as a session.
 			if err != nil {
 				return usageError{err}
 			}
-			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
-				return removeMapping(doc, data, arn.String())
-			})
+			return o.run(cmd, func(in *original) (map[string]string, string, error) { return removeMapping(in, arn.String()) })
 		},
 		ValidArgsFunction: o.mappedARNs,
 	}
@@ -38,10 +36,10 @@ else those of the same principal, with a path or as a session.
 	return cmd
 }
 
-func removeMapping(doc *awsauth.Document, data map[string]string, arn string) (map[string]string, string, error) {
-	found := edit.Find(doc, arn)
+func removeMapping(in *original, arn string) (map[string]string, string, error) {
+	found := edit.Find(in.doc, arn)
 	if len(found) == 0 {
-		for key := range doc.Unreadable {
+		for key := range in.doc.Unreadable {
 			return nil, "", &edit.UnreadableError{Key: key}
 		}
 		return nil, arn + " is not there", nil
@@ -50,7 +48,7 @@ func removeMapping(doc *awsauth.Document, data map[string]string, arn string) (m
 	if len(found) > 1 {
 		did = fmt.Sprintf("%d entries of %s removed", len(found), arn)
 	}
-	data, err := edit.Remove(data, arn)
+	data, err := edit.Remove(in.data, arn)
 	return data, did, err
 }
 
@@ -63,11 +61,11 @@ func newRemoveAccount() *cobra.Command {
 		Example: "  kubectl awsauth remove account 111122223333",
 		Args:    oneAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
-				if !hasAccount(doc, args[0]) {
+			return o.run(cmd, func(in *original) (map[string]string, string, error) {
+				if !hasAccount(in.doc, args[0]) {
 					return nil, fmt.Sprintf("account %s is not there", args[0]), nil
 				}
-				data, err := edit.RemoveAccount(data, args[0])
+				data, err := edit.RemoveAccount(in.data, args[0])
 				return data, fmt.Sprintf("account %s removed from mapAccounts", args[0]), err
 			})
 		},

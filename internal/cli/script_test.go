@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	color.NoColor = true                        // whatever terminal the tests run in
 	for name, value := range map[string]string{ // all that is asked is on this machine
 		"KUBECONFIG": "", "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "*", "no_proxy": "*",
+		"KUBE_EDITOR": "false", // an editor that is not a test's own would wait for somebody
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)

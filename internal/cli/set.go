@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ func newSet() *cobra.Command {
 	var groups []string
 	var s edit.Settings
 	cmd := &cobra.Command{
-		Use:   "set ARN [--username NAME] [--group GROUP ... | --add-group GROUP | --remove-group GROUP]",
+		Use:   "set ARN [--username NAME] [--group GROUP ...]",
 		Short: "Change the username or the groups of a role or a user in aws-auth",
 		Long:  "Change the username or the groups of a role or a user in aws-auth.\n" + changeHelp,
 		Example: `  # one group more, one less
@@ -40,6 +41,8 @@ func newSet() *cobra.Command {
 				return usagef("--username is empty, want a name")
 			case s.Groups != nil && len(s.Add)+len(s.Remove) > 0:
 				return usagef("--group names all groups, --add-group and --remove-group change some; use one or the other")
+			case slices.ContainsFunc(s.Add, func(g string) bool { return slices.Contains(s.Remove, g) }):
+				return usagef("--add-group and --remove-group name the same group; use one or the other")
 			case s.Username == nil && s.Groups == nil && len(s.Add)+len(s.Remove) == 0:
 				return usagef("nothing to set: want --username, --group, --add-group or --remove-group")
 			}
@@ -47,9 +50,7 @@ func newSet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.run(cmd, func(doc *awsauth.Document, data map[string]string) (map[string]string, string, error) {
-				return setMapping(doc, data, a, s)
-			})
+			return o.run(cmd, func(in *original) (map[string]string, string, error) { return setMapping(in, a, s) })
 		},
 		ValidArgsFunction: o.mappedARNs,
 	}
@@ -62,9 +63,9 @@ func newSet() *cobra.Command {
 	return cmd
 }
 
-func setMapping(doc *awsauth.Document, data map[string]string, a awsauth.ARN, s edit.Settings) (map[string]string, string, error) {
+func setMapping(in *original, a awsauth.ARN, s edit.Settings) (map[string]string, string, error) {
 	arn := a.String()
-	switch found := edit.Find(doc, arn); {
+	switch found := edit.Find(in.doc, arn); {
 	case len(found) == 0:
 		return nil, "", &clusterError{arn + " is not in aws-auth",
 			[]string{fmt.Sprintf("add it: kubectl awsauth add %s %s --username NAME --group GROUP", kindOf(a), shell(arn))}, nil}
@@ -72,12 +73,11 @@ func setMapping(doc *awsauth.Document, data map[string]string, a awsauth.ARN, s 
 		return nil, "", &clusterError{fmt.Sprintf("%s is there %d times, and EKS uses one entry", arn, len(found)),
 			[]string{"remove the others with: kubectl awsauth edit"}, nil}
 	case found[0].Key() != awsauth.Key(arn):
-		return nil, "", &clusterError{fmt.Sprintf("%s is in %s as %s, which matches nobody", arn, found[0].DataKey, found[0].ARN.Value),
-			[]string{"write the ARN without its path with: kubectl awsauth edit"}, nil}
+		return nil, "", matchesNobody(arn, found[0], "write the ARN without its path with: kubectl awsauth edit")
 	}
-	updated, err := edit.Set(data, arn, s)
-	if err == nil && maps.Equal(updated, data) {
-		return nil, fmt.Sprintf("%s is already there %s", arn, entryText(edit.Find(doc, arn)[0])), nil
+	updated, err := edit.Set(in.data, arn, s)
+	if err == nil && maps.Equal(updated, in.data) {
+		return nil, fmt.Sprintf("%s is already there %s", arn, in.entryText(edit.Find(in.doc, arn)[0])), nil
 	}
 	return updated, arn + " changed", err
 }

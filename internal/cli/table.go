@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 )
 
 // columns are rows below a header. Cells are printable, and no word of one is ever broken: it may be an ARN.
@@ -62,7 +64,7 @@ func (c columns) lines(widths []int, wrapAt int) string {
 	for n, row := range append([][]string{c.header}, c.rows...) {
 		cells := []string{row[last]}
 		if wrapAt > 0 {
-			cells = wrap(row[last], wrapAt)
+			cells = phrase.Wrap(row[last], wrapAt)
 		}
 		for i, cell := range cells {
 			var line strings.Builder
@@ -121,28 +123,11 @@ func pairs(width int, indent string, rows [][2]string) string {
 func hanging(width int, first, rest, text string) string {
 	lines := []string{text}
 	if width > 0 {
-		lines = wrap(text, max(width-displaywidth.String(rest), 1))
+		lines = phrase.Wrap(text, max(width-displaywidth.String(rest), 1))
 	}
 	return strings.TrimRight(first+strings.Join(lines, "\n"+rest), " ") + "\n"
 }
 
 func padded(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-displaywidth.String(s), 0))
-}
-
-// wrap breaks a text into lines of at most width cells, between words: a longer word has a line of its own.
-func wrap(s string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(s) {
-		if line != "" && displaywidth.String(line)+1+displaywidth.String(word) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
 }

@@ -19,10 +19,9 @@ type target struct {
 // manifestEndings are those of files that are looked at in a directory.
 var manifestEndings = []string{".yaml", ".yml", ".json"}
 
-// targetsOf are the files that -f names, each once: those of a directory in the order of their names, and those below it
-// with recursive.
-func targetsOf(names []string, recursive bool) ([]target, error) {
-	var all []target
+// targetsOf are the files that -f names, each once: those of a directory in the order of their names, and those below
+// it with recursive. Passed is what a directory has that is not looked into.
+func targetsOf(names []string, recursive bool) (all []target, passed []string, err error) {
 	seen := map[string]bool{}
 	add := func(t target) {
 		if key := filepath.Clean(t.name); !seen[key] {
@@ -35,41 +34,54 @@ func targetsOf(names []string, recursive bool) ([]target, error) {
 			add(target{name, true})
 			continue
 		}
-		found, err := manifestsIn(name, recursive)
+		found, other, err := manifestsIn(name, recursive)
 		if err != nil {
-			return nil, fileError(name, err)
+			return nil, nil, fileError(name, err)
 		}
+		passed = append(passed, other...)
 		if len(found) == 0 {
-			return nil, fmt.Errorf("directory %s holds no file that ends in %s%s", name, strings.Join(manifestEndings, ", "),
+			return nil, nil, fmt.Errorf("directory %s holds no file that ends in %s%s", name, strings.Join(manifestEndings, ", "),
 				map[bool]string{false: "; -R looks into the directories below it, too"}[recursive])
 		}
 		for _, f := range found {
 			add(target{f, false})
 		}
 	}
-	return all, nil
+	return all, passed, nil
 }
 
-// manifestsIn are the files of a directory that may be manifests.
-func manifestsIn(dir string, recursive bool) (found []string, err error) {
+// manifestsIn are the files of a directory that may be manifests, and what would have to be followed or waited for:
+// links to directories, which may lead back, and pipes. A directory that cannot be read is a file that cannot.
+func manifestsIn(dir string, recursive bool) (found, passed []string, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		manifest := slices.Contains(manifestEndings, strings.ToLower(filepath.Ext(path)))
 		switch {
-		case err != nil:
+		case err != nil && path == dir:
 			return err
+		case err != nil:
+			found = append(found, path)
+			return nil
 		case d.IsDir() && path != dir && !recursive:
 			return fs.SkipDir
-		case !d.IsDir() && slices.Contains(manifestEndings, strings.ToLower(filepath.Ext(path))):
+		case d.IsDir(), !manifest && d.Type()&fs.ModeSymlink == 0:
+			return nil
+		}
+		switch info, err := os.Stat(path); {
+		case manifest && (err != nil || info.Mode().IsRegular()):
 			found = append(found, path)
+		case manifest, err == nil && info.IsDir() && recursive:
+			passed = append(passed, path)
 		}
 		return nil
 	})
-	return found, err
+	return found, passed, err
 }
 
 // without are the files of directories in which there is no aws-auth.
 type without struct {
 	none    []string // manifests of other objects
 	unknown []string // no YAML, and no word of aws-auth in them
+	passed  []string // not read at all
 }
 
 // notes say which files were looked at and not checked, so that nothing is left out in silence.
@@ -78,8 +90,12 @@ func (w without) notes() (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s no aws-auth ConfigMap: %s", counted(n, "file holds", "files hold"), atMostFive(w.none)))
 	}
 	if n := len(w.unknown); n > 0 {
-		lines = append(lines, fmt.Sprintf("%s no valid YAML or JSON, and %s not mention aws-auth: %s",
-			counted(n, "file is", "files are"), map[bool]string{true: "does", false: "do"}[n == 1], atMostFive(w.unknown)))
+		files := counted(n, "file is no valid YAML or JSON, and does", "files are no valid YAML or JSON, and do")
+		lines = append(lines, fmt.Sprintf("%s not mention aws-auth: %s", files, atMostFive(w.unknown)))
+	}
+	if n := len(w.passed); n > 0 {
+		lines = append(lines, fmt.Sprintf("%s: links to directories, or no regular files: %s",
+			counted(n, "path is not looked into", "paths are not looked into"), atMostFive(w.passed)))
 	}
 	return lines
 }

@@ -23,16 +23,18 @@ type Streams struct {
 
 // Run opens a file in the editor and returns when the editor ends.
 func Run(ctx context.Context, file string, s Streams) error {
-	args := command(os.Getenv, runtime.GOOS, file)
+	name := named(os.Getenv, runtime.GOOS)
+	args := command(name, os.Getenv("SHELL"), runtime.GOOS, file)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
 	defer keepTerminal(s.In)()
-	// Ctrl-C is a key of the editor. What is caught here is not ignored there: a program that is started does not inherit it.
+	// Ctrl-C is a key of the editor. What is caught here is not ignored there: a program that is started does not
+	// inherit it.
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("the editor %q failed (KUBE_EDITOR or EDITOR names another): %w", args[0], err)
+		return fmt.Errorf("the editor %q failed (KUBE_EDITOR or EDITOR names another): %w", name, err)
 	}
 	return nil
 }
@@ -50,20 +52,22 @@ func keepTerminal(in io.Reader) (restore func()) {
 	return func() { _ = term.Restore(int(f.Fd()), state) } // there is nothing else to try
 }
 
-// command is how the editor is started: $KUBE_EDITOR, $EDITOR, or what every system has. One with quotes or backslashes
-// goes through the shell, any other is split at its spaces (k8s.io/kubectl pkg/cmd/util/editor).
-func command(env func(string) string, system, file string) []string {
-	editor := env("KUBE_EDITOR")
-	if strings.TrimSpace(editor) == "" {
-		editor = env("EDITOR")
+// named is the editor: $KUBE_EDITOR, $EDITOR, or what every system has (k8s.io/kubectl pkg/cmd/util/editor).
+func named(env func(string) string, system string) string {
+	for _, name := range []string{"KUBE_EDITOR", "EDITOR"} {
+		if editor := env(name); strings.TrimSpace(editor) != "" {
+			return editor
+		}
 	}
-	if strings.TrimSpace(editor) == "" {
-		editor = map[bool]string{false: "vi", true: "notepad"}[system == "windows"]
-	}
+	return map[bool]string{false: "vi", true: "notepad"}[system == "windows"]
+}
+
+// command is how an editor is started. One with quotes or backslashes goes through the shell, any other is split at its
+// spaces, as kubectl does.
+func command(editor, shell, system, file string) []string {
 	if system == "windows" || !strings.ContainsAny(editor, `"'\`) {
 		return append(strings.Fields(editor), file)
 	}
-	shell := env("SHELL")
 	if shell == "" {
 		shell = "/bin/sh"
 	}

@@ -24,7 +24,8 @@ func TestCommand(t *testing.T) {
 		"blanks":             {map[string]string{"KUBE_EDITOR": " ", "EDITOR": "ed"}, "linux", []string{"ed", "f"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := command(func(k string) string { return tt.env[k] }, tt.system, "f"); !slices.Equal(got, tt.want) {
+			env := func(k string) string { return tt.env[k] }
+			if got := command(named(env, tt.system), env("SHELL"), tt.system, "f"); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -53,8 +54,8 @@ func TestRun(t *testing.T) {
 	if got, err := os.ReadFile(file); err != nil || string(got) != "a\nb\n" || out.String() != "hello\n" {
 		t.Errorf("%v: the file is %q, the editor printed %q", err, got, &out)
 	}
-	t.Setenv("KUBE_EDITOR", "false")
-	if err := Run(t.Context(), file, Streams{}); err == nil || !strings.Contains(err.Error(), `the editor "false" failed`) {
+	t.Setenv("KUBE_EDITOR", `false "--wait"`)
+	if err := Run(t.Context(), file, Streams{}); err == nil || !strings.Contains(err.Error(), `the editor "false \"--wait\"" failed`) {
 		t.Errorf("an editor that fails: %v", err)
 	}
 }

@@ -96,8 +96,16 @@ type fixer struct {
 	changes []Change
 }
 
-// all tries all kinds: the edits of each together, and then one by one.
+// all tries all kinds until nothing more gets better: a fix may be worth something only after another.
 func (f *fixer) all() {
+	for done := -1; done < len(f.changes); {
+		done = len(f.changes)
+		f.each()
+	}
+}
+
+// each tries all kinds: the edits of each together, and then one by one.
+func (f *fixer) each() {
 	for _, k := range kinds {
 		edits := k.edits(f.now)
 		if f.try(k, edits) || len(edits) == 1 {

@@ -42,6 +42,8 @@ func TestFix(t *testing.T) {
 		"letter case":            {"- roleARN: arn:aws:iam::111122223333:role/ci\n  userName: ci\n  Groups: [deployers] # Groups: x\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers] # Groups: x\n"},
 		"trailing blanks":        {"- rolearn: arn:aws:iam::111122223333:role/ci  \n  username: ci\t\n   \n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n\n  groups: [deployers]\n"},
 		"several":                {"- roleARN: arn:aws:iam::111122223333:role/team/ci \n\tusername:\u00a0ci\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"},
+		"one after another": {"- rolearn: arn:aws:iam::111122223333:role/team/ops\n  username: ops\n  groups: [operators]\n- roleARN: arn:aws:sts::111122223333:assumed-role/ci/build-7\n  userName: \"ci  \"   \n  groups:\n  - deployers\u00a0\n  - 'a\u00a0b'\n",
+			"- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [operators]\n- rolearn: arn:aws:iam::111122223333:role/ci\n  username: \"ci  \"\n  groups:\n  - deployers\n  - 'a\u00a0b'\n"},
 		"what nobody can guess":  {"- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n", "- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n"},
 		"a path of a duplicate":  {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci2\n  groups: [admins]\n", ""},
 		"a no-break name":        {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: on\u00a0call\n  groups: [deployers]\n", ""},

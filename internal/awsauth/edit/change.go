@@ -1,9 +1,11 @@
 package edit
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -221,11 +223,19 @@ func RemoveAccount(data map[string]string, id string) (map[string]string, error)
 	}
 }
 
-// legal is an error for texts that no YAML can hold.
+// legal is an error for texts that nobody means: those with what a reader does not see, and no text at all.
 func legal(texts []string) error {
 	for _, s := range texts {
+		if s == "" {
+			return errors.New(`"" is no name of a group or a user`)
+		}
 		if !utf8.ValidString(s) {
 			return fmt.Errorf("%q is not UTF-8 text", s)
+		}
+		for _, r := range s {
+			if !unicode.IsPrint(r) {
+				return fmt.Errorf("%q has a character that cannot be seen (%U): type it again without", s, r)
+			}
 		}
 	}
 	return nil
