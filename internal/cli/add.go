@@ -93,16 +93,17 @@ func oneARN(_ *cobra.Command, args []string) error {
 // addMapping adds an entry, unless there is one for the principal.
 func addMapping(doc *awsauth.Document, data map[string]string, kind arnKind, e edit.Entry) (map[string]string, string, error) {
 	key := kind.dataKey()
-	for _, there := range edit.Find(doc, e.ARN) {
-		switch {
+	if found := edit.Find(doc, e.ARN); len(found) > 0 {
+		switch there := found[0]; {
 		case there.Key() != awsauth.Key(e.ARN):
 			return nil, "", &clusterError{fmt.Sprintf("%s is in %s as %s, which matches nobody", e.ARN, there.DataKey, there.ARN.Value),
 				[]string{"remove that first: kubectl awsauth remove " + shell(there.ARN.Value)}, nil}
 		case there.Username.Value == e.Username && sameGroups(there.GroupNames(), e.Groups):
 			return nil, e.ARN + " is already there " + entryText(there), nil
+		default:
+			return nil, "", &clusterError{fmt.Sprintf("%s is already there %s", e.ARN, entryText(there)),
+				[]string{"change that entry: " + setCommand(e)}, nil}
 		}
-		return nil, "", &clusterError{fmt.Sprintf("%s is already there %s", e.ARN, entryText(there)),
-			[]string{"change that entry: " + setCommand(e)}, nil}
 	}
 	data, err := edit.Add(data, key, e)
 	return data, fmt.Sprintf("%s added to %s", e.ARN, key), err
