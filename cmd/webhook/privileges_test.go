@@ -99,8 +99,8 @@ func (c *cluster) role(t *testing.T, name, user string, rules ...rbacv1.PolicyRu
 	}
 }
 
-// testBreakGlass: whoever is in a break-glass group gets an unapproved admin in, is told what it would have been, and so is
-// the cluster.
+// testBreakGlass: somebody in a break-glass group maps an unapproved admin. A warning and an Event say that the edit would be
+// denied otherwise.
 func (c *cluster) testBreakGlass(t *testing.T) {
 	c.setPolicy(t, "breakGlass: {groups: [glass]}")
 	config := rest.CopyConfig(c.config)

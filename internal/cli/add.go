@@ -99,15 +99,16 @@ func oneARN(cmd *cobra.Command, args []string) error {
 // addMapping adds an entry, unless there is one for the principal.
 func addMapping(in *original, kind arnKind, e edit.Entry) (map[string]string, string, error) {
 	key := kind.dataKey()
-	for _, there := range edit.Find(in.doc, e.ARN) {
-		switch {
+	if found := edit.Find(in.doc, e.ARN); len(found) > 0 {
+		switch there := found[0]; {
 		case there.Key() != awsauth.Key(e.ARN):
 			return nil, "", matchesNobody(e.ARN, there, "remove that first: kubectl awsauth remove "+shell(there.ARN.Value))
 		case there.Username.Value == e.Username && sameGroups(there.GroupNames(), e.Groups):
 			return nil, e.ARN + " is already there " + in.entryText(there), nil
+		default:
+			return nil, "", &clusterError{e.ARN + " is already there " + in.entryText(there),
+				[]string{"change that entry: " + setCommand(e)}, nil}
 		}
-		return nil, "", &clusterError{e.ARN + " is already there " + in.entryText(there),
-			[]string{"change that entry: " + setCommand(e)}, nil}
 	}
 	data, err := edit.Add(in.data, key, e)
 	return data, fmt.Sprintf("%s added to %s", e.ARN, key), err

@@ -125,7 +125,7 @@ func credentials(ctx context.Context, cfg aws.Config) error {
 // half of them would make a verdict that is neither the webhook's nor this reader's.
 func (o *awsOptions) running(cmd *cobra.Command, cluster clusterOptions, cfg aws.Config) (nodes.Source, error) {
 	view, err := o.nodesView(cmd, cluster, cfg)
-	trouble := ""
+	var trouble string
 	switch {
 	case err != nil:
 		trouble = err.Error()

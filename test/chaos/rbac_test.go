@@ -81,7 +81,7 @@ func TestRBACTakenAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			list := rbac.Enumerate(missing)
-			measured("rbac-"+name+"-told-after", eventually(t, func() error { return readiness("[!] rbac access: cannot read "+list+" since ", "is forbidden") }))
+			measured("rbac-"+name+"-reported-after", eventually(t, func() error { return readiness("[!] rbac access: cannot read "+list+" since ", "is forbidden") }))
 			if err := verdicts(t.Context()); err != nil {
 				t.Errorf("what was known before: %v", err)
 			}

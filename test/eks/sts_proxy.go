@@ -92,8 +92,8 @@ func (p *stsProxy) connect(conn net.Conn) {
 	}
 	host, _, _ := strings.Cut(req.Host, ":")
 	if req.Method != http.MethodConnect || !strings.HasPrefix(host, "sts.") {
-		fmt.Fprint(conn, "HTTP/1.1 403 Forbidden\r\n\r\n") //nolint:errcheck // as above
-		conn.Close()                                       //nolint:errcheck // as above
+		fmt.Fprint(conn, "HTTP/1.1 403 Forbidden\r\n\r\n")
+		conn.Close() //nolint:errcheck // as above
 		return
 	}
 	certificate, err := p.certificate(host)

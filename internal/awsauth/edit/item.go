@@ -166,7 +166,7 @@ func (it *item) addLines(lines []string) (string, error) {
 
 // addPart adds a field at the end of an item in braces.
 func (it *item) addPart(part string) (string, error) {
-	parts, _, err := flowParts(it.text, it.at(it.node))
+	parts, err := flowParts(it.text, it.at(it.node))
 	if err != nil || len(parts) == 0 {
 		return "", errors.New("the fields of the entry cannot be distinguished")
 	}

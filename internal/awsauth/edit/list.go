@@ -36,7 +36,7 @@ func (d *document) list(n *yaml.Node, limit int) (*list, error) {
 }
 
 func (l *list) findWords() error {
-	parts, _, err := flowParts(l.text, l.at(l.node))
+	parts, err := flowParts(l.text, l.at(l.node))
 	if err == nil && len(parts) != len(l.node.Content) {
 		err = errors.New("its items cannot be distinguished")
 	}
@@ -184,9 +184,9 @@ func (l *list) removeWords(i int) cut {
 	return cut{l.items[0].from, to, ""}
 }
 
-// flowParts cuts a list or mapping in flow style at its commas. It begins at the byte of its opening bracket; end is behind
-// the closing one.
-func flowParts(text string, at int) (parts []span, end int, err error) {
+// flowParts cuts a list or mapping in flow style at its commas. It begins at the byte of its opening bracket and
+// ends at the closing one.
+func flowParts(text string, at int) (parts []span, err error) {
 	depth, fresh := 0, true // fresh: a quote here would begin a string
 	part := span{-1, -1}
 	for i := at; i < len(text); i++ {
@@ -211,7 +211,7 @@ func flowParts(text string, at int) (parts []span, end int, err error) {
 				if part.from >= 0 {
 					parts = append(parts, part)
 				}
-				return parts, i + 1, nil
+				return parts, nil
 			}
 			fresh = false
 		case c == ',':
@@ -223,7 +223,7 @@ func flowParts(text string, at int) (parts []span, end int, err error) {
 		case (c == '"' || c == '\'') && fresh:
 			length := quotedLength(text[i:])
 			if length == 0 {
-				return nil, 0, errors.New("a quote is not closed")
+				return nil, errors.New("a quote is not closed")
 			}
 			if part.from < 0 {
 				part.from = i
@@ -240,7 +240,7 @@ func flowParts(text string, at int) (parts []span, end int, err error) {
 			part.to = i + 1
 		}
 	}
-	return nil, 0, errors.New("a bracket is not closed")
+	return nil, errors.New("a bracket is not closed")
 }
 
 // quotedLength is the length of the quoted string that a text begins with, 0 if it does not end.

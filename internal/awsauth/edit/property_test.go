@@ -23,13 +23,11 @@ func (d dice) quoted(s string) string {
 // document draws a value with n entries.
 func (d dice) document(n int) string {
 	eol := d.of("\n", "\n", "\r\n")
-	text := ""
-	switch d.IntN(4) {
-	case 0:
-		text = d.brackets(n, eol)
-	default:
-		text = d.block(n, eol)
+	draw := d.block
+	if d.IntN(4) == 0 {
+		draw = d.brackets
 	}
+	text := draw(n, eol)
 	if d.IntN(4) == 0 {
 		text = strings.TrimSuffix(text, eol)
 	}
