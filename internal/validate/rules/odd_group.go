@@ -18,6 +18,16 @@ var wellKnownGroups = []string{policy.Masters, awsauth.GroupNodes, awsauth.Group
 
 const whyNotUnauthenticated = "the API server does not add " + policy.Everybody + " for a caller who has it, and without that group kubectl cannot discover resources"
 
+// removeIt is the fix for what nobody should write in another way.
+const removeIt = "remove it"
+
+// whyNotMasters is why no message says to write system:masters.
+const whyNotMasters = policy.Masters + " bypasses RBAC: whoever has it can do everything in the cluster"
+
+func noGroup(g, near string) string {
+	return "there is no group " + phrase.Quote(g) + " (did you mean " + near + "?)"
+}
+
 // oddGroup says what is odd about a group; odd is false if nothing is.
 func oddGroup(g string) (f rule.Finding, odd bool) {
 	if g == "" {
@@ -26,7 +36,7 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 	say := func(message, fix, why string) (rule.Finding, bool) {
 		return rule.Finding{Message: message, Fix: fix, Why: why}, true
 	}
-	const toTheLetter = "Kubernetes compares groups to the letter, so it gives nothing"
+	const toTheLetter = "Kubernetes matches group names exactly, so this one grants nothing"
 	trimmed := strings.TrimSpace(g)
 	switch {
 	case g == awsauth.GroupUnauthenticated:
@@ -37,10 +47,13 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 		groups := strings.Split(g, " - ")
 		return say(phrase.Quote(g)+" is one group to YAML", "write each group on a line of its own, with the same indentation: - "+phrase.Bare(strings.Join(groups, " and - ")),
 			"a dash begins no item inside a value, nor on a line that is indented deeper than the one above")
+	case trimmed != g && trimmed == policy.Masters:
+		return say(phrase.Quote(g)+" "+wrapping(g, trimmed), removeIt, toTheLetter+"; "+whyNotMasters)
 	case trimmed != g:
-		return say(phrase.Quote(g)+" has spaces around it", "write "+phrase.Bare(trimmed), toTheLetter)
+		return say(phrase.Quote(g)+" "+wrapping(g, trimmed), "write "+phrase.Bare(trimmed), toTheLetter)
 	case strings.IndexFunc(g, unicode.IsSpace) >= 0:
-		return say("the group "+phrase.Quote(g)+" has spaces in it", "write one group a line, without spaces", "nothing is bound to such a group")
+		return say("the group "+phrase.Quote(g)+" has spaces in it", "write each group on a line of its own: - "+phrase.Bare(strings.Join(strings.Fields(g), " and - ")),
+			"nothing is bound to such a group")
 	}
 	if parts := strings.FieldsFunc(g, separator); len(parts) > 1 {
 		for _, part := range parts {
@@ -53,12 +66,11 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 	case near == "" || exact:
 		return f, false
 	case near == policy.Masters: // nobody should type it because a message says so
-		return say("there is no group "+phrase.Quote(g)+" (did you mean "+near+"?)",
-			"remove it, or have "+near+" approved first: it is cluster-admin without RBAC", toTheLetter)
+		return say(noGroup(g, near), removeIt, toTheLetter+"; "+whyNotMasters)
 	case near == awsauth.GroupUnauthenticated:
-		return say(phrase.Quote(g)+" is not "+near, "remove it", toTheLetter)
+		return say(noGroup(g, near), removeIt, toTheLetter)
 	default:
-		return say(phrase.Quote(g)+" is not "+near, "write "+near, toTheLetter)
+		return say(noGroup(g, near), "write "+near, toTheLetter)
 	}
 }
 

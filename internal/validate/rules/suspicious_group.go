@@ -31,13 +31,44 @@ func checkGroups(c *rule.ObjectContext) {
 			if odd {
 				f.Subject = g.Value
 				f.Message += ", in the entry of " + named(e)
-				if groups := strings.Split(g.Value, " - "); len(groups) > 1 {
+				if near, _ := nearGroup(strings.TrimSpace(g.Value)); near == policy.Masters {
+					f.Fix = insteadOfGroup(c.Old, e, i) + ", or get " + near + " approved: " + c.Policy.Ask("approvals", "privileged.approvals")
+				}
+				if groups := severalGroups(g.Value); len(groups) > 1 {
 					f.Fix, f.Lines = itemsBelow(values.around(awsauth.Problem{Place: g.Place}), groups, f.Fix)
 				}
 				c.Report(rule.AtGroup(e, i).Of(e.Name()), f)
 			}
 		}
 	}
+}
+
+// severalGroups are the groups in a value that is one group to YAML.
+func severalGroups(g string) []string {
+	if groups := strings.Split(g, " - "); len(groups) > 1 {
+		return groups
+	}
+	return strings.Fields(g)
+}
+
+// insteadOfGroup is what to do to be without the group with that index: to write the one that was there before, if the edit replaced one
+// by the other, or else to remove it.
+func insteadOfGroup(old *rule.Version, e *awsauth.Entry, i int) string {
+	name := phrase.Bare(strings.TrimSpace(e.Groups[i].Value))
+	if old == nil {
+		return "remove " + name
+	}
+	is := e.GroupNames()
+	for _, was := range old.Access().Lookup(e.Subject()) {
+		gone := lostGroups(was.Groups, is)
+		if len(gone) != 1 || len(was.Groups) != len(is) {
+			continue
+		}
+		if near, _ := nearGroup(gone[0]); near == "" {
+			return "write " + phrase.Bare(gone[0]) + ", which was there before"
+		}
+	}
+	return "remove " + name
 }
 
 // itemsBelow are several groups on lines of their own, with the indentation of the line that is to be replaced; where that is no item of

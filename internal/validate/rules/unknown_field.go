@@ -31,7 +31,7 @@ func sayUnknownField(p described) (f rule.Finding) {
 		switch a, err := awsauth.ParseARN(p.around.arn()); {
 		case err != nil:
 		case a.Kind == awsauth.KindUser && p.DataKey == awsauth.MapRoles, a.Kind == awsauth.KindRole && p.DataKey == awsauth.MapUsers:
-			f.Fix = "move the entry to " + other
+			f.Fix = "move the entry to " + other + "; " + orAddKey(other)
 		case a.Kind == awsauth.KindUser, a.Kind == awsauth.KindRole:
 			f.Fix = "write " + p.Want
 		}
