@@ -53,8 +53,11 @@ const (
   username: ci
   groups: [deployers]
 `
-	finding = `data.mapRoles[2].rolearn: AA203 role-arn-path: "arn:aws:iam::111122223333:role/team/ci" has a path, and EKS drops the path ` +
-		`before it compares, so this entry matches nobody; write arn:aws:iam::111122223333:role/ci (mapRoles line 9, column 12)` + "\n"
+	finding = `data.mapRoles[2].rolearn: AA203 role-arn-path:
+    arn:aws:iam::111122223333:role/team/ci has a path
+    fix: write arn:aws:iam::111122223333:role/ci
+    why: EKS drops the path before it compares, so this entry matches nobody
+`
 	// refusal is all that kubectl says of bad.
 	refusal = `The ConfigMap "aws-auth" is invalid: ` + finding
 )
