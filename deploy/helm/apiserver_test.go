@@ -180,9 +180,9 @@ func TestFloor(t *testing.T) {
 		add     = "write groups: [system:bootstrappers, system:nodes]"
 		lacks   = "data.mapRoles: AA505 breaks-node-mapping: arn:aws:iam::111122223333:role/nodes lacks the group system:nodes"
 		gone    = "data.mapRoles: AA503 cuts-live-nodes: arn:aws:iam::111122223333:role/nodes is no longer mapped"
+		entry   = `- {rolearn: arn:aws:iam::111122223333:role/nodes, username: "system:node:{{EC2PrivateDNSName}}", groups: [system:bootstrappers, system:nodes]}`
 		allBack = `write mapRoles: | and put both entries back below it, among them ` + entry
 		putBack = `put this entry back, in line with the other dashes: ` + entry
-		entry   = `- {rolearn: arn:aws:iam::111122223333:role/nodes, username: "system:node:{{EC2PrivateDNSName}}", groups: [system:bootstrappers, system:nodes]}`
 	)
 	for name, c := range map[string]struct {
 		do   func(client.Client) error
