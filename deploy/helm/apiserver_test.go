@@ -180,7 +180,9 @@ func TestFloor(t *testing.T) {
 		add     = "write groups: [system:bootstrappers, system:nodes]"
 		lacks   = "data.mapRoles: AA505 breaks-node-mapping: arn:aws:iam::111122223333:role/nodes lacks the group system:nodes"
 		gone    = "data.mapRoles: AA503 cuts-live-nodes: arn:aws:iam::111122223333:role/nodes is no longer mapped"
-		putBack = `put this entry back: - {rolearn: arn:aws:iam::111122223333:role/nodes, username: "system:node:{{EC2PrivateDNSName}}", groups: [system:bootstrappers, system:nodes]}`
+		entry   = `- {rolearn: arn:aws:iam::111122223333:role/nodes, username: "system:node:{{EC2PrivateDNSName}}", groups: [system:bootstrappers, system:nodes]}`
+		allBack = `write mapRoles: | and put both entries back below it, among them ` + entry
+		putBack = `put this entry back, in line with the other dashes: ` + entry
 	)
 	for name, c := range map[string]struct {
 		do   func(client.Client) error
@@ -189,16 +191,16 @@ func TestFloor(t *testing.T) {
 	}{
 		"delete":                      {remnant, "AA501 deletes-aws-auth: aws-auth is being deleted", "kubectl edit configmap aws-auth -n kube-system"},
 		"delete with all ConfigMaps":  {collection, "AA501 deletes-aws-auth: aws-auth is being deleted", "kubectl edit configmap aws-auth -n kube-system"},
-		"mapRoles emptied":            {mapRoles(""), "data: AA502 empties-mappings: aws-auth has no mappings", putBack},
+		"mapRoles emptied":            {mapRoles(""), "data: AA502 empties-mappings: aws-auth has no mappings", allBack},
 		"mapRoles without nodes":      {mapRoles(ciEntry), gone, putBack},
-		"mapRoles taken out":          {edit(func(cm *corev1.ConfigMap) { cm.Data = nil }), "AA502 empties-mappings: aws-auth has no mappings", putBack},
-		"mapUsers alone":              {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapUsers": userEntry} }), "data.mapRoles: AA502 empties-mappings: mapRoles has no mappings", putBack},
+		"mapRoles taken out":          {edit(func(cm *corev1.ConfigMap) { cm.Data = nil }), "AA502 empties-mappings: aws-auth has no mappings", allBack},
+		"mapUsers alone":              {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapUsers": userEntry} }), "data.mapRoles: AA502 empties-mappings: mapRoles has no mappings", allBack},
 		"nodes commented out":         {mapRoles(ciEntry + "#" + strings.ReplaceAll(strings.TrimSpace(nodesEntry), "\n", "\n#")), gone, putBack},
 		"nodes in a trailing comment": {mapRoles(ciEntry + "  # no system:nodes here\n"), gone, putBack},
 		"key in the wrong case":       {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"maproles": nodesEntry} }), `data.maproles: AA103 unknown-data-key: data key "maproles" is unknown to EKS`, "write mapRoles"},
 		"key in the singular":         {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"mapRole": nodesEntry, "mapUsers": ""} }), `data.mapRole: AA103 unknown-data-key: data key "mapRole" is unknown to EKS`, "write mapRoles"},
-		"another key":                 {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"notes": nodesEntry} }), "AA502 empties-mappings: aws-auth has no mappings", putBack},
-		"group misspelt":              {mapRoles(ciEntry + strings.Replace(nodesEntry, "system:nodes", "system:node", 1)), `AA107 suspicious-group: "system:node" is not system:nodes, in the entry of arn:aws:iam::111122223333:role/nodes`, "write system:nodes"},
+		"another key":                 {edit(func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"notes": nodesEntry} }), "AA502 empties-mappings: aws-auth has no mappings", allBack},
+		"group misspelt":              {mapRoles(ciEntry + strings.Replace(nodesEntry, "system:nodes", "system:node", 1)), `AA107 suspicious-group: there is no group "system:node" (did you mean system:nodes?), in the entry for arn:aws:iam::111122223333:role/nodes`, "write system:nodes"},
 		"group with an escape in it":  {mapRoles(strings.Replace(nodesEntry, "system:nodes", "system:n\x1bodes", 1)), lacks, add},
 		"group left out":              {mapRoles(strings.Replace(nodesEntry, ", system:nodes", "", 1)), lacks, add},
 		"frozen":                      {edit(func(cm *corev1.ConfigMap) { cm.Immutable = new(true) }), "AA109 frozen: nobody can edit aws-auth any more", "remove immutable: true"},

@@ -15,8 +15,8 @@ func TestPhrases(t *testing.T) {
 	maybe := eight[:1]
 	doubted := []nodes.Set{{Names: []string{"a"}, Doubt: "EC2 does not know the instance"}}
 	for _, tt := range []struct{ got, want string }{
-		{nodes.Count(one), "1 live EC2 node"},
-		{nodes.Count(eight), "6 live EC2 and 2 live Fargate nodes (1 not ready, 2 still starting)"},
+		{nodes.Count(one), "1 running EC2 node"},
+		{nodes.Count(eight), "6 running EC2 and 2 running Fargate nodes (1 not ready, 2 still starting)"},
 		{nodes.Which(one), "a"},
 		{nodes.Which(eight), "b, c, d, e, f1 and 3 more"},
 		{nodes.Use(one), "uses"},
@@ -24,7 +24,7 @@ func TestPhrases(t *testing.T) {
 		{nodes.Use(maybe), "may use"},
 		{nodes.Agree(one, "is", "are"), "is"},
 		{nodes.Agree(eight, "is", "are"), "are"},
-		{nodes.Doubted(doubted), "and nothing but its Node object shows that nodes of this cluster use it: EC2 does not know the instance"},
+		{nodes.Doubted(doubted), "nothing but its Node object shows that nodes of this cluster use it: EC2 does not know the instance"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)

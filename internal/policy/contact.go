@@ -37,7 +37,7 @@ func (c Contact) whom() string {
 // Ask says whom to ask for a setting of the policy, and where it is kept: ask a cluster admin; approvals are in Helm value
 // policy.privileged.approvals (ConfigMap aws-auth-guard/aws-auth-guard-policy). what names the values of the setting.
 func (p *Policy) Ask(what, setting string) string {
-	where := "Helm value policy." + setting
+	where := "the Helm value policy." + setting
 	switch {
 	case p.Source.ConfigMap != "":
 		where += " (" + p.Source.String() + ")"

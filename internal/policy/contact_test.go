@@ -8,7 +8,7 @@ import (
 )
 
 func TestAsk(t *testing.T) {
-	const kept = "; approvals are in Helm value policy.privileged.approvals"
+	const kept = "; approvals are in the Helm value policy.privileged.approvals"
 	ours := policy.Contact{Text: "#platform on Slack", URL: "https://wiki.example.com/access"}
 	for want, p := range map[string]policy.Policy{
 		"ask a cluster admin" + kept:                                      {},

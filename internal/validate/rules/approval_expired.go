@@ -26,6 +26,6 @@ func checkExpired(c *rule.EditContext) {
 		}
 		c.Report(grantPosition(g), rule.Finding{Subject: grantSubject(g), Preexisting: true,
 			Message: fmt.Sprintf("the approval of %s for %s (policy line %d) expired on %s", phrase.Quote(g.Name), grantee(g), g.Approval.Line, g.Approval.Expires.Day()),
-			Fix:     insteadOf(g) + ", or " + getApproval(c.Policy), Why: "the principal still has the rights"})
+			Fix:     insteadOf(c, g) + ", or " + getApproval(c.Policy), Why: "the principal still has the rights"})
 	}
 }

@@ -49,14 +49,15 @@ func (w written) malformed(what, fix string) (rule.Finding, bool) {
 
 // malformedText finds what cannot be part of any ARN.
 func malformedText(w written) (rule.Finding, bool) {
-	surrounds := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'“”‘’`", r) }
-	switch t := strings.TrimFunc(w.text, surrounds); {
+	switch t := strings.TrimFunc(w.text, wraps); {
 	case strings.Contains(w.text, "{{"):
 		return w.malformed("is a template that was not rendered", "write the ARN, or apply what `helm template` prints")
 	case strings.HasSuffix(t, ","):
-		return w.malformed("ends in a comma, as in JSON", "write "+phrase.Bare(strings.TrimFunc(strings.TrimRight(t, ","), surrounds)))
+		return w.malformed("ends in a comma, as in JSON", "write "+phrase.Bare(strings.TrimFunc(strings.TrimRight(t, ","), wraps)))
 	case t != w.text:
-		return w.malformed("has spaces or quotes around it", "write "+phrase.Bare(t))
+		f, _ := w.malformed("", "write "+phrase.Bare(t))
+		f.Message = namedARN(t) + " " + wrapping(w.text, t)
+		return f, true
 	}
 	if strings.IndexFunc(w.text, unicode.IsSpace) >= 0 {
 		fix := w.example()
@@ -74,10 +75,17 @@ func malformedText(w written) (rule.Finding, bool) {
 		return w.malformed(fmt.Sprintf("has the character %q (%U) in it, and ARNs are ASCII", r, r), fix)
 	}
 	if w.err != nil {
-		return w.malformed("is not an ARN", "write "+w.example())
+		what := "is not an ARN"
+		if oneColon.MatchString(w.text) {
+			what += ": two colons belong after iam"
+		}
+		return w.malformed(what, "write "+w.example())
 	}
 	return rule.Finding{}, false
 }
+
+// oneColon is the beginning of an ARN with one colon where the region, which IAM has not, lies between two.
+var oneColon = regexp.MustCompile(`^arn:[a-z-]+:iam:[0-9]{12}:`)
 
 func isARN(s string) bool {
 	_, err := awsauth.ParseARN(s)
@@ -104,7 +112,7 @@ func malformedParts(w written) (rule.Finding, bool) {
 		return w.malformed(fmt.Sprintf("has the unknown partition %s", phrase.Quote(a.Partition)), "write one of "+strings.Join(awsauth.Partitions, ", ")+" there")
 	case a.Region != "":
 		without := strings.Replace(w.text, ":"+a.Region+":", "::", 1)
-		return w.malformed(fmt.Sprintf("has the region %s, and ARNs of IAM have none", phrase.Quote(a.Region)), "write "+phrase.Bare(without))
+		return w.malformed(fmt.Sprintf("has the region %s, and IAM ARNs have none", phrase.Quote(a.Region)), "write "+phrase.Bare(without))
 	case !principal.IsAccountID(a.Account):
 		return w.malformed(wrongAccount(a.Account), w.accountFix())
 	case a.Kind == awsauth.KindOther:
@@ -118,6 +126,9 @@ func malformedParts(w written) (rule.Finding, bool) {
 var digitsOnly = regexp.MustCompile(`^[0-9]+$`)
 
 func wrongAccount(account string) string {
+	if account == "" {
+		return "has no account ID"
+	}
 	if digitsOnly.MatchString(account) {
 		return fmt.Sprintf("has the account ID %s, which has %d digits instead of 12", phrase.Quote(account), len(account))
 	}
@@ -142,8 +153,8 @@ const anAccount = "ACCOUNT"
 
 // withAccount puts the account that the other entries use into a fix: in the place of ACCOUNT, or as what may have been meant.
 func withAccount(fix string, e *awsauth.Entry, accounts func() []string) string {
-	if strings.Contains(fix, ":"+anAccount+":") && len(accounts()) == 1 {
-		return strings.Replace(fix, anAccount, accounts()[0], 1)
+	if arn, ok := strings.CutPrefix(fix, "write "); ok && strings.Contains(arn, ":"+anAccount+":") && len(accounts()) == 1 {
+		return "write the whole ARN: did you mean " + strings.Replace(arn, anAccount, accounts()[0], 1) + "?"
 	}
 	if fix != twelveDigits {
 		return fix

@@ -71,12 +71,15 @@ func (b broken) finding(c *rule.EditContext) rule.Finding {
 		f.Message = fmt.Sprintf("%s gets the group %s, which EKS can render only for EC2 instances", namedARN(b.Was.Canonical), phrase.Quote(b.is.Groups[b.bars]))
 		f.Fix = "remove the group " + phrase.Quote(b.is.Groups[b.bars])
 	case b.renamed:
-		f.Message = fmt.Sprintf("%s is no longer mapped as %s", namedARN(b.Was.Canonical), b.need.Username)
+		f.Message = fmt.Sprintf("%s is no longer mapped as %s, but as %s", namedARN(b.Was.Canonical), b.need.Username, phrase.Quote(b.is.Username))
+		if template := strings.TrimPrefix(b.need.Username, awsauth.NodePrefix); strings.HasPrefix(b.is.Username, awsauth.NodePrefix) && !nodes.IsUsername(b.is.Username) {
+			f.Why = "EKS replaces " + template + " only if it is written exactly so; " + f.Why
+		}
 		f.Fix = "write username: " + b.need.Username
 	default:
 		missing := b.missing()
 		f.Message = lacksGroups(b.Was.Canonical, missing)
-		f.Fix = "write groups: [" + strings.Join(append(slices.Clone(b.is.Groups), missing...), ", ") + "]"
+		f.Fix = "write groups: [" + strings.Join(append(slices.Clone(b.is.Groups), missing...), ", ") + "]" + inPlaceOf(b.is.Groups)
 	}
 	if c.Fleet.Starting() && len(b.Cut) == 0 {
 		f.Fix += ", or try again in a few seconds"
@@ -109,7 +112,7 @@ func (b broken) cost(c *rule.EditContext) (s rule.Severity, why string) {
 	case len(b.Doubt) > 0 && known:
 		return rule.Warning, mayUse(b.Doubt) + ", and " + nodes.Doubted(b.Doubt)
 	case len(b.Ready) > 0 && known:
-		return rule.Warning, nodes.Count(b.Ready) + " with it " + nodes.Agree(b.Ready, "is", "are") + " ready: " + nodes.Which(b.Ready)
+		return rule.Warning, nodes.Count(b.Ready) + " with this role " + nodes.Agree(b.Ready, "is", "are") + " ready: " + nodes.Which(b.Ready)
 	}
-	return rule.Error, fmt.Sprintf("%s nodes with it turn NotReady within minutes", b.kind)
+	return rule.Error, fmt.Sprintf("%s nodes with this role turn NotReady within minutes", b.kind)
 }

@@ -76,7 +76,7 @@ func whyLast(l nodes.Losses) string {
 
 // roleGone says whom the loss of a mapping costs, as far as that is known.
 func roleGone(c *rule.EditContext, l nodes.Loss, last, hint string, shown bool) rule.Finding {
-	const notReady = "every node with it turns NotReady within minutes"
+	const notReady = "every node with this role turns NotReady within minutes"
 	known := c.Fleet.KnowsNodes(c.Now)
 	f := rule.Finding{Subject: "gone", Message: namedARN(l.Was.Canonical) + " is no longer mapped", Nodes: l.Cut, Yields: rule.YieldsToRule}
 	putBack(&f, c, l.Was, hint, shown)
@@ -127,7 +127,12 @@ func replaced(c *rule.EditContext) string {
 	if slices.ContainsFunc(c.New.Roles, func(e awsauth.Entry) bool { return had[e.Key()] }) {
 		return ""
 	}
-	return fmt.Sprintf(" (all %d entries of mapRoles are gone: look for a second mapRoles: line)", len(c.Old.Roles))
+	others := fmt.Sprintf("the other %d entries", len(c.Old.Roles)-1)
+	if len(c.Old.Roles) == 2 {
+		others = "the other entry"
+	}
+	return ", and " + others + " (if you still see them in your editor, mapRoles: is there twice: remove the second mapRoles: line " +
+		"and keep its entries below the first)"
 }
 
 // onlyIf makes a finding a warning about something that the guard does not know.

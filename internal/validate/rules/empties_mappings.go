@@ -30,12 +30,30 @@ func checkEmpty(c *rule.ObjectContext) {
 	}
 	f := rule.Finding{Subject: "nobody", Message: "aws-auth has no mappings",
 		Why: "EKS accepts it and locks out all nodes and everyone but the cluster creator", Fix: keepNodeRoles}
+	switch had := removed(c); had {
+	case 0:
+	case 1:
+		f.Message += ": this edit removes the only one"
+	case 2:
+		f.Message += ": this edit removes both"
+	default:
+		f.Message += fmt.Sprintf(": this edit removes all %d", had)
+	}
+	allBack(&f, c.Old)
 	if c.Fleet.Decides(c.Before, c.Now) {
 		f.Severity = rule.Warning
 		f.Why = "only access entries give access then; everyone who was mapped has one"
-		f.Fix = "change the authentication mode to API if that is to stay so"
+		f.Fix, f.Lines = "change the authentication mode to API if that is to stay so", nil
 	}
 	c.Report(rule.AtField("data", ""), f)
+}
+
+// removed is how many entries the edit removes from an aws-auth that is empty then.
+func removed(c *rule.ObjectContext) int {
+	if c.Old == nil {
+		return 0
+	}
+	return len(c.Old.Entries())
 }
 
 // checkEmptied finds that the last node role goes, and in one finding that mapRoles goes with everything in it.
@@ -53,7 +71,39 @@ func checkEmptied(c *rule.EditContext) {
 	}
 	cut := cutBy(l.Gone)
 	if len(c.New.Users)+len(c.New.Accounts) > 0 || len(cut) > 0 { // else the finding of an empty object says it
-		c.Report(rule.AtKey(awsauth.MapRoles, ""), mapRolesGone(l.Gone, cut))
+		f := mapRolesGone(l.Gone, cut)
+		allBack(&f, c.Old)
+		c.Report(rule.AtKey(awsauth.MapRoles, ""), f)
+	}
+}
+
+// allBack makes a finding's fix to put all entries of mapRoles back: below the line that an editor shows in front of several lines, since
+// the edit may have replaced it by a value on one line. They are shown if there are few.
+func allBack(f *rule.Finding, old *rule.Version) {
+	if old == nil || len(old.Roles) == 0 {
+		return
+	}
+	back := "put its entry back"
+	switch n := len(old.Roles); n {
+	case 1:
+	case 2:
+		back = "put both entries back"
+	default:
+		back = fmt.Sprintf("put all %d entries back", n)
+	}
+	f.Fix = "write " + awsauth.MapRoles + ": | and " + back + " below it"
+	var lines []string
+	for id := range old.Access().Winners(old.Entries()) {
+		if id.Entry.DataKey != awsauth.MapRoles {
+			continue
+		}
+		entry := entryLines(id, awsauth.MapRoles, old, nil)
+		if lines = append(lines, entry...); entry == nil || len(lines) > maxEntryLines {
+			return
+		}
+	}
+	if f.Lines = lines; lines != nil {
+		f.Fix += ":"
 	}
 }
 

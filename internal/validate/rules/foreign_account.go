@@ -33,7 +33,7 @@ func (b brought) unknownAccount() rule.Finding {
 		Fix: fmt.Sprintf("get account %s added to the policy: %s", b.arn.Account, b.c.Policy.Ask("accounts", "accounts")),
 		Why: "the administrators of that account decide who may assume its roles"}
 	if meant := b.didYouMean(); meant != "" {
-		f.Fix = "write the right account: " + meant + " If not, " + f.Fix
+		f.Fix = "write the correct account ID: " + meant + " If not, " + f.Fix
 	}
 	return f
 }

@@ -53,7 +53,7 @@ func reportUnapproved(c *rule.EditContext, g privilege.Grant) (reported bool) {
 	if len(against.reasons) == 0 {
 		return false
 	}
-	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Fix: insteadOf(g) + ", or " + against.remedy(), Why: strings.Join(against.reasons, "; ")}
+	f := rule.Finding{Subject: grantSubject(g), Message: sayGrant(g), Fix: insteadOf(c, g) + ", or " + against.remedy(), Why: strings.Join(against.reasons, "; ")}
 	if how := reached[g.Reached]; how != "" {
 		f.Why = how + "; " + f.Why
 	}
@@ -109,7 +109,7 @@ func sayGrant(g privilege.Grant) string {
 }
 
 // insteadOf is what to do to be without a grant.
-func insteadOf(g privilege.Grant) string {
+func insteadOf(c *rule.EditContext, g privilege.Grant) string {
 	switch {
 	case g.Entry == nil && g.Username:
 		return "remove account " + phrase.Bare(g.Account.Value) + " from mapAccounts, or keep an entry for " + grantee(g)
@@ -119,6 +119,9 @@ func insteadOf(g privilege.Grant) string {
 		return "remove " + policy.Everybody + " from privileged.groups in the policy"
 	case g.Name == policy.Everybody:
 		return "remove that right from " + policy.Everybody + " in RBAC"
+	}
+	if g.Entry != nil && g.Index >= 0 {
+		return insteadOfGroup(c.Old, g.Entry, g.Index)
 	}
 	return "remove " + phrase.Bare(g.Name)
 }

@@ -40,3 +40,23 @@ func (s surroundings) asTyped(groups []string) string {
 	}
 	return strings.Join(typed, ", ")
 }
+
+// insteadOfGroup is what to do to be without the group with that index: to write the one that was there before, if the edit replaced one
+// by the other, or else to remove it.
+func insteadOfGroup(old *rule.Version, e *awsauth.Entry, i int) string {
+	name := phrase.Bare(strings.TrimSpace(e.Groups[i].Value))
+	if old == nil {
+		return "remove " + name
+	}
+	is := e.GroupNames()
+	for _, was := range old.Access().Lookup(e.Subject()) {
+		gone := lostGroups(was.Groups, is)
+		if len(gone) != 1 || len(was.Groups) != len(is) {
+			continue
+		}
+		if near, _ := nearGroup(gone[0]); near == "" {
+			return "write " + phrase.Bare(gone[0]) + ", which was there before"
+		}
+	}
+	return "remove " + name
+}

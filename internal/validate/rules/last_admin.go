@@ -25,12 +25,16 @@ func checkLastAdmin(c *rule.EditContext) {
 	if last == "" {
 		return
 	}
+	back := "put its entry back"
+	if len(c.New.Access().Lookup(last)) > 0 {
+		back = "give it its groups and username back"
+	}
 	f := rule.Finding{Subject: "admins", Yields: rule.YieldsToRule,
-		Message: fmt.Sprintf("aws-auth maps no admin any more, %s was the last", namedARN(last)),
-		Fix:     "keep one admin mapping, or make sure that an access entry has AmazonEKSClusterAdminPolicy",
+		Message: fmt.Sprintf("%s was the last admin in aws-auth", namedARN(last)),
+		Fix:     back + ", unless an access entry has AmazonEKSClusterAdminPolicy",
 		Why:     "only the cluster creator or an access entry can administer the cluster then"}
 	if c.Fleet.KnowsAccess(c.Now) {
-		f.Fix = "keep one admin mapping, or first create an access entry with AmazonEKSClusterAdminPolicy"
+		f.Fix = back + ", or first create an access entry with AmazonEKSClusterAdminPolicy"
 		f.Why = "no access entry has that policy, so only the cluster creator can administer the cluster then"
 	}
 	c.Report(rule.Position{Field: "data", DataKey: awsauth.MapRoles, Value: last}, f)

@@ -101,7 +101,15 @@ func (m mappingFault) withMissing() string {
 			fit = append(fit, g)
 		}
 	}
-	return "write groups: [" + strings.Join(append(fit, m.missing...), ", ") + "]"
+	return "write groups: [" + strings.Join(append(fit, m.missing...), ", ") + "]" + inPlaceOf(groups)
+}
+
+// inPlaceOf says that the groups that an entry has are to go: a second groups: line would be another mistake.
+func inPlaceOf(groups []string) string {
+	if len(groups) == 0 {
+		return ""
+	}
+	return " in place of its groups"
 }
 
 // lacksGroups says which groups of a node an entry has not.

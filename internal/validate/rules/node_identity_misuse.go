@@ -37,7 +37,7 @@ func checkNodeIdentity(c *rule.EntryContext) {
 		at = rule.AtGroup(e, group)
 	}
 	f := rule.Finding{Subject: "node identity", Gives: rule.GivesNodeIdentity,
-		Message: fmt.Sprintf("%s has the node's username %s", named(e), phrase.Quote(at.Value)),
+		Message: fmt.Sprintf("%s has the node username %s", named(e), phrase.Quote(at.Value)),
 		Why:     "a node's identity may read the secrets of every pod on that node"}
 	if group >= 0 {
 		f.Message = fmt.Sprintf("%s has the node group %s", named(e), phrase.Quote(at.Value))
@@ -50,10 +50,11 @@ func checkNodeIdentity(c *rule.EntryContext) {
 		f.Message += ", but people assume it with IAM Identity Center (SSO)"
 		f.Fix = "write a username and groups of its own, and map the role that the nodes use"
 	case !ofNode:
-		f.Message += ", but its username " + phrase.Quote(e.Username.Value) + " is not a node's"
+		f.Message += ", but its username " + phrase.Quote(e.Username.Value) + " is not a node username"
 		f.Fix = instead(c)
 		if strings.Contains(e.Username.Value, awsauth.EC2PrivateDNSName) {
 			at = rule.AtUsername(e) // that is what to change
+			f.Why = "the API server treats only usernames that begin with " + awsauth.NodePrefix + " as nodes, so EC2 nodes with this role turn NotReady within minutes"
 		}
 	default:
 		return

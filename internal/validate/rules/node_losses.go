@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/nodes"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
@@ -47,6 +49,14 @@ func uncovered(c *rule.EditContext, role string) string {
 	return ", unless an access entry covers the role (" + c.Fleet.AccessKnown.Doubt(c.Now) + ")"
 }
 
+// inLine says where lines to paste belong: an editor may show the value indented further than it is.
+func inLine(lines []string) string {
+	if !strings.HasPrefix(strings.TrimSpace(lines[0]), "-") {
+		return ""
+	}
+	return ", in line with the other dashes"
+}
+
 // maxPutBack is how many entries are shown to put back: an edit may lose thousands, and each is looked for in the text.
 const maxPutBack = 20
 
@@ -62,6 +72,6 @@ func putBack(f *rule.Finding, c *rule.EditContext, was awsauth.Identity, or stri
 		return
 	}
 	if f.Lines = entryLines(was, key, c.Old, c.New); f.Lines != nil {
-		f.Fix = "put this entry back" + or + ":"
+		f.Fix = "put this entry back" + inLine(f.Lines) + or + ":"
 	}
 }

@@ -41,7 +41,7 @@ func objectionsTo(c *rule.EditContext, w privilege.Way) objections {
 	var all objections
 	switch w.Standing {
 	case policy.None:
-		all.reasons, all.approval = append(all.reasons, "the policy does not approve it"), getApproval(c.Policy)
+		all.reasons, all.approval = append(all.reasons, power(c.Policy, w)+", and the policy does not approve it"), getApproval(c.Policy)
 	case policy.Expired:
 		all.reasons = append(all.reasons, fmt.Sprintf("its approval in the policy (line %d) expired on %s", w.Approval.Line, w.Approval.Expires.Day()))
 		all.approval = getApproval(c.Policy)
@@ -76,6 +76,19 @@ func (o *objections) askCluster(c *rule.EditContext, w privilege.Way) {
 		}
 		o.add(reason, "ask somebody with that permission to make the edit")
 	}
+}
+
+// power is what is to be feared of a privileged name.
+func power(p *policy.Policy, w privilege.Way) string {
+	switch {
+	case w.Rendered() == policy.Masters && !w.Username:
+		return whyNotMasters
+	case w.Approver:
+		return "an approver decides who gets cluster-admin"
+	case w.Kind == privilege.ListedGroup && slices.Contains(p.Privileged.Groups, w.Rendered()):
+		return "the policy lists it under privileged.groups"
+	}
+	return "whoever has it can get full control of the cluster"
 }
 
 // questionAbout is what to ask the authorizer about a way. For what a template can become it is system:masters, which

@@ -18,6 +18,16 @@ var wellKnownGroups = []string{policy.Masters, awsauth.GroupNodes, awsauth.Group
 
 const whyNotUnauthenticated = "the API server does not add " + policy.Everybody + " for a caller who has it, and without that group kubectl cannot discover resources"
 
+// removeIt is the fix for what nobody should write in another way.
+const removeIt = "remove it"
+
+// whyNotMasters is why no message says to write system:masters.
+const whyNotMasters = policy.Masters + " bypasses RBAC: whoever has it can do everything in the cluster"
+
+func noGroup(g, near string) string {
+	return "there is no group " + phrase.Quote(g) + " (did you mean " + near + "?)"
+}
+
 // oddGroup says what is odd about a group; odd is false if nothing is.
 func oddGroup(g string) (f rule.Finding, odd bool) {
 	if g == "" {
@@ -37,6 +47,8 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 		groups := strings.Split(g, " - ")
 		return say(phrase.Quote(g)+" is one group to YAML", "write one group per line, with the same indentation: - "+phrase.Bare(strings.Join(groups, ", then - ")),
 			"a dash begins no item inside a value, nor on a line that is indented deeper than the one above")
+	case trimmed != g && trimmed == policy.Masters:
+		return say(phrase.Quote(g)+" has "+extraSpace(g), removeIt, toTheLetter+"; "+whyNotMasters)
 	case trimmed != g:
 		return say(phrase.Quote(g)+" has "+extraSpace(g), "write "+phrase.Bare(trimmed), toTheLetter)
 	case strings.IndexFunc(g, unicode.IsSpace) >= 0:
@@ -53,17 +65,13 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 	case near == "" || exact:
 		return f, false
 	case near == policy.Masters: // nobody should type it because a message says so
-		return say("there is no group "+phrase.Quote(g)+" (did you mean "+near+"?)",
-			"remove it, or "+approveMasters, toTheLetter)
+		return say(noGroup(g, near), removeIt, toTheLetter+"; "+whyNotMasters)
 	case near == awsauth.GroupUnauthenticated:
-		return say(phrase.Quote(g)+" is not "+near, "remove it", toTheLetter)
+		return say(noGroup(g, near), removeIt, toTheLetter)
 	default:
-		return say(phrase.Quote(g)+" is not "+near, "write "+near, toTheLetter)
+		return say(noGroup(g, near), "write "+near, toTheLetter)
 	}
 }
-
-// approveMasters is the other fix of what was meant to be system:masters.
-const approveMasters = "have " + policy.Masters + " approved in the policy first: it is full control of the cluster"
 
 // extraSpace says what white space there is at the ends of a name.
 func extraSpace(s string) string {

@@ -46,14 +46,14 @@ func (b brought) another() (f rule.Finding, ok bool) {
 		return f, false
 	}
 	f.Severity, f.Message = rule.Warning, fmt.Sprintf("%s differs in letter case from IAM's ARN", b.written())
-	f.Fix, f.Why = "write "+phrase.Whole(real.Canonical()), "EKS takes both for the same principal, other tools do not"
+	f.Fix, f.Why = "write "+phrase.Whole(real.Canonical()), "EKS treats both as the same principal; other tools do not"
 	return f, true
 }
 
 func (b brought) missing() (f rule.Finding) {
 	f.Message = fmt.Sprintf("IAM has no %s %s", b.arn.Kind, b.written())
 	f.Fix = fmt.Sprintf("create the %s first, or write the ARN of one that exists", b.arn.Kind)
-	f.Why = fmt.Sprintf("this entry matches nobody until a %s of that name is created, which then has these rights", b.arn.Kind)
+	f.Why = fmt.Sprintf("this entry matches nobody until a %s of that name is created; that %s then gets these rights", b.arn.Kind, b.arn.Kind)
 	if b.answer.ARN != "" {
 		f.Message = fmt.Sprintf("%s is not the ARN of user %s", b.written(), phrase.Quote(b.arn.Name))
 		f.Fix, f.Why = "write the ARN that `aws iam get-user` shows", "EKS compares the path of a user too, so this entry matches nobody"

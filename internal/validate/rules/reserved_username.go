@@ -33,7 +33,7 @@ func checkReserved(c *rule.EntryContext) {
 	}
 	f := rule.Finding{Subject: username, Gives: rule.GivesName,
 		Message: fmt.Sprintf("%s begins with %s", nameIn(c.Entry, true, username), prefix),
-		Why:     "Kubernetes and EKS own that prefix: RBAC and this guard treat a caller with such a name as one of their components"}
+		Why:     "Kubernetes and EKS reserve that prefix for their components: a caller with such a name can get the rights of one"}
 	f.Fix = "write username: " + usernameInstead(c)
 	switch {
 	case strings.HasPrefix(username, awsauth.NodePrefix):

@@ -26,9 +26,9 @@ func pathOfRole(w written) (rule.Finding, bool) {
 		Why: "EKS drops the path before it compares, so this entry matches nobody"}
 	switch {
 	case strings.HasPrefix(a.Path, awsauth.SSOPath):
-		f.Message = namedARN(w.text) + " is an IAM Identity Center (SSO) role with its path"
+		f.Message = namedARN(w.text) + " is the ARN of an IAM Identity Center (SSO) role, with its path left in"
 	case strings.HasPrefix(a.Path, "/aws-service-role/"):
-		f.Message = namedARN(w.text) + " is a service-linked role with its path"
+		f.Message = namedARN(w.text) + " is the ARN of a service-linked role, with its path left in"
 		f.Fix += " if the service calls the cluster, as EMR and AWS Batch do, or remove the entry"
 	}
 	if !principal.IsName(a.Name) {

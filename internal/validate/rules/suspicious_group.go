@@ -51,10 +51,11 @@ func typedInstead(c *rule.ObjectContext, e *awsauth.Entry, g string, s surroundi
 	words := strings.Fields(g)
 	switch meant, _ := nearGroup(strings.TrimSpace(g)); {
 	case meant == policy.Masters: // nobody should type it because a message says so
+		approved := "or get " + policy.Masters + " approved: " + c.Policy.Ask("approvals", "privileged.approvals")
 		if lost := groupsBefore(c.Old, e.ARN.Value, s); len(lost) > 0 {
-			return "write " + s.asTyped(lost) + ", as before, or " + approveMasters, nil
+			return "write " + s.asTyped(lost) + ", as before, " + approved, nil
 		}
-		return "remove it, or " + approveMasters, nil
+		return removeIt + ", " + approved, nil
 	case strings.Contains(g, " - "):
 		return itemsBelow(s, strings.Split(g, " - "), fix)
 	case strings.HasPrefix(fix, "write one group per line") && len(words) <= 5 && !slices.ContainsFunc(words, unfit):

@@ -21,8 +21,8 @@ func checkAccounts(c *rule.ObjectContext) {
 		if known, ok := c.Policy.Account(a.Value); ok && known.MapAccounts || !principal.IsAccountID(a.Value) {
 			continue
 		}
-		c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: fmt.Sprintf("account %s in mapAccounts allows every role and user of it to authenticate", phrase.Quote(a.Value)),
-			Fix: "remove it and map only the roles that need access, or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
+		c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: fmt.Sprintf("account %s in mapAccounts lets every role and user in that account authenticate", phrase.Quote(a.Value)),
+			Fix: "remove it, and mapAccounts if it is empty then; map only the roles that need access, or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
 			Why: "roles and users that are created later can authenticate too"})
 	}
 }
