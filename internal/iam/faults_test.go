@@ -211,11 +211,11 @@ func TestMessages(t *testing.T) {
 		"another letter case": {added: role(own + "role/CI"), calls: 1, want: []string{
 			`AA301 principal-not-found: arn:aws:iam::111122223333:role/CI differs in letter case from IAM's ARN; fix: write arn:aws:iam::111122223333:role/ci`}},
 		"an unknown account": {added: role(other + "role/auditor"), calls: -1, want: []string{
-			`AA303 foreign-account: arn:aws:iam::444455556666:role/auditor is in account 444455556666, which the policy does not list; fix: get account 444455556666 added to the policy: ask a cluster admin; accounts are in Helm value policy.accounts`}},
+			`AA303 foreign-account: arn:aws:iam::444455556666:role/auditor is in account 444455556666, which the policy does not list; fix: get account 444455556666 added to the policy: ask a cluster admin; accounts are in the Helm value policy.accounts`}},
 		"an account that may not be read": {added: role(other + "role/auditor"), policy: strings.ReplaceAll(reading, "role/aws-auth-guard", "role/closed"), calls: 1, want: []string{
-			`AA303 foreign-account: could not check arn:aws:iam::444455556666:role/auditor: IAM in account 444455556666 could not be asked; fix: get a roleARN that the guard may assume, or trust: unchecked, added for the account: ask a cluster admin; accounts are in Helm value policy.accounts`}},
+			`AA303 foreign-account: could not check arn:aws:iam::444455556666:role/auditor: IAM in account 444455556666 could not be asked; fix: get a roleARN that the guard may assume, or trust: unchecked, added for the account: ask a cluster admin; accounts are in the Helm value policy.accounts`}},
 		"another partition": {added: role("arn:aws-cn:iam::111122223333:role/ci"), calls: 0, want: []string{
-			`AA204 wrong-partition: arn:aws-cn:iam::111122223333:role/ci is in the partition aws-cn, and this cluster is in aws; fix: write arn:aws:iam::111122223333:role/ci, or the ARN of another principal in aws`}},
+			`AA204 wrong-partition: arn:aws-cn:iam::111122223333:role/ci is in the partition aws-cn, and this cluster is in the partition aws; fix: write arn:aws:iam::111122223333:role/ci, or the ARN of another principal in the partition aws`}},
 		"no permission": {added: role(own + "role/ci"), as: "nothing", calls: 1, want: []string{
 			`AA302 principal-unverified: could not check whether arn:aws:iam::111122223333:role/ci exists: denied; fix: give the role that asks IAM the permissions that ` + "`kubectl awsauth iam-policy`" + ` prints, and try again`}},
 		"an sso block": {calls: -1,
