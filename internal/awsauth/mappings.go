@@ -114,7 +114,7 @@ func (p *parser) readList(list *node, read readings, unreadable bool) []Entry {
 
 // readItems reads the items of a list, of which base is the index of the first. What the readings do not have, the nodes say.
 func (p *parser) readItems(list *node, read readings, base int) []Entry {
-	var entries []Entry
+	entries := make([]Entry, 0, len(list.Content))
 	for i, n := range list.Content {
 		var strict, lenient *decodedItem
 		if i < len(read.strict) {

@@ -167,18 +167,26 @@ func judge(t *testing.T, text string) validate.Report {
 	if testing.Short() && len(text) > maxValue/16 {
 		t.Skip("a megabyte takes a second or two")
 	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	started := cpuTime(t)
 	v := validator(t, "")
-	rep := create(v, roles0(text))
-	repair := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(text)), New: aconfigmap(roles0(nodeRole))})
-	if !repair.Allowed {
-		t.Errorf("the repair is refused: %v", findingsOf(repair))
-	}
+	var rep validate.Report
+	bounded(t, func() {
+		rep = create(v, roles0(text))
+		repair := v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(text)), New: aconfigmap(roles0(nodeRole))})
+		if !repair.Allowed {
+			t.Errorf("the repair is refused: %v", findingsOf(repair))
+		}
+		render(t, rep, text)
+	})
+	runtime.KeepAlive(v)
+	t.Logf("%d findings", len(rep.Findings))
+	return rep
+}
+
+// render writes a report about a value in every form.
+func render(t *testing.T, rep validate.Report, text string) {
+	t.Helper()
 	source := report.Source{Name: "mapRoles", Text: text, Locate: func(_ string, line, column int) (int, int, bool) { return line, column, true }}
-	for form, render := range map[string]func(io.Writer) error{
+	for form, write := range map[string]func(io.Writer) error{
 		"text": func(w io.Writer) error { return report.Text(w, rep, []report.Source{source}, report.TextOptions{}) },
 		"JSON": func(w io.Writer) error {
 			return report.JSON(w, report.File{Report: rep, Sources: []report.Source{source}})
@@ -187,22 +195,30 @@ func judge(t *testing.T, text string) validate.Report {
 			return report.SARIF(w, []report.File{{Report: rep, Sources: []report.Source{source}}}, validate.Catalogue(), "test")
 		},
 	} {
-		if err := render(io.Discard); err != nil {
+		if err := write(io.Discard); err != nil {
 			t.Errorf("%s: %v", form, err)
 		}
 	}
+}
+
+// bounded fails the test if what it does is not done within the bounds.
+func bounded(t *testing.T, do func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	started := cpuTime(t)
+	do()
 	took := cpuTime(t) - started
 	runtime.ReadMemStats(&after)
 	allocated := after.TotalAlloc - before.TotalAlloc
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	kept := int64(after.HeapAlloc) - int64(before.HeapAlloc)
-	runtime.KeepAlive(v)
-	t.Logf("%v of CPU, %d MiB allocated, %d MiB kept, %d findings", took.Round(time.Millisecond), allocated>>20, kept>>20, len(rep.Findings))
+	t.Logf("%v of CPU, %d MiB allocated, %d MiB kept", took.Round(time.Millisecond), allocated>>20, kept>>20)
 	if took > maxCPU || allocated > maxAllocated || kept > maxKept {
 		t.Errorf("want at most %v of CPU, %d MiB allocated and %d MiB kept", maxCPU, maxAllocated>>20, maxKept>>20)
 	}
-	return rep
 }
 
 // cpuTime is what this process has used so far, which does not depend on what else the machine does.

@@ -23,7 +23,6 @@ var ambiguousYAML = &rule.Rule{
 }
 
 func sayAmbiguous(p described) (f rule.Finding) {
-	value := phrase.Quote(p.Value)
 	switch p.Code {
 	case awsauth.OnlyEKSReads:
 		f.Message, f.Fix = complaint(p.Got, p.Value, p.around)
@@ -39,25 +38,25 @@ func sayAmbiguous(p described) (f rule.Finding) {
 	case awsauth.HiddenCharacter:
 		f = sayHidden(p)
 	case awsauth.Tab:
-		f = rule.Finding{Message: p.in(value + " has a tab in it"), Fix: "use spaces instead", Why: "some YAML parsers do not take a tab for a space"}
+		f = rule.Finding{Message: p.in(phrase.Quote(p.Value) + " has a tab in it"), Fix: "use spaces instead", Why: "some YAML parsers do not take a tab for a space"}
 	case awsauth.Anchor, awsauth.Alias:
-		f = rule.Finding{Message: p.in(value + " is a YAML anchor or alias"), Fix: "write out what is meant, in every place", Why: "what is written in one place works in another, out of sight"}
+		f = rule.Finding{Message: p.in(phrase.Quote(p.Value) + " is a YAML anchor or alias"), Fix: "write out what is meant, in every place", Why: "what is written in one place works in another, out of sight"}
 	case awsauth.Merge:
 		f = rule.Finding{Message: p.in("a merge key (<<) takes fields from elsewhere"), Fix: "write the fields out", Why: "an entry can have groups that it does not show"}
 	case awsauth.Tag:
-		f = rule.Finding{Message: p.in("the tag " + value + " changes how the value is read"), Fix: "remove the tag, and put the value in quotes", Why: "!!binary, for one, can hide an ARN"}
+		f = rule.Finding{Message: p.in("the tag " + phrase.Quote(p.Value) + " changes how the value is read"), Fix: "remove the tag, and put the value in quotes", Why: "!!binary, for one, can hide an ARN"}
 	case awsauth.DuplicateKey:
 		f = sayDuplicateKey(p)
 	case awsauth.NonTextKey:
-		f = rule.Finding{Message: p.in("the key " + value + " is " + p.Got + ", not a string"), Fix: "put it in quotes, or remove it", Why: "EKS may drop all of " + p.DataKey}
+		f = rule.Finding{Message: p.in("the key " + phrase.Quote(p.Value) + " is " + p.Got + ", not a string"), Fix: "put it in quotes, or remove it", Why: "EKS may drop all of " + p.DataKey}
 	case awsauth.UnquotedTemplate:
 		f = sayUnquotedTemplate(p)
 	case awsauth.LookAlikeKey:
-		f = rule.Finding{Message: p.in(value + " looks like " + phrase.Quote(p.Want) + " but has other characters"), Fix: "type " + p.Want + " again", Why: "some parsers take one for the other"}
+		f = rule.Finding{Message: p.in(phrase.Quote(p.Value) + " looks like " + phrase.Quote(p.Want) + " but has other characters"), Fix: "type " + p.Want + " again", Why: "some parsers take one for the other"}
 	case awsauth.ImplicitType:
 		f = sayImplicitType(p)
 	case awsauth.LeadingZero:
-		f = rule.Finding{Message: value + " without quotes begins with a 0", Fix: "write " + phrase.Bare(p.Want) + ", with quotes",
+		f = rule.Finding{Message: phrase.Quote(p.Value) + " without quotes begins with a 0", Fix: "write " + phrase.Bare(p.Want) + ", with quotes",
 			Why: "eksctl reads it as an octal number and writes another account back"}
 	case awsauth.Disagreement:
 		f = rule.Finding{Message: p.in("parsers read this differently: EKS would take it for " + phrase.Bare(p.Got)), Fix: "write each value on one line, in quotes"}

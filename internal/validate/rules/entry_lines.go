@@ -74,7 +74,7 @@ func writtenLines(id awsauth.Identity, key string, v *rule.Version) []string {
 	return lines
 }
 
-// itemLines are the lines of the item of a block list that begins on line first.
+// itemLines are the lines of the item of a block list that begins on line first; nil if there are too many.
 func itemLines(lines []string, first int) []string {
 	if first >= len(lines) || !strings.HasPrefix(strings.TrimLeft(lines[first], " "), "-") {
 		return nil
@@ -86,6 +86,9 @@ func itemLines(lines []string, first int) []string {
 		indent := len(l) - len(strings.TrimLeft(l, " "))
 		if i > 0 && l != "" && indent <= dash {
 			break
+		}
+		if i == far {
+			return nil
 		}
 		item = append(item, l[min(dash, len(l)):])
 	}

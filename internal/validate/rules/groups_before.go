@@ -9,21 +9,41 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
+// mapped is what a principal was mapped to, as far as it is looked at for every finding: a version may map it a thousand times.
+func mapped(v *rule.Version, key string) []awsauth.Identity {
+	ids := v.Access().Lookup(key)
+	return ids[:min(near, len(ids))]
+}
+
+// repeatable reports that groups are so few and so short that a message can repeat them.
+func repeatable(groups []string) bool {
+	if len(groups) > near {
+		return false
+	}
+	size := 0
+	for _, g := range groups {
+		size += len(g)
+	}
+	return size <= maxLine
+}
+
 // groupsBefore are groups that a principal has in the old version, and that the lines of the entry around s do not have any more.
 func groupsBefore(old *rule.Version, arn string, s surroundings) []string {
 	e, ok := s.entry()
-	if !ok || arn == "" {
+	if !ok || arn == "" || e.end-e.start > far {
 		return nil
 	}
-	var had []string
-	for _, id := range old.Access().Lookup(awsauth.Subject(arn)) {
-		had = append(had, id.Groups...)
+	var lost []string
+	for _, id := range mapped(old, awsauth.Subject(arn)) {
+		if repeatable(id.Groups) {
+			lost = append(lost, id.Groups...)
+		}
 	}
-	for i := e.start; i < min(e.end, e.start+far) && len(had) > 0; i++ {
+	for i := e.start; i < e.end && len(lost) > 0; i++ {
 		line := s.line(i)
-		had = slices.DeleteFunc(had, func(g string) bool { return strings.Contains(line, g) })
+		lost = slices.DeleteFunc(lost, func(g string) bool { return strings.Contains(line, g) })
 	}
-	return had
+	return lost
 }
 
 // asTyped is how groups are typed in the place of the group on a line, in a block or in brackets.
@@ -45,13 +65,16 @@ func (s surroundings) asTyped(groups []string) string {
 // by the other, or else to remove it.
 func insteadOfGroup(old *rule.Version, e *awsauth.Entry, i int) string {
 	name := phrase.Bare(strings.TrimSpace(e.Groups[i].Value))
-	if old == nil {
+	if old == nil || len(e.Groups) > far {
 		return "remove " + name
 	}
 	is := e.GroupNames()
-	for _, was := range old.Access().Lookup(e.Subject()) {
+	for _, was := range mapped(old, e.Subject()) {
+		if len(was.Groups) != len(is) {
+			continue
+		}
 		gone := lostGroups(was.Groups, is)
-		if len(gone) != 1 || len(was.Groups) != len(is) {
+		if len(gone) != 1 {
 			continue
 		}
 		if near, _ := nearGroup(gone[0]); near == "" {

@@ -38,13 +38,13 @@ func sayMissing(c *rule.ObjectContext, p described) (f rule.Finding) {
 }
 
 func sayMissingField(c *rule.ObjectContext, p described) rule.Finding {
-	f := rule.Finding{Message: p.entry + " has no " + p.Want, Why: "EKS drops the entry"}
+	f := rule.Finding{Message: p.entry() + " has no " + p.Want, Why: "EKS drops the entry"}
 	if p.Want == "username" {
 		f.Fix, f.Why = "write username: "+exampleName(p)+", or another name", "EKS would authenticate the principal with an empty username"
 		return f
 	}
 	f.Fix = "write " + p.Want + ": arn:" + cmp.Or(c.Partition, "aws") + ":iam::ACCOUNT:" + strings.TrimSuffix(p.Want, "arn") + "/NAME"
-	if username := p.around.username(); p.entry == thisEntry && username != "" {
+	if username := p.around.username(); p.entry() == thisEntry && username != "" {
 		f.Message = "the entry with username " + shown(username) + " has no " + p.Want
 	}
 	above := fieldLine.FindStringSubmatch(p.around.line(p.around.at - 1))
@@ -64,16 +64,16 @@ func exampleName(p described) string {
 
 // sayNoGroups says which groups the principal had, if it had any.
 func sayNoGroups(c *rule.ObjectContext, p described) rule.Finding {
-	f := rule.Finding{Severity: rule.Warning, Message: p.entry + " has no groups", Fix: "add its groups, or groups: [] if none are meant",
+	f := rule.Finding{Severity: rule.Warning, Message: p.entry() + " has no groups", Fix: "add its groups, or groups: [] if none are meant",
 		Why: "it can authenticate, and may do only what is bound to its username"}
 	if _, missing, ok := (surroundings{p.around.value, p.around.at + 1}).groupsAbove(); ok {
 		f.Fix = "indent the lines below groups: " + spaces(missing) + " more"
 		return f
 	}
-	for _, had := range c.Old.Access().Lookup(p.Entry) {
-		if len(had.Groups) > 0 {
+	for _, had := range mapped(c.Old, p.Entry) {
+		if len(had.Groups) > 0 && repeatable(had.Groups) {
 			groups := phrase.Bare(strings.Join(had.Groups, ", "))
-			f.Message, f.Fix = p.entry+" loses all its groups in this edit: it had "+groups, "write groups: ["+groups+"], unless it is meant to have none"
+			f.Message, f.Fix = p.entry()+" loses all its groups in this edit: it had "+groups, "write groups: ["+groups+"], unless it is meant to have none"
 		}
 	}
 	return f

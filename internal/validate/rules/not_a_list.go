@@ -51,7 +51,7 @@ func sayWrongType(p described) (f rule.Finding) {
 }
 
 func sayGroupsAreNoList(p described) rule.Finding {
-	f := rule.Finding{Message: "the groups of " + p.entry + " are " + p.Got + ", not a list", Why: "EKS gives the entry no groups at all",
+	f := rule.Finding{Message: "the groups of " + p.entry() + " are " + p.Got + ", not a list", Why: "EKS gives the entry no groups at all",
 		Fix: `write each group on a line of its own after "- ", or groups: [] if none are meant`}
 	if p.Got != "a string" {
 		return f

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -11,8 +13,6 @@ import (
 // described is one of the reader's problems, with what a message needs to say where it is.
 type described struct {
 	awsauth.Problem
-	// entry names the entry that it is about: by its ARN, or "this entry" if it has none; "" if it is about the value.
-	entry  string
 	around surroundings
 	c      *rule.ObjectContext
 }
@@ -20,9 +20,9 @@ type described struct {
 // problems lets a rule report those of the reader's problems that are its own: say has no message for the others.
 func problems(say func(described) rule.Finding) func(*rule.ObjectContext) {
 	return func(c *rule.ObjectContext) {
-		values, names := texts{object: c.Object}, entryNames{c: c}
+		values := texts{object: c.Object}
 		for _, p := range c.Problems {
-			if f := say(described{p, names.of(p), values.around(p), c}); f.Message != "" {
+			if f := say(described{p, values.around(p), c}); f.Message != "" {
 				f.Subject = p.Subject
 				c.Report(rule.AtProblem(p), f)
 			}
@@ -32,36 +32,32 @@ func problems(say func(described) rule.Finding) func(*rule.ObjectContext) {
 
 // in adds to a message which entry it is about.
 func (d described) in(message string) string {
-	if d.entry == "" || d.entry == thisEntry {
+	entry := d.entry()
+	if entry == "" || entry == thisEntry {
 		return d.around.inEntry(message)
 	}
-	return message + ", in the entry for " + d.entry
+	return message + ", in the entry for " + entry
 }
 
 const thisEntry = "this entry"
 
-// entryNames are the ARNs of the entries by their paths, looked up when the first is asked for.
-type entryNames struct {
-	c    *rule.ObjectContext
-	arns map[string]string
-}
-
-func (n *entryNames) of(p awsauth.Problem) string {
-	end := strings.IndexByte(p.Field, ']')
-	if end < 0 || p.DataKey == awsauth.MapAccounts {
+// entry names the entry that the problem is about: by its ARN, or "this entry" if it has none; "" if it is about the value.
+func (d described) entry() string {
+	path, inEntry := strings.CutPrefix(d.Field, "data."+d.DataKey+"[")
+	if !inEntry || d.DataKey == awsauth.MapAccounts {
 		return ""
 	}
-	if n.arns == nil {
-		n.arns = map[string]string{}
-		for _, e := range n.c.Entries() {
-			n.arns[e.Path("")] = e.ARN.Value
-		}
+	entries := d.c.Roles
+	if d.DataKey == awsauth.MapUsers {
+		entries = d.c.Users
 	}
-	switch arn := n.arns[p.Field[:end+1]]; {
-	case arn != "":
-		return phrase.Bare(arn)
-	case strings.HasPrefix(p.Entry, "arn:"):
-		return phrase.Bare(p.Entry)
+	index, _, _ := strings.Cut(path, "]")
+	at, ok := slices.BinarySearchFunc(entries, number(index), func(e awsauth.Entry, index int) int { return cmp.Compare(e.Index, index) })
+	switch {
+	case ok && entries[at].ARN.Value != "":
+		return phrase.Bare(entries[at].ARN.Value)
+	case strings.HasPrefix(d.Entry, "arn:"):
+		return phrase.Bare(d.Entry)
 	}
 	return thisEntry
 }

@@ -93,7 +93,7 @@ func sayEmptyGroup(p described) (f rule.Finding) {
 	if p.Code != awsauth.EmptyGroup {
 		return f
 	}
-	f = rule.Finding{Message: p.entry + " has an empty group", Fix: "remove the item", Why: "nothing is bound to it"}
+	f = rule.Finding{Message: p.entry() + " has an empty group", Fix: "remove the item", Why: "nothing is bound to it"}
 	if p.Got == "" { // written so on purpose, as the EMR add-on of EKS Blueprints does; RBAC takes no subject without a name
 		f.Severity, f.Fix, f.Why = rule.Warning, "remove the item, or write groups: [] if none are meant", "nothing can be bound to it"
 	}

@@ -18,16 +18,15 @@ var unknownField = &rule.Rule{
 }
 
 func sayUnknownField(p described) (f rule.Finding) {
-	value := phrase.Quote(p.Value)
 	switch p.Code {
 	case awsauth.WrongCaseField:
-		f = rule.Finding{Message: p.in("the field " + value + " is spelled " + p.Want), Fix: "write " + p.Want, Why: "some versions of its parser ignore the field"}
+		f = rule.Finding{Message: p.in("the field " + phrase.Quote(p.Value) + " is spelled " + p.Want), Fix: "write " + p.Want, Why: "some versions of its parser ignore the field"}
 	case awsauth.MisplacedField:
 		other := awsauth.MapUsers
 		if p.DataKey == awsauth.MapUsers {
 			other = awsauth.MapRoles
 		}
-		f = rule.Finding{Message: p.in("the field " + value + " has no meaning in " + p.DataKey), Fix: "move the entry to " + other + ", or write " + p.Want,
+		f = rule.Finding{Message: p.in("the field " + phrase.Quote(p.Value) + " has no meaning in " + p.DataKey), Fix: "move the entry to " + other + ", or write " + p.Want,
 			Why: "EKS drops an entry without " + p.Want}
 		switch a, err := awsauth.ParseARN(p.around.arn()); {
 		case err != nil:
@@ -37,7 +36,7 @@ func sayUnknownField(p described) (f rule.Finding) {
 			f.Fix = "write " + p.Want
 		}
 	case awsauth.UnknownField:
-		f = rule.Finding{Message: p.in(value + " is not a field of " + p.DataKey), Fix: "remove it; the fields are " + awsauth.ARNField(p.DataKey) + ", username and groups",
+		f = rule.Finding{Message: p.in(phrase.Quote(p.Value) + " is not a field of " + p.DataKey), Fix: "remove it; the fields are " + awsauth.ARNField(p.DataKey) + ", username and groups",
 			Why: "EKS ignores it without an error"}
 		if p.Want != "" {
 			f.Fix = "write " + p.Want
@@ -55,7 +54,7 @@ func moveTo(key string, p described) (fix string, lines []string) {
 	e, _ := p.around.entry()
 	item := itemLines(p.around.lines, e.start)
 	text := strings.Join(item, "\n")
-	if len(item) > maxEntryLines || strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || phrase.Redact(text) != text {
+	if len(item) == 0 || len(item) > maxEntryLines || strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || phrase.Redact(text) != text {
 		return fix, nil
 	}
 	lines = append(lines, key+": |")
