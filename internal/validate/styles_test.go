@@ -299,6 +299,12 @@ func many(n int) []styleEntry {
 	return all
 }
 
+// beside are the findings of other rules than those with an id: AA113 warns of one style, in which kubectl shows the value as one
+// quoted string.
+func beside(findings []validate.Finding, id string) []validate.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f validate.Finding) bool { return f.Rule == id })
+}
+
 // TestStyles writes the same map in every style over every other: another writer is no change. No edit is denied, and nothing is
 // said that could not have been said before.
 func TestStyles(t *testing.T) {
@@ -325,7 +331,7 @@ func TestStyles(t *testing.T) {
 				if changes := awsauth.Diff(access, doc.Access()); len(changes) > 0 {
 					t.Fatalf("%s does not mean the same: %v\n%s", style, changes, data[awsauth.MapRoles])
 				}
-				if rep := judge(nil, data); m.sound && len(rep.Findings) > 0 {
+				if rep := judge(nil, data); m.sound && len(beside(rep.Findings, "AA113")) > 0 {
 					t.Errorf("%s, as a new object: %v\n%s", style, findingsOf(rep), data[awsauth.MapRoles])
 				} else if !m.sound && len(rep.Findings) == 0 {
 					t.Fatal("nothing is wrong with it")
@@ -337,7 +343,8 @@ func TestStyles(t *testing.T) {
 						continue
 					}
 					rep := judge(written[before], written[after])
-					fresh := slices.DeleteFunc(slices.Clone(rep.Findings), func(f validate.Finding) bool { return f.Preexisting })
+					fresh := beside(rep.Findings, "AA113")
+					fresh = slices.DeleteFunc(fresh, func(f validate.Finding) bool { return f.Preexisting })
 					if !rep.Allowed || len(fresh) > 0 {
 						t.Errorf("%s over %s: allowed is %v, %v\n%s", after, before, rep.Allowed, findingsOf(rep), written[after][awsauth.MapRoles])
 					}
