@@ -44,6 +44,9 @@ func (p *parser) readItem(n *node, index int, strict, lenient *decodedItem) Entr
 	if lenient != nil {
 		p.reportDifferences(&e, *lenient, it.twoExplained || it.hasAlias())
 		it.differencesToCome(&e)
+		if strict == nil {
+			it.typedToCome(&e)
+		}
 	}
 	return e
 }

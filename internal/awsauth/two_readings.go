@@ -124,37 +124,76 @@ func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
 // numbers, booleans and nulls that the two will read differently once the key is spelt right. The lenient one does not read these
 // keys, so it is no news then.
 func (it *itemReader) differencesToCome(e *Entry) {
-	add := func(what string, v *node) {
-		n := resolve(v)
-		if n.Kind != scalarNode {
-			return
-		}
-		only := []difference{{subject: "-" + what + " " + n.Value}}
-		if plain(n) && !tagged(n) && implicitType(n.Value) != "" {
-			only = []difference{{subject: "-" + what + " "}, {subject: "+" + what + " " + n.Value}}
-		}
-		for _, d := range only {
-			it.reportDifference(e, d, Reading{Explained: true, ToCome: true})
-		}
-	}
 	for _, field := range fields[it.key] { // in one order
 		v, ok := it.meant[field]
 		if !ok {
 			continue
 		}
-		switch field {
-		case "username":
-			add(field, v)
-		case "groups":
-			for _, g := range resolve(v).Content {
-				add("group", g)
-			}
-		case ARNField(it.key):
-			if n := resolve(v); n.Kind == scalarNode {
-				it.reportDifference(e, difference{subject: "-" + field + " " + Key(n.Value)}, Reading{Explained: true, ToCome: true})
+		for _, w := range it.words(field, v) {
+			switch {
+			case field == ARNField(it.key):
+				it.reportToCome(e, "-"+w.what+" "+Key(w.node.Value))
+			case w.typed():
+				it.reportTypedToCome(e, w)
+			default:
+				it.reportToCome(e, "-"+w.what+" "+w.node.Value)
 			}
 		}
 	}
+}
+
+// typedToCome reports the numbers, booleans and nulls of an item of which the strict parser reads nothing. It will not take them for
+// text once it can read the item, and the lenient one does, so that fixing something else in the item brings no difference.
+func (it *itemReader) typedToCome(e *Entry) {
+	for _, field := range fields[it.key] {
+		v, ok := it.seen[field]
+		if !ok {
+			continue
+		}
+		for _, w := range it.words(field, v) {
+			if w.typed() {
+				it.reportTypedToCome(e, w)
+			}
+		}
+	}
+}
+
+func (it *itemReader) reportTypedToCome(e *Entry, w word) {
+	it.reportToCome(e, "-"+w.what+" ")
+	it.reportToCome(e, "+"+w.what+" "+w.node.Value)
+}
+
+func (it *itemReader) reportToCome(e *Entry, subject string) {
+	it.reportDifference(e, difference{subject: subject}, Reading{Explained: true, ToCome: true})
+}
+
+// word is a scalar of a field in which the two readings can differ. what is its name in a difference.
+type word struct {
+	what string
+	node *node
+}
+
+func (w word) typed() bool {
+	return plain(w.node) && !tagged(w.node) && implicitType(w.node.Value) != ""
+}
+
+// words are the scalars in the value of a field.
+func (it *itemReader) words(field string, v *node) []word {
+	what, nodes := field, []*node{v}
+	switch field {
+	case "username", ARNField(it.key):
+	case "groups":
+		what, nodes = "group", resolve(v).Content
+	default:
+		return nil
+	}
+	var words []word
+	for _, n := range nodes {
+		if n = resolve(n); n.Kind == scalarNode {
+			words = append(words, word{what, n})
+		}
+	}
+	return words
 }
 
 // unlisted reports what the lenient reading keeps and no entry holds, where the two do not have the same number of items.
