@@ -142,8 +142,8 @@ func (it *itemReader) differencesToCome(e *Entry) {
 	}
 }
 
-// typedToCome reports the numbers, booleans and nulls of an item of which the strict parser reads nothing. It will not take them for
-// text once it can read the item, and the lenient one does, so that fixing something else in the item brings no difference.
+// typedToCome reports the numbers, booleans and nulls of an item of which the strict parser reads nothing. The lenient one takes them
+// for text, and the strict one will not once it can read the item: that is no news when something else in the item is fixed.
 func (it *itemReader) typedToCome(e *Entry) {
 	for _, field := range fields[it.key] {
 		v, ok := it.seen[field]

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
@@ -127,6 +128,51 @@ func TestRepairs(t *testing.T) {
 			better[i].mended = true
 			admitted(w, "mended "+fault, old, better)
 			admitted(w, "removed "+fault, old, slices.Delete(slices.Clone(old), i, i+1))
+		}
+	}
+}
+
+// TestRepairsBesideNumbers is promise 4 inside one entry: EKS reads nothing of the value, and a field of the entry beside the one
+// that is fixed is a number, a boolean or null without quotes. Any other such word in its place is denied.
+func TestRepairsBesideNumbers(t *testing.T) {
+	v := validator(t, "")
+	words := [][2]string{
+		{"012", "013"}, {"0x1f", "0x2f"}, {"1e3", "1e4"}, {"1.5", "2.5"}, {"yes", "no"}, {"true", "On"}, {"null", "012"}, {"2026-11-30", "012"},
+	}
+	unread := []string{"{{SessionName}}", "[{{SessionName}}]", "'open", "[open"}
+	mapped := func(key string, of map[string]string) map[string]string {
+		arn := awsauth.ARNField(key)
+		data := roles0(nodeRole)
+		data[key] += fmt.Sprintf("- %s: %s\n  username: %s\n  groups:\n  - %s\n  - %s\n",
+			arn, of[arn], of["username"], of["first"], of["second"])
+		return data
+	}
+	for _, key := range []string{awsauth.MapRoles, awsauth.MapUsers} {
+		arn := awsauth.ARNField(key)
+		sound := map[string]string{
+			arn: "arn:aws:iam::111122223333:" + strings.TrimSuffix(arn, "arn") + "/ci", "username": "ci", "first": "viewers", "second": "deployers",
+		}
+		beside := func(stays, fixed string, word [2]string, fault string) {
+			entry := maps.Clone(sound)
+			entry[stays], entry[fixed] = word[0], fault
+			old := mapped(key, entry)
+			entry[fixed] = sound[fixed]
+			if r := step(v, old, mapped(key, entry)); !r.Allowed {
+				t.Errorf("%q: %s is fixed, and refused:\n%s", old[key], fixed, sentences(r))
+			}
+			entry[stays] = word[1]
+			if r := step(v, old, mapped(key, entry)); r.Allowed {
+				t.Errorf("%q: %s is fixed and %s becomes %s, and allowed", old[key], fixed, stays, word[1])
+			}
+		}
+		for stays := range sound {
+			for fixed := range sound {
+				for i := range len(words) * len(unread) {
+					if stays != fixed {
+						beside(stays, fixed, words[i%len(words)], unread[i/len(words)])
+					}
+				}
+			}
 		}
 	}
 }
