@@ -439,17 +439,27 @@ func get(url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-var residentSize = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
+var (
+	residentSize  = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
+	anonymousSize = regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB$`)
+)
 
-// resident is the replica's memory in bytes as the kernel counts it; 0 where there is no /proc. The metric of the same
-// name is not asked: each answer takes memory of its own, and polling it keeps the figure up.
-func (r *replica) resident() int {
+// resident is the replica's memory in bytes, with the pages of its program that are mapped.
+func (r *replica) resident() int { return r.status(residentSize) }
+
+// anonymous is the part of it that is the replica's own. How much of the program is mapped is up to the kernel: it maps
+// pages around those that are used, as many as the file's cache has in one piece.
+func (r *replica) anonymous() int { return r.status(anonymousSize) }
+
+// status is a figure of the kernel's in bytes; 0 where there is no /proc. The guard's metric of the same name is not
+// asked: each answer takes memory, and polling it keeps the figure up.
+func (r *replica) status(size *regexp.Regexp) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
 	kib := 0
-	if m := residentSize.FindSubmatch(status); m != nil {
+	if m := size.FindSubmatch(status); m != nil {
 		_, _ = fmt.Sscan(string(m[1]), &kib) // digits only
 	}
 	return kib << 10
