@@ -124,20 +124,14 @@ func (p *parser) reportDifference(e *Entry, d difference, reading Reading) {
 // numbers, booleans and nulls that the two will read differently once the key is spelt right. The lenient one does not read these
 // keys, so it is no news then.
 func (it *itemReader) differencesToCome(e *Entry) {
-	for _, field := range fields[it.key] { // in one order
-		v, ok := it.meant[field]
-		if !ok {
-			continue
-		}
-		for _, w := range it.words(field, v) {
-			switch {
-			case field == ARNField(it.key):
-				it.reportToCome(e, "-"+w.what+" "+Key(w.node.Value))
-			case w.typed():
-				it.reportTypedToCome(e, w)
-			default:
-				it.reportToCome(e, "-"+w.what+" "+w.node.Value)
-			}
+	for _, w := range it.words(it.meant) {
+		switch {
+		case w.what == ARNField(it.key):
+			it.reportToCome(e, "-"+w.what+" "+Key(w.node.Value))
+		case w.typed():
+			it.reportTypedToCome(e, w)
+		default:
+			it.reportToCome(e, "-"+w.what+" "+w.node.Value)
 		}
 	}
 }
@@ -145,15 +139,9 @@ func (it *itemReader) differencesToCome(e *Entry) {
 // typedToCome reports the numbers, booleans and nulls of an item of which the strict parser reads nothing. The lenient one takes them
 // for text, and the strict one will not once it can read the item: that is no news when something else in the item is fixed.
 func (it *itemReader) typedToCome(e *Entry) {
-	for _, field := range fields[it.key] {
-		v, ok := it.seen[field]
-		if !ok {
-			continue
-		}
-		for _, w := range it.words(field, v) {
-			if w.typed() {
-				it.reportTypedToCome(e, w)
-			}
+	for _, w := range it.words(it.seen) {
+		if w.typed() {
+			it.reportTypedToCome(e, w)
 		}
 	}
 }
@@ -177,20 +165,26 @@ func (w word) typed() bool {
 	return plain(w.node) && !tagged(w.node) && implicitType(w.node.Value) != ""
 }
 
-// words are the scalars in the value of a field.
-func (it *itemReader) words(field string, v *node) []word {
-	what, nodes := field, []*node{v}
-	switch field {
-	case "username", ARNField(it.key):
-	case "groups":
-		what, nodes = "group", resolve(v).Content
-	default:
-		return nil
-	}
+// words are the scalars in the values of the fields in which the two readings can differ, in the order of the fields.
+func (it *itemReader) words(of map[string]*node) []word {
 	var words []word
-	for _, n := range nodes {
-		if n = resolve(n); n.Kind == scalarNode {
-			words = append(words, word{what, n})
+	for _, field := range fields[it.key] {
+		v, ok := of[field]
+		if !ok {
+			continue
+		}
+		what, nodes := field, []*node{v}
+		switch field {
+		case "username", ARNField(it.key):
+		case "groups":
+			what, nodes = "group", resolve(v).Content
+		default:
+			continue
+		}
+		for _, n := range nodes {
+			if n = resolve(n); n.Kind == scalarNode {
+				words = append(words, word{what, n})
+			}
 		}
 	}
 	return words

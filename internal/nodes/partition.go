@@ -59,8 +59,7 @@ func (p partitions) in(name string) struct{ principals, nodes int } {
 // ofNodes is the partition with the most node roles; of two with as many, the one with more principals; or "".
 func (p partitions) ofNodes() string {
 	most, tied := 0, false
-	for i := range p[1:] {
-		next := i + 1
+	for next := 1; next < len(p); next++ {
 		switch cmp.Or(cmp.Compare(p[next].nodes, p[most].nodes), cmp.Compare(p[next].principals, p[most].principals)) {
 		case 1:
 			most, tied = next, false
