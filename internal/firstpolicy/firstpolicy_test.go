@@ -315,7 +315,8 @@ func FuzzValues(f *testing.F) {
 	f.Fuzz(func(t *testing.T, arn, username, group, evidence, node string) {
 		source := rbac{groups: map[string]string{group: evidence}, usernames: map[string]string{username: evidence}}
 		c := cluster(t, source, ofNodes, mapping{arn, username, []string{group, "system:masters"}}, mapping{account + "role/x", username, []string{group}})
-		c.Policy.Privileged.Approvals = []policy.Approval{{ARN: account + "role/known", Groups: []string{"system:masters"}, Reason: evidence}}
+		c.Policy.Privileged.Approvals = []policy.Approval{{ARN: account + "role/known", Groups: []string{"system:masters"},
+			Reason: strings.ToValidUTF8(evidence, "?")}} // a policy file is UTF-8
 		c.Nodes = &nodes.View{NodesKnown: nodes.Knowledge{At: now, Expires: now.Add(time.Hour), Problem: evidence},
 			Nodes: map[string][]nodes.Set{awsauth.Subject(nodeARN): {{Kind: nodes.EC2, Names: []string{node}}}}}
 		p := firstpolicy.Propose(c)
