@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/tools/txtar"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -159,6 +160,24 @@ func startGuard(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interf
 			t.Error(err)
 		}
 	})
+}
+
+// TestPolicyInitDocs holds that docs/policy.md shows a part of what the command prints.
+func TestPolicyInitDocs(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := txtar.ParseFile("testdata/policy/init.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(docs), "\n## The policy of a cluster in use\n")
+	_, shown, _ := strings.Cut(section, "```yaml\n")
+	shown, _, ok := strings.Cut(shown, "```\n")
+	if !ok || !strings.Contains(string(script.Files[0].Data), "\n"+shown) {
+		t.Errorf("the command does not print\n%s", shown)
+	}
 }
 
 // bindOps makes the group ops cluster-admin.
