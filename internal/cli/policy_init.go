@@ -65,8 +65,8 @@ running nodes authenticate, lists the node roles, and sets up a break-glass
 group with the right to edit aws-auth. Comments say what each entry is, and
 what to check. It changes nothing in the cluster.
 
-Nothing in it is reviewed: whoever was able to edit aws-auth, RBAC or nodes may
-have put something there. Read it before you apply it.
+Nothing in it is reviewed: everyone who was able to edit aws-auth, RBAC or nodes
+may have put something there. Read it before you apply it.
 
 If the cluster has a policy already, its entries stay, and what is missing is
 added. Nodes and access entries are read with the AWS credentials that every
@@ -88,17 +88,19 @@ Exit codes: 0 written, 2 could not run.`,
 	f.SortFlags = false
 	f.VarP(oneFile{&o.file}, "filename", "f", "manifest `FILE` that holds aws-auth; - is standard input; "+
 		"if empty, the object in the cluster")
-	f.StringVar(&o.expires, "expires", "", "`DATE` by which the approvals have to be reviewed, such as 2027-06-30; if empty, in 90 days")
+	f.StringVar(&o.expires, "expires", "", "`DATE` by which the approvals have to be reviewed, such as 2027-06-30; "+
+		"if empty, in 90 days")
 	f.StringVar(&o.breakGlass, "break-glass-group", "", "`GROUP` whose members are never denied; "+
 		"if empty, those of the policy, or else aws-auth-break-glass")
-	f.StringVar(&o.contact.Text, "contact", "", "whom to ask for an approval, `TEXT` such as \"#platform on Slack\"; denials say it")
+	f.StringVar(&o.contact.Text, "contact", "", "whom to ask for an approval, `TEXT` such as \"#platform on Slack\"; "+
+		"denials name it")
 	f.StringVar(&o.contact.URL, "contact-url", "", "where to ask for an approval, a `URL`")
 	o.policy.flags(f)
-	f.Lookup("policy").Usage = "policy to keep and to add to: `live|FILE|default`; FILE may be Helm values; if empty, live where " +
-		"aws-auth is read from the cluster, else default"
+	f.Lookup("policy").Usage = "policy to keep and to add to: `live|FILE|default`; FILE may be Helm values; " +
+		"if empty, live where aws-auth is read from the cluster, else default"
 	o.rbac.flags(f)
-	o.aws.fleet.flag(cmd, "fleet", "", "whether to ask which nodes run and which roles they use; auto asks if aws-auth is "+
-		"read from the cluster")
+	o.aws.fleet.flag(cmd, "fleet", "", "whether to ask which nodes run and which roles they use; auto asks if aws-auth "+
+		"is read from the cluster")
 	o.cluster.flags(f)
 	return cmd
 }
@@ -170,7 +172,8 @@ func (o *policyInitOptions) object(cmd *cobra.Command, in *input) (*corev1.Confi
 }
 
 // asFlags names the flags for the fields that they set.
-var asFlags = strings.NewReplacer("contact.text", "--contact", "contact.url", "--contact-url", "breakGlass.groups[0]", "--break-glass-group")
+var asFlags = strings.NewReplacer("contact.text", "--contact", "contact.url", "--contact-url",
+	"breakGlass.groups[0]", "--break-glass-group")
 
 // startingPolicy is the policy that is there already, or the default, with what the flags say.
 func (o *policyInitOptions) startingPolicy(cmd *cobra.Command, in *input) (clusterPolicy, error) {
@@ -248,8 +251,8 @@ func noteDenied(cmd *cobra.Command, p *policy.Policy, c firstpolicy.Cluster, obj
 		}
 	}
 	if errs > 0 {
-		note(cmd, counted(errs, "error is", "errors are")+" in aws-auth that this policy does not allow, and existing errors deny no other edit; "+
-			"'kubectl awsauth check --policy FILE' shows them")
+		note(cmd, counted(errs, "error is", "errors are")+" in aws-auth that this policy does not allow, and existing "+
+			"errors deny no other edit; 'kubectl awsauth check --policy FILE' shows them")
 	}
 	return nil
 }

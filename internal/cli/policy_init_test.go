@@ -53,6 +53,11 @@ func TestPolicyInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	bindOps(t, client)
+	t.Setenv("KUBECONFIG", cluster.Kubeconfig)
+	const none = "note: the cluster has no aws-auth, so there is nothing to approve and nothing to require"
+	if out, code := kubectl("policy", "init", "--fleet", "off"); code != exitAdmitted || !strings.Contains(out, none) || !strings.Contains(out, "approvals: []") {
+		t.Errorf("without aws-auth: exit code %d, want %q in\n%s", code, none, out)
+	}
 	setMapRoles(t, client, todaysRoles)
 	server := newWorldOfNodes(t, client)
 	env := map[string]string{"KUBECONFIG": cluster.Kubeconfig, "AWS_ACCESS_KEY_ID": "operator", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-west-2",

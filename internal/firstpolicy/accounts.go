@@ -28,7 +28,8 @@ func (p *Proposal) addAccounts(c Cluster) {
 	accounts := slices.Sorted(maps.Keys(mapped))
 	if !slices.ContainsFunc(accounts, func(id string) bool { return own[id] }) {
 		if len(accounts) > 1 {
-			p.Undecided = append(p.Undecided, "no node mapping shows which account is the cluster's; list the others of "+phrase.Few(accounts))
+			p.Undecided = append(p.Undecided,
+				"no node mapping shows which account is the cluster's; list the others of "+phrase.Few(accounts))
 		}
 		return
 	}
@@ -40,14 +41,15 @@ func (p *Proposal) addAccounts(c Cluster) {
 	}
 }
 
-// refuseWholeAccounts names what mapAccounts lists and the policy does not allow. It gets no entry: that would be for all who
-// are still to be created in that account.
+// refuseWholeAccounts names what mapAccounts lists and the policy does not allow. It gets no entry: that would be for
+// principals too that are created later.
 func (p *Proposal) refuseWholeAccounts(c Cluster) {
 	for _, id := range slices.Sorted(maps.Keys(c.AWSAuth.Restored.Accounts)) {
 		if known, listed := c.Policy.Account(id); listed && known.MapAccounts {
 			continue
 		}
-		p.Undecided = append(p.Undecided, fmt.Sprintf("mapAccounts lists account %s, so every role and user in it can authenticate; "+
-			"map those that need access and remove it, or set mapAccounts: true for the account", phrase.Quote(id)))
+		p.Undecided = append(p.Undecided, fmt.Sprintf("mapAccounts lists account %s, so every role and user in it can "+
+			"authenticate; map those that need access and remove it, or set mapAccounts: true for the account",
+			phrase.Quote(id)))
 	}
 }

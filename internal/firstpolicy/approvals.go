@@ -63,7 +63,9 @@ func (p *Proposal) approvePrincipal(c Cluster, grants []privilege.Grant) {
 	arn, ok := principal(grants[0].ARN)
 	approval := policy.Approval{ARN: arn, Expires: c.Expires,
 		Reason: "already an admin on " + c.Now.UTC().Format(time.DateOnly) + "; not reviewed yet"}
-	masters := slices.ContainsFunc(grants, func(g privilege.Grant) bool { return !g.Username && g.Rendered() == policy.Masters })
+	masters := slices.ContainsFunc(grants, func(g privilege.Grant) bool {
+		return !g.Username && g.Rendered() == policy.Masters
+	})
 	notes := []string{source(grants[0])}
 	for _, g := range grants {
 		switch {
@@ -87,7 +89,8 @@ func (p *Proposal) approvePrincipal(c Cluster, grants []privilege.Grant) {
 		}
 	}
 	if i := strings.LastIndex(arn, "_"); ok && strings.Contains(arn, ":role/"+awsauth.SSOPrefix) {
-		notes = append(notes, "with pattern: "+arn[:i]+"_* instead of arn, the approval stays when the permission set gets another role")
+		notes = append(notes, "with pattern: "+arn[:i]+
+			"_* instead of arn, the approval stays when the permission set gets another role")
 	}
 	if len(approval.Groups)+len(approval.Usernames) > 0 {
 		p.Approvals = append(p.Approvals, Entry[policy.Approval]{Value: approval, Notes: notes})
@@ -125,8 +128,8 @@ func (p *Proposal) refuse(g privilege.Grant, why string) {
 	p.Unapproved = append(p.Unapproved, fmt.Sprintf("%s has the %s: %s", phrase.Whole(g.ARN), what(g), why))
 }
 
-// refuseTemplates names the templates that can become a privileged name. They get no approval: with one, everybody who may
-// assume the role could choose to be that name.
+// refuseTemplates names the templates that can become a privileged name. They get no approval: with one, everybody who
+// may assume the role could choose to be that name.
 func (p *Proposal) refuseTemplates(v *awsauth.Version, r *privilege.Resolver) {
 	for id := range v.Restored.Winners(v.Entries()) {
 		if !id.Entry.Templated() {

@@ -2,6 +2,7 @@ package firstpolicy_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,7 +153,38 @@ func TestEverybody(t *testing.T) {
 	}
 }
 
-// TestNodes: what shows that nodes use a role decides whether its mapping is required, and what the reader is told.
+// partial is RBAC of which a kind could not be read.
+type partial struct{ err error }
+
+func (p partial) Equivalents() (*privilege.Equivalents, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	return &privilege.Equivalents{Partial: &privilege.Partial{Why: errors.New("roles is forbidden")}}, nil
+}
+
+// TestUnreadRBAC: that an admin may be missing is said where the approvals are.
+func TestUnreadRBAC(t *testing.T) {
+	for want, source := range map[string]privilege.Source{
+		"RBAC was not read":                                nil,
+		`RBAC was not read: it is\nforbidden`:              partial{errors.New("it is\nforbidden")},
+		"RBAC was not read to the end: roles is forbidden": partial{},
+		"": rbac{},
+	} {
+		p := firstpolicy.Propose(cluster(t, source, ofNodes))
+		text, err := p.Values()
+		if err != nil || p.UnreadRBAC != want || strings.Contains(string(text), "# CHECK: RBAC") != (want != "") {
+			t.Errorf("%v, unread %q, want %q, and it in\n%s", err, p.UnreadRBAC, want, text)
+		}
+	}
+	c := cluster(t, nil, ofNodes)
+	c.Policy.Privileged.FromRBAC = new(false)
+	if p := firstpolicy.Propose(c); p.UnreadRBAC != "" {
+		t.Errorf("unread %q, want nothing, since the policy does not want it read", p.UnreadRBAC)
+	}
+}
+
+// TestNodes: what shows that nodes use a role decides whether its mapping is required, and what its comment says.
 func TestNodes(t *testing.T) {
 	known := nodes.Knowledge{At: now, Expires: now.Add(time.Hour)}
 	key := awsauth.Subject(nodeARN)

@@ -58,8 +58,8 @@ func (p *Proposal) require(c Cluster, id awsauth.Identity, arn string) {
 	p.Required = append(p.Required, Entry[policy.Required]{Value: r, Notes: []string{use(sets)}})
 }
 
-// running are the nodes that authenticate by a mapping, and that more than a Node object shows to be of this cluster: EC2, or a
-// node group or Fargate profile with that role.
+// running are the nodes that authenticate by a mapping, and that more than a Node object shows to be of this cluster:
+// EC2, or a node group or Fargate profile with that role.
 func running(c Cluster, id awsauth.Identity) (sets []nodes.Set) {
 	role := id.Entry.Key()
 	if c.Nodes == nil || c.Nodes.Ignored() {

@@ -109,11 +109,11 @@ func (p *Proposal) addMembers(c Cluster) {
 const name = `[A-Za-z0-9_+=,.@-]`
 
 // principalARN is what the policy, and the chart's schema, take for the ARN of a principal.
-var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:(iam::[0-9]{12}:(role/` + name + `{1,64}|user/([!-~]+/)?` + name +
-	`{1,64}|root)|sts::[0-9]{12}:federated-user/` + name + `{2,64})$`)
+var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:(iam::[0-9]{12}:(role/` + name + `{1,64}|user/([!-~]+/)?` +
+	name + `{1,64}|root)|sts::[0-9]{12}:federated-user/` + name + `{2,64})$`)
 
 // principal is the ARN of a principal as a policy has it: EKS compares without regard to letter case, the policy wants
-// arn:aws in lower case. ok is false if no policy can have it: then nobody is called so in IAM.
+// arn:aws in lower case. ok is false if it is none that IAM gives.
 func principal(arn string) (written string, ok bool) {
 	a, err := awsauth.ParseARN(arn)
 	if err != nil || !a.Matchable() {

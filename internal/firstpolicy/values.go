@@ -3,45 +3,38 @@ package firstpolicy
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 )
 
-// width is how long a comment may become.
-const width = 100
-
 // check begins what the reader has to decide.
 const check = "CHECK: "
 
 const (
-	headText = "Helm values for aws-auth-guard: the policy of this cluster, as it was found on %s. Nothing in it has been reviewed. " +
-		"Read it before you apply it: whoever was able to edit aws-auth, RBAC or nodes until now may have put something into it. " +
-		"CHECK marks what you have to decide."
+	headText = "Helm values for aws-auth-guard: the policy of this cluster, as it was found on %s. Nothing in it has " +
+		"been reviewed. Read it before you apply it: everyone who was able to edit aws-auth, RBAC or nodes until now may " +
+		"have put something into it. CHECK marks what you have to decide."
 	howText = "  kubectl awsauth check --policy policy.yaml    # what of aws-auth this policy does not allow\n" +
 		"  helm upgrade aws-auth-guard CHART -n aws-auth-guard --reset-then-reuse-values -f policy.yaml"
-	keepText = "Helm replaces lists as a whole: keep this file in Git, and make further changes in it. policy.mode is not in it " +
-		"and stays what it is: enforce denies, audit warns."
-	breakText = "Members of these groups are never denied, not even while the guard does not run. rbac.breakGlass lets them edit " +
-		"aws-auth."
+	keepText = "Helm replaces lists as a whole: keep this file in Git, and make further changes in it. policy.mode is " +
+		"not in it and stays what it is: enforce denies, audit warns."
+	breakText = "Members of these groups are never denied, not even while the guard does not run. rbac.breakGlass lets " +
+		"them edit aws-auth."
 	memberText    = "Add a member by an access entry, not by aws-auth, which may be what has to be fixed:"
 	memberCommand = "  aws eks create-access-entry --cluster-name CLUSTER --kubernetes-groups GROUP --principal-arn ARN"
-	approvalsText = "Who is equivalent to cluster-admin. Do you know each of them, and do they still need it? If not, remove them here " +
-		"and in aws-auth. If so, write why (reason) and who says so (approvedBy), and set another date: from the date in expires " +
-		"on an approval allows nothing new; the mapping stays, and every edit of aws-auth warns about it."
-	requiredText = "Mappings that must stay, since nodes run by them. Is each role one of your nodes? A Node object alone is no " +
-		"evidence: whoever may create nodes can write any. But a role is also here if somebody started an instance or a node " +
-		"group of this cluster with it."
-	rolesText = "Roles that aws-auth maps for nodes. A node mapping of another role is denied, unless IAM or a running node shows that " +
-		"it belongs to nodes."
-	accountsText = "Other accounts whose principals aws-auth maps. With trust: unchecked the guard does not ask IAM whether the " +
-		"principals exist; with a roleARN it does."
-	contactText = "Whom to ask for an approval; denials say it."
+	approvalsText = "Who is equivalent to cluster-admin. Do you know each of them, and do they still need it? If not, " +
+		"remove them here and in aws-auth. If so, write why (reason) and who says so (approvedBy), and set another date: from " +
+		"the date in expires on an approval allows nothing new; the mapping stays, and every edit of aws-auth warns about it."
+	requiredText = "Mappings that must stay, since running nodes authenticate by them. Is each role one of your nodes? " +
+		"A Node object alone is no evidence: everyone who may create nodes can write any. But a role is also here if " +
+		"somebody started an instance or a node group of this cluster with it."
+	rolesText = "Roles that aws-auth maps for nodes. A node mapping of another role is denied, unless IAM or a running " +
+		"node shows that it belongs to nodes."
+	accountsText = "Other accounts whose principals aws-auth maps. With trust: unchecked the guard does not ask IAM " +
+		"whether the principals exist; with a roleARN it does."
+	contactText = "Whom to ask for an approval; denials name it."
 )
 
 // Values is the proposal as values of the Helm chart. The error is one if they would not say what is proposed.
@@ -59,8 +52,9 @@ func (p *Proposal) Values() ([]byte, error) {
 
 // list is all that a policy lists, in a form to compare.
 func list(of *policy.Policy) string {
-	return (&Proposal{Approvals: kept(of.Privileged.Approvals), Required: kept(of.Required), NodeRoles: kept(of.Nodes.Roles),
-		Accounts: kept(of.Accounts), breakGlass: of.BreakGlass.Groups, contact: of.Contact}).text()
+	return (&Proposal{Approvals: kept(of.Privileged.Approvals), Required: kept(of.Required),
+		NodeRoles: kept(of.Nodes.Roles), Accounts: kept(of.Accounts),
+		breakGlass: of.BreakGlass.Groups, contact: of.Contact}).text()
 }
 
 func (p *Proposal) text() string {
@@ -113,7 +107,8 @@ func (p *Proposal) writeApprovals(w *writer) {
 	w.line(1, "privileged:")
 	w.comment(2, approvalsText)
 	if p.UnreadRBAC != "" {
-		w.comment(2, check+p.UnreadRBAC+", so groups and usernames that it makes equivalent to cluster-admin may be missing.")
+		w.comment(2, check+p.UnreadRBAC+
+			", so groups and usernames that it makes equivalent to cluster-admin may be missing.")
 	}
 	for _, text := range p.Unapproved {
 		w.comment(2, check+"not approved: "+text)
@@ -152,91 +147,4 @@ func (p *Proposal) writeAccounts(w *writer) {
 		return []field{{"id", a.ID}, {"roleARN", a.RoleARN}, {"externalID", a.ExternalID}, {"trust", a.Trust},
 			{"mapAccounts", a.MapAccounts}}
 	})
-}
-
-// field is one of a mapping in YAML: a string, a list of strings, or true. An empty one is left out; one without a key is a
-// value by itself.
-type field struct {
-	key   string
-	value any
-}
-
-type writer struct{ strings.Builder }
-
-// line writes a line, indented by steps.
-func (w *writer) line(indent int, text string) {
-	if text != "" {
-		w.WriteString(strings.Repeat("  ", indent))
-	}
-	w.WriteString(text + "\n")
-}
-
-// comment writes each line of a text as a paragraph. Those that begin with two spaces are written as they are.
-func (w *writer) comment(indent int, text string) {
-	for paragraph := range strings.SplitSeq(text, "\n") {
-		lines := []string{paragraph}
-		if !strings.HasPrefix(paragraph, "  ") {
-			lines = phrase.Wrap(paragraph, width-2*indent)
-		}
-		for _, l := range lines {
-			w.line(indent, strings.TrimRight("# "+l, " "))
-		}
-	}
-}
-
-// writeList writes a list, each entry below its notes.
-func writeList[T any](w *writer, indent int, key string, entries []Entry[T], fields func(T) []field) {
-	if len(entries) == 0 {
-		w.line(indent, key+": []")
-		return
-	}
-	w.line(indent, key+":")
-	for _, e := range entries {
-		for _, note := range e.Notes {
-			w.comment(indent+1, note)
-		}
-		in := strings.Repeat("  ", indent+1)
-		w.fields(in+"- ", in+"  ", fields(e.Value)...)
-	}
-}
-
-// fields writes a mapping, the first line after one string and the others after another.
-func (w *writer) fields(first, others string, fields ...field) {
-	in := first
-	for _, f := range fields {
-		key := f.key + ": "
-		if f.key == "" {
-			key = ""
-		}
-		switch v := f.value.(type) {
-		case string:
-			if v == "" {
-				continue
-			}
-			w.WriteString(in + key + scalar(v) + "\n")
-		case bool:
-			if !v {
-				continue
-			}
-			w.WriteString(in + key + "true\n")
-		case []string:
-			if len(v) == 0 {
-				continue
-			}
-			w.WriteString(in + strings.TrimSuffix(key, " ") + "\n")
-			for _, s := range v {
-				w.WriteString(others + "  - " + scalar(s) + "\n")
-			}
-		}
-		in = others
-	}
-}
-
-// scalar is a string as YAML, on one line. The library is the one with which Helm reads it.
-func scalar(s string) string {
-	text, err := yaml.Marshal(s)
-	if line := strings.TrimSuffix(string(text), "\n"); err == nil && !strings.Contains(line, "\n") {
-		return line
-	}
-	return strconv.Quote(s)
 }
