@@ -344,6 +344,7 @@ func FuzzValues(f *testing.F) {
 	f.Add(account+"role/a\n      - arn: b", "a: b", "- a # b", "x\n    approvals: []", "a\u0085b")
 	f.Add(account+"user/a/b", "{{SessionName}}", "\u2028", "\r", `"`)
 	f.Add("arn:aws:sts::111122223333:federated-user/bob", "'", "|", "&a", "*a")
+	f.Add(account+"user/a/b", "a", "b", "\x7f", "\x7f")
 	f.Fuzz(func(t *testing.T, arn, username, group, evidence, node string) {
 		source := rbac{groups: map[string]string{group: evidence}, usernames: map[string]string{username: evidence}}
 		c := cluster(t, source, ofNodes, mapping{arn, username, []string{group, "system:masters"}}, mapping{account + "role/x", username, []string{group}})

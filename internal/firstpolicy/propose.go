@@ -134,6 +134,7 @@ func principal(arn string) (written string, ok bool) {
 
 // legible reports a name that a reader sees as it is, and that a policy takes.
 func legible(name string) bool {
-	invisible := func(r rune) bool { return !unicode.IsPrint(r) }
 	return name != "" && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, invisible)
 }
+
+func invisible(r rune) bool { return !unicode.IsPrint(r) }

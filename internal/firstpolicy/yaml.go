@@ -93,11 +93,13 @@ func (f field) lines() (lines []string) {
 	return lines
 }
 
-// scalar is a string as YAML, on one line. The library is the one with which Helm reads it.
+// scalar is a string as YAML, on one line. The library is the one with which Helm reads it; what cannot be seen is escaped,
+// in a way that Go and YAML have in common.
 func scalar(s string) string {
 	text, err := yaml.Marshal(s)
-	if line := strings.TrimSuffix(string(text), "\n"); err == nil && !strings.Contains(line, "\n") {
-		return line
+	line := strings.TrimSuffix(string(text), "\n")
+	if err != nil || strings.ContainsFunc(s, invisible) || strings.Contains(line, "\n") {
+		return strconv.Quote(s)
 	}
-	return strconv.Quote(s)
+	return line
 }
