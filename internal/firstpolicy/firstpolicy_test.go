@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -337,6 +338,14 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// printable replaces control characters, but for line breaks.
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' {
+		return '?'
+	}
+	return r
+}
+
 // FuzzValues: whatever aws-auth, RBAC and nodes are called, the values say what is proposed, an approval has no more than its
 // mapping has, and every line is a comment or one that the form of the values has.
 func FuzzValues(f *testing.F) {
@@ -349,7 +358,7 @@ func FuzzValues(f *testing.F) {
 		source := rbac{groups: map[string]string{group: evidence}, usernames: map[string]string{username: evidence}}
 		c := cluster(t, source, ofNodes, mapping{arn, username, []string{group, "system:masters"}}, mapping{account + "role/x", username, []string{group}})
 		c.Policy.Privileged.Approvals = []policy.Approval{{ARN: account + "role/known", Groups: []string{"system:masters"},
-			Reason: strings.ToValidUTF8(evidence, "?")}} // a policy file is UTF-8
+			Reason: strings.Map(printable, strings.ToValidUTF8(evidence, "?"))}} // what Helm's YAML can hold
 		c.Nodes = &nodes.View{NodesKnown: nodes.Knowledge{At: now, Expires: now.Add(time.Hour), Problem: evidence},
 			Nodes: map[string][]nodes.Set{awsauth.Subject(nodeARN): {{Kind: nodes.EC2, Names: []string{node}}}}}
 		p := firstpolicy.Propose(c)
