@@ -26,7 +26,7 @@ func member(t *testing.T, groups ...string) client.Client {
 // TestBreakGlass: the groups may do to aws-auth what an emergency needs, and nothing else.
 func TestBreakGlass(t *testing.T) {
 	admin := user(t, "admin")
-	for key, o := range objects(t, template(t, `policy: {breakGlass: {groups: [rescuers, "it's \"odd\""]}}`)) {
+	for key, o := range objects(t, template(t, `{rbac: {breakGlass: true}, policy: {breakGlass: {groups: [rescuers, "it's \"odd\""]}}}`)) {
 		if !strings.HasSuffix(key, "-break-glass") {
 			continue
 		}
@@ -72,10 +72,10 @@ func TestBreakGlass(t *testing.T) {
 	}
 }
 
-// TestNoBreakGlass: without groups there is nothing to bind, and who binds them elsewhere can leave it out.
+// TestNoBreakGlass: without groups there is nothing to bind, and nobody gets rights whom the values do not name for that.
 func TestNoBreakGlass(t *testing.T) {
 	t.Parallel()
-	for _, values := range []string{"{}", "{rbac: {breakGlass: false}, policy: {breakGlass: {groups: [rescuers]}}}", "{rbac: {create: false}, policy: {breakGlass: {groups: [rescuers]}}}"} {
+	for _, values := range []string{"rbac: {breakGlass: true}", "policy: {breakGlass: {groups: [rescuers]}}", "{rbac: {create: false, breakGlass: true}, policy: {breakGlass: {groups: [rescuers]}}}"} {
 		for key := range objects(t, template(t, values)) {
 			if strings.HasSuffix(key, "-break-glass") {
 				t.Errorf("%s has %s", values, key)

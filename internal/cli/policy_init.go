@@ -116,8 +116,11 @@ func (o *policyInitOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	known, err := o.startingPolicy(cmd, in)
+	known, err := o.policy.load(cmd.Context(), in, o.cluster, o.rbac.namespace, o.file == "")
 	if err != nil {
+		return err
+	}
+	if known.policy, err = o.withFlags(known.policy); err != nil {
 		return err
 	}
 	c := firstpolicy.Cluster{AWSAuth: awsauth.Read(nil, object.Data), Policy: known.policy, Now: now, Expires: expires}
@@ -128,6 +131,11 @@ func (o *policyInitOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	proposal := firstpolicy.Propose(c)
+	if len(proposal.Taken) > 0 {
+		return fmt.Errorf("aws-auth maps %s to a break-glass group (%s), which lets them edit aws-auth and bypass the guard: "+
+			"remove the group from these mappings, name another one with --break-glass-group, or write an approval yourself",
+			atMostFive(proposal.Taken), atMostFive(known.policy.BreakGlass.Groups))
+	}
 	text, err := proposal.Values()
 	if err != nil {
 		return err
@@ -175,13 +183,9 @@ func (o *policyInitOptions) object(cmd *cobra.Command, in *input) (*corev1.Confi
 var asFlags = strings.NewReplacer("contact.text", "--contact", "contact.url", "--contact-url",
 	"breakGlass.groups[0]", "--break-glass-group")
 
-// startingPolicy is the policy that is there already, or the default, with what the flags say.
-func (o *policyInitOptions) startingPolicy(cmd *cobra.Command, in *input) (clusterPolicy, error) {
-	known, err := o.policy.load(cmd.Context(), in, o.cluster, o.rbac.namespace, o.file == "")
-	if err != nil {
-		return known, err
-	}
-	p := *known.policy
+// withFlags is a policy with what the flags say.
+func (o *policyInitOptions) withFlags(before *policy.Policy) (*policy.Policy, error) {
+	p := *before
 	switch {
 	case o.breakGlass != "" && !slices.Contains(p.BreakGlass.Groups, o.breakGlass):
 		p.BreakGlass.Groups = append(slices.Clip(p.BreakGlass.Groups), o.breakGlass)
@@ -191,11 +195,10 @@ func (o *policyInitOptions) startingPolicy(cmd *cobra.Command, in *input) (clust
 	if o.contact != (policy.Contact{}) {
 		p.Contact = o.contact
 	}
-	if err := p.Check(); err != nil { // what the flags brought
-		return known, usagef("%s", asFlags.Replace(err.Error()))
+	if err := p.Check(); err != nil {
+		return nil, usagef("%s", asFlags.Replace(err.Error()))
 	}
-	known.policy = &p
-	return known, nil
+	return &p, nil
 }
 
 // nodes are the running nodes and the access entries, as far as they can be read; nil if they are not asked for.

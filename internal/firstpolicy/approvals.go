@@ -2,6 +2,7 @@ package firstpolicy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +59,9 @@ func unreadRBAC(c Cluster, r *privilege.Resolver) string {
 	return ""
 }
 
+// permissionSet is the ARN of a role of IAM Identity Center, up to the digits that differ from account to account.
+var permissionSet = regexp.MustCompile(`^(.*:role/` + awsauth.SSOPrefix + `.+)_[0-9a-f]{16}$`)
+
 // approvePrincipal proposes one approval of all that a principal has.
 func (p *Proposal) approvePrincipal(c Cluster, grants []privilege.Grant) {
 	arn, ok := principal(grants[0].ARN)
@@ -70,7 +74,10 @@ func (p *Proposal) approvePrincipal(c Cluster, grants []privilege.Grant) {
 	for _, g := range grants {
 		switch {
 		case !ok:
-			p.refuse(g, "IAM has no such principal; remove the mapping")
+			p.refuse(g, "IAM gives nobody such an ARN; remove the mapping")
+			continue
+		case !g.Username && slices.Contains(p.breakGlass, g.Rendered()):
+			p.Taken = append(p.Taken, phrase.Whole(g.ARN))
 			continue
 		case g.Username && privilege.ReservedPrefix(g.Rendered()) != "":
 			p.refuse(g, "that username belongs to a component of EKS or Kubernetes; write another")
@@ -88,8 +95,8 @@ func (p *Proposal) approvePrincipal(c Cluster, grants []privilege.Grant) {
 			approval.Groups = append(approval.Groups, g.Rendered())
 		}
 	}
-	if i := strings.LastIndex(arn, "_"); ok && strings.Contains(arn, ":role/"+awsauth.SSOPrefix) {
-		notes = append(notes, "with pattern: "+arn[:i]+
+	if set := permissionSet.FindStringSubmatch(arn); set != nil {
+		notes = append(notes, "with pattern: "+set[1]+
 			"_* instead of arn, the approval stays when the permission set gets another role")
 	}
 	if len(approval.Groups)+len(approval.Usernames) > 0 {

@@ -118,14 +118,13 @@ func TestApprovals(t *testing.T) {
 	}{
 		"system:masters":                   {mapping{account + "role/admin", "admin", []string{"system:masters"}}, []string{`role/admin groups ["system:masters"] usernames []`}, ""},
 		"covered by system:masters":        {mapping{account + "role/admin", "robot", []string{"ops", "system:masters"}}, []string{`role/admin groups ["system:masters"] usernames []`}, ""},
-		"break-glass is not covered":       {mapping{account + "role/admin", "admin", []string{"system:masters", "aws-auth-break-glass"}}, []string{`role/admin groups ["aws-auth-break-glass" "system:masters"] usernames []`}, ""},
 		"of RBAC":                          {mapping{account + "role/ops", "robot", []string{"viewers", "ops"}}, []string{`role/ops groups ["ops"] usernames ["robot"]`}, ""},
 		"nothing":                          {mapping{account + "role/ci", "ci", []string{"viewers"}}, nil, ""},
 		"an ARN in capitals":               {mapping{"ARN:aws:iam::111122223333:Role/Admin", "a", []string{"ops"}}, []string{`role/Admin groups ["ops"] usernames []`}, ""},
 		"an ARN that matches nobody":       {mapping{account + "role/team/admin", "a", []string{"ops"}}, nil, ""},
-		"an ARN with a star":               {mapping{account + "role/a*", "a", []string{"ops"}}, nil, `role/a* has the group "ops": IAM has no such principal`},
+		"an ARN with a star":               {mapping{account + "role/a*", "a", []string{"ops"}}, nil, `role/a* has the group "ops": IAM gives nobody such an ARN`},
 		"an ARN that goes on":              {mapping{account + "role/a\n      - arn: b", "a", []string{"ops"}}, nil, `role/a\n      - arn: b has the group "ops"`},
-		"an ARN that looks like another":   {mapping{account + "role/\u0430dmin", "a", []string{"ops"}}, nil, `IAM has no such principal`},
+		"an ARN that looks like another":   {mapping{account + "role/\u0430dmin", "a", []string{"ops"}}, nil, `IAM gives nobody such an ARN`},
 		"a group on two lines":             {mapping{account + "role/a", "a", []string{"a\nb"}}, nil, `the group "a\nb": that name has characters that nobody can see`},
 		"a group with a blank":             {mapping{account + "role/a", "a", []string{" ops"}}, nil, `the group " ops": that name`},
 		"a group that cannot be seen":      {mapping{account + "role/a", "a", []string{"no\u200bops"}}, nil, `the group "no\u200bops": that name`},
@@ -143,6 +142,31 @@ func TestApprovals(t *testing.T) {
 				t.Errorf("unapproved: %q, want %q", says, tc.says)
 			}
 		})
+	}
+}
+
+// TestTaken: who is mapped to the break-glass group before it gives anything must not get it unseen.
+func TestTaken(t *testing.T) {
+	c := cluster(t, rbac{}, mapping{account + "role/sleeper", "x", []string{"viewers", "aws-auth-break-glass", "system:masters"}})
+	p := firstpolicy.Propose(c)
+	if diff := cmp.Diff([]string{`role/sleeper groups ["system:masters"] usernames []`}, approvals(written(t, p))); diff != "" || !slices.Equal(p.Taken, []string{account + "role/sleeper"}) {
+		t.Errorf("taken %q, approvals (-want +got):\n%s", p.Taken, diff)
+	}
+	c.Policy.Privileged.Approvals = []policy.Approval{{ARN: account + "role/sleeper", Groups: []string{"aws-auth-break-glass", "system:masters"}}}
+	if p := firstpolicy.Propose(c); len(p.Taken) > 0 {
+		t.Errorf("taken %q, want none, since the policy approves it", p.Taken)
+	}
+}
+
+// TestPermissionSet: the pattern that is suggested is that of one permission set.
+func TestPermissionSet(t *testing.T) {
+	for name, want := range map[string]string{"AWSReservedSSO_Admin_0123456789abcdef": "with pattern: " + account + "role/AWSReservedSSO_Admin_* instead",
+		"AWSReservedSSO_Admin": "", "AWSReservedSSO_0123456789abcdef": "", "Admin_0123456789abcdef": ""} {
+		p := firstpolicy.Propose(cluster(t, rbac{}, mapping{account + "role/" + name, "x", []string{"system:masters"}}))
+		notes := strings.Join(p.Approvals[0].Notes, "\n")
+		if strings.Contains(notes, "pattern") != (want != "") || !strings.Contains(notes, want) {
+			t.Errorf("%s: %q, want %q", name, notes, want)
+		}
 	}
 }
 
