@@ -151,6 +151,7 @@ podAnnotations: {note: hello}
 imagePullSecrets: [{name: registry}]
 serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/aws-auth-guard"}}
 image: {digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000"}
+rbac: {breakGlass: true}
 iam: {enabled: true}
 fleet: {enabled: true, clusterName: demo, region: eu-west-1}
 networkPolicy: {enabled: true, controlPlane: [10.0.1.0/24, 10.0.2.0/24], metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}

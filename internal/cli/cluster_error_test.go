@@ -28,6 +28,7 @@ var asking = map[string][]string{
 	"add role":       {"add role arn:aws:iam::111122223333:role/x --username x", "add role arn:aws:iam::111122223333:role/x --username x -f IN --rbac live"},
 	"add user":       {"add user arn:aws:iam::111122223333:user/x --username x"},
 	"edit":           {"edit", "edit -f IN --policy live"},
+	"policy init":    {"policy init", "policy init -f IN --rbac live"},
 	"remove":         {"remove arn:aws:iam::111122223333:role/deploy"},
 	"remove account": {"remove account 444455556666"},
 	"set":            {"set arn:aws:iam::111122223333:role/deploy --username x"},

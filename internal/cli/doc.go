@@ -7,6 +7,7 @@
 //	flags.go          flags that several commands have; those of the cluster are in cluster.go
 //	input.go          files and standard input, the size limit
 //	cluster.go        the object in the cluster; cluster_error.go and kubeconfig.go say why it cannot be read
+//	policy_init.go    policy init; what it proposes is of package firstpolicy
 //	policy.go         the policy and RBAC; cluster_policy.go finds the policy in the cluster, aws.go asks IAM, EC2 and EKS
 //	checker.go        one run of check; targets.go is which files, fix.go fixes them, replace_file.go writes them
 //	view.go           aws-auth with its privileges, for access, diff and whois; principal.go is one row of it

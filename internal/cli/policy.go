@@ -28,7 +28,7 @@ type policyOptions struct {
 }
 
 func (o *policyOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.from, "policy", "", "policy: `live|FILE|default`; FILE may be the ConfigMap that holds it, "+
+	f.StringVar(&o.from, "policy", "", "policy: `live|FILE|default`; FILE may also be Helm values, or the ConfigMap that holds it, "+
 		"default is the built-in one; if empty, live where the cluster is asked anyhow, else default")
 }
 
@@ -64,7 +64,7 @@ func (o policyOptions) load(ctx context.Context, in *input, cluster clusterOptio
 	return builtIn, nil
 }
 
-// policy reads a policy from a file: by itself, or in the ConfigMap that holds it in the cluster.
+// policy reads a policy from a file: by itself, in the ConfigMap that holds it in the cluster, or in values of the chart.
 func (in *input) policy(name string) (*policy.Policy, error) {
 	shown, data, err := in.read(name)
 	if err != nil {
@@ -73,16 +73,23 @@ func (in *input) policy(name string) (*policy.Policy, error) {
 	var object struct {
 		Kind string            `json:"kind"`
 		Data map[string]string `json:"data"`
+		// Policy is there if they are values of the chart.
+		Policy map[string]any `json:"policy"`
 	}
-	if yaml.Unmarshal(data, &object) == nil && object.Kind == "ConfigMap" {
+	parse := policy.Parse
+	switch {
+	case yaml.Unmarshal(data, &object) != nil:
+	case object.Kind == "ConfigMap":
 		text, ok := object.Data[policyKey]
 		if !ok {
 			return nil, fmt.Errorf("policy %s: the ConfigMap has no key %s, want the one that holds the policy: "+
 				"kubectl get configmap %s -n aws-auth-guard -o yaml", shown, policyKey, policyConfigMap)
 		}
 		shown, data = shown+": data."+policyKey, []byte(text)
+	case object.Kind == "" && object.Policy != nil:
+		parse = policy.ParseValues
 	}
-	p, err := policy.Parse(data)
+	p, err := parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", shown, err)
 	}

@@ -109,7 +109,7 @@ command's help has its own.`,
 	check := newCheck()
 	quietFlag(check)
 	root.AddCommand(check, newAccess(), newDiff(), newWhois(), newFleet(), newExplain(), newRules(), newIAMPolicy(),
-		newVersion(), newAdd(), newRemove(), newSet(), newEdit())
+		newPolicy(), newVersion(), newAdd(), newRemove(), newSet(), newEdit())
 	root.SetHelpCommand(newHelp())
 	completeFlags(root)
 	return root

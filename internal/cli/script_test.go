@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fatih/color"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,6 +21,7 @@ import (
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
 func TestMain(m *testing.M) {
+	today = func() time.Time { return time.Date(2026, time.November, 30, 9, 0, 0, 0, time.UTC) }
 	color.NoColor = true                        // whatever terminal the tests run in
 	for name, value := range map[string]string{ // all that is asked is on this machine
 		"KUBECONFIG": "", "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "*", "no_proxy": "*",

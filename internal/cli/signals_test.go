@@ -41,6 +41,8 @@ var typed = map[string]string{
 	"fleet":                 "fleet --help",
 	"help":                  "help check",
 	"iam-policy":            "iam-policy --list",
+	"policy":                "policy --help",
+	"policy init":           "policy init -f IN",
 	"remove":                "remove arn:aws:iam::111122223333:role/deploy -f IN --dry-run",
 	"remove account":        "remove account 444455556666 -f IN --dry-run",
 	"rules":                 "rules",

@@ -72,8 +72,7 @@ func (v *View) UsedByNodes(c Claim, unsure bool, now time.Time) bool {
 	}
 	role := c.Entry.Key()
 	uses := func(s Set) bool {
-		proven := len(s.Names) > s.Joining+s.Unproven
-		return s.Needs().Username == c.Is.Username && (proven || s.Joining > 0 && !s.ByInstanceID && !unsure)
+		return s.Needs().Username == c.Is.Username && (s.Proven() || s.Joining > 0 && !s.ByInstanceID && !unsure)
 	}
 	if slices.ContainsFunc(v.Nodes[role], uses) {
 		return true

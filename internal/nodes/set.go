@@ -37,6 +37,9 @@ func names(sets []Set) []string {
 	return slices.Compact(all)
 }
 
+// Proven reports that more than Node objects shows at least one of the nodes to be a node of this cluster.
+func (s Set) Proven() bool { return len(s.Names) > s.Joining+s.Unproven }
+
 // ready is how many nodes of a set are ready.
 func (s Set) ready() int { return len(s.Names) - s.NotReady - s.Joining }
 

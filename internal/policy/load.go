@@ -1,9 +1,13 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+
+	yaml "go.yaml.in/yaml/v4"
 )
 
 // maxSize bounds the file: a ConfigMap holds 1 MiB at most.
@@ -47,6 +51,37 @@ func Parse(data []byte) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseNodes(doc)
+}
+
+// ParseValues is Parse for the policy in values of the Helm chart: what is below policy. The lines are those of the file.
+func ParseValues(data []byte) (*Policy, error) {
+	doc, err := document(data)
+	if err != nil {
+		return nil, err
+	}
+	key, fields := child(doc.Content[0], "policy")
+	switch {
+	case key == nil:
+		return nil, errors.New("the values have no policy")
+	case fields.Kind != yaml.MappingNode:
+		return nil, fmt.Errorf("line %d: policy: want fields, as in docs/policy.md", key.Line)
+	}
+	if err := doc.Load(new(map[string]any)); err != nil { // a second policy, for example
+		return nil, plainError(err)
+	}
+	of := *fields
+	of.Content = slices.Clone(fields.Content)
+	for _, header := range [][2]string{{"apiVersion", APIVersion}, {"kind", Kind}} { // the chart adds them
+		for _, text := range header {
+			of.Content = append(of.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Line: key.Line})
+		}
+	}
+	return parseNodes(&yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{&of}})
+}
+
+// parseNodes decodes and checks a document.
+func parseNodes(doc *yaml.Node) (*Policy, error) {
 	found := &problems{root: doc.Content[0]}
 	p, err := decode(doc, found)
 	if err != nil {

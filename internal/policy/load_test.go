@@ -320,3 +320,43 @@ func write(t *testing.T, name, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestValues: the policy in values of the chart is the same as in a file of its own, with the lines of the values.
+func TestValues(t *testing.T) {
+	inValues := "replicaCount: 3\npolicy:" + strings.ReplaceAll(strings.TrimSuffix(everything, "\n"), "\n", "\n  ") + "\nfleet: {enabled: true}\n"
+	got, err := policy.ParseValues([]byte(inValues))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := policy.Parse([]byte(header + everything))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Both have two lines before the first field, and one of them is empty in everything.
+	if diff := cmp.Diff(want, got, cmp.FilterPath(func(p cmp.Path) bool {
+		return p.Last().String() == ".Line" || p.Last().String() == ".RuleLines"
+	}, cmp.Ignore())); diff != "" {
+		t.Errorf("another policy (-file +values):\n%s", diff)
+	}
+	line := strings.Count(inValues[:strings.Index(inValues, "- arn: ")], "\n") + 1
+	if at := got.Privileged.Approvals[0].Line; at != line {
+		t.Errorf("the first approval is on line %d, want %d", at, line)
+	}
+}
+
+func TestBadValues(t *testing.T) {
+	for text, want := range map[string]string{
+		"replicaCount: 3\n": "the values have no policy",
+		"[]\n":              "the values have no policy",
+		"policy: strict\n":  "line 1: policy: want fields, as in docs/policy.md",
+		"a: 1\npolicy:\n":   "line 2: policy: want fields, as in docs/policy.md",
+		"a: 1\npolicy:\n  mode: audit\n  contact:\n    txt: x\n":    "line 5: contact.txt: unknown field, did you mean text?",
+		"policy: {mode: audit}\npolicy: {mode: enforce}\n":          `line 2: mapping key "policy" already defined at line 1`,
+		"a: &a {mode: audit}\npolicy: *a\n":                         `line 1: the anchor "&a": remove it, and write out its value where an alias uses it; the policy takes no anchors and no aliases`,
+		"policy:\n  required: ['arn:aws:iam::111122223333:role']\n": `line 2: required[0].arn: "arn:aws:iam::111122223333:role" names resource, want a role or user ARN`,
+	} {
+		if _, err := policy.ParseValues([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}

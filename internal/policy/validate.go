@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,15 @@ func (p *Policy) validate() field.ErrorList {
 	}
 	c.contact(field.NewPath("contact"), p.Contact)
 	return c.errs
+}
+
+// Check says what is wrong with a policy that was put together, and not read from a file.
+func (p *Policy) Check() error {
+	var errs []error
+	for _, e := range p.validate() {
+		errs = append(errs, fmt.Errorf("%s: %s", e.Field, e.Detail))
+	}
+	return errors.Join(errs...)
 }
 
 func (c *checker) privileged(at *field.Path, p *Privileged) {
