@@ -59,6 +59,7 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		{Name: "webhook", Ask: server.StartedChecker()},
 	}
 	ready = append(ready, guard.privileges.checks()...)
+	ready = append(ready, guard.iam.check())
 	ready = append(ready, guard.fleetChecks()...)
 	if store != nil {
 		ready = append(ready, health.Check{Name: "policy", Ask: func(*http.Request) error { return store.Err() }, Informational: true})

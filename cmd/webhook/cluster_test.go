@@ -61,6 +61,20 @@ func TestInCluster(t *testing.T) {
 		}
 	})
 
+	t.Run("without AWS credentials AWS is not asked, and it says so", func(t *testing.T) {
+		_, detail := first.get("/readyz")
+		_, metrics := first.getMetrics()
+		for _, about := range []string{"iam", "fleet"} {
+			line := fmt.Sprintf("[+] %s: off; AWS credentials: none of an IAM role for the service account, Pod Identity or an access key\n", about)
+			if !strings.Contains(detail, line) {
+				t.Errorf("readiness:\n%s\nwant %s", detail, line)
+			}
+			if value := fmt.Sprintf("aws_auth_guard_enabled{feature=%q,reason=\"no-credentials\"} 0\n", about); !strings.Contains(metrics, value) {
+				t.Errorf("no metric %s", value)
+			}
+		}
+	})
+
 	t.Run("a changed policy is in force without a restart", func(t *testing.T) {
 		c.setPolicy(t, "rules: {AA203: warning}")
 		c.eventually(t, func() error { return c.edit(nodesEntry + brokenPath) })
@@ -365,7 +379,7 @@ func (c *cluster) start() *replica {
 	// What is said again last counts.
 	args := append(slices.Clone(c.args), "--bind-address="+r.address, "--health-address="+r.health, "--metrics-address="+r.metrics, "--shutdown-delay=2s")
 	r.cmd = exec.Command(c.binary, args...)
-	r.cmd.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig, "POD_NAME=aws-auth-guard-0", "POD_NAMESPACE=guard")
+	r.cmd.Env = append(webhook.WithoutAWS(os.Environ()), "KUBECONFIG="+c.kubeconfig, "POD_NAME=aws-auth-guard-0", "POD_NAMESPACE=guard")
 	r.cmd.Env = append(r.cmd.Env, c.env...)
 	log, err := os.CreateTemp(c.t.TempDir(), "log")
 	if err != nil {

@@ -2,6 +2,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 type Check struct {
 	Name string
 	Ask  healthz.Checker
+	// Detail is what the line says while there is no error; if empty, ok.
+	Detail string
 	// Informational makes it a detail that does not count: what is wrong there is no reason to send nobody here.
 	Informational bool
 }
@@ -30,7 +33,7 @@ func readyz(checks []Check) http.HandlerFunc {
 			err := c.Ask(r)
 			switch {
 			case err == nil:
-				fmt.Fprintf(&detail, "[+] %s: ok\n", c.Name)
+				fmt.Fprintf(&detail, "[+] %s: %s\n", c.Name, cmp.Or(c.Detail, "ok"))
 			case c.Informational:
 				fmt.Fprintf(&detail, "[!] %s: %s\n", c.Name, err)
 			default:

@@ -59,7 +59,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{- /* Not empty if anything that is switched on calls AWS, and so needs credentials for it. */ -}}
+{{- /* The value of --iam or --fleet for an enabled: auto, or the word for true, or off. */ -}}
+{{- define "aws-auth-guard.ask" -}}
+{{- if eq (toString (first .)) "auto" }}auto{{ else }}{{ ternary (last .) "off" (first .) }}{{ end }}
+{{- end }}
+
+{{- /* Not empty if anything that is, or may be, switched on calls AWS, and so needs credentials for it. */ -}}
 {{- define "aws-auth-guard.callsAWS" -}}
 {{- if or .Values.iam.enabled .Values.fleet.enabled }}true{{ end }}
 {{- end }}
