@@ -70,6 +70,11 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		return err
 	}
 	ready = append(ready, covered)
+	activated, err := o.addActivation(mgr, guard, ready)
+	if err != nil {
+		return err
+	}
+	ready = append(ready, activated)
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	probes, err := health.Server(run, o.healthAddress, ready)

@@ -50,6 +50,11 @@ func TestInCluster(t *testing.T) {
 		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
 	}
 	c := newCluster(t)
+	t.Run("before a replica is ready no edit fails", func(t *testing.T) {
+		if err := c.edit(nodesEntry + brokenPath); err != nil {
+			t.Error(err)
+		}
+	})
 	first, second := c.start(), c.start()
 	c.waitReady(first)
 	c.waitReady(second)
@@ -144,6 +149,8 @@ func TestInCluster(t *testing.T) {
 
 	t.Run("metrics for those who may", c.testMetricsAuthentication)
 
+	t.Run("rules that somebody removed are written again", c.testRules)
+
 	t.Run("a rolling restart loses no request", func(t *testing.T) {
 		stop := c.load(t)
 		for _, old := range []*replica{first, second} {
@@ -152,6 +159,43 @@ func TestInCluster(t *testing.T) {
 			old.terminate()
 		}
 		stop()
+	})
+
+	t.Run("with no replica left edits fail", func(t *testing.T) {
+		for _, r := range c.balancer.all() {
+			r.terminate()
+		}
+		if err := c.edit(nodesEntry); err == nil || !strings.Contains(err.Error(), `failed calling webhook "guard.aws-auth-guard.io"`) {
+			t.Errorf("%v, want an error of the API server", err)
+		}
+	})
+}
+
+// testRules: as kubectl replace does, and Argo CD with Replace=true.
+func (c *cluster) testRules(t *testing.T) {
+	c.eventually(t, func() error { // the guard writes caBundle, too
+		var config admissionregistrationv1.ValidatingWebhookConfiguration
+		if err := c.admin.Get(t.Context(), client.ObjectKey{Name: "aws-auth-guard"}, &config); err != nil {
+			return err
+		}
+		config.Webhooks[0].Rules = nil
+		return c.admin.Update(t.Context(), &config)
+	})
+	c.eventually(t, func() error {
+		var config admissionregistrationv1.ValidatingWebhookConfiguration
+		if err := c.admin.Get(t.Context(), client.ObjectKey{Name: "aws-auth-guard"}, &config); err != nil {
+			return err
+		}
+		if len(config.Webhooks[0].Rules) == 0 {
+			return errors.New("the rules are not written again")
+		}
+		return nil
+	})
+	c.eventually(t, func() error {
+		if c.edit(nodesEntry+brokenPath) == nil {
+			return errors.New("the guard is not asked again")
+		}
+		return nil
 	})
 }
 
@@ -540,12 +584,15 @@ func (b *balancer) has(r *replica) bool {
 	return false
 }
 
-func (b *balancer) probe() {
+func (b *balancer) all() []*replica {
 	b.mu.Lock()
-	all := b.replicas
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.replicas)
+}
+
+func (b *balancer) probe() {
 	var ready []*replica
-	for _, r := range all {
+	for _, r := range b.all() {
 		if status, _ := r.get("/readyz"); status == http.StatusOK {
 			ready = append(ready, r)
 		}

@@ -24,6 +24,19 @@ type Check struct {
 	Informational bool
 }
 
+// Ready is the first error of the checks that count; nil if there is none.
+func Ready(checks []Check) error {
+	for _, c := range checks {
+		if c.Informational {
+			continue
+		}
+		if err := c.Ask(nil); err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
 // readyz answers 200 if every check that counts is content, and says in its body what each found.
 func readyz(checks []Check) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
