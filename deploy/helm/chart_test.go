@@ -234,12 +234,21 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestNotes: how to try it and how to get out, as helm install prints it.
+// settled leaves nothing open but a try.
+const settled = `
+image: {repository: registry.example.com/aws-auth-guard, tag: v1}
+serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/aws-auth-guard"}}
+policy: {breakGlass: {groups: [oncall]}, privileged: {approvals: [{arn: "arn:aws:iam::111122223333:role/admin", groups: ["system:masters"]}]}}
+`
+
+// TestNotes: what is open in this installation and what to type, as helm install prints it.
 func TestNotes(t *testing.T) {
 	for name, values := range map[string]string{
 		"defaults":   "{}",
 		"everything": everything,
 		"open":       open,
+		"starter":    "{profile: starter, image: {repository: registry.example.com/aws-auth-guard}, policy: {breakGlass: {groups: [oncall]}}, rbac: {breakGlass: false}}",
+		"settled":    settled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := helm(t, values, "install", chart, chart, "--namespace", "guard", "--dry-run=client")
