@@ -149,6 +149,8 @@ func TestInCluster(t *testing.T) {
 
 	t.Run("metrics for those who may", c.testMetricsAuthentication)
 
+	t.Run("what helm test does", c.testTryEdits)
+
 	t.Run("rules that somebody removed are written again", c.testRules)
 
 	t.Run("a rolling restart loses no request", func(t *testing.T) {
@@ -173,14 +175,7 @@ func TestInCluster(t *testing.T) {
 
 // testRules: as kubectl replace does, and Argo CD with Replace=true.
 func (c *cluster) testRules(t *testing.T) {
-	c.eventually(t, func() error { // the guard writes caBundle, too
-		var config admissionregistrationv1.ValidatingWebhookConfiguration
-		if err := c.admin.Get(t.Context(), client.ObjectKey{Name: "aws-auth-guard"}, &config); err != nil {
-			return err
-		}
-		config.Webhooks[0].Rules = nil
-		return c.admin.Update(t.Context(), &config)
-	})
+	c.configure(t, func(w *admissionregistrationv1.ValidatingWebhook) { w.Rules = nil })
 	c.eventually(t, func() error {
 		var config admissionregistrationv1.ValidatingWebhookConfiguration
 		if err := c.admin.Get(t.Context(), client.ObjectKey{Name: "aws-auth-guard"}, &config); err != nil {

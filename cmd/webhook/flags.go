@@ -71,6 +71,8 @@ func command() *cobra.Command {
 			return err
 		},
 	}
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.AddCommand(tryEdits())
 	f := cmd.Flags()
 	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for tests and benchmarks")
 	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")

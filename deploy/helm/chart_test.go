@@ -101,7 +101,7 @@ func runHelm(t *testing.T, values string, args ...string) (string, error) {
 
 func template(t *testing.T, values string) string {
 	t.Helper()
-	out, err := helm(t, values, "template", chart, chart, "--namespace", "guard", "--kube-version", "v1.30.0")
+	out, err := helm(t, values, "template", chart, chart, "--namespace", "guard", "--kube-version", "v1.30.0", "--skip-tests")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,6 +213,20 @@ func TestRendering(t *testing.T) {
 			}
 			golden(t, name+".yaml", got)
 		})
+	}
+}
+
+// TestTestRendering: what helm test makes.
+func TestTestRendering(t *testing.T) {
+	for name, values := range map[string]string{"defaults": "{}", "everything": everything} {
+		out, err := helm(t, values, "template", chart, chart, "--namespace", "guard", "--kube-version", "v1.30.0", "--show-only", "templates/tests/try-edits.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "tests/"+name+".yaml", out)
+	}
+	if out := template(t, "{}"); strings.Contains(out, "helm.sh/hook") {
+		t.Error("an installation has something of the test")
 	}
 }
 
@@ -546,7 +560,7 @@ func TestTimeouts(t *testing.T) {
 // added since is not among them.
 func TestReusedValues(t *testing.T) {
 	t.Parallel()
-	got := template(t, "{enabled: null, metrics: {authentication: null}, networkPolicy: {controlPlane: null, metricsFrom: null, egress: null}, policy: {nodes: null, iam: {suggestOtherAccounts: null}, privileged: {onUnreadable: null}}}")
+	got := template(t, "{enabled: null, profile: null, rbac: {breakGlass: null}, metrics: {authentication: null}, networkPolicy: {controlPlane: null, metricsFrom: null, egress: null}, policy: {nodes: null, iam: {suggestOtherAccounts: null}, privileged: {onUnreadable: null}}}")
 	if diff := cmp.Diff(template(t, "{}"), got); diff != "" {
 		t.Errorf("rendered otherwise than with the defaults:\n%s", diff)
 	}

@@ -141,7 +141,7 @@ func (i *installer) there(t *testing.T) (all []string) {
 // rendered are the objects of values, named as by there.
 func (i *installer) rendered(t *testing.T, values string) (all []string) {
 	t.Helper()
-	out, err := helm(t, values, "template", i.release, i.chart, "--namespace", i.namespace)
+	out, err := helm(t, values, "template", i.release, i.chart, "--namespace", i.namespace, "--skip-tests")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +243,7 @@ func TestInstalled(t *testing.T) {
 	t.Parallel()
 	i := newInstaller(t)
 	t.Run("called once a replica was ready", func(t *testing.T) { testCalledOnceReady(t, i) })
+	t.Run("helm test", func(t *testing.T) { testHelmTest(t, i) })
 	t.Run("every upgrade", func(t *testing.T) { testEveryUpgrade(t, i) })
 	t.Run("a configuration is restored", func(t *testing.T) { testConfigurationIsRestored(t, i) })
 	t.Run("two releases", func(t *testing.T) { testTwoReleases(t, i) })
@@ -286,7 +287,7 @@ func testCalledOnceReady(t *testing.T, i *installer) {
 
 	i.run(t, "{}")
 	called("when a replica is ready")
-	manifest, err := helm(t, "{}", "template", i.release, i.chart, "--namespace", i.namespace)
+	manifest, err := helm(t, "{}", "template", i.release, i.chart, "--namespace", i.namespace, "--skip-tests")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,6 +321,50 @@ func testCalledOnceReady(t *testing.T, i *installer) {
 		t.Fatal(err)
 	}
 	waitUntil(t, "nothing is called after uninstall", func() bool { return create(frozen) == nil })
+}
+
+// testHelmTest: the pod that tries edits passes the restricted pod security level, it has its right for the time of the test alone, and
+// one that failed stays for its log. What it does is tested with cmd/webhook.
+func testHelmTest(t *testing.T, i *installer) {
+	restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: i.namespace}}
+	enforce := []byte(`{"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}`)
+	if err := i.admin.Patch(t.Context(), restricted, client.RawPatch(types.MergePatchType, enforce)); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.upgrade(t, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	installed := i.there(t)
+	rights := []string{"Role kube-system/aws-auth-guard-test", "RoleBinding kube-system/aws-auth-guard-test", "ServiceAccount guard/aws-auth-guard-test"}
+	for phase, left := range map[corev1.PodPhase]bool{corev1.PodSucceeded: false, corev1.PodFailed: true} {
+		ended := make(chan error, 1)
+		go func() { ended <- i.helm(t, "", "test", i.release, "--timeout", "1m") }()
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Name: "aws-auth-guard-test"}}
+		waitUntil(t, "helm test makes a pod", func() bool {
+			return i.admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod) == nil && pod.Status.Phase == corev1.PodPending
+		})
+		for _, o := range rights {
+			if !slices.Contains(i.there(t), o) {
+				t.Errorf("%s: no %s while the pod runs", phase, o)
+			}
+		}
+		pod.Status.Phase = phase // as the kubelet says
+		if err := i.admin.Status().Update(t.Context(), pod); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; (err != nil) != (phase == corev1.PodFailed) {
+			t.Errorf("%s: helm test says %v", phase, err)
+		}
+		if diff := cmp.Diff(installed, i.there(t)); diff != "" {
+			t.Errorf("%s: after helm test (-installed +there):\n%s", phase, diff)
+		}
+		if err := i.admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); (err == nil) != left {
+			t.Errorf("%s: the pod stays: %v (%v), want %v", phase, err == nil, err, left)
+		}
+	}
+	if err := i.helm(t, "", "uninstall", i.release); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // testEveryUpgrade goes from every one of the values to every other one: what is there afterwards is what a new installation has,
