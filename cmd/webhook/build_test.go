@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// WithoutAWS leaves out what the SDK reads: credentials of whoever runs the tests are not the guard's.
+// WithoutAWS leaves out what the SDK reads: credentials of the one who runs the tests are not the guard's.
 func WithoutAWS(environment []string) []string {
 	return slices.DeleteFunc(environment, func(v string) bool { return strings.HasPrefix(v, "AWS_") })
 }
