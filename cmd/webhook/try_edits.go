@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/trial"
@@ -26,27 +27,37 @@ func tryEdits() *cobra.Command {
 			if wanted != trial.Enforce && wanted != trial.Audit {
 				return fmt.Errorf("--mode %q is not known, want %s or %s", mode, trial.Enforce, trial.Audit)
 			}
-			// Right after an installation the pods are about to be ready, so it tries again.
 			config, err := ctrl.GetConfig()
 			if err != nil {
 				return fmt.Errorf("no cluster: %w", err)
 			}
-			last, verdict := errors.New("there was no time for a try"), ""
-			err = wait.PollUntilContextTimeout(cmd.Context(), time.Second, timeout, true, func(ctx context.Context) (bool, error) {
-				said, err := trial.Try(ctx, config, wanted)
-				if ctx.Err() == nil { // else it is about the time
-					verdict, last = said, err
-				}
-				return err == nil, nil
-			})
+			verdict, err := tryWithin(cmd.Context(), timeout, config, wanted)
 			if err != nil {
-				return last
+				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), verdict)
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&mode, "mode", string(trial.Enforce), "the policy's mode: enforce, the bad edit is denied; audit, it is allowed with a warning")
-	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to try again until the guard answers as it should")
+	f := cmd.Flags()
+	f.StringVar(&mode, "mode", string(trial.Enforce), "the policy's mode: with enforce a bad edit is denied, with audit warned about")
+	f.DurationVar(&timeout, "timeout", time.Minute, "how long to try again until the guard answers as it should")
 	return cmd
+}
+
+// tryWithin tries again until it passes, since right after an installation the pods are about to be ready. The error is
+// the last one.
+func tryWithin(ctx context.Context, timeout time.Duration, config *rest.Config, mode trial.Mode) (string, error) {
+	verdict, last := "", errors.New("there was no time for a try")
+	passed := func(ctx context.Context) (bool, error) {
+		said, err := trial.Try(ctx, config, mode)
+		if ctx.Err() == nil { // else the error is about the time
+			verdict, last = said, err
+		}
+		return err == nil, nil
+	}
+	if err := wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, passed); err != nil {
+		return "", last
+	}
+	return verdict, nil
 }

@@ -24,6 +24,11 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/coverage"
 )
 
+type (
+	configuration = admissionregistrationv1.ValidatingWebhookConfiguration
+	webhook       = admissionregistrationv1.ValidatingWebhook
+)
+
 const (
 	// lookEvery is how often the configuration in force is looked at; the look is into the manager's cache.
 	lookEvery = 250 * time.Millisecond
@@ -33,13 +38,14 @@ const (
 	fieldOwner = "aws-auth-guard"
 )
 
-// rules are all edits of ConfigMaps. The webhook's selectors and match conditions, which the chart renders, leave aws-auth.
+// rules are all edits of ConfigMaps. The webhook's selectors and match conditions, which the chart renders, leave those
+// of aws-auth.
 func rules() []admissionregistrationv1.RuleWithOperations {
 	return []admissionregistrationv1.RuleWithOperations{{
 		Operations: []admissionregistrationv1.OperationType{
 			admissionregistrationv1.Create, admissionregistrationv1.Update, admissionregistrationv1.Delete},
-		Rule: admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"configmaps"},
-			Scope: ptr.To(admissionregistrationv1.NamespacedScope)},
+		Rule: admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"},
+			Resources: []string{"configmaps"}, Scope: ptr.To(admissionregistrationv1.NamespacedScope)},
 	}}
 }
 
@@ -97,11 +103,11 @@ func (a *Activator) note(err error) {
 
 // look is nil if the webhook has rules, or has been given them.
 func (a *Activator) look(ctx context.Context) error {
-	live := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	live := &configuration{}
 	if err := a.Client.Get(ctx, client.ObjectKey{Name: a.Configuration}, live); err != nil {
 		return fmt.Errorf("ValidatingWebhookConfiguration: %w", err)
 	}
-	i := slices.IndexFunc(live.Webhooks, func(w admissionregistrationv1.ValidatingWebhook) bool { return w.Name == coverage.Guard })
+	i := slices.IndexFunc(live.Webhooks, func(w webhook) bool { return w.Name == coverage.Guard })
 	if i < 0 {
 		return fmt.Errorf("ValidatingWebhookConfiguration %q has no webhook %q", a.Configuration, coverage.Guard)
 	}
@@ -111,14 +117,14 @@ func (a *Activator) look(ctx context.Context) error {
 	if err := a.Able(); err != nil {
 		return fmt.Errorf("the webhook %q has no rules until a replica can answer: %w", coverage.Guard, err)
 	}
-	if left := againAfter - time.Since(a.wrote); left > 0 {
-		return fmt.Errorf("somebody removed the rules of the webhook %q: they are written again after a pause", coverage.Guard)
+	if time.Since(a.wrote) < againAfter {
+		return fmt.Errorf("somebody removed the rules of the webhook %q, which are written again after %s", coverage.Guard, againAfter)
 	}
 	return a.write(ctx, live, i)
 }
 
 // write gives the webhook its rules, unless somebody has changed the configuration meanwhile.
-func (a *Activator) write(ctx context.Context, live *admissionregistrationv1.ValidatingWebhookConfiguration, i int) error {
+func (a *Activator) write(ctx context.Context, live *configuration, i int) error {
 	changed := live.DeepCopy()
 	changed.Webhooks[i].Rules = rules()
 	patch := client.StrategicMergeFrom(live, client.MergeFromWithOptimisticLock{})
@@ -127,7 +133,7 @@ func (a *Activator) write(ctx context.Context, live *admissionregistrationv1.Val
 		return fmt.Errorf("the ValidatingWebhookConfiguration %q has just changed", a.Configuration)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot write the rules of the webhook %q, so the API server does not call it: %w", coverage.Guard, err)
+		return fmt.Errorf("cannot write the rules of webhook %q, so the API server does not call it: %w", coverage.Guard, err)
 	}
 	a.wrote = time.Now()
 	a.Log.Info("the API server calls the guard from now on", "configuration", a.Configuration)

@@ -23,8 +23,6 @@ import (
 
 const name = "aws-auth-guard"
 
-type configuration = admissionregistrationv1.ValidatingWebhookConfiguration
-
 // rendered is as the chart renders it, for what counts here.
 func rendered() *configuration {
 	return &configuration{ObjectMeta: metav1.ObjectMeta{Name: name}, Webhooks: []admissionregistrationv1.ValidatingWebhook{

@@ -1,4 +1,5 @@
-// Package trial edits aws-auth as a server-side dry run, once well and once badly, and says whether the guard was asked.
+// Package trial edits aws-auth as a server-side dry run, once well and once badly, and says whether the guard was
+// asked.
 package trial
 
 import (
@@ -38,8 +39,8 @@ type said []string
 // HandleWarningHeader implements rest.WarningHandler.
 func (s *said) HandleWarningHeader(_ int, _, text string) { *s = append(*s, text) }
 
-// Try makes both edits and says what became of them; the error is what is wrong about that. The caller needs the verb patch
-// on aws-auth, and nothing is changed.
+// Try makes both edits and says what became of them; the error is what is wrong about that. The caller needs the verb
+// patch on aws-auth, and nothing is changed.
 func Try(ctx context.Context, config *rest.Config, mode Mode) (string, error) {
 	var warnings said
 	config = rest.CopyConfig(config)
