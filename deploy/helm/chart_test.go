@@ -263,6 +263,7 @@ func TestNotes(t *testing.T) {
 		"open":       open,
 		"starter":    "{profile: starter, image: {repository: registry.example.com/aws-auth-guard}, policy: {breakGlass: {groups: [oncall]}}, rbac: {breakGlass: false}}",
 		"settled":    settled,
+		"taken out":  "{profile: null, floor: {enabled: null}, rbac: {create: null}, serviceAccount: {annotations: null}, extraEnv: null, policy: {breakGlass: {groups: [oncall]}}}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := helm(t, values, "install", chart, chart, "--namespace", "guard", "--dry-run=client")
