@@ -55,7 +55,11 @@ func Try(ctx context.Context, config *rest.Config, mode Mode) (string, error) {
 			metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 		return err
 	}
-	if err := edit(good); err != nil {
+	err = edit(good)
+	if apierrors.IsNotFound(err) {
+		return "", errors.New("there is no aws-auth in kube-system, so no edit of it can be tried: create it, or let EKS do so")
+	}
+	if err != nil {
 		return "", fmt.Errorf("a good edit is not allowed: %w", err)
 	}
 	answer := edit(bad)
