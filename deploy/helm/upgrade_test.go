@@ -242,9 +242,9 @@ func walks() map[string]string {
 func TestInstalled(t *testing.T) {
 	t.Parallel()
 	i := newInstaller(t)
+	t.Run("every upgrade", func(t *testing.T) { testEveryUpgrade(t, i) })
 	t.Run("called once a replica was ready", func(t *testing.T) { testCalledOnceReady(t, i) })
 	t.Run("helm test", func(t *testing.T) { testHelmTest(t, i) })
-	t.Run("every upgrade", func(t *testing.T) { testEveryUpgrade(t, i) })
 	t.Run("a configuration is restored", func(t *testing.T) { testConfigurationIsRestored(t, i) })
 	t.Run("two releases", func(t *testing.T) { testTwoReleases(t, i) })
 	t.Run("nameOverride stays", func(t *testing.T) { testNameOverrideStays(t, i) })
