@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -48,4 +50,9 @@ func TestMain(m *testing.M) {
 		_ = os.RemoveAll(programs) // a leftover in the temporary directory fails no test
 	}
 	os.Exit(status)
+}
+
+// WithoutAWS leaves out what the SDK reads: credentials of the one who runs the tests are not the guard's.
+func WithoutAWS(environment []string) []string {
+	return slices.DeleteFunc(environment, func(v string) bool { return strings.HasPrefix(v, "AWS_") })
 }

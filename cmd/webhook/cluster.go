@@ -59,6 +59,7 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		{Name: "webhook", Ask: server.StartedChecker()},
 	}
 	ready = append(ready, guard.privileges.checks()...)
+	ready = append(ready, guard.iam.check())
 	ready = append(ready, guard.fleetChecks()...)
 	if store != nil {
 		ready = append(ready, health.Check{Name: "policy", Ask: func(*http.Request) error { return store.Err() }, Informational: true})
@@ -69,6 +70,11 @@ func (o *options) serveInCluster(ctx context.Context, guard *guard) error {
 		return err
 	}
 	ready = append(ready, covered)
+	activated, err := o.addActivation(mgr, guard, ready)
+	if err != nil {
+		return err
+	}
+	ready = append(ready, activated)
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	probes, err := health.Server(run, o.healthAddress, ready)

@@ -50,6 +50,11 @@ func TestInCluster(t *testing.T) {
 		t.Skip("needs kube-apiserver and etcd: set KUBEBUILDER_ASSETS to the directory that holds them")
 	}
 	c := newCluster(t)
+	t.Run("before a replica is ready no edit fails", func(t *testing.T) {
+		if err := c.edit(nodesEntry + brokenPath); err != nil {
+			t.Error(err)
+		}
+	})
 	first, second := c.start(), c.start()
 	c.waitReady(first)
 	c.waitReady(second)
@@ -58,6 +63,20 @@ func TestInCluster(t *testing.T) {
 		c.eventually(t, func() error { return c.edit(nodesEntry) })
 		if err := c.edit(nodesEntry + brokenPath); err == nil || !strings.Contains(err.Error(), "AA203") {
 			t.Errorf("a role with a path: %v, want AA203", err)
+		}
+	})
+
+	t.Run("without AWS credentials AWS is not asked, and it says so", func(t *testing.T) {
+		_, detail := first.get("/readyz")
+		_, metrics := first.getMetrics()
+		for _, about := range []string{"iam", "fleet"} {
+			line := fmt.Sprintf("[+] %s: off; AWS credentials: none of an IAM role for the service account, Pod Identity or an access key\n", about)
+			if !strings.Contains(detail, line) {
+				t.Errorf("readiness:\n%s\nwant %s", detail, line)
+			}
+			if value := fmt.Sprintf("aws_auth_guard_enabled{feature=%q,reason=\"no-credentials\"} 0\n", about); !strings.Contains(metrics, value) {
+				t.Errorf("no metric %s", value)
+			}
 		}
 	})
 
@@ -130,6 +149,10 @@ func TestInCluster(t *testing.T) {
 
 	t.Run("metrics for those who may", c.testMetricsAuthentication)
 
+	t.Run("what helm test does", c.testTryEdits)
+
+	t.Run("rules that somebody removed are written again", c.testRules)
+
 	t.Run("a rolling restart loses no request", func(t *testing.T) {
 		stop := c.load(t)
 		for _, old := range []*replica{first, second} {
@@ -138,6 +161,36 @@ func TestInCluster(t *testing.T) {
 			old.terminate()
 		}
 		stop()
+	})
+
+	t.Run("with no replica left edits fail", func(t *testing.T) {
+		for _, r := range c.balancer.all() {
+			r.terminate()
+		}
+		if err := c.edit(nodesEntry); err == nil || !strings.Contains(err.Error(), `failed calling webhook "guard.aws-auth-guard.io"`) {
+			t.Errorf("%v, want an error of the API server", err)
+		}
+	})
+}
+
+// testRules: as kubectl replace does, and Argo CD with Replace=true.
+func (c *cluster) testRules(t *testing.T) {
+	c.configure(t, func(w *admissionregistrationv1.ValidatingWebhook) { w.Rules = nil })
+	c.eventually(t, func() error {
+		var config admissionregistrationv1.ValidatingWebhookConfiguration
+		if err := c.admin.Get(t.Context(), client.ObjectKey{Name: "aws-auth-guard"}, &config); err != nil {
+			return err
+		}
+		if len(config.Webhooks[0].Rules) == 0 {
+			return errors.New("the rules are not written again")
+		}
+		return nil
+	})
+	c.eventually(t, func() error {
+		if c.edit(nodesEntry+brokenPath) == nil {
+			return errors.New("the guard is not asked again")
+		}
+		return nil
 	})
 }
 
@@ -365,7 +418,7 @@ func (c *cluster) start() *replica {
 	// What is said again last counts.
 	args := append(slices.Clone(c.args), "--bind-address="+r.address, "--health-address="+r.health, "--metrics-address="+r.metrics, "--shutdown-delay=2s")
 	r.cmd = exec.Command(c.binary, args...)
-	r.cmd.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig, "POD_NAME=aws-auth-guard-0", "POD_NAMESPACE=guard")
+	r.cmd.Env = append(webhook.WithoutAWS(os.Environ()), "KUBECONFIG="+c.kubeconfig, "POD_NAME=aws-auth-guard-0", "POD_NAMESPACE=guard")
 	r.cmd.Env = append(r.cmd.Env, c.env...)
 	log, err := os.CreateTemp(c.t.TempDir(), "log")
 	if err != nil {
@@ -526,12 +579,15 @@ func (b *balancer) has(r *replica) bool {
 	return false
 }
 
-func (b *balancer) probe() {
+func (b *balancer) all() []*replica {
 	b.mu.Lock()
-	all := b.replicas
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.replicas)
+}
+
+func (b *balancer) probe() {
 	var ready []*replica
-	for _, r := range all {
+	for _, r := range b.all() {
 		if status, _ := r.get("/readyz"); status == http.StatusOK {
 			ready = append(ready, r)
 		}

@@ -8,22 +8,11 @@ import (
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // testCoverage switches the guard off by its configuration, as the chart's webhook.matchConditions can, and on again.
 func (c *cluster) testCoverage(t *testing.T, r *replica) {
-	configure := func(change func(*admissionregistrationv1.ValidatingWebhook)) {
-		t.Helper()
-		c.eventually(t, func() error { // the guard writes caBundle, too
-			var config admissionregistrationv1.ValidatingWebhookConfiguration
-			if err := c.admin.Get(t.Context(), client.ObjectKey{Name: "aws-auth-guard"}, &config); err != nil {
-				return err
-			}
-			change(&config.Webhooks[0])
-			return c.admin.Update(t.Context(), &config)
-		})
-	}
+	configure := func(change func(*admissionregistrationv1.ValidatingWebhook)) { t.Helper(); c.configure(t, change) }
 	shows := func(detail, metric string) func() error {
 		return func() error {
 			status, got := r.get("/readyz")

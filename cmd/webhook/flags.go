@@ -71,6 +71,8 @@ func command() *cobra.Command {
 			return err
 		},
 	}
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.AddCommand(tryEdits())
 	f := cmd.Flags()
 	f.BoolVar(&o.standalone, "standalone", false, "run without a cluster, for tests and benchmarks")
 	f.StringVar(&o.tlsMode, "tls-mode", tlsSelf, "where the certificate comes from in a cluster: self, the guard's own authority; certManager or existingSecret, --cert-dir")
@@ -81,8 +83,8 @@ func command() *cobra.Command {
 	f.DurationVar(&o.shutdownDelay, "shutdown-delay", 5*time.Second, "how long to keep serving after SIGTERM in a cluster, so that API servers stop sending requests first")
 	f.StringVar(&o.certDir, "cert-dir", "/etc/aws-auth-guard/certs", "directory with tls.crt and tls.key")
 	f.StringVar(&o.policy, "policy", "", "path of the policy file; if empty, the built-in policy, which has no approvals")
-	f.StringVar(&o.iam, "iam", "off", "ask IAM whether principals exist: off or aws")
-	f.StringVar(&o.fleet.enabled, "fleet", "off", "read which IAM roles the running nodes use: on or off")
+	f.StringVar(&o.iam, "iam", askOff, "ask IAM whether principals exist: aws, off, or auto, which is aws with AWS credentials of the guard's own")
+	f.StringVar(&o.fleet.enabled, "fleet", askOff, "read which IAM roles the running nodes use: on, off, or auto, as for --iam")
 	f.StringVar(&o.fleet.clusterName, "fleet-cluster-name", "", "name of the EKS cluster, for --fleet on; if empty, detected from nodes and instance tags")
 	f.StringVar(&o.fleet.region, "fleet-region", "", "AWS region of the cluster, for --fleet on; if empty, detected from the environment or the nodes")
 	f.StringVar(&o.rbac, "rbac", "", "source of the RBAC objects that show what is equivalent to cluster-admin: cluster, off, or a file; default: cluster, and off with --standalone")
@@ -96,8 +98,8 @@ func command() *cobra.Command {
 
 // check is an error for flags that contradict each other, or name what is not there.
 func (o *options) check() error {
-	if o.iam != "off" && o.iam != "aws" {
-		return fmt.Errorf("--iam %q is not known, want off or aws", o.iam)
+	if !slices.Contains([]string{askAuto, iamOn, askOff}, o.iam) {
+		return fmt.Errorf("--iam %q is not known, want %s, %s or %s", o.iam, askAuto, iamOn, askOff)
 	}
 	if err := o.fleet.check(o.standalone); err != nil {
 		return err

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
@@ -25,33 +25,30 @@ type fleetOptions struct {
 
 func (o *fleetOptions) check(standalone bool) error {
 	switch {
-	case o.enabled != "on" && o.enabled != "off":
-		return fmt.Errorf("--fleet %q is not known, want on or off", o.enabled)
-	case o.enabled == "on" && standalone:
-		return errors.New("--fleet on needs a cluster, want --fleet off with --standalone")
+	case !slices.Contains([]string{askAuto, fleetOn, askOff}, o.enabled):
+		return fmt.Errorf("--fleet %q is not known, want %s, %s or %s", o.enabled, askAuto, fleetOn, askOff)
+	case o.enabled != askOff && standalone:
+		return fmt.Errorf("--fleet %s needs a cluster, want --fleet %s with --standalone", o.enabled, askOff)
 	}
 	return nil
 }
 
-// connect makes the fleet, which knows nothing until it runs; nil if it is off. who names the guard's identity at AWS.
+// connect makes the fleet, which knows nothing until it runs. who names the guard's identity at AWS.
 func (o *fleetOptions) connect(ctx context.Context, log logr.Logger, who func() string) (*fleet.Fleet, error) {
-	if o.enabled == "off" {
-		return nil, nil
-	}
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster: %w", err)
 	}
 	cfg, err := aws.LoadConfig(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("--fleet on: %w", err)
+		return nil, fmt.Errorf("--fleet: %w", err)
 	}
 	nodes, err := fleet.Nodes(cluster)
 	if err != nil {
-		return nil, fmt.Errorf("--fleet on: %w", err)
+		return nil, fmt.Errorf("--fleet: %w", err)
 	}
 	if err := rest.LoadTLSFiles(cluster); err != nil {
-		return nil, fmt.Errorf("--fleet on: %w", err)
+		return nil, fmt.Errorf("--fleet: %w", err)
 	}
 	return fleet.New(fleet.Options{Nodes: nodes, AWS: cfg, Cluster: o.clusterName, Region: o.region, Authority: cluster.CAData, Who: who, Log: log,
 		Metrics: fleet.NewMetrics(metrics.Registry)}), nil
@@ -60,9 +57,9 @@ func (o *fleetOptions) connect(ctx context.Context, log logr.Logger, who func() 
 // fleetChecks are the lines of the readiness detail: whether the first look at the fleet has ended, and what of it is not known.
 func (g *guard) fleetChecks() []health.Check {
 	if g.fleet == nil {
-		return nil
+		return []health.Check{g.nodes.check()}
 	}
-	return []health.Check{{Name: "fleet", Ask: g.fleet.Check},
+	return []health.Check{{Name: "fleet", Ask: g.fleet.Check, Detail: g.nodes.String()},
 		{Name: "fleet known", Ask: func(*http.Request) error { return g.fleet.Trouble() }, Informational: true}}
 }
 

@@ -5,14 +5,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
 )
@@ -78,7 +76,7 @@ func fleetNodes() []*corev1.Node {
 	}
 }
 
-// TestFleetInCluster runs the built webhook with --fleet on in front of a real API server that has nodes of every kind.
+// TestFleetInCluster runs the built webhook with --fleet auto and credentials in front of a real API server that has nodes of every kind.
 func TestFleetInCluster(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
@@ -87,19 +85,19 @@ func TestFleetInCluster(t *testing.T) {
 	aws, env := fleetAWS(t)
 	c := newCluster(t)
 	c.env = env
-	c.mayReadNodes(t)
 	nodes := fleetNodes()
 	for _, n := range nodes {
 		if err := c.admin.Create(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.args = append(c.args, "--fleet=on")
+	c.args = append(c.args, "--iam=off") // and --fleet=auto, as the chart has it
 	r := c.start()
 	c.waitReady(r)
 	c.eventually(t, func() error {
 		_, metrics := r.getMetrics()
-		for _, want := range []string{`aws_auth_guard_fleet_known{what="access"} 1`, `aws_auth_guard_fleet_known{what="nodes"} 1`, `aws_auth_guard_fleet_nodes{kind="EC2",role_known="true"} 4`, `aws_auth_guard_fleet_nodes{kind="HyperPod",role_known="false"} 1`} {
+		for _, want := range []string{`aws_auth_guard_enabled{feature="fleet",reason="environment"} 1`, `aws_auth_guard_enabled{feature="iam",reason="flag"} 0`,
+			`aws_auth_guard_fleet_known{what="access"} 1`, `aws_auth_guard_fleet_known{what="nodes"} 1`, `aws_auth_guard_fleet_nodes{kind="EC2",role_known="true"} 4`, `aws_auth_guard_fleet_nodes{kind="HyperPod",role_known="false"} 1`} {
 			if !strings.Contains(metrics, want+"\n") {
 				return fmt.Errorf("no metric %s", want)
 			}
@@ -204,13 +202,12 @@ func TestFleetStarts(t *testing.T) {
 	}
 	c := newCluster(t)
 	c.env = env
-	c.mayReadNodes(t)
 	for _, n := range fleetNodes() {
 		if err := c.admin.Create(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.args = append(c.args, "--fleet=on", "--fleet-cluster-name=demo")
+	c.args = append(c.args, "--iam=off", "--fleet=on", "--fleet-cluster-name=demo")
 	r := c.start()
 	c.eventually(t, func() error {
 		status, detail := r.get("/readyz")
@@ -223,7 +220,7 @@ func TestFleetStarts(t *testing.T) {
 	if r.readyAfter > 40*time.Second {
 		t.Errorf("ready after %v", r.readyAfter)
 	}
-	if _, detail := r.get("/readyz"); !strings.Contains(detail, "[+] fleet: ok") || !strings.Contains(detail, "[!] fleet known: nodes not known: ") {
+	if _, detail := r.get("/readyz"); !strings.Contains(detail, "[+] fleet: on; --fleet=on\n") || !strings.Contains(detail, "[!] fleet known: nodes not known: ") {
 		t.Errorf("readiness:\n%s", detail)
 	}
 	if _, metrics := r.getMetrics(); !strings.Contains(metrics, "aws_auth_guard_fleet_known{what=\"nodes\"} 0\n") {
@@ -236,23 +233,6 @@ func TestFleetStarts(t *testing.T) {
 		t.Errorf("where nothing can be known, one of several node roles may go: %v", err)
 	}
 	if err := aws.SetFaults(fake.Faults{}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// mayReadNodes gives the guard the rights that the chart gives it with fleet.enabled.
-func (c *cluster) mayReadNodes(t *testing.T) {
-	t.Helper()
-	all := objects(t, strings.Replace(rendered, "defaults", "everything", 1))
-	i := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool { return o.GetKind() == "ClusterRole" })
-	if i < 0 {
-		t.Fatal("the chart renders no ClusterRole")
-	}
-	rules, _, err := unstructured.NestedSlice(all[i].Object, "rules")
-	if err != nil || !slices.ContainsFunc(rules, func(r any) bool { return strings.Contains(fmt.Sprint(r), "nodes") }) {
-		t.Fatalf("the chart gives no right on nodes: %v %v", rules, err)
-	}
-	if err := c.admin.Update(t.Context(), all[i]); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -19,8 +19,10 @@ import (
 type guard struct {
 	validator atomic.Pointer[validate.Validator]
 	policy    atomic.Pointer[policy.Policy]
-	directory *iam.Directory // nil: IAM is not asked
-	fleet     *fleet.Fleet   // nil: nobody looks at the nodes
+	// iam and nodes say what AWS is asked about.
+	iam, nodes asked
+	directory  *iam.Directory // nil: IAM is not asked
+	fleet      *fleet.Fleet   // nil: nobody looks at the nodes
 	// privileges knows what is equivalent to cluster-admin.
 	privileges *privileges
 	log        logr.Logger

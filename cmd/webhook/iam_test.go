@@ -81,12 +81,7 @@ func startGuard(t *testing.T, env ...string) *guardProcess {
 		client: insecure()}
 	g.setPolicy("")
 	cmd := exec.Command(Built(t), "--standalone", "--cert-dir", dir, "--policy", g.policy, "--iam", "aws", "--bind-address", g.webhook, "--health-address", g.health)
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "AWS_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Env = append(WithoutAWS(os.Environ()), env...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {

@@ -37,23 +37,26 @@ func (o *options) serve(ctx context.Context, log logr.Logger) error {
 
 // connect makes a guard with all that it asks: IAM, the nodes, and RBAC.
 func (o *options) connect(ctx context.Context, log logr.Logger) (*guard, error) {
-	g := &guard{log: log}
-	if o.iam == "aws" || o.fleet.enabled == "on" {
+	g := &guard{log: log, iam: decide("iam", o.iam), nodes: decide("fleet", o.fleet.enabled)}
+	report(log, g.iam, g.nodes)
+	if g.iam.on || g.nodes.on {
 		if err := trustBundledRoots(); err != nil {
 			return nil, err
 		}
 	}
-	if o.iam == "aws" {
+	if g.iam.on {
 		options := iam.Options{Log: log.WithName("iam"), Metrics: iam.NewMetrics(metrics.Registry)}
 		cfg, err := aws.LoadConfig(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("--iam aws: %w", err)
+			return nil, fmt.Errorf("--iam: %w", err)
 		}
 		g.directory = iam.New(cfg, policy.Default(), options)
 	}
 	var err error
-	if g.fleet, err = o.fleet.connect(ctx, log.WithName("fleet"), g.who); err != nil {
-		return nil, err
+	if g.nodes.on {
+		if g.fleet, err = o.fleet.connect(ctx, log.WithName("fleet"), g.who); err != nil {
+			return nil, err
+		}
 	}
 	g.privileges, err = o.connectPrivileges(log, g.validator.Load)
 	return g, err
@@ -78,6 +81,7 @@ func (o *options) serveStandalone(ctx context.Context, guard *guard) error {
 		return err
 	}
 	ready := append([]health.Check{{Name: "webhook", Ask: server.StartedChecker()}}, guard.privileges.checks()...)
+	ready = append(ready, guard.iam.check())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Start(ctx) })
 	probes, err := health.Server(ctx, o.healthAddress, ready)

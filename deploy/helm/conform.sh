@@ -22,7 +22,7 @@ mkdir "$work/schemas"
 kubeconform=$(go tool -modfile="$PWD/tools/go.mod" -n kubeconform)
 
 "$helm" lint --strict --quiet aws-auth-guard
-for golden in testdata/*.yaml; do # what the rendering tests hold the chart to, with all kinds of values
+for golden in testdata/*.yaml testdata/tests/*.yaml; do # what the rendering tests hold the chart to, with all kinds of values
   "$kubeconform" -strict -summary -schema-location "$work/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json" "$golden" ||
     { echo "conform.sh: $golden does not conform" >&2; exit 1; }
 done

@@ -14,8 +14,8 @@ import (
 
 // calls are the values that make the guard call somebody, or that say how, each with its settings. Nothing of one is in another.
 var calls = [][]string{
-	{"iam: {enabled: false}", "iam: {enabled: true}"},
-	{"fleet: {enabled: false}", "fleet: {enabled: true, clusterName: demo, region: eu-west-1}"},
+	{"iam: {enabled: false}", "iam: {enabled: auto}", "iam: {enabled: true}"},
+	{"fleet: {enabled: false}", "fleet: {enabled: auto}", "fleet: {enabled: true, clusterName: demo, region: eu-west-1}"},
 	{"metrics: {enabled: false}", "metrics: {authentication: false}", "metrics: {authentication: true}"},
 	{"policy: {privileged: {fromRBAC: false}}", "policy: {privileged: {subjectAccessReview: true}}",
 		`policy: {accounts: [{id: "444455556666", roleARN: "arn:aws:iam::444455556666:role/aws-auth-guard"}]}`},
@@ -44,7 +44,9 @@ func TestNetworkPolicyFitsTheCalls(t *testing.T) {
 
 		// The name server, and the API server behind its Service or at its own port.
 		out := sets.New("UDP 53", "TCP 53", "TCP 443", "TCP 6443")
-		if slices.Contains(pod.Args, "--iam=aws") || slices.Contains(pod.Args, "--fleet=on") {
+		if slices.ContainsFunc(pod.Args, func(arg string) bool {
+			return slices.Contains([]string{"--iam=aws", "--iam=auto", "--fleet=on", "--fleet=auto"}, arg)
+		}) {
 			out.Insert("TCP 80") // credentials; AWS itself is at 443
 		}
 		in := sets.New[string]()

@@ -34,6 +34,7 @@ type installer struct {
 	namespace  string
 	release    string
 	chart      string
+	cluster    *guarded.Cluster
 }
 
 func newInstaller(t *testing.T) *installer {
@@ -44,7 +45,7 @@ func newInstaller(t *testing.T) *installer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &installer{admin: admin, kubeconfig: cluster.Kubeconfig, home: t.TempDir(), namespace: "guard", release: chart, chart: chart}
+	i := &installer{admin: admin, kubeconfig: cluster.Kubeconfig, home: t.TempDir(), namespace: "guard", release: chart, chart: chart, cluster: cluster}
 	if err := admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: i.namespace}}); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func (i *installer) there(t *testing.T) (all []string) {
 // rendered are the objects of values, named as by there.
 func (i *installer) rendered(t *testing.T, values string) (all []string) {
 	t.Helper()
-	out, err := helm(t, values, "template", i.release, i.chart, "--namespace", i.namespace)
+	out, err := helm(t, values, "template", i.release, i.chart, "--namespace", i.namespace, "--skip-tests")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,10 +164,21 @@ func (i *installer) configurations(t *testing.T) []admissionregistrationv1.Valid
 // written is what the guard or cert-manager write into caBundle.
 const written = "mine"
 
-// run does what comes after an installation: the owner of the certificate writes caBundle, and the guard its Secret,
-// which the configuration owns.
+// run does what comes after an installation: the first replica that is ready writes the rules of its webhook, the owner of the
+// certificate caBundle, and the guard its Secret, which the configuration owns.
 func (i *installer) run(t *testing.T, values string) {
 	t.Helper()
+	for _, c := range i.configurations(t) {
+		guard := &c.Webhooks[0]
+		if len(guard.Rules) > 0 {
+			continue
+		}
+		was := client.StrategicMergeFrom(c.DeepCopy())
+		guard.Rules = c.Webhooks[1].Rules
+		if err := i.admin.Patch(t.Context(), &c, was, client.FieldOwner("aws-auth-guard")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	mode := "self"
 	if tls, ok := object(values)["tls"].(map[string]any); ok {
 		mode = fmt.Sprint(tls["mode"])
@@ -231,9 +243,128 @@ func TestInstalled(t *testing.T) {
 	t.Parallel()
 	i := newInstaller(t)
 	t.Run("every upgrade", func(t *testing.T) { testEveryUpgrade(t, i) })
+	t.Run("called once a replica was ready", func(t *testing.T) { testCalledOnceReady(t, i) })
+	t.Run("helm test", func(t *testing.T) { testHelmTest(t, i) })
 	t.Run("a configuration is restored", func(t *testing.T) { testConfigurationIsRestored(t, i) })
 	t.Run("two releases", func(t *testing.T) { testTwoReleases(t, i) })
 	t.Run("nameOverride stays", func(t *testing.T) { testNameOverrideStays(t, i) })
+}
+
+// testCalledOnceReady: an installation whose pods never start makes no edit fail, but for what the floor denies. Once a replica was
+// ready, the webhook is called whatever becomes of the pods and however the chart is applied again. No pod runs here, so an edit for
+// which it is called fails.
+func testCalledOnceReady(t *testing.T, i *installer) {
+	anything := awsAuth(nodesEntry + ciEntry)
+	frozen := awsAuth(nodesEntry)
+	frozen.Immutable = new(true)
+	create := func(cm *corev1.ConfigMap) error { return i.admin.Create(t.Context(), cm.DeepCopy(), client.DryRunAll) }
+	called := func(when string) {
+		t.Helper()
+		waitUntil(t, "the webhook is called "+when, func() bool {
+			err := create(anything)
+			return err != nil && strings.Contains(err.Error(), `failed calling webhook "guard.aws-auth-guard.io"`)
+		})
+		if list := i.configurations(t); len(list) != 1 || len(list[0].Webhooks) != 2 || len(list[0].Webhooks[0].Rules) != 1 {
+			t.Errorf("%s: the webhook has no rules any more: %+v", when, list)
+		}
+	}
+	if err := i.upgrade(t, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "the floor works before a replica is ready", func() bool {
+		err := create(frozen)
+		return err != nil && strings.Contains(err.Error(), "AA109")
+	})
+	if err := create(anything); err != nil {
+		t.Errorf("before a replica is ready: %v", err)
+	}
+	if err := i.upgrade(t, "replicaCount: 3"); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(anything); err != nil {
+		t.Errorf("after an upgrade before a replica is ready: %v", err)
+	}
+
+	i.run(t, "{}")
+	called("when a replica is ready")
+	manifest, err := helm(t, "{}", "template", i.release, i.chart, "--namespace", i.namespace, "--skip-tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply := func(flags ...string) func() error {
+		return func() error {
+			cmd := i.cluster.Kubectl(t.Context(), append([]string{"apply", "-f", "-"}, flags...)...)
+			cmd.Stdin = strings.NewReader(manifest)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return nil
+		}
+	}
+	for _, again := range []struct {
+		how string
+		do  func() error
+	}{
+		{"after helm upgrade", func() error { return i.upgrade(t, "replicaCount: 2") }},
+		{"after helm upgrade with conflicts forced", func() error { return i.upgrade(t, "replicaCount: 3", "--force-conflicts") }},
+		{"after helm upgrade on the client's side", func() error { return i.upgrade(t, "{}", "--server-side=false") }},
+		{"after helm rollback", func() error { return i.helm(t, "", "rollback", i.release) }},
+		{"after kubectl apply", apply()},
+		{"after kubectl apply on the server's side", apply("--server-side", "--field-manager=argocd-controller", "--force-conflicts")},
+	} {
+		if err := again.do(); err != nil {
+			t.Errorf("%s: %v", again.how, err)
+		}
+		called(again.how)
+	}
+	if err := i.helm(t, "", "uninstall", i.release); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "nothing is called after uninstall", func() bool { return create(frozen) == nil })
+}
+
+// testHelmTest: the pod that tries edits passes the restricted pod security level, it has its right for the time of the test alone, and
+// one that failed stays for its log. What it does is tested with cmd/webhook.
+func testHelmTest(t *testing.T, i *installer) {
+	restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: i.namespace}}
+	enforce := []byte(`{"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}`)
+	if err := i.admin.Patch(t.Context(), restricted, client.RawPatch(types.MergePatchType, enforce)); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.upgrade(t, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	installed := i.there(t)
+	rights := []string{"Role kube-system/aws-auth-guard-test", "RoleBinding kube-system/aws-auth-guard-test", "ServiceAccount guard/aws-auth-guard-test"}
+	for phase, left := range map[corev1.PodPhase]bool{corev1.PodSucceeded: false, corev1.PodFailed: true} {
+		ended := make(chan error, 1)
+		go func() { ended <- i.helm(t, "", "test", i.release, "--timeout", "1m") }()
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Name: "aws-auth-guard-test"}}
+		waitUntil(t, "helm test makes a pod", func() bool {
+			return i.admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod) == nil && pod.Status.Phase == corev1.PodPending
+		})
+		for _, o := range rights {
+			if !slices.Contains(i.there(t), o) {
+				t.Errorf("%s: no %s while the pod runs", phase, o)
+			}
+		}
+		pod.Status.Phase = phase // as the kubelet says
+		if err := i.admin.Status().Update(t.Context(), pod); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; (err != nil) != (phase == corev1.PodFailed) {
+			t.Errorf("%s: helm test says %v", phase, err)
+		}
+		if diff := cmp.Diff(installed, i.there(t)); diff != "" {
+			t.Errorf("%s: after helm test (-installed +there):\n%s", phase, diff)
+		}
+		if err := i.admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); (err == nil) != left {
+			t.Errorf("%s: the pod stays: %v (%v), want %v", phase, err == nil, err, left)
+		}
+	}
+	if err := i.helm(t, "", "uninstall", i.release); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // testEveryUpgrade goes from every one of the values to every other one: what is there afterwards is what a new installation has,
@@ -357,6 +488,7 @@ func testConfigurationIsRestored(t *testing.T, i *installer) {
 		if err := i.upgrade(t, "{}"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		i.run(t, "{}")
 		if gaps := i.gaps(t, "{}"); len(gaps) > 0 {
 			t.Errorf("%s: after the configuration was deleted and helm upgrade ran: %q", name, gaps)
 		}

@@ -19,6 +19,7 @@ func TestReadiness(t *testing.T) {
 		"all is well":          {[]Check{{Name: "a", Ask: works}, {Name: "b", Ask: works, Informational: true}}, 200, "[+] a: ok\n[+] b: ok\n"},
 		"one does not count":   {[]Check{{Name: "a", Ask: works}, {Name: "b", Ask: fails, Informational: true}}, 200, "[+] a: ok\n[!] b: broken\n"},
 		"one that counts":      {[]Check{{Name: "a", Ask: fails}, {Name: "b", Ask: works}}, 503, "[-] a: broken\n[+] b: ok\n"},
+		"one that says more":   {[]Check{{Name: "a", Ask: works, Detail: "off"}, {Name: "b", Ask: fails, Detail: "off"}}, 503, "[+] a: off\n[-] b: broken\n"},
 		"both, the latter too": {[]Check{{Name: "a", Ask: fails}, {Name: "b", Ask: fails, Informational: true}}, 503, "[-] a: broken\n[!] b: broken\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,8 +18,23 @@ import (
 type Check struct {
 	Name string
 	Ask  healthz.Checker
+	// Detail is what the line says while there is no error; if empty, ok.
+	Detail string
 	// Informational makes it a detail that does not count: what is wrong there is no reason to send nobody here.
 	Informational bool
+}
+
+// Ready is the first error of the checks that count; nil if there is none.
+func Ready(checks []Check) error {
+	for _, c := range checks {
+		if c.Informational {
+			continue
+		}
+		if err := c.Ask(nil); err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	return nil
 }
 
 // readyz answers 200 if every check that counts is content, and says in its body what each found.
@@ -30,7 +46,7 @@ func readyz(checks []Check) http.HandlerFunc {
 			err := c.Ask(r)
 			switch {
 			case err == nil:
-				fmt.Fprintf(&detail, "[+] %s: ok\n", c.Name)
+				fmt.Fprintf(&detail, "[+] %s: %s\n", c.Name, cmp.Or(c.Detail, "ok"))
 			case c.Informational:
 				fmt.Fprintf(&detail, "[!] %s: %s\n", c.Name, err)
 			default:

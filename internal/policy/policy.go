@@ -11,8 +11,8 @@ import (
 type Policy struct {
 	APIVersion string `yaml:"apiVersion" schema:"header"`
 	Kind       string `yaml:"kind" schema:"header"`
-	// enforce denies what is wrong; audit allows it and warns.
-	Mode Mode `yaml:"mode" format:"mode"`
+	// enforce denies what is wrong; audit allows it and warns; if empty, what the chart's profile says, or enforce.
+	Mode Mode `yaml:"mode" format:"mode" schema:"profile"`
 	// The cluster's AWS partition; if empty, detected from the guard's own identity, the caller's ARN, or the
 	// mapped node roles.
 	Partition string `yaml:"partition" format:"partition"`

@@ -53,6 +53,9 @@ func fieldsOf(t reflect.Type, value reflect.Value, docs map[string]string) (all 
 		if value.IsValid() {
 			f.Default = reflect.Indirect(value.Field(i))
 		}
+		if option == "profile" { // the chart fills it in if it is empty
+			f.Default = reflect.Zero(f.Type)
+		}
 		switch {
 		case f.Type.Kind() == reflect.Struct:
 			f.Fields, err = fieldsOf(f.Type, f.Default, docs)

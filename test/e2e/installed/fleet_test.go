@@ -39,7 +39,7 @@ func TestFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	helm(t, append(upgrade("fleet.enabled=true"), "--set-json", "extraEnv="+string(environment))...)
+	helm(t, append(upgrade("fleet.enabled=true", "iam.enabled=false"), "--set-json", "extraEnv="+string(environment))...)
 	given(t, base+retired)
 	withoutLive := base[strings.Index(base, "- rolearn: arn:aws:iam::111122223333:role/admin"):] + retired
 

@@ -70,8 +70,8 @@ func TestInstall(t *testing.T) {
 					t.Errorf("pod %s was started %d times again", p.Name, n)
 				}
 			}
-			if lines := strings.Count(out.String(), "\n"); lines < 10 || !strings.Contains(out.String(), "kubectl -n kube-system patch configmap aws-auth") {
-				t.Errorf("helm install does not say how to try it:\n%s", &out)
+			if try := "helm test " + release + " -n " + namespace; !strings.Contains(out.String(), try) {
+				t.Errorf("helm install does not say how to try it, by %s:\n%s", try, &out)
 			}
 		})
 	}

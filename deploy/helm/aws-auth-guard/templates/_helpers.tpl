@@ -59,7 +59,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{- /* Not empty if anything that is switched on calls AWS, and so needs credentials for it. */ -}}
+{{- /* The value of --iam or --fleet for an enabled: auto, or the word for true, or off. */ -}}
+{{- define "aws-auth-guard.ask" -}}
+{{- if eq (toString (first .)) "auto" }}auto{{ else }}{{ ternary (last .) "off" (first .) }}{{ end }}
+{{- end }}
+
+{{- /* Not empty if anything that is, or may be, switched on calls AWS, and so needs credentials for it. */ -}}
 {{- define "aws-auth-guard.callsAWS" -}}
 {{- if or .Values.iam.enabled .Values.fleet.enabled }}true{{ end }}
 {{- end }}
@@ -90,6 +95,25 @@ resourceRules:
     scope: Namespaced
 {{- end }}
 
+{{- /* The defaults of a profile, as fields of the policy. */ -}}
+{{- define "aws-auth-guard.profile" -}}
+{{- if eq (default "" .Values.profile) "starter" -}}
+mode: audit
+{{- else if eq (default "" .Values.profile) "strict" -}}
+mode: enforce
+rules: {missing-field: error, unknown-template: error}
+privileged: {onUnreadable: deny}
+nodes: {onUnknown: deny}
+{{- else -}}
+mode: enforce
+{{- end }}
+{{- end }}
+
+{{- /* The mode in force. */ -}}
+{{- define "aws-auth-guard.mode" -}}
+{{- default (include "aws-auth-guard.profile" . | fromYaml).mode .Values.policy.mode }}
+{{- end }}
+
 {{- /*
 The policy file. Empty values mean "not set" and are left out, so that the policy's own defaults apply. `off` without quotes
 is a boolean by the time that it arrives here, and means the severity.
@@ -99,6 +123,7 @@ is a boolean by the time that it arrives here, and means the severity.
 {{- $rules := dict }}
 {{- range $rule, $severity := $p.rules }}{{ $_ := set $rules $rule (ternary "off" $severity (eq (toString $severity) "false")) }}{{ end }}
 {{- $_ := set $p "rules" $rules }}
+{{- if not $p.mode }}{{ $_ := unset $p "mode" }}{{ end }}
 {{- if not $p.partition }}{{ $_ := unset $p "partition" }}{{ end }}
 {{- range $key := list "rules" "accounts" "required" "waivers" }}
 {{- if not (get $p $key) }}{{ $_ := unset $p $key }}{{ end }}
@@ -132,6 +157,12 @@ is a boolean by the time that it arrives here, and means the severity.
 {{- end }}
 {{- end }}
 {{- if not $p.contact }}{{ $_ := unset $p "contact" }}{{ end }}
+{{- $profile := include "aws-auth-guard.profile" . | fromYaml }}
+{{- /* A rule has an id and a name, and is set by one of them. */}}
+{{- range $id, $name := dict "AA106" "missing-field" "AA206" "unknown-template" }}
+{{- if hasKey $rules $id }}{{ $_ := unset (default dict $profile.rules) $name }}{{ end }}
+{{- end }}
+{{- $p = merge $p $profile }}
 apiVersion: aws-auth-guard.io/v1alpha1
 kind: Policy
 {{ toYaml $p }}
