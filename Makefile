@@ -18,6 +18,9 @@ BENCHINPUTS ?=
 PERCENT ?= 100
 WORLDS ?= 500
 EDITS ?= 2000
+# The Go release that go.mod names, whichever Go the machine has and whatever its GOTOOLCHAIN says. Scripts that may be called
+# by themselves source test/tools/toolchain.sh.
+export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
 # Tests, tools and what is shipped are compiled in one way, static and without the paths of this machine: in several, a fresh
 # machine would compile every module several times. Without what only a debugger reads, that takes a sixth less; stack traces
 # keep their lines.

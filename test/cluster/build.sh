@@ -14,6 +14,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }
 
+# shellcheck source=test/tools/toolchain.sh
+. "$here/../tools/toolchain.sh"
+
 [ $# -gt 0 ] || die "no program named; for instance: build.sh etcd kube-apiserver kubectl"
 
 # holds DIR NAME...: does DIR hold all of them?
@@ -28,7 +31,7 @@ if [ -n "${KUBEBUILDER_ASSETS:-}" ] && holds "$KUBEBUILDER_ASSETS" "$@"; then
   exit
 fi
 
-command -v go >/dev/null || die "go is not in PATH; Go 1.26 or later is needed"
+command -v go >/dev/null || die "go is not in PATH; Go 1.21 or later is needed"
 cd "$here"
 export GOWORK=off
 key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum authenticator/go.* helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)

@@ -2,6 +2,8 @@
 # lint.sh: everything that is checked without running the guard. Goes on after a failure, so that one run shows them all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=test/tools/toolchain.sh
+. test/tools/toolchain.sh
 
 files() { git ls-files -co --exclude-standard -- "$@"; }
 scripts() { files | while read -r f; do [ -f "$f" ] && head -n 1 "$f" | grep -q '^#!.*bash' && echo "$f"; done; true; }
@@ -14,7 +16,11 @@ formatted() {
 
 # .golangci.yml says which linters, and why each.
 static() {
-  go tool -modfile=test/tools/go.mod golangci-lint run ./... && (cd test/tools && go tool golangci-lint run --config ../../.golangci.yml ./...)
+  local linter module
+  linter=$(go tool -modfile=test/tools/go.mod -n golangci-lint) || return
+  for module in . test/tools; do
+    (cd "$module" && "$linter" run --config "$OLDPWD/.golangci.yml" ./...) || return
+  done
 }
 
 shell() {
@@ -36,6 +42,16 @@ tidy() {
     (cd "$(dirname "$mod")" && GOWORK=off go mod tidy -diff) || { echo "$mod is not tidy: go mod tidy fixes it"; bad=1; }
   done
   return $bad
+}
+
+# One Go release for everything: that of go.mod.
+toolchain() {
+  local other
+  other=$(
+    files 'go.mod' '**/go.mod' | xargs grep -L "^go ${GOTOOLCHAIN#go}\$" --
+    grep -LF "golang:${GOTOOLCHAIN#go} " Dockerfile
+  ) || true
+  [ -z "$other" ] || { echo "these do not name Go ${GOTOOLCHAIN#go}, which is go.mod's:"; echo "$other"; return 1; }
 }
 
 # What the guard and the programs of its tests have in common, they have in one version: a fresh machine compiles it once.
@@ -119,7 +135,7 @@ words() {
 }
 
 failed=()
-for check in formatted static shell tidy shared verified licences vulnerabilities chart paths words; do
+for check in formatted static shell tidy toolchain shared verified licences vulnerabilities chart paths words; do
   printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then
