@@ -18,7 +18,7 @@ formatted() {
 static() {
   local linter module
   linter=$(go tool -modfile=test/tools/go.mod -n golangci-lint) || return
-  for module in . test/tools; do
+  for module in . test/tools test/cluster/envtest; do
     (cd "$module" && "$linter" run --config "$OLDPWD/.golangci.yml" ./...) || return
   done
 }
@@ -61,7 +61,7 @@ shared() {
   differ=$(awk '$1 == "require" { sub("require ", "") }
     $2 ~ /^v[0-9]/ && $2 != "v0.0.0" && !/=>/ { files[$1, $2] = files[$1, $2] " " FILENAME; if (!seen[$1, $2]++) versions[$1] = versions[$1] " " $2 }
     END { for (m in versions) if (split(versions[m], v, " ") > 1) for (i in v) print m "@" v[i] ":" files[m, v[i]] }
-  ' go.mod test/cluster/go.mod test/cluster/authenticator/go.mod test/cluster/helm/go.mod test/cluster/node/go.mod test/bench/opa/go.mod)
+  ' go.mod test/cluster/go.mod test/cluster/envtest/go.mod test/cluster/authenticator/go.mod test/cluster/helm/go.mod test/cluster/node/go.mod test/bench/opa/go.mod)
   [ -z "$differ" ] || { echo "different versions of one module (go get MODULE@VERSION in the directory of the older one, then go mod tidy, fixes it):"; sort <<<"$differ"; return 1; }
 }
 
