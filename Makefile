@@ -18,6 +18,9 @@ BENCHINPUTS ?=
 PERCENT ?= 100
 WORLDS ?= 500
 EDITS ?= 2000
+# The Go release that go.mod names, whichever Go the machine has and whatever its GOTOOLCHAIN says. Scripts that may be called
+# by themselves source test/tools/toolchain.sh.
+export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
 # Tests, tools and what is shipped are compiled in one way, static and without the paths of this machine: in several, a fresh
 # machine would compile every module several times. Without what only a debugger reads, that takes a sixth less; stack traces
 # keep their lines.
@@ -28,8 +31,8 @@ export GOFLAGS := $(filter-out $(go-flags),$(GOFLAGS)) $(go-flags)
 IMAGE ?= example.test/aws-auth-guard:dev
 PLATFORMS ?= amd64 arm64
 
-# A recipe that begins with this has the control plane's programs in KUBEBUILDER_ASSETS, built if need be.
-with-control-plane := KUBEBUILDER_ASSETS="$$(test/cluster/build.sh $(CONTROL_PLANE))" && export KUBEBUILDER_ASSETS
+# A recipe that begins with this has the control plane's programs in KUBEBUILDER_ASSETS, downloaded or built if need be.
+with-control-plane := KUBEBUILDER_ASSETS="$$(test/cluster/programs.sh $(CONTROL_PLANE))" && export KUBEBUILDER_ASSETS
 
 .PHONY: help
 help: ## this list
@@ -44,15 +47,16 @@ eks: ## the same without the story: EKS's way of signing in with the guard, to t
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo --no-story
 
 .PHONY: programs
-programs: ## the API server and what else the tests run, from Go modules, unless that was done before
-	@test/cluster/build.sh $(CONTROL_PLANE) helm >/dev/null
+programs: ## the API server and what else the tests run, downloaded or from Go modules, unless that was done before
+	@test/cluster/programs.sh $(CONTROL_PLANE) helm >/dev/null
 
 # go vet is asked by make lint: it takes a fresh machine a minute to learn about all modules.
 .PHONY: test
 test: ## all tests, end to end on a real API server
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
-	status=0 && { go test -vet=off -timeout 30m ./... || status=1; } && { go test -C test/tools -vet=off ./... || status=1; } && exit $$status
+	status=0 && { go test -vet=off -timeout 30m ./... || status=1; } && { go test -C test/tools -vet=off ./... || status=1; } && \
+	{ go test -C test/cluster/envtest -vet=off ./... || status=1; } && exit $$status
 
 # In GOFLAGS, since some tests build the webhook and run that.
 .PHONY: race

@@ -1,6 +1,6 @@
 module github.com/aws-auth-guard/aws-auth-guard
 
-go 1.26.8
+go 1.27.3
 
 require (
 	github.com/agext/levenshtein v1.2.3
@@ -19,7 +19,6 @@ require (
 	github.com/clipperhouse/displaywidth v0.11.0
 	github.com/creack/pty v1.1.24
 	github.com/fatih/color v1.19.0
-	github.com/go-json-experiment/json v1.27.2
 	github.com/go-logr/logr v1.4.4
 	github.com/google/go-cmp v0.7.0
 	github.com/hashicorp/golang-lru/v2 v2.0.7

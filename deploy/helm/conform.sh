@@ -3,6 +3,8 @@
 # an error. The schemas come from Go modules, so that no web site has to be asked.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=test/tools/toolchain.sh
+. ../../test/tools/toolchain.sh
 helm=${1:-helm}
 
 work=$(mktemp -d)

@@ -3,6 +3,8 @@
 # generate.sh --check: says what would change, changes nothing, and fails if anything would.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=test/tools/toolchain.sh
+. ../../test/tools/toolchain.sh
 
 chart=aws-auth-guard
 generated=(README.md values.schema.json)

@@ -1,10 +1,10 @@
 package admission
 
 import (
+	"encoding/json/jsontext"
+	"encoding/json/v2"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # build.sh NAME...: builds the named programs from the Go modules pinned beside this script, unless that was done before.
+# build.sh --built NAME...: builds nothing, and fails unless all of them are there.
 #
 # stdout: one line, the directory that holds them. stderr: progress; nothing if there is nothing to do.
 # The directory is outside the checkout and named after everything that decides what is built, so a change of a version
@@ -14,6 +15,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }
 
+# shellcheck source=test/tools/toolchain.sh
+. "$here/../tools/toolchain.sh"
+
+build=yes
+if [ "${1:-}" = --built ]; then
+  build=
+  shift
+fi
 [ $# -gt 0 ] || die "no program named; for instance: build.sh etcd kube-apiserver kubectl"
 
 # holds DIR NAME...: does DIR hold all of them?
@@ -28,7 +37,7 @@ if [ -n "${KUBEBUILDER_ASSETS:-}" ] && holds "$KUBEBUILDER_ASSETS" "$@"; then
   exit
 fi
 
-command -v go >/dev/null || die "go is not in PATH; Go 1.26 or later is needed"
+command -v go >/dev/null || die "go is not in PATH; Go 1.21 or later is needed"
 cd "$here"
 export GOWORK=off
 key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum authenticator/go.* helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
@@ -37,6 +46,7 @@ if holds "$dir" "$@"; then
   echo "$dir"
   exit
 fi
+[ -n "$build" ] || exit 1
 
 mkdir -p "$dir"
 if command -v flock >/dev/null; then # without it (macOS) the rename alone keeps the programs whole

@@ -2,7 +2,7 @@
 // kubelet needs never decides what the guard is built with.
 module github.com/aws-auth-guard/aws-auth-guard/test/cluster
 
-go 1.26.0
+go 1.27.3
 
 godebug default=go1.26
 

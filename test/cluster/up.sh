@@ -8,6 +8,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=test/cluster/state.sh
 . "$here/state.sh"
+# shellcheck source=test/tools/toolchain.sh
+. "$here/../tools/toolchain.sh"
 
 "$here/prepare.sh"
 if init >/dev/null; then

@@ -131,7 +131,7 @@ func (c *Cluster) traced(name string) (path string, err error) {
 }
 
 func checkAssets(dir string) error {
-	const remedy = "`make test` and `make demo` build the programs and set it; by hand, KUBEBUILDER_ASSETS=$(test/cluster/build.sh etcd kube-apiserver kubectl aws-iam-authenticator)"
+	const remedy = "`make test` and `make demo` get the programs and set it; by hand, KUBEBUILDER_ASSETS=$(test/cluster/programs.sh etcd kube-apiserver kubectl aws-iam-authenticator)"
 	if dir == "" {
 		return fmt.Errorf("%s is not set: %s", assets, remedy)
 	}

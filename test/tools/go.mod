@@ -2,7 +2,7 @@
 // A module of its own, so that they do not decide what the guard is built with.
 module github.com/aws-auth-guard/aws-auth-guard/test/tools
 
-go 1.26.8
+go 1.27.3
 
 tool (
 	github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod

@@ -2,6 +2,8 @@
 # lint.sh: everything that is checked without running the guard. Goes on after a failure, so that one run shows them all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=test/tools/toolchain.sh
+. test/tools/toolchain.sh
 
 files() { git ls-files -co --exclude-standard -- "$@"; }
 scripts() { files | while read -r f; do [ -f "$f" ] && head -n 1 "$f" | grep -q '^#!.*bash' && echo "$f"; done; true; }
@@ -14,7 +16,11 @@ formatted() {
 
 # .golangci.yml says which linters, and why each.
 static() {
-  go tool -modfile=test/tools/go.mod golangci-lint run ./... && (cd test/tools && go tool golangci-lint run --config ../../.golangci.yml ./...)
+  local linter module
+  linter=$(go tool -modfile=test/tools/go.mod -n golangci-lint) || return
+  for module in . test/tools test/cluster/envtest; do
+    (cd "$module" && "$linter" run --config "$OLDPWD/.golangci.yml" ./...) || return
+  done
 }
 
 shell() {
@@ -38,6 +44,16 @@ tidy() {
   return $bad
 }
 
+# One Go release for everything: that of go.mod.
+toolchain() {
+  local other
+  other=$(
+    files 'go.mod' '**/go.mod' | xargs grep -L "^go ${GOTOOLCHAIN#go}\$" --
+    grep -LF "golang:${GOTOOLCHAIN#go} " Dockerfile
+  ) || true
+  [ -z "$other" ] || { echo "these do not name Go ${GOTOOLCHAIN#go}, which is go.mod's:"; echo "$other"; return 1; }
+}
+
 # What the guard and the programs of its tests have in common, they have in one version: a fresh machine compiles it once.
 # The linters keep to versions of their own.
 shared() {
@@ -45,7 +61,7 @@ shared() {
   differ=$(awk '$1 == "require" { sub("require ", "") }
     $2 ~ /^v[0-9]/ && $2 != "v0.0.0" && !/=>/ { files[$1, $2] = files[$1, $2] " " FILENAME; if (!seen[$1, $2]++) versions[$1] = versions[$1] " " $2 }
     END { for (m in versions) if (split(versions[m], v, " ") > 1) for (i in v) print m "@" v[i] ":" files[m, v[i]] }
-  ' go.mod test/cluster/go.mod test/cluster/authenticator/go.mod test/cluster/helm/go.mod test/cluster/node/go.mod test/bench/opa/go.mod)
+  ' go.mod test/cluster/go.mod test/cluster/envtest/go.mod test/cluster/authenticator/go.mod test/cluster/helm/go.mod test/cluster/node/go.mod test/bench/opa/go.mod)
   [ -z "$differ" ] || { echo "different versions of one module (go get MODULE@VERSION in the directory of the older one, then go mod tidy, fixes it):"; sort <<<"$differ"; return 1; }
 }
 
@@ -119,7 +135,7 @@ words() {
 }
 
 failed=()
-for check in formatted static shell tidy shared verified licences vulnerabilities chart paths words; do
+for check in formatted static shell tidy toolchain shared verified licences vulnerabilities chart paths words; do
   printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then

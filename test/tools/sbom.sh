@@ -5,6 +5,8 @@ set -euo pipefail
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=test/tools/toolchain.sh
+. test/tools/toolchain.sh
 
 tool() { go tool -modfile=test/tools/go.mod cyclonedx-gomod "$@"; }
 

@@ -7,8 +7,10 @@
 # AWS_AUTH_GUARD_CACHE  where built programs are kept (default: aws-auth-guard in the user's cache directory)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=test/tools/toolchain.sh
+. ../../tools/toolchain.sh
 
-command -v go >/dev/null || { echo "build.sh: go is not in PATH; Go 1.26 or later is needed" >&2; exit 1; }
+command -v go >/dev/null || { echo "build.sh: go is not in PATH; Go 1.21 or later is needed" >&2; exit 1; }
 export GOWORK=off CGO_ENABLED=0
 key=$({ go env GOVERSION GOOS GOARCH && cat go.mod go.sum; } | git hash-object --stdin)
 dir=${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/opa-${key:0:16}

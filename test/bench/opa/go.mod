@@ -1,7 +1,7 @@
 // OPA, built to be measured beside the guard. Its own module, so that what it needs is not what the guard needs.
 module github.com/aws-auth-guard/aws-auth-guard/test/bench/opa
 
-go 1.26.0
+go 1.27.3
 
 tool github.com/open-policy-agent/opa
 

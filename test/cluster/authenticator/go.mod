@@ -1,15 +1,8 @@
 module github.com/aws-auth-guard/aws-auth-guard/test/cluster/authenticator
 
-go 1.26.2
+go 1.27.3
 
 tool sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
-
-// The authenticator names a version of sample-controller that the module proxy does not serve; it is not compiled in.
-require (
-	k8s.io/client-go v0.37.2 // indirect
-	k8s.io/sample-controller v0.37.1 // indirect
-	sigs.k8s.io/aws-iam-authenticator v0.7.13 // indirect
-)
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.47.7 // indirect
@@ -89,10 +82,14 @@ require (
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 	k8s.io/api v0.37.2 // indirect
 	k8s.io/apimachinery v0.37.2 // indirect
+	k8s.io/client-go v0.37.2 // indirect
 	k8s.io/component-base v0.37.2 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
+	// The authenticator names a version of sample-controller that the module proxy does not serve; it is not compiled in.
+	k8s.io/sample-controller v0.37.1 // indirect
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // indirect
+	sigs.k8s.io/aws-iam-authenticator v0.7.13 // indirect
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect

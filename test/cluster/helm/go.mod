@@ -1,6 +1,6 @@
 module github.com/aws-auth-guard/aws-auth-guard/test/cluster/helm
 
-go 1.26.0
+go 1.27.3
 
 tool helm.sh/helm/v4/cmd/helm
 

@@ -1,6 +1,6 @@
 module github.com/aws-auth-guard/aws-auth-guard/test/cluster/node
 
-go 1.26.6
+go 1.27.3
 
 tool (
 	github.com/containerd/containerd/v2/cmd/containerd

@@ -7,6 +7,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
+# shellcheck source=test/tools/toolchain.sh
+. "$root/test/tools/toolchain.sh"
 image=$1 kubeconfig=${2:-}
 flags=(-test.v -test.timeout 25m -test.run "${TESTS:-.}" -image "$image")
 compile() {

@@ -2,7 +2,7 @@
 // today, and needs no network but the modules'. A module of its own, since golang.org/x/vulndb has a large graph.
 module github.com/aws-auth-guard/aws-auth-guard/test/tools/vulndb
 
-go 1.26.8
+go 1.27.3
 
 tool (
 	golang.org/x/vuln/cmd/govulncheck

@@ -1,6 +1,5 @@
 // Command vulnerabilities reads what govulncheck -format json says of a program, from standard input, and sums it up. It
-// exits with 1 if a module's vulnerable code is in the program. What is wrong with the standard library is a note: which Go
-// it is built with is not this repository's to say.
+// exits with 1 if vulnerable code of a module or of Go's own library is in the program.
 package main
 
 import (
@@ -12,9 +11,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
-
-	"golang.org/x/mod/semver"
 )
 
 // message is one of govulncheck's (golang.org/x/vuln/internal/govulncheck, Message), as far as it is read here.
@@ -35,6 +31,7 @@ type message struct {
 	} `json:"finding"`
 }
 
+// standardLibrary is what govulncheck calls Go's own library.
 const standardLibrary = "stdlib"
 
 // advisory is what is known of one vulnerability of one module.
@@ -56,31 +53,24 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	var bad, elsewhere int
-	var ofGo []string
-	fixed := ""
 	for _, a := range all {
-		switch {
-		case !a.contained:
+		if !a.contained {
 			elsewhere++
-		case a.module == standardLibrary:
-			ofGo = append(ofGo, a.id)
-			if semver.Compare(a.fixed, fixed) > 0 {
-				fixed = a.fixed
-			}
-		default:
-			bad++
-			fmt.Fprintf(out, "%s: %s; %s %s has it, and the program calls it; fixed in %s\n", a.id, a.summary, a.module, a.version, cmp.Or(a.fixed, "no version yet"))
+			continue
 		}
-	}
-	if len(ofGo) > 0 {
-		fmt.Fprintf(out, "note: Go's own library has %d known vulnerabilities (%s); build with Go %s or later\n",
-			len(ofGo), strings.Join(ofGo, ", "), strings.TrimPrefix(fixed, "v"))
+		bad++
+		module := a.module
+		if module == standardLibrary {
+			module = "Go's own library of"
+		}
+		fmt.Fprintf(out, "%s: %s; %s %s has it, and the program calls it; fixed in %s\n",
+			a.id, a.summary, module, a.version, cmp.Or(a.fixed, "no version yet"))
 	}
 	if elsewhere > 0 {
-		fmt.Fprintf(out, "note: %d more are in code that the program does not contain\n", elsewhere)
+		fmt.Fprintf(out, "note: %d more in code that the program does not contain\n", elsewhere)
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d in modules; go get the version named, then make lint again", bad)
+		return fmt.Errorf("known vulnerabilities: %d; go get the versions named, go@VERSION for Go's own library, then make lint again", bad)
 	}
 	return nil
 }

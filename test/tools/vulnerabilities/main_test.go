@@ -23,13 +23,32 @@ func TestRun(t *testing.T) {
 		in        []string
 		out, fail string
 	}{
-		"nothing found":            {[]string{config, osv}, "", ""},
-		"a module's code":          {[]string{config, osv, finding("example.com/m", ""), finding("example.com/m", "F")}, "GO-2026-0001: a parser that does not end; example.com/m v1.2.3 has it, and the program calls it; fixed in v1.2.4\n", "1 in modules"},
-		"a module that is listed":  {[]string{config, osv, finding("example.com/m", "")}, "note: 1 more are in code that the program does not contain\n", ""},
-		"Go's library":             {[]string{config, osv, finding("stdlib", "F")}, "note: Go's own library has 1 known vulnerabilities (GO-2026-0001); build with Go 1.2.4 or later\n", ""},
-		"Go's, fixed in two steps": {[]string{config, fixedIn("v1.2.9", "GO-2026-0002", "stdlib", "F"), fixedIn("v1.2.10", "GO-2026-0001", "stdlib", "F")}, "note: Go's own library has 2 known vulnerabilities (GO-2026-0001, GO-2026-0002); build with Go 1.2.10 or later\n", ""},
-		"no input":                 {nil, "", "nothing to read"},
-		"other input":              {[]string{"No vulnerabilities found."}, "", "not what govulncheck -format json prints"},
+		"nothing found": {[]string{config, osv}, "", ""},
+		"a module's code": {
+			[]string{config, osv, finding("example.com/m", ""), finding("example.com/m", "F")},
+			"GO-2026-0001: a parser that does not end; example.com/m v1.2.3 has it, and the program calls it; fixed in v1.2.4\n",
+			"known vulnerabilities: 1; go get the versions named",
+		},
+		"a module that is listed": {
+			[]string{config, osv, finding("example.com/m", "")},
+			"note: 1 more in code that the program does not contain\n", "",
+		},
+		"Go's library": {
+			[]string{config, osv, finding("stdlib", "F")},
+			"GO-2026-0001: a parser that does not end; Go's own library of v1.2.3 has it, and the program calls it; fixed in v1.2.4\n",
+			"go@VERSION for Go's own library",
+		},
+		"Go's library, elsewhere": {
+			[]string{config, osv, finding("stdlib", "")},
+			"note: 1 more in code that the program does not contain\n", "",
+		},
+		"not fixed yet": {
+			[]string{config, osv, fixedIn("", "GO-2026-0001", "stdlib", "F")},
+			"GO-2026-0001: a parser that does not end; Go's own library of v1.2.3 has it, and the program calls it; fixed in no version yet\n",
+			"known vulnerabilities: 1",
+		},
+		"no input":    {nil, "", "nothing to read"},
+		"other input": {[]string{"No vulnerabilities found."}, "", "not what govulncheck -format json prints"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
