@@ -48,10 +48,7 @@ var (
 // TestCookbook runs docs/cookbook.md: the chart takes each recipe's values, and the verdict on each edit is the one above it.
 func TestCookbook(t *testing.T) {
 	before, recipes := readCookbook(t)
-	schema, err := jsonschema.NewCompiler().Compile("../deploy/helm/aws-auth-guard/values.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := chartSchema(t)
 	if len(recipes) < 10 {
 		t.Errorf("docs/cookbook.md has %d recipes, want 10 at least", len(recipes))
 	}
@@ -151,6 +148,16 @@ func (r recipe) validator(t *testing.T, schema *jsonschema.Schema) func(time.Tim
 		}
 		return v
 	}
+}
+
+// chartSchema is what helm checks values with.
+func chartSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile("../deploy/helm/aws-auth-guard/values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
 }
 
 // overChart lays values over the chart's own, as helm does.

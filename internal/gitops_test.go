@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"sigs.k8s.io/yaml"
 )
 
@@ -16,10 +15,7 @@ func TestGitOpsValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := jsonschema.NewCompiler().Compile("../deploy/helm/aws-auth-guard/values.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := chartSchema(t)
 	shown := 0
 	for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(string(page), -1) {
 		for text := range strings.SplitSeq(block[1], "\n---\n") {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/yaml"
 
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
@@ -57,6 +58,28 @@ func TestPromisedNames(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		t.Errorf("%q is not in docs/promised-names.txt: go test ./internal -run TestPromisedNames -update adds it", name)
+	}
+}
+
+// TestPromisedFiles: what the first version took for a policy and for values, this one takes too.
+func TestPromisedFiles(t *testing.T) {
+	p, err := policy.Load("testdata/promised/policy.yaml")
+	if err == nil {
+		_, err = validate.New(p)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile("testdata/promised/values.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values map[string]any
+	if err := yaml.UnmarshalStrict(text, &values); err != nil {
+		t.Fatal(err)
+	}
+	if err := chartSchema(t).Validate(overChart(t, values)); err != nil {
+		t.Errorf("the chart rejects testdata/promised/values.yaml: %v", err)
 	}
 }
 
