@@ -111,6 +111,7 @@ golden: generate ## generated files and everything that a test compares byte by 
 	@go test -count=1 ./internal/validate -run '^TestGolden$$' -update
 	@go test -count=1 ./internal/cli -run '^TestScript' -update
 	@go test -count=1 ./deploy/helm -update
+	@go test -count=1 ./internal -run '^TestPromisedNames$$' -update
 
 .PHONY: generate
 generate: ## what is generated from code and comments

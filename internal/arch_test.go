@@ -1,4 +1,5 @@
-// Package internal_test holds the packages of this module to docs/design.md: which there are, and which imports which.
+// Package internal_test holds the packages of this module to docs/design.md: which there are, and which imports which. It also holds
+// the pages of docs to the code: links, recipes, promised names.
 package internal_test
 
 import (
