@@ -109,7 +109,6 @@ for name in "${missing[@]}"; do
   kubectl | kube-scheduler | kube-proxy) kubernetes+=("k8s.io/kubernetes/cmd/$name") ;;
   kubelet | kube-controller-manager) minutes=$((minutes + 1)) kubernetes+=("k8s.io/kubernetes/cmd/$name") ;;
   oldest/kube-apiserver) minutes=$((minutes + 4)) oldest+=("k8s.io/kubernetes/cmd/${name#oldest/}") ;;
-  oldest/kubectl) oldest+=("k8s.io/kubernetes/cmd/${name#oldest/}") ;;
   containerd) minutes=$((minutes + 1)) containerd+=("github.com/containerd/containerd/v2/cmd/$name") ;;
   containerd-shim-runc-v2 | ctr) containerd+=("github.com/containerd/containerd/v2/cmd/$name") ;;
   cni/host-local) plugins+=("github.com/containernetworking/plugins/plugins/ipam/${name#cni/}") ;;

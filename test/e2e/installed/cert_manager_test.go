@@ -43,7 +43,6 @@ func startCertManager(t *testing.T) {
 			text, _ := os.ReadFile(log.Name()) // as much as there is
 			t.Logf("cert-manager: %v\n%s", err, text)
 		}
-		kubectl(t, "delete", "--ignore-not-found", "-f", *crds)
 	})
 }
 
