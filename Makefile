@@ -112,6 +112,11 @@ golden: generate ## generated files and everything that a test compares byte by 
 generate: ## what is generated from code and comments
 	@go generate ./...
 
+.PHONY: pictures
+pictures: ## the terminal pictures of the documentation, from what the programs print
+	@go test -vet=off -count=1 ./test/screens ./internal/cli -run '^TestPicture$$' -args -update
+	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && go run ./test/demo --picture
+
 .PHONY: build
 build: ## the webhook and the kubectl plugin, into bin/
 	@go build -ldflags '-s -w' -o bin/ ./cmd/...

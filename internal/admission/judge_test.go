@@ -175,8 +175,8 @@ func TestDenial(t *testing.T) {
 			`    control of the cluster`,
 			`    fix: remove system:masters, or get an approval: ask a cluster admin;`,
 			`         approvals are in the Helm value policy.privileged.approvals`,
-			`    why: system:masters bypasses RBAC: whoever has it can do everything in the`,
-			`         cluster, and the policy does not approve it`}, "\n")},
+			`    why: system:masters bypasses RBAC: everyone who has it can do everything`,
+			`         in the cluster, and the policy does not approve it`}, "\n")},
 	}}}
 	want.Message = fmt.Sprintf("ConfigMap %q is invalid:\n* %s: %s\n* %s: %s", "aws-auth", want.Details.Causes[0].Field, want.Details.Causes[0].Message, want.Details.Causes[1].Field, want.Details.Causes[1].Message)
 	if diff := cmp.Diff(want, resp.Result); diff != "" {

@@ -53,12 +53,12 @@ func targetsOf(names []string, recursive bool) (all []target, passed []string, e
 // manifestsIn are the files of a directory that may be manifests, and what would have to be followed or waited for:
 // links to directories, which may lead back, and pipes. A directory that cannot be read is a file that cannot.
 func manifestsIn(dir string, recursive bool) (found, passed []string, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, unread error) error {
 		manifest := slices.Contains(manifestEndings, strings.ToLower(filepath.Ext(path)))
 		switch {
-		case err != nil && path == dir:
-			return err
-		case err != nil:
+		case unread != nil && path == dir:
+			return unread
+		case unread != nil:
 			found = append(found, path)
 			return nil
 		case d.IsDir() && path != dir && !recursive:

@@ -136,6 +136,9 @@ func admissions(t testing.TB) map[string]func() {
 // TestAdmissionCost prints what the fleet adds to an edit, and bounds it to a millisecond. The quickest of many runs counts, so that
 // whatever else the machine does does not.
 func TestAdmissionCost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector's own cost is more than what is measured; make test measures it")
+	}
 	quickest := map[string]time.Duration{}
 	all := admissions(t)
 	for range 300 {

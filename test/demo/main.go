@@ -1,7 +1,7 @@
 // Command demo starts EKS's way of signing in on this machine (test/eks), plays a short story on it with kubectl's own output, first
 // without the guard and then with the floor and the guard, and leaves it running for the reader to try, until Ctrl-C. With
 // --ci it ends after the story; with --no-story it only starts everything, with the guard. It exits with 1 if the story did not go as
-// described.
+// described, and with --ci also if the picture of it in the documentation shows something else; --picture writes that.
 //
 // KUBEBUILDER_ASSETS names the directory with etcd, kube-apiserver, kubectl and aws-iam-authenticator, and PATH has helm; `make demo`
 // builds and sets both.
@@ -47,13 +47,15 @@ var (
 )
 
 func main() {
-	ci := flag.Bool("ci", false, "end after the story")
-	noStory := flag.Bool("no-story", false, "start everything and tell nothing")
+	var o options
+	flag.BoolVar(&o.ci, "ci", false, "end after the story, and compare it with its picture")
+	flag.BoolVar(&o.picture, "picture", false, "end after the story, and write its picture")
+	flag.BoolVar(&o.noStory, "no-story", false, "start everything and tell nothing")
 	flag.Parse()
 	// Caught until the very end: a second Ctrl-C must not leave an API server behind.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := run(ctx, *ci, !*noStory)
+	err := run(ctx, o)
 	switch {
 	case ctx.Err() != nil:
 		return // the user pressed Ctrl-C
@@ -63,7 +65,10 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, ci, story bool) (err error) {
+// options are the flags.
+type options struct{ ci, picture, noStory bool }
+
+func run(ctx context.Context, o options) (err error) {
 	dir, err := os.MkdirTemp("", "aws-auth-guard-demo-")
 	if err != nil {
 		return err
@@ -109,17 +114,17 @@ func run(ctx context.Context, ci, story bool) (err error) {
 	if err := os.Symlink(kubectl, filepath.Join(bin, "kubectl")); err != nil {
 		return err
 	}
-	n := &narrator{ctx: ctx, cluster: cluster, guard: guard, dir: dir, kubeconfig: kubeconfig}
-	if story {
-		err = n.tell()
-	} else {
+	n := &narrator{ctx: ctx, cluster: cluster, guard: guard, dir: dir, kubeconfig: kubeconfig, out: newRecorder()}
+	if o.noStory {
 		err = n.prepare()
+	} else {
+		err = n.tell()
 	}
 	if err != nil {
 		return err
 	}
-	if ci {
-		return nil
+	if o.ci || o.picture {
+		return n.out.keepPicture(o.picture)
 	}
 	invite(dir, bin, kubeconfig)
 	<-ctx.Done()

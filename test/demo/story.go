@@ -179,6 +179,7 @@ type narrator struct {
 	// kubeconfig has the contexts; admin is the current one.
 	kubeconfig string
 	chapter    int
+	out        *recorder
 }
 
 // tell plays the whole story. It ends with an error where kubectl does not say what is described.
@@ -228,22 +229,22 @@ func (n *narrator) everybodySignsIn() error {
 
 // lockout is the tab without the guard.
 func (n *narrator) lockout() error {
-	n.open("Without the guard: a tab", "The admin adds a role. One tab (→) is in the indentation, and nobody says a word.")
-	showEdit(before, before+tab)
+	n.open("Without the guard: a tab", "A new role, with one tab (→) in its indentation. kubectl reports success.")
+	n.showEdit(before, before+tab)
 	if err := n.write(before + tab); err != nil {
 		return err
 	}
 	if err := n.kubectl(true, nil, "apply", "-f", "aws-auth.yaml"); err != nil {
 		return err
 	}
-	fmt.Println("\nEKS cannot read mapRoles any more, and ignores all of it:")
+	fmt.Fprintln(n.out, "\nEKS cannot read mapRoles any more, and ignores all of it:")
 	return n.whoami(map[string]string{"node": unauthorized, "admin": unauthorized, "developer": unauthorized, "entry-admin": everybody["entry-admin"]},
 		"node", "admin", "developer", "entry-admin")
 }
 
 // comeBack is how somebody who still has access fixes it.
 func (n *narrator) comeBack() error {
-	n.open("The way back", "The access entry still works. It takes somebody who has one, and who finds the tab.")
+	n.open("The way back", "The access entry still works. Its owner has to find the tab.")
 	if err := n.write(before); err != nil {
 		return err
 	}
@@ -284,7 +285,7 @@ func (n *narrator) play(e edit, text string) (string, error) {
 		changed = strings.Replace(text, e.old, e.new, 1)
 	}
 	n.open(e.title, e.about)
-	showEdit(text, changed)
+	n.showEdit(text, changed)
 	if err := n.write(changed); err != nil {
 		return text, err
 	}
@@ -303,8 +304,10 @@ func (n *narrator) play(e edit, text string) (string, error) {
 
 func (n *narrator) open(title, about string) {
 	n.chapter++
-	heading.Printf("\n%d. %s\n", n.chapter, title) //nolint:errcheck // as fmt.Println
-	fmt.Printf("   %s\n\n", about)
+	n.out.open(title)
+	fmt.Fprintln(n.out)
+	heading.Fprintf(n.out, "%d. %s\n", n.chapter, title) //nolint:errcheck // as fmt.Fprintln
+	fmt.Fprintf(n.out, "   %s\n\n", about)
 }
 
 func (n *narrator) write(text string) error {
@@ -312,7 +315,7 @@ func (n *narrator) write(text string) error {
 }
 
 // showEdit prints the lines in which two texts differ, which are in one place.
-func showEdit(old, updated string) {
+func (n *narrator) showEdit(old, updated string) {
 	a, b := strings.SplitAfter(old, "\n"), strings.SplitAfter(updated, "\n")
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]
@@ -321,12 +324,12 @@ func showEdit(old, updated string) {
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	for _, line := range a {
-		removed.Print("   - " + line) //nolint:errcheck // as fmt.Println
+		removed.Fprint(n.out, "   - "+line) //nolint:errcheck // as fmt.Fprintln
 	}
 	for _, line := range b {
-		added.Print("   + " + strings.ReplaceAll(line, "\t", "→ ")) //nolint:errcheck // as fmt.Println
+		added.Fprint(n.out, "   + "+strings.ReplaceAll(line, "\t", "→ ")) //nolint:errcheck // as fmt.Fprintln
 	}
-	fmt.Println()
+	fmt.Fprintln(n.out)
 }
 
 // kubectlCommand is kubectl with the contexts of the story, in its directory.
@@ -340,10 +343,10 @@ func (n *narrator) kubectlCommand(args ...string) *exec.Cmd {
 // kubectl shows a command and its output, and checks both: whether it succeeds, and what it says.
 func (n *narrator) kubectl(success bool, says []string, args ...string) error {
 	command := "kubectl " + strings.Join(args, " ")
-	prompt.Printf("$ %s\n", command) //nolint:errcheck // as fmt.Println
+	prompt.Fprintf(n.out, "$ %s\n", command) //nolint:errcheck // as fmt.Fprintln
 	cmd := n.kubectlCommand(args...)
 	var said bytes.Buffer
-	both := io.MultiWriter(os.Stdout, &said)
+	both := io.MultiWriter(n.out, &said)
 	cmd.Stdout, cmd.Stderr = both, both
 	code, err := exitCode(cmd.Run())
 	if err != nil {
@@ -366,7 +369,7 @@ func (n *narrator) kubectl(success bool, says []string, args ...string) error {
 // whoami shows who each context is, when that is what is described: EKS takes a moment to read an edit.
 func (n *narrator) whoami(want map[string]string, contexts ...string) error {
 	for _, name := range contexts {
-		prompt.Printf("$ kubectl --context %s auth whoami\n", name) //nolint:errcheck // as fmt.Println
+		prompt.Fprintf(n.out, "$ kubectl --context %s auth whoami\n", name) //nolint:errcheck // as fmt.Fprintln
 		var out []byte
 		err := guarded.Poll(n.ctx, func(context.Context) error {
 			out, _ = n.kubectlCommand("--context", name, "auth", "whoami").CombinedOutput()
@@ -378,7 +381,7 @@ func (n *narrator) whoami(want map[string]string, contexts ...string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Println(brief(string(out)))
+		fmt.Fprintln(n.out, brief(string(out)))
 	}
 	return nil
 }

@@ -67,8 +67,6 @@ var account = fake.Seed{
 }
 
 var (
-	update = flag.Bool("update", false, "write the screens again")
-
 	cluster *guarded.Cluster
 	// plugin is the directory that kubectl-awsauth is in.
 	plugin string

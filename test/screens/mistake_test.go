@@ -1,8 +1,7 @@
-//go:build e2e
-
 package screens
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 
 	"golang.org/x/tools/txtar"
 )
+
+var update = flag.Bool("update", false, "write the screens and the picture again")
 
 // base is the mapRoles that every mistake is made in.
 const base = `- rolearn: arn:aws:iam::111122223333:role/workers

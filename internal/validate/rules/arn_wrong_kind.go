@@ -89,7 +89,7 @@ func unintendedKind(w written) (rule.Finding, bool) {
 	case kind == awsauth.KindFederatedUser:
 		return warn("is a federated user", assumed, "a federated user exists only as long as its session")
 	case kind == awsauth.KindRole && key == awsauth.MapUsers:
-		return warn("is a role, and roles belong in mapRoles", "move it to mapRoles, with rolearn instead of userarn; delete mapUsers if it is empty then",
+		return warn("is a role, and roles belong in mapRoles", "move it to mapRoles, with rolearn instead of userarn; delete mapUsers if nothing else is in it",
 			"EKS accepts it, but people and tools look for roles in mapRoles")
 	case kind == awsauth.KindUser && key == awsauth.MapRoles:
 		return warn("is a user, and users belong in mapUsers", "move it to mapUsers, with userarn instead of rolearn; "+orAddKey(awsauth.MapUsers),

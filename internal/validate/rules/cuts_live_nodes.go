@@ -131,8 +131,8 @@ func replaced(c *rule.EditContext) string {
 	if len(c.Old.Roles) == 2 {
 		others = "the other entry"
 	}
-	return ", and " + others + " (if you still see them in your editor, mapRoles: is there twice: remove the second mapRoles: line " +
-		"and keep its entries below the first)"
+	return ", and " + others + " (if your editor still shows them, mapRoles: appears twice: delete the second mapRoles: line, " +
+		"so that all entries are below the first)"
 }
 
 // onlyIf makes a finding a warning about something that the guard does not know.

@@ -88,7 +88,7 @@ func power(p *policy.Policy, w privilege.Way) string {
 	case w.Kind == privilege.ListedGroup && slices.Contains(p.Privileged.Groups, w.Rendered()):
 		return "the policy lists it under privileged.groups"
 	}
-	return "whoever has it can get full control of the cluster"
+	return "everyone who has it can get full control of the cluster"
 }
 
 // questionAbout is what to ask the authorizer about a way. For what a template can become it is system:masters, which

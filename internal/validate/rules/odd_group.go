@@ -22,7 +22,7 @@ const whyNotUnauthenticated = "the API server does not add " + policy.Everybody 
 const removeIt = "remove it"
 
 // whyNotMasters is why no message says to write system:masters.
-const whyNotMasters = policy.Masters + " bypasses RBAC: whoever has it can do everything in the cluster"
+const whyNotMasters = policy.Masters + " bypasses RBAC: everyone who has it can do everything in the cluster"
 
 func noGroup(g, near string) string {
 	return "there is no group " + phrase.Quote(g) + " (did you mean " + near + "?)"

@@ -12,7 +12,7 @@ import (
 var unknownField = &rule.Rule{
 	ID: "AA105", Name: "unknown-field", Severity: rule.Error, Category: rule.Text,
 	What: "a field that EKS does not know, or one spelt in another letter case",
-	Why:  "EKS ignores fields that it does not know, without an error: the groups under a misspelt key are not given; some versions of its parser take another letter case, some do not",
+	Why:  "EKS ignores fields that it does not know, without an error: the groups under a misspelt key are not given; some versions of the authenticator accept another letter case, some do not",
 	Bad:  strings.Replace(goodNodesAndCI, "groups: [deployers]", "group: [deployers]", 1), Good: goodNodesAndCI,
 	Object: problems(sayUnknownField),
 }
@@ -20,7 +20,7 @@ var unknownField = &rule.Rule{
 func sayUnknownField(p described) (f rule.Finding) {
 	switch p.Code {
 	case awsauth.WrongCaseField:
-		f = rule.Finding{Message: p.in("the field " + phrase.Quote(p.Value) + " is spelled " + p.Want), Fix: "write " + p.Want, Why: "some versions of its parser ignore the field"}
+		f = rule.Finding{Message: p.in("the field " + phrase.Quote(p.Value) + " must be spelled " + p.Want), Fix: "write " + p.Want, Why: "some versions of the authenticator ignore the field"}
 	case awsauth.MisplacedField:
 		other := awsauth.MapUsers
 		if p.DataKey == awsauth.MapUsers {

@@ -22,7 +22,7 @@ func checkAccounts(c *rule.ObjectContext) {
 			continue
 		}
 		c.Report(rule.AtAccount(i, a), rule.Finding{Subject: a.Value, Message: fmt.Sprintf("account %s in mapAccounts lets every role and user in that account authenticate", phrase.Quote(a.Value)),
-			Fix: "remove it, and mapAccounts if it is empty then; map only the roles that need access, or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
+			Fix: "remove it (and mapAccounts with it, if nothing else is left there), and map only the roles that need access; or get mapAccounts: true set for the account: " + c.Policy.Ask("accounts", "accounts"),
 			Why: "roles and users that are created later can authenticate too"})
 	}
 }

@@ -23,9 +23,9 @@ func sayUnreadable(p described) (f rule.Finding) {
 		if p.around.body() == "- *" {
 			f.Message, f.Fix = sayAsterisk(p)
 		}
-		f.Why = "EKS ignores all of " + p.DataKey + " until it is valid YAML: everybody in it is locked out"
+		f.Why = "EKS ignores all of " + p.DataKey + " until it is valid YAML: everybody in it loses access"
 		if p.DataKey == awsauth.MapRoles {
-			f.Why = "EKS ignores all of mapRoles until it is valid YAML: all nodes and everybody in it are locked out"
+			f.Why = "EKS ignores all of mapRoles until it is valid YAML: all nodes and everybody in it lose access"
 		}
 	case awsauth.NotUTF8:
 		f = sayNotUTF8(p.Problem)
@@ -48,7 +48,7 @@ func sayAsterisk(p described) (message, fix string) {
 // sayNotUTF8 is about bytes that are not valid UTF-8. A webhook gets each of them as U+FFFD, so that the message is about both.
 func sayNotUTF8(p awsauth.Problem) rule.Finding {
 	f := rule.Finding{Message: p.DataKey + " has U+FFFD or a byte that is not UTF-8 in " + phrase.Quote(p.Value), AlwaysNew: true,
-		Why: "EKS ignores all of " + p.DataKey + " while it has such a byte: everybody in it is locked out",
+		Why: "EKS ignores all of " + p.DataKey + " while it has such a byte: everybody in it loses access",
 		Fix: "delete it, in a comment too, or type the character again"}
 	if p.Got != "1" {
 		f.Fix = "delete all " + p.Got + " of them, in comments too, or type the characters again"

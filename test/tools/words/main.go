@@ -89,7 +89,7 @@ func run(files fs.FS, names io.Reader, exceptions string, out io.Writer) (bool, 
 // skipped reports files that are no text of ours, and those that have to name the words.
 func skipped(name string) bool {
 	return strings.HasPrefix(name, "test/tools/words/") || strings.HasPrefix(name, "test/screens/mistakes/") ||
-		strings.Contains("/"+name, "/testdata/") ||
+		strings.HasPrefix(name, "docs/pictures/") || strings.Contains("/"+name, "/testdata/") ||
 		slices.Contains([]string{"CHANGELOG.md", "LICENSE", "go.sum"}, path.Base(name))
 }
 
