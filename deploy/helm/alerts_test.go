@@ -131,13 +131,18 @@ func writeRules(t *testing.T, file string) map[string]bool {
 		t.Fatal("no PrometheusRule is rendered")
 	}
 	writeYAML(t, file, rule.Object["spec"])
-	spec := as[struct {
-		Spec struct {
-			Groups []struct{ Rules []struct{ Alert string } }
-		}
-	}](t, rule)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec struct {
+		Groups []struct{ Rules []struct{ Alert string } }
+	}
+	if err := yaml.Unmarshal(text, &spec); err != nil {
+		t.Fatal(err)
+	}
 	alerts := map[string]bool{}
-	for _, group := range spec.Spec.Groups {
+	for _, group := range spec.Groups {
 		for _, r := range group.Rules {
 			alerts[r.Alert] = true
 		}
