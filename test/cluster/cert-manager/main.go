@@ -1,5 +1,5 @@
 // Command cert-manager runs cert-manager's controllers of certificates and its cainjector. They are cert-manager's own
-// packages; this main stands for its commands, which are modules without versions, and so cannot be had as Go modules. It
+// packages; this main replaces its commands, which are modules without versions, and so cannot be had as Go modules. It
 // leaves out ACME, Vault and Venafi, the shim for Ingresses, leader election, and the webhook, which validates
 // cert-manager's own resources alone.
 package main
