@@ -159,6 +159,17 @@ else
 	@$(MAKE) screens worlds signin
 endif
 
+# Each is for a look before a release, and no part of make test, make e2e or .ci/run.
+.PHONY: e2e-versions e2e-prometheus e2e-cert-manager
+e2e-versions: ## the tests with an API server, on the oldest and the newest Kubernetes that the chart names
+	@test/e2e/versions.sh
+e2e-prometheus: ## the chart's alerts in promtool, and a real Prometheus on a node: alerts fire and clear, dashboards have data
+	@programs="$$(test/cluster/build.sh promtool helm)" && \
+	PATH="$$programs:$$PATH" go test -vet=off -count=1 -tags prometheus -v -run '^TestAlerts$$' ./deploy/helm
+	@TAGS=prometheus TESTS='^TestPrometheus$$' test/e2e/installed/run.sh $(IMAGE)
+e2e-cert-manager: ## cert-manager on a node with the chart: certificate and authority are renewed under load (Linux, root)
+	@TAGS=certmanager TESTS='^TestCertManager$$' test/e2e/installed/run.sh $(IMAGE)
+
 .PHONY: screens
 screens: ## what an operator sees of mistakes in kubectl edit, some of them in nano and vi (UPDATE=1 writes the screens again)
 	@test/screens/prepare.sh && $(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \

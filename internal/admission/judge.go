@@ -108,6 +108,15 @@ func decide(r validate.Report) string {
 	return "allow"
 }
 
+// decisions are the names of all verdicts.
+func decisions() []string {
+	all := []string{"allow", "warn", "deny"}
+	for why := range excuses {
+		all = append(all, "allow-"+why)
+	}
+	return all
+}
+
 // rules are the ids of the findings, each once, in their order.
 func rules(findings []validate.Finding) string {
 	var ids []string

@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -236,8 +237,32 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// decisions are the counts of the decisions by decision and operation.
+// TestDecisionsBeginAtZero: Prometheus sees an increase between two samples alone, so the first edit by a break-glass group has
+// to find a sample.
+func TestDecisionsBeginAtZero(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	admission.NewMetrics(registry)
+	counts, err := testutil.GatherAndCount(registry, "aws_auth_guard_decisions_total")
+	if err != nil || counts != 3*6 {
+		t.Errorf("%d series, %v; want one for each of 3 operations and 6 decisions", counts, err)
+	}
+	for _, operation := range []string{"CREATE", "UPDATE", "DELETE"} {
+		if n, ok := samples(t, registry)["allow-break-glass "+operation]; !ok || n != 0 {
+			t.Errorf("%s by a break-glass group: %v, %v; want a sample of 0", operation, n, ok)
+		}
+	}
+}
+
+// decisions are the counts above zero by decision and operation.
 func decisions(t *testing.T, from prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	counts := samples(t, from)
+	maps.DeleteFunc(counts, func(_ string, n float64) bool { return n == 0 })
+	return counts
+}
+
+// samples are the counts of the decisions by decision and operation.
+func samples(t *testing.T, from prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := from.Gather()
 	if err != nil {

@@ -30,6 +30,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.nodes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aws_auth_guard_nodes_lost_total",
 		Help: "Running nodes that lost access by an edit that was allowed despite an error, by the reason: exempt, break-glass, audit or policy."}, []string{"why"})
+	// Prometheus takes no increase from a counter's first sample: without a sample of zero before it, the first edit by a
+	// break-glass group would not fire its alert.
+	for _, operation := range []string{"CREATE", "UPDATE", "DELETE"} {
+		for _, decision := range decisions() {
+			m.decisions.WithLabelValues(operation, decision)
+		}
+	}
 	r.MustRegister(m.decisions, m.findings, m.seconds, m.nodes)
 	return m
 }

@@ -40,7 +40,7 @@ fi
 command -v go >/dev/null || die "go is not in PATH; Go 1.21 or later is needed"
 cd "$here"
 export GOWORK=off
-key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum authenticator/go.* helm/go.* node/go.* pause/*.go; } | git hash-object --stdin)
+key=$({ go env GOVERSION GOOS GOARCH && grep -e -ldflags build.sh && cat go.mod go.sum authenticator/go.* helm/go.* node/go.* oldest/go.* prometheus/go.* cert-manager/* pause/*.go; } | git hash-object --stdin)
 dir=${AWS_AUTH_GUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aws-auth-guard}/programs-${key:0:16}
 if holds "$dir" "$@"; then
   echo "$dir"
@@ -109,6 +109,7 @@ keep() {
 }
 
 kubernetes=()
+oldest=()
 containerd=()
 plugins=()
 minutes=0
@@ -117,11 +118,12 @@ for name in "${missing[@]}"; do
   kube-apiserver) minutes=$((minutes + 4)) kubernetes+=("k8s.io/kubernetes/cmd/$name") ;;
   kubectl | kube-scheduler | kube-proxy) kubernetes+=("k8s.io/kubernetes/cmd/$name") ;;
   kubelet | kube-controller-manager) minutes=$((minutes + 1)) kubernetes+=("k8s.io/kubernetes/cmd/$name") ;;
+  oldest/kube-apiserver) minutes=$((minutes + 4)) oldest+=("k8s.io/kubernetes/cmd/${name#oldest/}") ;;
   containerd) minutes=$((minutes + 1)) containerd+=("github.com/containerd/containerd/v2/cmd/$name") ;;
   containerd-shim-runc-v2 | ctr) containerd+=("github.com/containerd/containerd/v2/cmd/$name") ;;
   cni/host-local) plugins+=("github.com/containernetworking/plugins/plugins/ipam/${name#cni/}") ;;
   cni/bridge | cni/loopback) plugins+=("github.com/containernetworking/plugins/plugins/main/${name#cni/}") ;;
-  aws-iam-authenticator | etcd | runc) minutes=$((minutes + 1)) ;;
+  aws-iam-authenticator | etcd | runc | prometheus | promtool | cert-manager) minutes=$((minutes + 1)) ;;
   pause) ;;
   helm) minutes=$((minutes + 3)) ;;
   *) die "unknown program \"$name\"" ;;
@@ -146,6 +148,15 @@ for name in "${missing[@]}"; do
     compile helm helm -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$version" -- helm.sh/helm/v4/cmd/helm
     keep .
     ;;
+  prometheus | promtool)
+    # The tests scrape addresses that they know: of the ways to discover some, only the one of Kubernetes is of use.
+    compile "$name" prometheus -tags netgo,remove_all_sd,enable_kubernetes_sd -ldflags "-s -w" -- "github.com/prometheus/prometheus/cmd/$name"
+    keep .
+    ;;
+  cert-manager)
+    compile "$name" cert-manager -ldflags "-s -w" -- .
+    keep .
+    ;;
   pause)
     compile pause . -ldflags "-s -w" -- ./pause
     keep .
@@ -158,13 +169,22 @@ for name in "${missing[@]}"; do
   esac
 done
 cd "$here"
-if [ ${#kubernetes[@]} -gt 0 ]; then
-  # Without these the programs say that they are v0.0.0, and kubectl and helm refuse to work with them.
-  version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
+# kubernetes MODULE PACKAGE...: Without these flags the programs say that they are v0.0.0, and kubectl and helm refuse to work with them.
+kubernetes() {
+  local module=$1 version minor p=k8s.io/component-base/version
+  shift
+  version=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
   minor=${version#v1.}
-  p=k8s.io/component-base/version
-  compile Kubernetes . -ldflags "-s -w -X $p.gitVersion=$version -X $p.gitMajor=1 -X $p.gitMinor=${minor%%.*} -X $p.gitTreeState=clean -X $p.gitCommit=0000000000000000000000000000000000000000 -X $p.buildDate=1970-01-01T00:00:00Z" -- "${kubernetes[@]}"
+  compile "Kubernetes $version" "$module" -ldflags "-s -w -X $p.gitVersion=$version -X $p.gitMajor=1 -X $p.gitMinor=${minor%%.*} -X $p.gitTreeState=clean -X $p.gitCommit=0000000000000000000000000000000000000000 -X $p.buildDate=1970-01-01T00:00:00Z" -- "$@"
+}
+if [ ${#kubernetes[@]} -gt 0 ]; then
+  kubernetes . "${kubernetes[@]}"
   keep .
+fi
+if [ ${#oldest[@]} -gt 0 ]; then
+  cd "$here"
+  kubernetes oldest "${oldest[@]}"
+  keep oldest
 fi
 if [ ${#containerd[@]} -gt 0 ]; then
   version=$(cd node && go list -m -f '{{.Version}}' github.com/containerd/containerd/v2)

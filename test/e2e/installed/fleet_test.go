@@ -3,6 +3,7 @@
 package installed
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,6 +103,12 @@ func fakeAWS(t *testing.T, node corev1.Node) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return "http://" + serveOnNode(t, node, aws, nil)
+}
+
+// serveOnNode serves where the guard's pods can reach it, over TLS if there is a certificate, until the test ends.
+func serveOnNode(t *testing.T, node corev1.Node, handler http.Handler, certificates *tls.Config) (address string) {
+	t.Helper()
 	for _, a := range node.Status.Addresses {
 		if a.Type != corev1.NodeInternalIP {
 			continue
@@ -110,10 +117,14 @@ func fakeAWS(t *testing.T, node corev1.Node) (url string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := &http.Server{Handler: aws, ReadHeaderTimeout: time.Minute}
-		go server.Serve(listener)            //nolint:errcheck // ends with Close
+		server := &http.Server{Handler: handler, TLSConfig: certificates, ReadHeaderTimeout: time.Minute}
+		if certificates == nil {
+			go server.Serve(listener) //nolint:errcheck // ends with Close
+		} else {
+			go server.ServeTLS(listener, "", "") //nolint:errcheck // ends with Close
+		}
 		t.Cleanup(func() { server.Close() }) //nolint:errcheck // nothing is left to lose
-		return "http://" + listener.Addr().String()
+		return listener.Addr().String()
 	}
 	t.Fatal("the node has no address")
 	return ""

@@ -3,6 +3,7 @@
 # gone afterwards, with an image of this checkout (Linux, root). With it: on that cluster, whose nodes have IMAGE or can pull it.
 #
 # TESTS    regular expression of the tests to run (default: all)
+# TAGS     build tags of tests beside those of make e2e: prometheus, certmanager
 # CLUSTER  name of the cluster on this machine (default: one that no other run has)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,7 +14,7 @@ image=$1 kubeconfig=${2:-}
 flags=(-test.v -test.timeout 25m -test.run "${TESTS:-.}" -image "$image")
 compile() {
   echo "compiling the tests" >&2
-  (cd "$root" && CGO_ENABLED=0 go test -c -tags e2e -o bin/installed.test ./test/e2e/installed)
+  (cd "$root" && CGO_ENABLED=0 go test -c -tags "e2e ${TAGS:-}" -o bin/installed.test ./test/e2e/installed)
 }
 
 if [ -n "$kubeconfig" ]; then
@@ -26,6 +27,13 @@ fi
 
 "$root/test/cluster/prepare.sh"
 export CLUSTER=${CLUSTER:-e2e-$$}
+case ${TAGS:-} in
+prometheus) "$root/test/cluster/build.sh" prometheus promtool >/dev/null ;;
+certmanager)
+  "$root/test/cluster/build.sh" cert-manager >/dev/null
+  flags+=(-cert-manager-crds "$(cd "$root/test/cluster/cert-manager" && go list -m -f '{{.Dir}}' github.com/cert-manager/cert-manager)/deploy/crds")
+  ;;
+esac
 make -C "$root" image IMAGE="$image" PLATFORMS="$(go env GOARCH)"
 compile
 "$root/test/cluster/up.sh" "$root/bin/aws-auth-guard.tar"
