@@ -16,8 +16,8 @@ var (
 	codeComment = regexp.MustCompile(`\s+#\s.*$`)
 )
 
-// TestTranslations: a page in Japanese is as new as the English text that it translates. It links to that text, and quotes
-// commands, messages and names as they are there.
+// TestTranslations: a page in Japanese is as new as the English text that it translates. It links to that text, and
+// quotes commands, messages and names as they are there.
 //
 // A line at the top of the page names each page, or the section of one (docs/cli.md#output), with its hash.
 func TestTranslations(t *testing.T) {
