@@ -24,7 +24,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/version"
 )
 
-var update = flag.Bool("update", false, "add new names to docs/promised-names.txt")
+var update = flag.Bool("update", false, "write docs/promised-names.txt, and the hashes in translations")
 
 const promisedNames = "../docs/promised-names.txt"
 
