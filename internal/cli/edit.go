@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ Exit codes: 0 applied, or no changes; 1 denied; 2 could not run.`,
 			}
 			e := &editing{mapping: o.start(cmd)}
 			defer e.checker.notAsked()
-			return e.finish(e.run(cmd.Context(), kept))
+			return e.finish(e.runKeeping(cmd.Context(), kept))
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -88,6 +89,17 @@ type editing struct {
 	trouble string
 	// kept says that the text was typed before.
 	kept bool
+}
+
+// runKeeping keeps what was typed even if there is a bug here.
+func (e *editing) runKeeping(ctx context.Context, kept string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(e.cmd.ErrOrStderr(), "panic: %v\n\n%s\n", p, debug.Stack())
+			err = e.leave(fmt.Errorf("kubectl awsauth has a bug (%v); report it with the lines above", p))
+		}
+	}()
+	return e.run(ctx, kept)
 }
 
 func (e *editing) run(ctx context.Context, kept string) error {

@@ -248,9 +248,7 @@ func (m *mapping) accessChanges(was, updated *corev1.ConfigMap) (changeList, err
 	}
 	read := func(cm *corev1.ConfigMap) *view {
 		v := &view{object: cm, validator: j.Validator}
-		if sources := m.sources(cm); !m.target.isLive() {
-			v.source = &sources[0]
-		}
+		v.source = m.fileSource(cm)
 		v.doc, _ = awsauth.Parse(cm.Data)
 		v.access = v.doc.Access()
 		return v
@@ -298,12 +296,8 @@ func (m *mapping) showFindings(updated *corev1.ConfigMap) error {
 
 // sources are the texts that findings point into: the values, or the file as it would be.
 func (m *mapping) sources(updated *corev1.ConfigMap) (sources []report.Source) {
-	if t, ok := m.target.(*fileTarget); ok {
-		if text, err := t.text(updated); err == nil {
-			if f, err := readManifest(t.was.Name, text); err == nil {
-				return []report.Source{f}
-			}
-		}
+	if f := m.fileSource(updated); f != nil {
+		return []report.Source{*f}
 	}
 	sources = append(sources, report.Source{Name: m.target.name()})
 	for _, key := range awsauth.Keys {
@@ -312,6 +306,23 @@ func (m *mapping) sources(updated *corev1.ConfigMap) (sources []report.Source) {
 		}
 	}
 	return sources
+}
+
+// fileSource is the file as it would be; nil for the object in the cluster, and for a file that cannot be written.
+func (m *mapping) fileSource(updated *corev1.ConfigMap) *report.Source {
+	t, ok := m.target.(*fileTarget)
+	if !ok {
+		return nil
+	}
+	text, err := t.text(updated)
+	if err != nil {
+		return nil // the error is said where it is written
+	}
+	f, err := readManifest(t.was.Name, text)
+	if err != nil {
+		return nil
+	}
+	return &f
 }
 
 // write asks the cluster, if there is one, and then writes.
