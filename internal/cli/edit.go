@@ -262,11 +262,7 @@ func (e *editing) leave(err error) error {
 		}
 		return err
 	}
-	fix := "continue with: kubectl awsauth edit"
-	if e.mappingOptions.file != "" {
-		fix += " -f " + shell(e.mappingOptions.file)
-	}
-	fix += " --continue " + shell(e.file)
+	fix := "continue with: " + e.command("edit") + " --continue " + shell(e.file)
 	if errors.Is(err, errNo) {
 		why := fmt.Sprintf("%s is not changed: %s", e.target.name(), e.trouble)
 		writeError(e.cmd.ErrOrStderr(), e.cmd, &clusterError{why, []string{fix}, nil})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -29,12 +30,15 @@ func TestEditKeepsTextOfPanic(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("KUBE_EDITOR", "sed -i s/deployers/operators/")
-	cmd := newEdit()
+	cmd := &cobra.Command{Use: "edit"}
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
 	o := newMappingOptions()
-	o.file = file
+	o.flags(cmd)
+	if err := cmd.ParseFlags([]string{"-f", file}); err != nil {
+		t.Fatal(err)
+	}
 	e := &editing{mapping: o.start(cmd)}
 	e.target = broken{e.target}
 	err = e.runKeeping(t.Context(), "")

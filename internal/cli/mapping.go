@@ -62,10 +62,12 @@ type original struct {
 	data map[string]string
 	// place names a place for a reader: in the file, or in a value of the object in the cluster.
 	place func(awsauth.Place) string
+	// command is a command line about the same aws-auth.
+	command func(words ...string) string
 }
 
 func (m *mapping) original(data map[string]string) *original {
-	in, v := &original{data: data}, &view{}
+	in, v := &original{data: data, command: m.command}, &view{}
 	in.doc, _ = awsauth.Parse(data)
 	if t, ok := m.target.(*fileTarget); ok && t.was != nil {
 		v.source = &report.Source{Name: t.was.Name, Locate: t.was.Locate}
@@ -73,6 +75,8 @@ func (m *mapping) original(data map[string]string) *original {
 	in.place = v.place
 	return in
 }
+
+func (m *mapping) command(words ...string) string { return commandLine(m.cmd, m.file, words...) }
 
 // run makes a change: judges it here, asks the cluster, shows it, and writes it. If somebody else writes meanwhile, it
 // begins again with what is there now.
@@ -150,7 +154,7 @@ func (m *mapping) change(ctx context.Context, change mappingChange) error {
 	data, did, err := change(m.original(updated.Data))
 	switch {
 	case err != nil:
-		return editable(err, m.file)
+		return m.editable(err)
 	case data == nil:
 		fmt.Fprintln(&m.shown, report.Visible(did))
 		return m.unchanged(ctx, updated)
@@ -178,15 +182,11 @@ func (m *mapping) unchanged(ctx context.Context, cm *corev1.ConfigMap) error {
 }
 
 // editable says how to go on where the text cannot be changed by a command.
-func editable(err error, file string) error {
+func (m *mapping) editable(err error) error {
 	if !errors.As(err, new(*edit.UnreadableError)) && !errors.As(err, new(*edit.UnusualError)) {
 		return err
 	}
-	fix := "edit it with: kubectl awsauth edit"
-	if file != "" && file != "-" {
-		fix += " -f " + shell(file)
-	}
-	return &clusterError{err.Error(), []string{fix}, err}
+	return &clusterError{err.Error(), []string{"edit it with: " + m.command("edit")}, err}
 }
 
 // show shows the change of the text, and who gains and loses access.
@@ -210,7 +210,7 @@ func (m *mapping) showText(was, updated *corev1.ConfigMap) error {
 	if t, ok := m.target.(*fileTarget); ok {
 		text, err := t.text(updated)
 		if err != nil {
-			return editable(err, m.file)
+			return m.editable(err)
 		}
 		fmt.Fprint(&m.shown, textDiff(t.was.Name, t.was.Text, text))
 		return nil
