@@ -94,10 +94,10 @@ func (o *checkOptions) flags(cmd *cobra.Command) {
 		"manifest `FILE` that holds the aws-auth ConfigMap, or a directory; - is standard input; may be repeated")
 	flags.BoolVarP(&o.recursive, "recursive", "R", false, "look into the directories below those of -f, too")
 	for i, name := range valueFlags {
-		flags.StringVar(&o.values[i], name, "",
+		flags.Var(oneFile{&o.values[i]}, name,
 			"`FILE` that holds the bare value of data."+awsauth.Keys[i]+"; - is standard input")
 	}
-	flags.StringVar(&o.against, "against", "",
+	flags.Var(oneFile{&o.against}, "against",
 		"judge as an edit of `live|FILE`: the object in the cluster, or that in a manifest")
 	flags.BoolVar(&o.fix, "fix", false, "write mechanical fixes into the files, and show them")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "with --fix, only show the fixes")

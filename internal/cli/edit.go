@@ -70,7 +70,7 @@ Exit codes: 0 applied, or no changes; 1 denied; 2 could not run.`,
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().StringVar(&kept, "continue", "", "go on with the `FILE` that keeps what you typed before")
+	cmd.Flags().Var(oneFile{&kept}, "continue", "go on with the `FILE` that keeps what you typed before")
 	o.flags(cmd)
 	return cmd
 }

@@ -42,7 +42,7 @@ func newMappingOptions() *mappingOptions {
 func (o *mappingOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVarP(&o.file, "filename", "f", "", "manifest `FILE` to change in place, - for standard input to output; "+
+	f.VarP(oneFile{&o.file}, "filename", "f", "manifest `FILE` to change in place, - for standard input to output; "+
 		"if empty, the object in the cluster")
 	o.dryRun.flag(cmd, "dry-run", "", "only show what would change: client judges here, server asks the cluster as well; "+
 		"without a value, server")
