@@ -44,10 +44,15 @@ func TestFix(t *testing.T) {
 		"several":              {"- roleARN: arn:aws:iam::111122223333:role/team/ci \n\tusername:\u00a0ci\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"},
 		"one after another": {"- rolearn: arn:aws:iam::111122223333:role/team/ops\n  username: ops\n  groups: [operators]\n- roleARN: arn:aws:sts::111122223333:assumed-role/ci/build-7\n  userName: \"ci  \"   \n  groups:\n  - deployers\u00a0\n  - 'a\u00a0b'\n",
 			"- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [operators]\n- rolearn: arn:aws:iam::111122223333:role/ci\n  username: \"ci  \"\n  groups:\n  - deployers\n  - 'a\u00a0b'\n"},
-		"what nobody can guess":  {"- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n", "- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n"},
-		"a path of a duplicate":  {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci2\n  groups: [admins]\n", ""},
-		"a no-break name":        {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: on\u00a0call\n  groups: [deployers]\n", ""},
-		"a wildcard with a path": {"- rolearn: arn:aws:iam::111122223333:role/team/*\n  username: ci\n  groups: [deployers]\n", ""},
+		"what nobody can guess":                                  {"- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n", "- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n"},
+		"a path of a duplicate":                                  {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci2\n  groups: [admins]\n", ""},
+		"a no-break name":                                        {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: on\u00a0call\n  groups: [deployers]\n", ""},
+		"a session, and a comment behind a no-break space":       {"- rolearn: arn:aws:sts::111122223333:assumed-role/ci/build\u00a0# ask Jane\n  username: ci\n  groups: [deployers]\n", ""},
+		"a path with a comment in it":                            {"- rolearn: arn:aws:iam::111122223333:role/team\u00a0# see x/ci\n  username: ci\n  groups: [deployers]\n", ""},
+		"a session that ends in a comma":                         {"- rolearn: arn:aws:sts::111122223333:assumed-role/ci/build, # x\n  username: ci\n  groups: [deployers]\n", ""},
+		"a session that is none":                                 {"- rolearn: arn:aws:sts::111122223333:assumed-role/ci/{{x}}\n  username: ci\n  groups: [deployers]\n", ""},
+		"a session in quotes, beside what else cannot be parsed": {"- roleARN: \"arn:aws:sts::111122223333:assumed-role/ci/build\"\u00a0#c\n  username: yes\n  groups: [deployers]\n", ""},
+		"a wildcard with a path":                                 {"- rolearn: arn:aws:iam::111122223333:role/team/*\n  username: ci\n  groups: [deployers]\n", ""},
 	} {
 		if tt.after == "" {
 			tt.after = tt.before

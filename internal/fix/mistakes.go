@@ -233,12 +233,21 @@ func fieldNames(r *reading) (edits []edit) {
 	return edits
 }
 
+// What --fix takes for the path of a role and the name of a session. IAM allows more in a path; quotes and # in one are
+// rather those of the text around it. STS allows a comma at the end of a session's name, where JSON has one too (STS API
+// reference, RoleSessionName).
+var (
+	rolePath    = regexp.MustCompile(`^/(?:[\w+=,.@-]+/)+$`)
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{1,63}[\w+=.@-]$`)
+)
+
 // roleARNs are those with a path, and those of sessions.
 func roleARNs(r *reading) (edits []edit) {
 	for _, e := range r.entries {
 		a, err := awsauth.ParseARN(e.ARN.Value)
-		path := a.Kind == awsauth.KindRole && a.Path != "/"
-		if err != nil || !path && a.Kind != awsauth.KindAssumedRole || !principal.IsName(a.Name) {
+		path := a.Kind == awsauth.KindRole && rolePath.MatchString(a.Path)
+		session := a.Kind == awsauth.KindAssumedRole && sessionName.MatchString(a.Session)
+		if err != nil || !path && !session || !principal.IsName(a.Name) {
 			continue
 		}
 		line, column, ok := r.locate(e.ARN.DataKey, e.ARN.Line, e.ARN.Column)
