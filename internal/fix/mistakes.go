@@ -16,8 +16,6 @@ import (
 // space.
 const noBreak = "\u00a0\u2007\u202f"
 
-var spaces = strings.NewReplacer("\u00a0", " ", "\u2007", " ", "\u202f", " ")
-
 // everyLine goes through the lines that may be changed: code is the text before a comment.
 func (r *reading) everyLine(do func(n, start int, code string)) {
 	var inComment func(int) bool
@@ -60,9 +58,10 @@ func after(text string, at int) rune  { c, _ := utf8.DecodeRuneInString(text[at:
 func noBreakSpaces(r *reading) (edits []edit) {
 	const ends = " \t\r\n:,[]{}'\"-#" + noBreak
 	r.everyLine(func(_, start int, code string) {
+		inString := quoted(code)
 		for i, c := range code {
 			at := start + i
-			if !strings.ContainsRune(noBreak, c) {
+			if !strings.ContainsRune(noBreak, c) || inString(i) {
 				continue
 			}
 			size := utf8.RuneLen(c)
@@ -75,12 +74,27 @@ func noBreakSpaces(r *reading) (edits []edit) {
 	return edits
 }
 
+// quotedString is a string in quotes where a value begins.
+var quotedString = regexp.MustCompile(`(?:^|[-:,\[{?])[\s\x{a0}\x{2007}\x{202f}]*("(?:[^"\\]|\\.)*"|'[^']*')`)
+
+// quoted says of a byte of a line whether it is in a string in quotes: what is there is part of a name.
+func quoted(code string) func(at int) bool {
+	if !strings.ContainsAny(code, `"'`) {
+		return func(int) bool { return false }
+	}
+	strs := quotedString.FindAllStringSubmatchIndex(code, -1)
+	return func(at int) bool {
+		return slices.ContainsFunc(strs, func(m []int) bool { return m[2] <= at && at < m[3] })
+	}
+}
+
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " \t"+noBreak)) }
 
 func tabsBetweenWords(r *reading) (edits []edit) {
 	r.everyLine(func(_, start int, code string) {
+		inString := quoted(code)
 		for i := indentation(code); i < len(code); i++ {
-			if code[i] == '\t' {
+			if code[i] == '\t' && !inString(i) {
 				edits = append(edits, edit{start + i, start + i + 1, " "})
 			}
 		}
