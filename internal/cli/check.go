@@ -170,7 +170,7 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 			failures = append(failures, f.Err)
 		}
 	}
-	if len(files) > len(failures) {
+	if len(files) > len(failures) || o.output.value != "text" { // a program that reads the report may see nothing else
 		if err := c.print(files); err != nil {
 			return fmt.Errorf("cannot write the result: %w", err)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,9 @@ func (c *checker) drafts() (drafts []*draft, failed []report.File, err error) {
 		drafts, failed, err = c.manifests()
 	case c.values != [3]string{}:
 		var d *draft
-		d, err = c.in.bare(c.values, c.old)
+		if d, err = c.in.bare(c.values, c.old); err != nil {
+			return nil, []report.File{{Name: cmp.Or(c.values[:]...), Err: err}}, nil
+		}
 		drafts = append(drafts, d)
 	default:
 		var cm *corev1.ConfigMap
