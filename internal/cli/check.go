@@ -41,7 +41,7 @@ object in the cluster is judged.
 
 Without --against an object is judged as a new one. With it, as an edit: a mistake that is already there is a warning.
 An object that was read from the current cluster, such as the copy that kubectl edit keeps, is judged as an edit of
-what the cluster has now.
+what the cluster has now, also if nothing is edited in it.
 
 Where the cluster is asked, its policy applies, and its RBAC says which groups and usernames are equivalent to
 cluster-admin. With AWS credentials, IAM says if the principals exist, and EC2 and EKS which running nodes lose access.
@@ -170,7 +170,7 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 			failures = append(failures, f.Err)
 		}
 	}
-	if len(files) > len(failures) {
+	if len(files) > len(failures) || o.output.value != "text" { // a program that reads the report may see nothing else
 		if err := c.print(files); err != nil {
 			return fmt.Errorf("cannot write the result: %w", err)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,9 @@ func (c *checker) drafts() (drafts []*draft, failed []report.File, err error) {
 		drafts, failed, err = c.manifests()
 	case c.values != [3]string{}:
 		var d *draft
-		d, err = c.in.bare(c.values, c.old)
+		if d, err = c.in.bare(c.values, c.old); err != nil {
+			return nil, []report.File{{Name: cmp.Or(c.values[:]...), Err: err}}, nil
+		}
 		drafts = append(drafts, d)
 	default:
 		var cm *corev1.ConfigMap
@@ -177,11 +180,11 @@ func (c *checker) find(d *draft) {
 	switch {
 	case c.current == nil || c.current.UID != d.object.UID:
 		note(c.cmd, fmt.Sprintf("%s is judged as a new object: the current cluster has no aws-auth with its uid", d.name))
-	case maps.Equal(c.current.Data, d.object.Data):
-		d.cluster = c.current
-	default:
+	default: // what the API server has is stored already, so that only an edit of it can be judged
 		d.cluster, d.old = c.current, c.current
-		note(c.cmd, fmt.Sprintf("%s is judged as an edit of what the cluster has now", d.name))
+		if d.unedited = maps.Equal(c.current.Data, d.object.Data); !d.unedited {
+			note(c.cmd, fmt.Sprintf("%s is judged as an edit of what the cluster has now", d.name))
+		}
 	}
 }
 
@@ -209,7 +212,7 @@ func (c *checker) verdict(d *draft) (validate.Report, error) {
 	if err != nil {
 		return validate.Report{}, err
 	}
-	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object}
+	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object, Unedited: d.unedited}
 	if d.old != nil {
 		request.Operation = validate.Update
 	}
