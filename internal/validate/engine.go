@@ -16,17 +16,19 @@ import (
 // Validate judges one edit. It never fails: what could not be checked is a finding.
 // docs/design.md describes its steps.
 func (v *Validator) Validate(ctx context.Context, req Request) Report {
-	finalized, same := finalizes(req), unchanged(req)
+	finalized, stored := finalizes(req), false
 	switch {
 	case finalized:
 		req.Operation, req.New = Delete, nil
-	case ends(req), same && !req.Unedited:
+	case req.Unedited && unchanged(req):
+		stored = true
+	case ends(req), unchanged(req):
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
 	edit := v.gather(ctx, req)
 	edit.Finalized = finalized
 	found := v.settle(v.run(edit), edit.Now)
-	if same {
+	if stored {
 		for i := range found {
 			found[i].Severity = Warning // whatever the policy says of what is already there
 		}
