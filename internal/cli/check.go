@@ -45,8 +45,8 @@ what the cluster has now, also if nothing is edited in it.
 
 Where the cluster is asked, its policy applies, and its RBAC says which groups and usernames are equivalent to
 cluster-admin. With AWS credentials, IAM says if the principals exist, and EC2 and EKS which running nodes lose access.
-What could not be checked is printed to standard error. Who will make the edit is not known here: break-glass groups do
-not count, and the policy's approvers are not asked.
+The edit counts as yours, or that of --as: break-glass groups, exempt usernames and the policy's approvers are looked at.
+What could not be checked is printed to standard error.
 
 --fix writes the mechanical fixes into the files, and shows them: normal spaces for tabs and no-break spaces, role ARNs
 without their path, roles for their sessions, the letter case of keys, no blanks at the end of a line. Nothing else is

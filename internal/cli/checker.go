@@ -37,6 +37,8 @@ type checker struct {
 type judge struct {
 	*validate.Validator
 	aws worldOfAWS
+	// caller is nobody where the cluster is not asked.
+	caller caller
 }
 
 // drafts reads all that is to be judged, and the files that could not be read. The error concerns all of them.
@@ -188,7 +190,7 @@ func (c *checker) find(d *draft) {
 	}
 }
 
-// judge judges one draft. Who will make the edit is not known here, so nothing is said of the caller's own way in.
+// judge judges one draft.
 func (c *checker) judge(d *draft) report.File {
 	for _, text := range d.notes {
 		note(c.cmd, text)
@@ -212,7 +214,7 @@ func (c *checker) verdict(d *draft) (validate.Report, error) {
 	if err != nil {
 		return validate.Report{}, err
 	}
-	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object, Unedited: d.unedited}
+	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object, User: j.caller.user, Unedited: d.unedited}
 	if d.old != nil {
 		request.Operation = validate.Update
 	}
@@ -247,7 +249,12 @@ func (c *checker) judgeOf(d *draft) (*judge, error) {
 	if j.aws, err = c.aws.connect(c.cmd, c.cluster, known.policy, d.cluster); err != nil {
 		return nil, err
 	}
-	ports := validate.Ports{Principals: j.aws.principals, Fleet: j.aws.nodes}
+	if isLive {
+		if j.caller, err = c.cluster.caller(c.cmd); err != nil {
+			return nil, err
+		}
+	}
+	ports := validate.Ports{Principals: j.aws.principals, Fleet: j.aws.nodes, Grants: j.caller.grants}
 	if ports.Privileges, err = c.rbac.privileges(c.cmd, c.in, c.cluster, isLive, known); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -243,9 +244,13 @@ func (e *editing) writeFile(text string) error {
 
 // unchanged ends the command if nothing was typed: since nothing is to be done, or since somebody leaves.
 func (e *editing) unchanged(typed string) (done bool, err error) {
+	empty := strings.TrimSpace(typed) == ""
 	same := typed == e.text || typed+"\n" == e.text || typed == e.text+"\n"
 	switch {
-	case strings.TrimSpace(typed) == "" || same && e.trouble == "" && !e.kept:
+	case empty && (e.trouble != "" || e.kept): // what was typed before is not thrown away by that
+		e.trouble = cmp.Or(e.trouble, "the editor saved an empty file")
+		return true, e.leave(errNo)
+	case empty || same && e.trouble == "" && !e.kept:
 		fmt.Fprintln(&e.shown, "no changes")
 		return true, e.leave(nil)
 	case !same || e.trouble == "":
@@ -256,6 +261,9 @@ func (e *editing) unchanged(typed string) (done bool, err error) {
 
 // leave ends the command. A text that was not applied is kept in its file.
 func (e *editing) leave(err error) error {
+	if err != nil {
+		e.restore()
+	}
 	if err == nil || !e.typed() {
 		if e.file != "" {
 			_ = os.Remove(e.file) // else it is a leftover in the temporary directory
@@ -269,6 +277,16 @@ func (e *editing) leave(err error) error {
 		return err
 	}
 	return &clusterError{err.Error(), []string{fix}, err}
+}
+
+// restore writes the text into its file again if the editor emptied or removed that.
+func (e *editing) restore() {
+	if e.file == "" {
+		return
+	}
+	if now, err := os.ReadFile(e.file); err != nil || strings.TrimSpace(string(now)) == "" {
+		_ = os.WriteFile(e.file, []byte(e.text), 0o600) // without the file, nothing is said of it
+	}
 }
 
 // typed reports that the file has something in it that was not there at the beginning.
