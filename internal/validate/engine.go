@@ -16,7 +16,8 @@ import (
 // Validate judges one edit. It never fails: what could not be checked is a finding.
 // docs/design.md describes its steps.
 func (v *Validator) Validate(ctx context.Context, req Request) Report {
-	finalized, same := finalizes(req), unchanged(req)
+	finalized := finalizes(req)
+	same := !finalized && unchanged(req)
 	switch {
 	case finalized:
 		req.Operation, req.New = Delete, nil
