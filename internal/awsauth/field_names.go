@@ -14,8 +14,8 @@ var fields = map[string][]string{
 }
 
 // known returns the field that k is, if it is spelt exactly as EKS spells it; all else is reported, with the field that
-// was probably meant.
-func (it *itemReader) known(k *node) (field, meant string) {
+// was probably meant, by its name or by its value v.
+func (it *itemReader) known(k, v *node) (field, meant string) {
 	name := k.Value
 	for _, f := range fields[it.key] {
 		if name == f {
@@ -38,9 +38,20 @@ func (it *itemReader) known(k *node) (field, meant string) {
 		pr.Code, pr.Want = MisplacedField, ARNField(it.key)
 	case ok:
 		pr.Want = f
+	case it.isOnlyARN(v):
+		pr.Want = ARNField(it.key)
+	}
+	if pr.Want != "" && it.spelt[pr.Want] {
+		pr.Got = pr.Want
 	}
 	it.report(pr)
 	return "", pr.Want
+}
+
+// isOnlyARN reports an ARN in an item that has no field for one.
+func (it *itemReader) isOnlyARN(v *node) bool {
+	v = resolve(v)
+	return v.Kind == scalarNode && strings.HasPrefix(strings.ToLower(v.Value), "arn:") && !it.spelt[ARNField(it.key)] && !it.spelt["sso"]
 }
 
 func foldsTo(name string, names []string) string {

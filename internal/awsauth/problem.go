@@ -28,8 +28,8 @@ const (
 	NotAMapping                  // an item; Got
 	NotAListOfGroups             // groups; Value, Got
 	NotText                      // a field or a group that is a list or mapping; Got; Want: the text to write, if it is known
-	UnknownField                 // Value: the key; Want: the known key that was meant, or ""
-	WrongCaseField               // Value: the key; Want: the key
+	UnknownField                 // Value: the key; Want: the known key that was meant, or ""; Got: the same if that is there too
+	WrongCaseField               // Value: the key; Want: the key; Got: the same if that is there too
 	MisplacedField               // rolearn under mapUsers, userarn under mapRoles; Want: the right one
 	MissingField                 // Want: the field
 	NoGroups                     // no groups at all

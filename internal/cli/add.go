@@ -102,12 +102,12 @@ func addMapping(in *original, kind arnKind, e edit.Entry) (map[string]string, st
 	if found := edit.Find(in.doc, e.ARN); len(found) > 0 {
 		switch there := found[0]; {
 		case there.Key() != awsauth.Key(e.ARN):
-			return nil, "", matchesNobody(e.ARN, there, "remove that first: kubectl awsauth remove "+shell(there.ARN.Value))
+			return nil, "", matchesNobody(e.ARN, there, "remove that first: "+in.command("remove", there.ARN.Value))
 		case there.Username.Value == e.Username && sameGroups(there.GroupNames(), e.Groups):
 			return nil, e.ARN + " is already there " + in.entryText(there), nil
 		default:
 			return nil, "", &clusterError{e.ARN + " is already there " + in.entryText(there),
-				[]string{"change that entry: " + setCommand(e)}, nil}
+				[]string{"change that entry: " + in.command(setWords(e)...)}, nil}
 		}
 	}
 	data, err := edit.Add(in.data, key, e)
@@ -120,12 +120,12 @@ func matchesNobody(arn string, there *awsauth.Entry, fix string) error {
 	return &clusterError{what, []string{fix}, nil}
 }
 
-func setCommand(e edit.Entry) string {
-	s := "kubectl awsauth set " + shell(e.ARN) + " --username " + shell(e.Username)
+func setWords(e edit.Entry) []string {
+	words := []string{"set", e.ARN, "--username", e.Username}
 	for _, g := range e.Groups {
-		s += " --group " + shell(g)
+		words = append(words, "--group", g)
 	}
-	return s
+	return words
 }
 
 // sameGroups compares as sets: their order makes no difference.

@@ -141,7 +141,7 @@ func (o *awsOptions) running(cmd *cobra.Command, cluster clusterOptions, cfg aws
 		return nil, fmt.Errorf("--fleet on: %w", err)
 	}
 	note(cmd, "it is not checked which running nodes lose access: "+withoutValues.Replace(trouble)+
-		"; 'kubectl awsauth fleet' shows more")
+		"; '"+commandLine(cmd, "", "fleet")+"' shows more")
 	return nil, nil
 }
 

@@ -41,12 +41,12 @@ object in the cluster is judged.
 
 Without --against an object is judged as a new one. With it, as an edit: a mistake that is already there is a warning.
 An object that was read from the current cluster, such as the copy that kubectl edit keeps, is judged as an edit of
-what the cluster has now.
+what the cluster has now, also if nothing is edited in it.
 
 Where the cluster is asked, its policy applies, and its RBAC says which groups and usernames are equivalent to
 cluster-admin. With AWS credentials, IAM says if the principals exist, and EC2 and EKS which running nodes lose access.
-What could not be checked is printed to standard error. Who will make the edit is not known here: break-glass groups do
-not count, and the policy's approvers are not asked.
+The edit counts as yours, or that of --as: break-glass groups, exempt usernames and the policy's approvers are looked at.
+What could not be checked is printed to standard error.
 
 --fix writes the mechanical fixes into the files, and shows them: normal spaces for tabs and no-break spaces, role ARNs
 without their path, roles for their sessions, the letter case of keys, no blanks at the end of a line. Nothing else is
@@ -94,10 +94,10 @@ func (o *checkOptions) flags(cmd *cobra.Command) {
 		"manifest `FILE` that holds the aws-auth ConfigMap, or a directory; - is standard input; may be repeated")
 	flags.BoolVarP(&o.recursive, "recursive", "R", false, "look into the directories below those of -f, too")
 	for i, name := range valueFlags {
-		flags.StringVar(&o.values[i], name, "",
+		flags.Var(oneFile{&o.values[i]}, name,
 			"`FILE` that holds the bare value of data."+awsauth.Keys[i]+"; - is standard input")
 	}
-	flags.StringVar(&o.against, "against", "",
+	flags.Var(oneFile{&o.against}, "against",
 		"judge as an edit of `live|FILE`: the object in the cluster, or that in a manifest")
 	flags.BoolVar(&o.fix, "fix", false, "write mechanical fixes into the files, and show them")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "with --fix, only show the fixes")
@@ -170,7 +170,7 @@ func (o *checkOptions) run(cmd *cobra.Command) error {
 			failures = append(failures, f.Err)
 		}
 	}
-	if len(files) > len(failures) {
+	if len(files) > len(failures) || o.output.value != "text" { // a program that reads the report may see nothing else
 		if err := c.print(files); err != nil {
 			return fmt.Errorf("cannot write the result: %w", err)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type checker struct {
 type judge struct {
 	*validate.Validator
 	aws worldOfAWS
+	// caller is nobody where the cluster is not asked.
+	caller caller
 }
 
 // drafts reads all that is to be judged, and the files that could not be read. The error concerns all of them.
@@ -49,7 +52,9 @@ func (c *checker) drafts() (drafts []*draft, failed []report.File, err error) {
 		drafts, failed, err = c.manifests()
 	case c.values != [3]string{}:
 		var d *draft
-		d, err = c.in.bare(c.values, c.old)
+		if d, err = c.in.bare(c.values, c.old); err != nil {
+			return nil, []report.File{{Name: cmp.Or(c.values[:]...), Err: err}}, nil
+		}
 		drafts = append(drafts, d)
 	default:
 		var cm *corev1.ConfigMap
@@ -177,15 +182,15 @@ func (c *checker) find(d *draft) {
 	switch {
 	case c.current == nil || c.current.UID != d.object.UID:
 		note(c.cmd, fmt.Sprintf("%s is judged as a new object: the current cluster has no aws-auth with its uid", d.name))
-	case maps.Equal(c.current.Data, d.object.Data):
-		d.cluster = c.current
-	default:
+	default: // what the API server has is stored already, so that only an edit of it can be judged
 		d.cluster, d.old = c.current, c.current
-		note(c.cmd, fmt.Sprintf("%s is judged as an edit of what the cluster has now", d.name))
+		if d.unedited = maps.Equal(c.current.Data, d.object.Data); !d.unedited {
+			note(c.cmd, fmt.Sprintf("%s is judged as an edit of what the cluster has now", d.name))
+		}
 	}
 }
 
-// judge judges one draft. Who will make the edit is not known here, so nothing is said of the caller's own way in.
+// judge judges one draft.
 func (c *checker) judge(d *draft) report.File {
 	for _, text := range d.notes {
 		note(c.cmd, text)
@@ -209,7 +214,7 @@ func (c *checker) verdict(d *draft) (validate.Report, error) {
 	if err != nil {
 		return validate.Report{}, err
 	}
-	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object}
+	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object, User: j.caller.user, Unedited: d.unedited}
 	if d.old != nil {
 		request.Operation = validate.Update
 	}
@@ -244,7 +249,12 @@ func (c *checker) judgeOf(d *draft) (*judge, error) {
 	if j.aws, err = c.aws.connect(c.cmd, c.cluster, known.policy, d.cluster); err != nil {
 		return nil, err
 	}
-	ports := validate.Ports{Principals: j.aws.principals, Fleet: j.aws.nodes}
+	if isLive {
+		if j.caller, err = c.cluster.caller(c.cmd); err != nil {
+			return nil, err
+		}
+	}
+	ports := validate.Ports{Principals: j.aws.principals, Fleet: j.aws.nodes, Grants: j.caller.grants}
 	if ports.Privileges, err = c.rbac.privileges(c.cmd, c.in, c.cluster, isLive, known); err != nil {
 		return nil, err
 	}

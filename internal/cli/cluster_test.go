@@ -30,6 +30,7 @@ func TestCluster(t *testing.T) {
 	t.Run("live", func(t *testing.T) { testLive(t, cluster, client) })
 	t.Run("fleet", func(t *testing.T) { testFleet(t, cluster, client) })
 	t.Run("policy", func(t *testing.T) { testPolicy(t, cluster, client) })
+	t.Run("copy", func(t *testing.T) { testCopy(t, client) })
 	t.Run("size", func(t *testing.T) { testSize(t, client) })
 	t.Run("change", func(t *testing.T) { testChange(t, cluster, client) })
 }
@@ -143,6 +144,38 @@ func testLive(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interfac
 			}
 			if t.Failed() {
 				t.Logf("%s", out)
+			}
+		})
+	}
+}
+
+// testCopy is about a copy of the object, in which what is wrong is there already.
+func testCopy(t *testing.T, client kubernetes.Interface) {
+	const stored = "- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci\n  groups: [deployers]\n"
+	setMapRoles(t, client, stored)
+	object, err := client.CoreV1().ConfigMaps("kube-system").Get(t.Context(), "aws-auth", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		edit, uid string
+		code      int
+		want      string
+	}{
+		"unchanged":         {stored, string(object.UID), exitAdmitted, "1 warning: would be allowed"},
+		"with another edit": {strings.Replace(stored, "deployers", "deployers, viewers", 1), string(object.UID), exitAdmitted, "1 warning: would be allowed"},
+		"with a mistake":    {strings.Replace(stored, "deployers", "system:node", 1), string(object.UID), exitDenied, "1 error, 1 warning: would be denied"},
+		"of another object": {stored, "3f1c7b4e-8b5e-4a63-9a53-0c1f0f4f5a11", exitDenied, "1 error, 1 warning: would be denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "copy.yaml")
+			text := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system, uid: " + tt.uid + "}\ndata:\n  mapRoles: |\n    " +
+				strings.ReplaceAll(strings.TrimSpace(tt.edit), "\n", "\n    ") + "\n"
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, code := kubectl("check", "-f", file); code != tt.code || !strings.Contains(out, "\n"+tt.want+"\n") {
+				t.Errorf("exit code %d, want %d, and %q in\n%s", code, tt.code, tt.want, out)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -131,7 +132,13 @@ func (t *fileTarget) text(updated *corev1.ConfigMap) (string, error) {
 			return "", fmt.Errorf("%s: data.%s cannot be removed here; change its name in the file", t.file, key)
 		}
 	}
-	return t.was.With(updated.Data)
+	text, err := t.was.With(updated.Data)
+	var unwritable *manifest.UnwritableError
+	if errors.As(err, &unwritable) {
+		return "", &clusterError{err.Error(),
+			[]string{fmt.Sprintf("write %s: | with a text editor, in %s, and try again", unwritable.Key, t.name())}, err}
+	}
+	return text, err
 }
 
 func (t *fileTarget) write(_ context.Context, updated *corev1.ConfigMap, dryRun bool) error {

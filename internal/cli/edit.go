@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -65,11 +67,11 @@ Exit codes: 0 applied, or no changes; 1 denied; 2 could not run.`,
 			}
 			e := &editing{mapping: o.start(cmd)}
 			defer e.checker.notAsked()
-			return e.finish(e.run(cmd.Context(), kept))
+			return e.finish(e.runKeeping(cmd.Context(), kept))
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().StringVar(&kept, "continue", "", "go on with the `FILE` that keeps what you typed before")
+	cmd.Flags().Var(oneFile{&kept}, "continue", "go on with the `FILE` that keeps what you typed before")
 	o.flags(cmd)
 	return cmd
 }
@@ -88,6 +90,17 @@ type editing struct {
 	trouble string
 	// kept says that the text was typed before.
 	kept bool
+}
+
+// runKeeping keeps what was typed even if there is a bug here.
+func (e *editing) runKeeping(ctx context.Context, kept string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(e.cmd.ErrOrStderr(), "panic: %v\n\n%s\n", p, debug.Stack())
+			err = e.leave(fmt.Errorf("kubectl awsauth has a bug (%v); report it with the lines above", p))
+		}
+	}()
+	return e.run(ctx, kept)
 }
 
 func (e *editing) run(ctx context.Context, kept string) error {
@@ -231,9 +244,13 @@ func (e *editing) writeFile(text string) error {
 
 // unchanged ends the command if nothing was typed: since nothing is to be done, or since somebody leaves.
 func (e *editing) unchanged(typed string) (done bool, err error) {
+	empty := strings.TrimSpace(typed) == ""
 	same := typed == e.text || typed+"\n" == e.text || typed == e.text+"\n"
 	switch {
-	case strings.TrimSpace(typed) == "" || same && e.trouble == "" && !e.kept:
+	case empty && (e.trouble != "" || e.kept): // what was typed before is not thrown away by that
+		e.trouble = cmp.Or(e.trouble, "the editor saved an empty file")
+		return true, e.leave(errNo)
+	case empty || same && e.trouble == "" && !e.kept:
 		fmt.Fprintln(&e.shown, "no changes")
 		return true, e.leave(nil)
 	case !same || e.trouble == "":
@@ -244,23 +261,32 @@ func (e *editing) unchanged(typed string) (done bool, err error) {
 
 // leave ends the command. A text that was not applied is kept in its file.
 func (e *editing) leave(err error) error {
+	if err != nil {
+		e.restore()
+	}
 	if err == nil || !e.typed() {
 		if e.file != "" {
 			_ = os.Remove(e.file) // else it is a leftover in the temporary directory
 		}
 		return err
 	}
-	fix := "continue with: kubectl awsauth edit"
-	if e.mappingOptions.file != "" {
-		fix += " -f " + shell(e.mappingOptions.file)
-	}
-	fix += " --continue " + shell(e.file)
+	fix := "continue with: " + e.command("edit") + " --continue " + shell(e.file)
 	if errors.Is(err, errNo) {
 		why := fmt.Sprintf("%s is not changed: %s", e.target.name(), e.trouble)
 		writeError(e.cmd.ErrOrStderr(), e.cmd, &clusterError{why, []string{fix}, nil})
 		return err
 	}
 	return &clusterError{err.Error(), []string{fix}, err}
+}
+
+// restore writes the text into its file again if the editor emptied or removed that.
+func (e *editing) restore() {
+	if e.file == "" {
+		return
+	}
+	if now, err := os.ReadFile(e.file); err != nil || strings.TrimSpace(string(now)) == "" {
+		_ = os.WriteFile(e.file, []byte(e.text), 0o600) // without the file, nothing is said of it
+	}
 }
 
 // typed reports that the file has something in it that was not there at the beginning.

@@ -72,7 +72,7 @@ func (f oneFile) String() string {
 func (f oneFile) Type() string { return "FILE" }
 func (f oneFile) Set(s string) error {
 	if *f.name != "" && *f.name != s {
-		return fmt.Errorf("this command takes one file, and %q is given already", *f.name)
+		return fmt.Errorf("this flag takes one file, and %q is given already", *f.name)
 	}
 	*f.name = s
 	return nil

@@ -42,7 +42,7 @@ func newMappingOptions() *mappingOptions {
 func (o *mappingOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVarP(&o.file, "filename", "f", "", "manifest `FILE` to change in place, - for standard input to output; "+
+	f.VarP(oneFile{&o.file}, "filename", "f", "manifest `FILE` to change in place, - for standard input to output; "+
 		"if empty, the object in the cluster")
 	o.dryRun.flag(cmd, "dry-run", "", "only show what would change: client judges here, server asks the cluster as well; "+
 		"without a value, server")
@@ -62,10 +62,12 @@ type original struct {
 	data map[string]string
 	// place names a place for a reader: in the file, or in a value of the object in the cluster.
 	place func(awsauth.Place) string
+	// command is a command line about the same aws-auth.
+	command func(words ...string) string
 }
 
 func (m *mapping) original(data map[string]string) *original {
-	in, v := &original{data: data}, &view{}
+	in, v := &original{data: data, command: m.command}, &view{}
 	in.doc, _ = awsauth.Parse(data)
 	if t, ok := m.target.(*fileTarget); ok && t.was != nil {
 		v.source = &report.Source{Name: t.was.Name, Locate: t.was.Locate}
@@ -73,6 +75,8 @@ func (m *mapping) original(data map[string]string) *original {
 	in.place = v.place
 	return in
 }
+
+func (m *mapping) command(words ...string) string { return commandLine(m.cmd, m.file, words...) }
 
 // run makes a change: judges it here, asks the cluster, shows it, and writes it. If somebody else writes meanwhile, it
 // begins again with what is there now.
@@ -150,7 +154,7 @@ func (m *mapping) change(ctx context.Context, change mappingChange) error {
 	data, did, err := change(m.original(updated.Data))
 	switch {
 	case err != nil:
-		return editable(err, m.file)
+		return m.editable(err)
 	case data == nil:
 		fmt.Fprintln(&m.shown, report.Visible(did))
 		return m.unchanged(ctx, updated)
@@ -178,15 +182,11 @@ func (m *mapping) unchanged(ctx context.Context, cm *corev1.ConfigMap) error {
 }
 
 // editable says how to go on where the text cannot be changed by a command.
-func editable(err error, file string) error {
+func (m *mapping) editable(err error) error {
 	if !errors.As(err, new(*edit.UnreadableError)) && !errors.As(err, new(*edit.UnusualError)) {
 		return err
 	}
-	fix := "edit it with: kubectl awsauth edit"
-	if file != "" && file != "-" {
-		fix += " -f " + shell(file)
-	}
-	return &clusterError{err.Error(), []string{fix}, err}
+	return &clusterError{err.Error(), []string{"edit it with: " + m.command("edit")}, err}
 }
 
 // show shows the change of the text, and who gains and loses access.
@@ -210,7 +210,7 @@ func (m *mapping) showText(was, updated *corev1.ConfigMap) error {
 	if t, ok := m.target.(*fileTarget); ok {
 		text, err := t.text(updated)
 		if err != nil {
-			return editable(err, m.file)
+			return m.editable(err)
 		}
 		fmt.Fprint(&m.shown, textDiff(t.was.Name, t.was.Text, text))
 		return nil
@@ -248,9 +248,7 @@ func (m *mapping) accessChanges(was, updated *corev1.ConfigMap) (changeList, err
 	}
 	read := func(cm *corev1.ConfigMap) *view {
 		v := &view{object: cm, validator: j.Validator}
-		if sources := m.sources(cm); !m.target.isLive() {
-			v.source = &sources[0]
-		}
+		v.source = m.fileSource(cm)
 		v.doc, _ = awsauth.Parse(cm.Data)
 		v.access = v.doc.Access()
 		return v
@@ -298,12 +296,8 @@ func (m *mapping) showFindings(updated *corev1.ConfigMap) error {
 
 // sources are the texts that findings point into: the values, or the file as it would be.
 func (m *mapping) sources(updated *corev1.ConfigMap) (sources []report.Source) {
-	if t, ok := m.target.(*fileTarget); ok {
-		if text, err := t.text(updated); err == nil {
-			if f, err := readManifest(t.was.Name, text); err == nil {
-				return []report.Source{f}
-			}
-		}
+	if f := m.fileSource(updated); f != nil {
+		return []report.Source{*f}
 	}
 	sources = append(sources, report.Source{Name: m.target.name()})
 	for _, key := range awsauth.Keys {
@@ -312,6 +306,23 @@ func (m *mapping) sources(updated *corev1.ConfigMap) (sources []report.Source) {
 		}
 	}
 	return sources
+}
+
+// fileSource is the file as it would be; nil for the object in the cluster, and for a file that cannot be written.
+func (m *mapping) fileSource(updated *corev1.ConfigMap) *report.Source {
+	t, ok := m.target.(*fileTarget)
+	if !ok {
+		return nil
+	}
+	text, err := t.text(updated)
+	if err != nil {
+		return nil // the error is said where it is written
+	}
+	f, err := readManifest(t.was.Name, text)
+	if err != nil {
+		return nil
+	}
+	return &f
 }
 
 // write asks the cluster, if there is one, and then writes.

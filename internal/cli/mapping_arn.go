@@ -29,6 +29,8 @@ func comparableARN(cmd *cobra.Command, typed string) (awsauth.ARN, error) {
 	switch {
 	case (a.Kind == awsauth.KindRole || a.Kind == awsauth.KindUser) && a.Name == "":
 		return a, usagef("%q has no name, want %s", typed, a.String()+"NAME")
+	case strings.Contains(a.Name, "*"):
+		return a, usagef("%q has a *, and EKS compares whole names, so it matches nobody: name one role or user", typed)
 	case err != nil || !c.Matchable():
 		return a, usagef("%q names a kind of resource (%s) that no caller is, want a role, a user or a session of a role",
 			typed, a.Kind)

@@ -24,7 +24,7 @@ import (
 )
 
 // strict is the guard's policy: it denies what the built-in one allows.
-const strict = "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nrules:\n  missing-field: error\n"
+const strict = "apiVersion: aws-auth-guard.io/v1alpha1\nkind: Policy\nrules:\n  missing-field: error\nbreakGlass:\n  groups: [aws-auth-break-glass]\n"
 
 // testChange runs the scripts of testdata/change, with the guard in front of the cluster. Each begins with good.yaml.
 func testChange(t *testing.T, cluster *guarded.Cluster, client kubernetes.Interface) {

@@ -28,7 +28,7 @@ type policyOptions struct {
 }
 
 func (o *policyOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.from, "policy", "", "policy: `live|FILE|default`; FILE may also be Helm values, or the ConfigMap that holds it, "+
+	f.Var(oneFile{&o.from}, "policy", "policy: `live|FILE|default`; FILE may also be Helm values, or the ConfigMap that holds it, "+
 		"default is the built-in one; if empty, live where the cluster is asked anyhow, else default")
 }
 
@@ -103,7 +103,7 @@ type rbacOptions struct {
 }
 
 func (o *rbacOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.from, "rbac", "", "read RBAC from `live|FILE|off`, to know what is equivalent to cluster-admin; "+
+	f.Var(oneFile{&o.from}, "rbac", "read RBAC from `live|FILE|off`, to know what is equivalent to cluster-admin; "+
 		"if empty, live when aws-auth is read from the cluster")
 	f.StringVar(&o.namespace, "guard-namespace", "aws-auth-guard",
 		"`NAMESPACE` of the guard, where its policy is; permissions on its pods and policy count too")

@@ -68,12 +68,12 @@ func setMapping(in *original, a awsauth.ARN, s edit.Settings) (map[string]string
 	switch found := edit.Find(in.doc, arn); {
 	case len(found) == 0:
 		return nil, "", &clusterError{arn + " is not in aws-auth",
-			[]string{fmt.Sprintf("add it: kubectl awsauth add %s %s --username NAME --group GROUP", kindOf(a), shell(arn))}, nil}
+			[]string{"add it: " + in.command("add", string(kindOf(a)), arn, "--username", "NAME", "--group", "GROUP")}, nil}
 	case len(found) > 1:
 		return nil, "", &clusterError{fmt.Sprintf("%s is there %d times, and EKS uses one entry", arn, len(found)),
-			[]string{"remove the others with: kubectl awsauth edit"}, nil}
+			[]string{"remove the others with: " + in.command("edit")}, nil}
 	case found[0].Key() != awsauth.Key(arn):
-		return nil, "", matchesNobody(arn, found[0], "write the ARN without its path with: kubectl awsauth edit")
+		return nil, "", matchesNobody(arn, found[0], "write the ARN without its path with: "+in.command("edit"))
 	}
 	updated, err := edit.Set(in.data, arn, s)
 	if err == nil && maps.Equal(updated, in.data) {

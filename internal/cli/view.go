@@ -43,6 +43,7 @@ type view struct {
 	object    *corev1.ConfigMap
 	doc       *awsauth.Document
 	access    *awsauth.Access
+	file      string         // "" for the object in the cluster
 	source    *report.Source // nil for the object in the cluster
 	validator *validate.Validator
 	// subjects are the names that RBAC is made for, as far as it was read.
@@ -85,14 +86,15 @@ func (o *viewOptions) open(cmd *cobra.Command, in *input, file string) (*view, e
 func (v *view) noteUnreadable(cmd *cobra.Command) {
 	for _, key := range awsauth.Keys {
 		if v.doc.Unreadable[key] {
-			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; "+
-				"'kubectl awsauth check' says why", key))
+			note(cmd, fmt.Sprintf("EKS cannot read %s, so nobody can authenticate by it; '%s' says why",
+				key, commandLine(cmd, v.file, "check")))
 		}
 	}
 }
 
 // read reads the object and what EKS makes of it.
 func (v *view) read(ctx context.Context, in *input, cluster clusterOptions, file string) (err error) {
+	v.file = file
 	if file == "" {
 		v.source = nil
 		v.object, err = cluster.existing(ctx)

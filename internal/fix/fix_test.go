@@ -1,6 +1,7 @@
 package fix_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,9 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/fix"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/policy"
+	"github.com/aws-auth-guard/aws-auth-guard/internal/validate"
 )
 
 const nodes = `- rolearn: arn:aws:iam::111122223333:role/nodes
@@ -44,10 +49,16 @@ func TestFix(t *testing.T) {
 		"several":              {"- roleARN: arn:aws:iam::111122223333:role/team/ci \n\tusername:\u00a0ci\n  groups: [deployers]\n", "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"},
 		"one after another": {"- rolearn: arn:aws:iam::111122223333:role/team/ops\n  username: ops\n  groups: [operators]\n- roleARN: arn:aws:sts::111122223333:assumed-role/ci/build-7\n  userName: \"ci  \"   \n  groups:\n  - deployers\u00a0\n  - 'a\u00a0b'\n",
 			"- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [operators]\n- rolearn: arn:aws:iam::111122223333:role/ci\n  username: \"ci  \"\n  groups:\n  - deployers\n  - 'a\u00a0b'\n"},
-		"what nobody can guess":  {"- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n", "- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n"},
-		"a path of a duplicate":  {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci2\n  groups: [admins]\n", ""},
-		"a no-break name":        {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: on\u00a0call\n  groups: [deployers]\n", ""},
-		"a wildcard with a path": {"- rolearn: arn:aws:iam::111122223333:role/team/*\n  username: ci\n  groups: [deployers]\n", ""},
+		"what nobody can guess":                                  {"- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n", "- rolearn: arn:aws:iam::11112222333:role/ci\n  username: ci\n  groups: system:master\n"},
+		"a path of a duplicate":                                  {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n- rolearn: arn:aws:iam::111122223333:role/team/ci\n  username: ci2\n  groups: [admins]\n", ""},
+		"a no-break name":                                        {"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: on\u00a0call\n  groups: [deployers]\n", ""},
+		"a session, and a comment behind a no-break space":       {"- rolearn: arn:aws:sts::111122223333:assumed-role/ci/build\u00a0# ask Jane\n  username: ci\n  groups: [deployers]\n", ""},
+		"a path with a comment in it":                            {"- rolearn: arn:aws:iam::111122223333:role/team\u00a0# see x/ci\n  username: ci\n  groups: [deployers]\n", ""},
+		"a session that ends in a comma":                         {"- rolearn: arn:aws:sts::111122223333:assumed-role/ci/build, # x\n  username: ci\n  groups: [deployers]\n", ""},
+		"a session that is none":                                 {"- rolearn: arn:aws:sts::111122223333:assumed-role/ci/{{x}}\n  username: ci\n  groups: [deployers]\n", ""},
+		"a session in quotes, beside what else cannot be parsed": {"- roleARN: \"arn:aws:sts::111122223333:assumed-role/ci/build\"\u00a0#c\n  username: yes\n  groups: [deployers]\n", ""},
+		"a no-break space in quotes":                             {"- rolearn: 'arn:aws:iam::111122223333:role/ci'\u00a0\n  username: \"ci\u00a0\"\n  groups: ['\u00a0viewers']\n", "- rolearn: 'arn:aws:iam::111122223333:role/ci'\n  username: \"ci\u00a0\"\n  groups: ['\u00a0viewers']\n"},
+		"a wildcard with a path":                                 {"- rolearn: arn:aws:iam::111122223333:role/team/*\n  username: ci\n  groups: [deployers]\n", ""},
 	} {
 		if tt.after == "" {
 			tt.after = tt.before
@@ -161,6 +172,66 @@ func TestCases(t *testing.T) {
 	if _, err := os.Stat("../validate/testdata/base.txtar"); err != nil {
 		t.Error(err)
 	}
+}
+
+// Names in all styles with what looks like a space at all places: no finding is about a name that the fix wrote.
+func TestNoFindingIsIntroduced(t *testing.T) {
+	fixed := 0
+	for _, entry := range []string{
+		"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: %s\n  groups: [deployers]\n",
+		"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers, %s]\n",
+		"- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups:\n  - %s\n",
+		"- rolearn: %s\n  username: ci\n  groups: [deployers]\n",
+	} {
+		values := []string{"v", "a, b", "a - b"}
+		if strings.HasPrefix(entry, "- rolearn: %s") {
+			values = []string{"arn:aws:iam::111122223333:role/team/x", "arn:aws:sts::111122223333:assumed-role/x/build"}
+		}
+		for _, value := range values {
+			for _, blank := range []string{"\u00a0", "\t"} {
+				for _, text := range []string{blank + value, value + blank, strings.ReplaceAll(value, " ", blank), value + ",", value + blank + "# c"} {
+					for _, style := range []string{"%s", "%q", "'%s'", blank + "'%s'", "'%s'" + blank + "# c"} {
+						before := nodes + fmt.Sprintf(entry, fmt.Sprintf(strings.Replace(style, "%q", `"%s"`, 1), text))
+						after, changes := fix.Value(awsauth.MapRoles, before)
+						if len(changes) > 0 {
+							fixed++
+						}
+						for _, name := range faulty(t, after) {
+							if !strings.Contains(before, name) {
+								t.Errorf("%q was\n%s\nand is\n%s", name, before, after)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	if fixed < 100 {
+		t.Errorf("%d texts were fixed, want 100 at least", fixed)
+	}
+}
+
+// faulty are the ARNs, usernames and groups that the findings are about.
+func faulty(t *testing.T, mapRoles string) (names []string) {
+	t.Helper()
+	v, err := validate.New(policy.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system"}, Data: map[string]string{awsauth.MapRoles: mapRoles}}
+	doc, _ := awsauth.Parse(object.Data)
+	written := map[string]bool{}
+	for _, e := range doc.Entries() {
+		for _, name := range append(e.GroupNames(), e.ARN.Value, e.Username.Value) {
+			written[name] = name != ""
+		}
+	}
+	for _, f := range v.Validate(t.Context(), validate.Request{Operation: validate.Create, New: object}).Findings {
+		if written[f.Value] {
+			names = append(names, f.Value)
+		}
+	}
+	return names
 }
 
 // A text of a megabyte is no reason to wait for long: it is read a few times at most.

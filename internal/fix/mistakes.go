@@ -16,8 +16,6 @@ import (
 // space.
 const noBreak = "\u00a0\u2007\u202f"
 
-var spaces = strings.NewReplacer("\u00a0", " ", "\u2007", " ", "\u202f", " ")
-
 // everyLine goes through the lines that may be changed: code is the text before a comment.
 func (r *reading) everyLine(do func(n, start int, code string)) {
 	var inComment func(int) bool
@@ -60,9 +58,10 @@ func after(text string, at int) rune  { c, _ := utf8.DecodeRuneInString(text[at:
 func noBreakSpaces(r *reading) (edits []edit) {
 	const ends = " \t\r\n:,[]{}'\"-#" + noBreak
 	r.everyLine(func(_, start int, code string) {
+		inString := quoted(code)
 		for i, c := range code {
 			at := start + i
-			if !strings.ContainsRune(noBreak, c) {
+			if !strings.ContainsRune(noBreak, c) || inString(i) {
 				continue
 			}
 			size := utf8.RuneLen(c)
@@ -75,12 +74,27 @@ func noBreakSpaces(r *reading) (edits []edit) {
 	return edits
 }
 
+// quotedString is a string in quotes where a value begins.
+var quotedString = regexp.MustCompile(`(?:^|[-:,\[{?])[\s\x{a0}\x{2007}\x{202f}]*("(?:[^"\\]|\\.)*"|'[^']*')`)
+
+// quoted says of a byte of a line whether it is in a string in quotes: what is there is part of a name.
+func quoted(code string) func(at int) bool {
+	if !strings.ContainsAny(code, `"'`) {
+		return func(int) bool { return false }
+	}
+	strs := quotedString.FindAllStringSubmatchIndex(code, -1)
+	return func(at int) bool {
+		return slices.ContainsFunc(strs, func(m []int) bool { return m[2] <= at && at < m[3] })
+	}
+}
+
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " \t"+noBreak)) }
 
 func tabsBetweenWords(r *reading) (edits []edit) {
 	r.everyLine(func(_, start int, code string) {
+		inString := quoted(code)
 		for i := indentation(code); i < len(code); i++ {
-			if code[i] == '\t' {
+			if code[i] == '\t' && !inString(i) {
 				edits = append(edits, edit{start + i, start + i + 1, " "})
 			}
 		}
@@ -233,12 +247,21 @@ func fieldNames(r *reading) (edits []edit) {
 	return edits
 }
 
+// What --fix takes for the path of a role and the name of a session. IAM allows more in a path; quotes and # in one are
+// rather those of the text around it. STS allows a comma at the end of a session's name, where JSON has one too (STS API
+// reference, RoleSessionName).
+var (
+	rolePath    = regexp.MustCompile(`^/(?:[\w+=,.@-]+/)+$`)
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{1,63}[\w+=.@-]$`)
+)
+
 // roleARNs are those with a path, and those of sessions.
 func roleARNs(r *reading) (edits []edit) {
 	for _, e := range r.entries {
 		a, err := awsauth.ParseARN(e.ARN.Value)
-		path := a.Kind == awsauth.KindRole && a.Path != "/"
-		if err != nil || !path && a.Kind != awsauth.KindAssumedRole || !principal.IsName(a.Name) {
+		path := a.Kind == awsauth.KindRole && rolePath.MatchString(a.Path)
+		session := a.Kind == awsauth.KindAssumedRole && sessionName.MatchString(a.Session)
+		if err != nil || !path && !session || !principal.IsName(a.Name) {
 			continue
 		}
 		line, column, ok := r.locate(e.ARN.DataKey, e.ARN.Line, e.ARN.Column)

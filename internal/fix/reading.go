@@ -199,33 +199,42 @@ func (r *reading) meantIn(next *reading) bool {
 	return true
 }
 
+// sameMeaning reports that two entries have the same names, but for the blanks around them that are gone: a name with
+// other blanks would be another mistake.
 func sameMeaning(before, after *awsauth.Entry) bool {
-	was, is := cleanGroups(before), cleanGroups(after)
-	username := clean(before.Username.Value) == clean(after.Username.Value)
+	was, is := names(before), names(after)
+	username := sameName(before.Username.Value, after.Username.Value)
 	if !before.Recovered {
-		return username && slices.Equal(was, is)
+		return username && sameARN(before.ARN.Value, after.ARN.Value) && slices.EqualFunc(was, is, sameName)
 	}
-	missing := func(g string) bool { return !slices.Contains(is, g) }
+	missing := func(g string) bool {
+		return !slices.ContainsFunc(is, func(name string) bool { return sameName(g, name) })
+	}
 	return (username || before.Username.Value == "") && !slices.ContainsFunc(was, missing)
 }
 
-func cleanGroups(e *awsauth.Entry) []string {
-	var names []string
-	for _, g := range e.GroupNames() {
-		names = append(names, clean(g))
-	}
-	slices.Sort(names)
-	return names
+func sameName(before, after string) bool { return after == before || after == clean(before) }
+
+func sameARN(before, after string) bool {
+	return sameName(before, after) || after == canonical(clean(before))
+}
+
+// names are the groups of an entry in the order of what is seen of them.
+func names(e *awsauth.Entry) []string {
+	groups := slices.Clone(e.GroupNames())
+	slices.SortStableFunc(groups, func(a, b string) int { return strings.Compare(clean(a), clean(b)) })
+	return groups
 }
 
 // meantARN is whom an entry is about, whatever is wrong with how its ARN is written.
-func meantARN(e *awsauth.Entry) string {
-	text := clean(e.ARN.Value)
-	if a, err := awsauth.ParseARN(text); err == nil {
-		text = a.Canonical()
+func meantARN(e *awsauth.Entry) string { return strings.ToLower(canonical(clean(e.ARN.Value))) }
+
+func canonical(arn string) string {
+	if a, err := awsauth.ParseARN(arn); err == nil {
+		return a.Canonical()
 	}
-	return strings.ToLower(text)
+	return arn
 }
 
 // clean is a name without what is not seen at its ends.
-func clean(s string) string { return strings.TrimSpace(spaces.Replace(s)) }
+func clean(s string) string { return strings.TrimSpace(s) }

@@ -36,7 +36,9 @@ func (f *File) withValue(key, value string) (*File, error) {
 		want.Data = map[string]string{}
 	}
 	want.Data[key] = value
-	for _, write := range []func(key, value string) (string, bool){f.withLines, f.withCharacters, f.withBlock, f.withString} {
+	for _, write := range []func(key, value string) (string, bool){
+		f.withLines, f.withCharacters, f.withBlock, f.withString, f.withData,
+	} {
 		text, ok := write(key, value)
 		if !ok {
 			continue
@@ -45,7 +47,14 @@ func (f *File) withValue(key, value string) (*File, error) {
 			return is, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: data.%s is written in a way that only an editor can change", f.Name, key)
+	return nil, &UnwritableError{f.Name, key}
+}
+
+// UnwritableError is for a file of which nothing here knows how to write a value into it.
+type UnwritableError struct{ Name, Key string }
+
+func (e *UnwritableError) Error() string {
+	return fmt.Sprintf("%s: data.%s is written in a way that only a text editor can change", e.Name, e.Key)
 }
 
 // value is where a value is, and how. node is nil if the file has no such key.
@@ -161,11 +170,7 @@ func (f *File) withBlock(key, value string) (string, bool) {
 		return "", false
 	}
 	indent := strings.Repeat(" ", f.object.doc.indent(data.Content[0]))
-	header := key + ": |" + map[bool]string{false: "-"}[strings.HasSuffix(value, "\n")]
-	if strings.HasSuffix(value, "\n\n") {
-		header += "+"
-	}
-	text := header + f.eol() + indented(slices.Collect(strings.Lines(value)), indent+"  ", f.eol())
+	text := key + ": |" + chomping(value) + f.eol() + indented(slices.Collect(strings.Lines(value)), indent+"  ", f.eol())
 	if name == nil {
 		return f.below(data, indent+text), true
 	}
@@ -174,6 +179,17 @@ func (f *File) withBlock(key, value string) (string, bool) {
 		text = strings.TrimSuffix(text, f.eol())
 	}
 	return f.Text[:at] + text + f.Text[end:], true
+}
+
+// chomping is what a block's header says of the line ends behind its last line.
+func chomping(value string) string {
+	switch {
+	case strings.HasSuffix(value, "\n\n"):
+		return "+"
+	case strings.HasSuffix(value, "\n"):
+		return ""
+	}
+	return "-"
 }
 
 // trimmedEnd is where the lines of a key end, without the comments and blank lines behind its value.
@@ -194,7 +210,7 @@ func (f *File) trimmedEnd(key, siblings *yaml.Node) int {
 func (f *File) below(mapping *yaml.Node, text string) string {
 	at := f.trimmedEnd(mapping.Content[len(mapping.Content)-2], mapping)
 	if !strings.HasSuffix(f.Text[:at], "\n") {
-		text = f.eol() + strings.TrimSuffix(text, f.eol())
+		text = f.eol() + text // with its line end: it is part of a block's value
 	}
 	return f.Text[:at] + text + f.Text[at:]
 }

@@ -43,13 +43,34 @@ func TestWith(t *testing.T) {
 			"mapUsers", "- x\n"},
 		"in a List": {"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: aws-auth}\n  data:\n    mapRoles: |\n      - a\n- {}\n",
 			"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: aws-auth}\n  data:\n    mapRoles: |\n      - b\n- {}\n", "mapRoles", "- b\n"},
+		"no key in braces": {head + "data: {} # nobody yet\n", head + "data: # nobody yet\n  mapRoles: |\n    - a # first\n\n    - b\n", "mapRoles", was},
+		"no key, and keys behind": {strings.TrimSuffix(head, "\n") + "\ndata: { }\nimmutable: false\n",
+			head + "data:\n  mapRoles: |\n    - x\nimmutable: false\n", "mapRoles", "- x\n"},
+		"no data behind the key":  {head + "data:", head + "data:\n  mapRoles: |\n    - x\n", "mapRoles", "- x\n"},
+		"no data and no line end": {strings.TrimSuffix(head, "\n"), head + "data:\n  mapRoles: |\n    - x\n", "mapRoles", "- x\n"},
+		"data is null":            {head + "data: null\n", head + "data:\n  mapRoles: |\n    - x\n", "mapRoles", "- x\n"},
+		"data is null with CRLF": {strings.ReplaceAll(head+"data: ~\n", "\n", "\r\n"),
+			strings.ReplaceAll(head+"data:\n  mapRoles: |\n    - x\n", "\n", "\r\n"), "mapRoles", "- x\n"},
+		"no data": {head + "# end\n", head + "data:\n  mapRoles: |\n    - x\n# end\n", "mapRoles", "- x\n"},
+		"only binaryData": {head + "binaryData:\n  x: eA==\n---\nkind: List\n",
+			head + "binaryData:\n  x: eA==\ndata:\n  mapRoles: |\n    - x\n---\nkind: List\n", "mapRoles", "- x\n"},
+		"no data in a List": {"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: aws-auth}\n- {}\n",
+			"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: aws-auth}\n  data:\n    mapRoles: |\n      - x\n- {}\n", "mapRoles", "- x\n"},
+		"no key in JSON": {`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth"},"data":{}}`,
+			`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth"},"data":{"mapRoles": "- x\n"}}`, "mapRoles", "- x\n"},
+		"null in JSON": {`{"apiVersion":"v1","kind":"ConfigMap","data":null,"metadata":{"name":"aws-auth"}}`,
+			`{"apiVersion":"v1","kind":"ConfigMap","data":{"mapRoles": "- x\n"},"metadata":{"name":"aws-auth"}}`, "mapRoles", "- x\n"},
+		"no data in JSON": {"{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"ConfigMap\",\n  \"metadata\": {\"name\": \"aws-auth\"}\n}\n",
+			"{\n  \"data\": {\"mapRoles\": \"- x\\n\"},\n  \"apiVersion\": \"v1\",\n  \"kind\": \"ConfigMap\",\n  \"metadata\": {\"name\": \"aws-auth\"}\n}\n",
+			"mapRoles", "- x\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := Read("x.yaml", []byte(tt.was))
 			if err != nil {
 				t.Fatal(err)
 			}
-			data := maps.Clone(f.ConfigMap.Data)
+			data := map[string]string{}
+			maps.Copy(data, f.ConfigMap.Data)
 			if same, err := f.With(data); err != nil || same != tt.was {
 				t.Errorf("the same data: %v\n%s", err, same)
 			}

@@ -87,16 +87,22 @@ func all(files []File) []located {
 	return found
 }
 
-// names are the files that the sources come from, each once and in order.
+// names are the files that the sources come from, and those that could not be checked, each once and in order.
 func names(files []File) []string {
 	var list []string
 	seen := map[string]bool{}
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			list = append(list, name)
+		}
+	}
 	for _, f := range files {
 		for _, s := range f.Sources {
-			if !seen[s.Name] {
-				seen[s.Name] = true
-				list = append(list, s.Name)
-			}
+			add(s.Name)
+		}
+		if f.Err != nil {
+			add(f.Name)
 		}
 	}
 	return list

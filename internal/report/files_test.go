@@ -139,7 +139,8 @@ func TestUnchecked(t *testing.T) {
 	}{
 		"text":   {func(w io.Writer) error { return report.Texts(w, files, report.TextOptions{}) }, []string{"b: could not be checked\n", "2 files: 1 would be allowed, 1 could not be checked\n"}},
 		"json":   {func(w io.Writer) error { return report.JSON(w, files...) }, []string{`"allowed": false`, `"error": "no such file"`}},
-		"junit":  {func(w io.Writer) error { return report.JUnit(w, files) }, []string{`failures="1"`, "no such file"}},
+		"junit":  {func(w io.Writer) error { return report.JUnit(w, files) }, []string{`failures="0" errors="1"`, `<error message="could not be checked" type="error">no such file</error>`}},
+		"sarif":  {func(w io.Writer) error { return report.SARIF(w, files, nil, "") }, []string{`"executionSuccessful": false`, `"text": "no such file"`, `"uri": "b"`}},
 		"github": {func(w io.Writer) error { return report.GitHub(w, files) }, []string{"::error file=b,title=could not be checked::no such file\n"}},
 	} {
 		var b bytes.Buffer

@@ -17,12 +17,14 @@ type (
 		Name     string       `xml:"name,attr"`
 		Tests    int          `xml:"tests,attr"`
 		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
 		Cases    []junitCase `xml:"testcase"`
 	}
 	junitCase struct {
@@ -31,6 +33,7 @@ type (
 		File      string        `xml:"file,attr,omitempty"`
 		Line      int           `xml:"line,attr,omitempty"`
 		Failure   *junitFailure `xml:"failure"`
+		Error     *junitFailure `xml:"error"`
 		Output    string        `xml:"system-out,omitempty"`
 	}
 	junitFailure struct {
@@ -41,7 +44,7 @@ type (
 )
 
 // JUnit writes one suite a file. The first case of a suite is the verdict, each other one a finding: it fails if the file
-// would be denied and the finding is an error.
+// would be denied and the finding is an error. A file that could not be checked is an error and no failure.
 func JUnit(w io.Writer, files []File) error {
 	suites := junitSuites{Name: "aws-auth"}
 	for _, f := range files {
@@ -49,6 +52,7 @@ func JUnit(w io.Writer, files []File) error {
 		suites.Suites = append(suites.Suites, suite)
 		suites.Tests += suite.Tests
 		suites.Failures += suite.Failures
+		suites.Errors += suite.Errors
 	}
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
@@ -67,7 +71,7 @@ func junitSuiteOf(f File) junitSuite {
 	summary := summaryOf(f.Report)
 	switch {
 	case f.Err != nil:
-		verdict.Failure = &junitFailure{Message: "could not be checked", Type: "error", Text: Visible(f.Err.Error())}
+		verdict.Error = &junitFailure{Message: "could not be checked", Type: "error", Text: Visible(f.Err.Error())}
 	case f.Report.Allowed:
 		verdict.Output = summary
 	default:
@@ -81,6 +85,9 @@ func junitSuiteOf(f File) junitSuite {
 	for _, c := range suite.Cases {
 		if c.Failure != nil {
 			suite.Failures++
+		}
+		if c.Error != nil {
+			suite.Errors++
 		}
 	}
 	return suite

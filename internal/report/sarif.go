@@ -16,10 +16,11 @@ const sarifSchema = "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/main
 type object map[string]any
 
 // SARIF writes a log of one run: the catalogue as the tool's rules and one result a finding, an empty list if there are
-// none. version is the tool's, "" if unknown.
+// none. A file that could not be checked is a notification, and the run has failed. version is the tool's, "" if unknown.
 func SARIF(w io.Writer, files []File, catalogue []validate.Rule, version string) error {
 	run := object{
 		"columnKind":       "unicodeCodePoints",
+		"invocations":      []object{sarifInvocation(files)},
 		"language":         "en-US",
 		"newlineSequences": []string{"\r\n", "\n"},
 		"results":          sarifResults(all(files), catalogue),
@@ -34,6 +35,21 @@ func SARIF(w io.Writer, files []File, catalogue []validate.Rule, version string)
 		"runs":       []object{run},
 		"version":    "2.1.0",
 	})
+}
+
+func sarifInvocation(files []File) object {
+	var notes []object
+	for _, f := range files {
+		if f.Err != nil {
+			notes = append(notes, object{"level": "error", "message": object{"text": Visible(f.Err.Error())},
+				"locations": []object{{"physicalLocation": object{"artifactLocation": object{"uri": fileURI(f.Name)}}}}})
+		}
+	}
+	invocation := object{"executionSuccessful": len(notes) == 0}
+	if len(notes) > 0 {
+		invocation["toolExecutionNotifications"] = notes
+	}
+	return invocation
 }
 
 func sarifDriver(catalogue []validate.Rule, version string) object {

@@ -16,17 +16,24 @@ import (
 // Validate judges one edit. It never fails: what could not be checked is a finding.
 // docs/design.md describes its steps.
 func (v *Validator) Validate(ctx context.Context, req Request) Report {
-	finalized := finalizes(req)
+	finalized, stored := finalizes(req), false
 	switch {
 	case finalized:
 		req.Operation, req.New = Delete, nil
+	case req.Unedited && unchanged(req):
+		stored = true
 	case ends(req), unchanged(req):
 		return Report{Allowed: true, Findings: []Finding{}}
 	}
 	edit := v.gather(ctx, req)
 	edit.Finalized = finalized
-	found := v.run(edit)
-	return v.verdict(req.User, v.settle(found, edit.Now), nodes.Lost(edit.Fleet, edit.Old.Text(), edit.New.Text(), edit.Now))
+	found := v.settle(v.run(edit), edit.Now)
+	if stored {
+		for i := range found {
+			found[i].Severity = Warning // whatever the policy says of what is already there
+		}
+	}
+	return v.verdict(req.User, found, nodes.Lost(edit.Fleet, edit.Old.Text(), edit.New.Text(), edit.Now))
 }
 
 // run runs the rules about one version on the old and on the new one, marks which findings the old one had, and runs the

@@ -29,6 +29,8 @@ type Request struct {
 	User      authenticationv1.UserInfo
 	// DryRun says that the edit will not be stored. The verdict is the same; what has to be asked may have to wait longer.
 	DryRun bool
+	// Unedited asks what is wrong with an update that changes nothing, too. No finding denies it: it is stored already.
+	Unedited bool
 }
 
 // unchanged reports an update that leaves alone all that EKS reads and all that we judge: a label, a re-apply, EKS's

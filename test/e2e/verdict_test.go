@@ -183,3 +183,19 @@ func TestCheckOfWhatIsThere(t *testing.T) {
 		t.Errorf("the admin is already there: exit code %d\n%s%s", code, stdout, stderr)
 	}
 }
+
+// A mistake that is stored is a warning in a copy of the object, with another edit and without one: so the API server allows both.
+func TestCheckOfAStoredMistake(t *testing.T) {
+	givenRoles(t, good+"- rolearn: arn:aws:iam::111122223333:role/team/build\n  username: build\n  groups: [viewers]\n")
+	check := plugin(t)
+	object := kubectl(t, "", "get", "configmap", "aws-auth", "-n", "kube-system", "-o", "yaml").text
+	for name, text := range map[string]string{"unchanged": object, "with another edit": strings.ReplaceAll(object, "groups: [viewers]", "groups: [viewers, testers]")} {
+		if sent := kubectl(t, text, "replace", "--dry-run=server", "-f", "-"); sent.code != 0 {
+			t.Errorf("%s: the API server says %s", name, sent.text)
+		}
+		stdout, stderr, code := awsauth(t, check, text, "check", "-f", "-")
+		if code != 0 || !strings.Contains(stdout, "AA203") || !strings.HasSuffix(stdout, "\n1 warning: would be allowed\n") {
+			t.Errorf("%s: exit code %d\n%s%s", name, code, stdout, stderr)
+		}
+	}
+}

@@ -59,6 +59,9 @@ func malformedText(w written) (rule.Finding, bool) {
 		f.Message = namedARN(t) + " " + wrapping(w.text, t)
 		return f, true
 	}
+	if f, ok := w.commentInside(); ok {
+		return f, true
+	}
 	if strings.IndexFunc(w.text, unicode.IsSpace) >= 0 {
 		fix := w.example()
 		if joined := strings.Join(strings.Fields(w.text), ""); isARN(joined) {
@@ -82,6 +85,23 @@ func malformedText(w written) (rule.Finding, bool) {
 		return w.malformed(what, "write "+w.example())
 	}
 	return rule.Finding{}, false
+}
+
+// commentBehind is an ARN and a comment that YAML takes for a part of it.
+var commentBehind = regexp.MustCompile(`^([^\s\p{Zs}#]+)([\s\p{Zs}]+)(#.*)$`)
+
+// commentInside finds a comment that is part of the ARN: the blank before it is none to YAML, or both are in quotes.
+func (w written) commentInside() (f rule.Finding, ok bool) {
+	m := commentBehind.FindStringSubmatch(w.text)
+	if m == nil || !isARN(m[1]) {
+		return f, false
+	}
+	i := strings.IndexFunc(m[2], isSpecialBlank)
+	if i < 0 {
+		return w.malformed("has a comment in it", "write "+phrase.Bare(m[1])+", and the comment behind the quotes")
+	}
+	r, _ := utf8.DecodeRuneInString(m[2][i:])
+	return w.malformed("has "+blankName(r)+" in it, which begins no comment", "type a normal space before the #: "+phrase.Bare(m[1]+" "+m[3]))
 }
 
 // oneColon is the beginning of an ARN with one colon where the region, which IAM has not, lies between two.

@@ -46,7 +46,7 @@ func complaint(parser, line string, s surroundings) (message, fix string) {
 	case has("'-' indicator"):
 		return say(this+" is indented unlike the list around it", `begin each entry with "- ", all with the same indentation, and its fields 2 spaces further in`, commaAtEnd, behindQuote)
 	case has("did not find expected key"):
-		return say(this+" does not fit the lines above it", "indent it in line with the other fields of its entry", commaAtEnd, behindQuote, openQuote)
+		return say(this+" does not fit the lines above it", "indent it in line with the other fields of its entry", quoteAbove, commaAtEnd, behindQuote, openQuote)
 	case has("could not find expected ':'"):
 		return say(this+" is a field without a colon", "write it as FIELD: VALUE, or begin it with - if it is a group")
 	case has("unexpected end of stream"):

@@ -320,6 +320,23 @@ func openQuote(s surroundings) (lineFault, bool) {
 	return lineFault{shown(s.body()) + " opens a quote that is never closed", "write " + phrase.Bare(m[1]+value+value[:1])}, true
 }
 
+// quoteAbove finds the line that opens the quote which this line closes by mistake.
+func quoteAbove(s surroundings) (lineFault, bool) {
+	for i := s.at - 1; i >= 0 && s.at-i < near; i-- {
+		above := surroundings{s.value, i}
+		f, ok := openQuote(above)
+		if !ok {
+			continue
+		}
+		quote := valueOf.FindStringSubmatch(above.body())[2][:1]
+		for between := i + 1; between < s.at; between++ {
+			ok = ok && !strings.Contains(s.line(between), quote)
+		}
+		return f, ok && strings.Contains(s.own(), quote)
+	}
+	return lineFault{}, false
+}
+
 var behind = regexp.MustCompile(`^((?:- +)?(?:[\w-]+:\s+)?)(?:"([^"]*)"|'([^']*)')(\s*[^\s#].*)$`)
 
 func behindQuote(s surroundings) (lineFault, bool) {

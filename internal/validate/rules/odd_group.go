@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +26,10 @@ const removeIt = "remove it"
 const whyNotMasters = policy.Masters + " bypasses RBAC: everyone who has it can do everything in the cluster"
 
 func noGroup(g, near string) string {
+	if i := strings.IndexFunc(g, func(r rune) bool { return r > unicode.MaxASCII }); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(g[i:])
+		return fmt.Sprintf("there is no group %s with the character %q (%U) in it (did you mean %s?)", phrase.Quote(g), r, r, near)
+	}
 	return "there is no group " + phrase.Quote(g) + " (did you mean " + near + "?)"
 }
 

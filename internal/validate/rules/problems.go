@@ -33,6 +33,9 @@ func problems(say func(described) rule.Finding) func(*rule.ObjectContext) {
 // in adds to a message which entry it is about.
 func (d described) in(message string) string {
 	entry := d.entry()
+	if entry == "" && d.around.several() {
+		entry = d.entryByPlace()
+	}
 	if entry == "" || entry == thisEntry {
 		return d.around.inEntry(message)
 	}
@@ -60,4 +63,22 @@ func (d described) entry() string {
 		return phrase.Bare(d.Entry)
 	}
 	return thisEntry
+}
+
+// entryByPlace names the entry that begins last before the problem, "" if none is known or it has no ARN.
+func (d described) entryByPlace() string {
+	entries := d.c.Roles
+	if d.DataKey == awsauth.MapUsers {
+		entries = d.c.Users
+	}
+	if d.c.Unreadable[d.DataKey] || d.DataKey == awsauth.MapAccounts {
+		return ""
+	}
+	after, _ := slices.BinarySearchFunc(entries, d.Place, func(e awsauth.Entry, at awsauth.Place) int {
+		return cmp.Or(cmp.Compare(e.Line, at.Line), cmp.Compare(e.Column, at.Column+1))
+	})
+	if after == 0 || entries[after-1].ARN.Value == "" {
+		return ""
+	}
+	return phrase.Bare(entries[after-1].ARN.Value)
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/phrase"
@@ -14,7 +15,27 @@ var roleARNPath = &rule.Rule{
 	What: "the ARN of a role has a path, as IAM shows it, above all for roles of IAM Identity Center (AWSReservedSSO_...)",
 	Why:  "the session of a role does not carry the role's path, so EKS compares without it, and the entry matches nobody",
 	Bad:  strings.Replace(goodNodesAndCI, "role/ci", "role/team/ci", 1), Good: goodNodesAndCI,
-	Entry: arnFaultsOf("AA203"),
+	Object: checkPaths,
+}
+
+func checkPaths(c *rule.ObjectContext) {
+	mapped := sync.OnceValue(func() map[string]bool {
+		keys := map[string]bool{}
+		for _, e := range c.Entries() {
+			keys[e.Key()] = true
+		}
+		return keys
+	})
+	for _, e := range c.Entries() {
+		f, ok := ownFault("AA203", e, c.Partition)
+		if !ok {
+			continue
+		}
+		if a, err := e.Principal(); err == nil && mapped()[awsauth.Key(a.Canonical())] {
+			f.Fix = "delete this entry: " + phrase.Whole(a.Canonical()) + " is mapped already"
+		}
+		c.Report(rule.AtARN(e), f)
+	}
 }
 
 func pathOfRole(w written) (rule.Finding, bool) {

@@ -28,7 +28,13 @@ type value struct {
 	// looked are the lines in which a special blank was looked for, and arns those in which an ARN was: a line may have thousands of
 	// problems.
 	looked map[int]lookedFor
-	arns   map[int]string
+	arns   map[int]lineARN
+}
+
+// lineARN is the first ARN on a line, and whether another follows.
+type lineARN struct {
+	arn     string
+	several bool
 }
 
 // writtenEntry are the lines of an entry: from start to the one before end.
@@ -116,6 +122,7 @@ func (s surroundings) body() string { return strings.TrimSpace(s.own()) }
 var (
 	fieldLine  = regexp.MustCompile(`^( *)(- *)?(rolearn|userarn|username|groups|userid)(\s*:.*|)$`)
 	entryStart = regexp.MustCompile(`(?i)^[ \t]*[-–—−•][ \x{a0}]*\{?["']?(?:rolearn|userarn|username|groups|userid|sso)\b`)
+	arnField   = regexp.MustCompile(`(?i)\b(?:rolearn|userarn)["']?\s*:`)
 	arnOfEntry = regexp.MustCompile(`(?i)^[^#]*?(?:rolearn|userarn)\s*["']?\s*:\s*["']?(arn:[^\s"',}#]+)`)
 )
 
@@ -133,20 +140,34 @@ func (s surroundings) entry() (e writtenEntry, ok bool) {
 
 // arn is the ARN of the entry around the line as it is written, "" if there is none.
 func (s surroundings) arn() string {
-	own, known := s.arns[s.at]
-	if !known {
-		if s.arns == nil {
-			s.arns = map[int]string{}
-		}
-		own = arnIn(s.own())
-		s.arns[s.at] = own
+	if s.several() {
+		return ""
 	}
-	if own != "" {
+	if own := s.onLine().arn; own != "" {
 		return own
 	}
 	e, _ := s.entry()
 	return e.arn
 }
+
+// onLine is what the line says of the entry it is in.
+func (s surroundings) onLine() lineARN {
+	own, known := s.arns[s.at]
+	if !known {
+		if s.arns == nil {
+			s.arns = map[int]lineARN{}
+		}
+		own.arn = arnIn(s.own())
+		if own.arn != "" && s.at < len(s.lines) {
+			own.several = len(arnField.FindAllStringIndex(s.lines[s.at], 2)) > 1
+		}
+		s.arns[s.at] = own
+	}
+	return own
+}
+
+// several reports that several entries are on the line, as in JSON, so that it does not show which of them is meant.
+func (s surroundings) several() bool { return s.onLine().several }
 
 // named is how a message names the entry around the line.
 func (s surroundings) named() string {

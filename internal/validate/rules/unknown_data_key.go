@@ -30,6 +30,9 @@ func checkDataKeys(c *rule.ObjectContext) {
 		if meant := meantKey(key); meant != "" {
 			f.Severity = rule.Error
 			f.Why, f.Fix = "EKS ignores everything in it without an error", "write "+meant
+			if _, there := c.Object.Data[meant]; there {
+				f.Fix = "move its entries to " + meant + ", which is there too, and delete it"
+			}
 		}
 		c.Report(rule.AtKey(key, key), f)
 	}

@@ -42,6 +42,9 @@ func sayUnknownField(p described) (f rule.Finding) {
 			f.Fix = "write " + p.Want
 		}
 	}
+	if p.Got != "" && (p.Code == awsauth.WrongCaseField || p.Code == awsauth.UnknownField) {
+		f.Fix = "delete it, and write what of it is meant under " + p.Want + ", which is there too"
+	}
 	return f
 }
 
