@@ -14,7 +14,8 @@ formatted() {
 
 # .golangci.yml says which linters, and why each.
 static() {
-  go tool -modfile=test/tools/go.mod golangci-lint run ./... && (cd test/tools && go tool golangci-lint run --config ../../.golangci.yml ./...)
+  go tool -modfile=test/tools/go.mod golangci-lint run ./... && (cd test/tools && go tool golangci-lint run --config ../../.golangci.yml ./...) &&
+    (cd release && go tool -modfile=../test/tools/go.mod golangci-lint run --config ../.golangci.yml ./...)
 }
 
 shell() {
@@ -27,6 +28,14 @@ shell() {
     fi
   fi
   scripts | xargs shellcheck --external-sources
+}
+
+# GitHub's workflows and the action, with shellcheck of their scripts. What they use of others is named by its commit, which nobody can move.
+workflows() {
+  local loose
+  go tool -modfile=test/tools/actionlint/go.mod actionlint || return
+  loose=$(grep -nE '^ *(- )?uses: ' .github/workflows/*.yml action.yml | grep -vE 'uses: (\./|[^@ ]+@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$)' || true)
+  [ -z "$loose" ] || { echo "not named by a commit, with the version behind it (OWNER/NAME@COMMIT # v1.2.3):"; echo "$loose"; return 1; }
 }
 
 # Every go.mod says exactly what its module needs.
@@ -119,7 +128,7 @@ words() {
 }
 
 failed=()
-for check in formatted static shell tidy shared verified licences vulnerabilities chart paths words; do
+for check in formatted static shell workflows tidy shared verified licences vulnerabilities chart paths words; do
   printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then
