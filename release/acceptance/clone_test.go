@@ -93,7 +93,8 @@ func TestAction(t *testing.T) {
 	}
 }
 
-// TestHook has pre-commit install and run the hook from a clone, in a repository with two manifests of aws-auth and another file.
+// TestHook has pre-commit install and run the hooks from a clone, in a repository with two manifests of aws-auth and another
+// file: the one that builds the plugin, and the one that takes it from PATH.
 func TestHook(t *testing.T) {
 	from, repository := clone(t), t.TempDir()
 	for name, of := range map[string]string{"aws-auth.yaml": "aws-auth.yaml", "prod/aws-auth-path.yaml": "aws-auth-path.yaml"} {
@@ -106,22 +107,27 @@ func TestHook(t *testing.T) {
 	write(t, filepath.Join(repository, "values.yaml"), "mapRoles: [\n")
 	run(t, "git", "init", "-q", repository)
 	run(t, "git", "-C", repository, "add", ".")
-	home, modules := t.TempDir(), strings.TrimSpace(run(t, "go", "env", "GOMODCACHE"))
-	hook := func(files ...string) (string, error) {
-		args := append([]string{"try-repo", from, "aws-auth", "--verbose", "--files"}, files...)
-		cmd := exec.CommandContext(t.Context(), "pre-commit", args...)
-		cmd.Dir = repository
-		// Its Go has a GOPATH of its own; the modules are on this machine already.
-		cmd.Env = append(os.Environ(), "PRE_COMMIT_HOME="+home, "GOMODCACHE="+modules, "KUBECONFIG="+os.DevNull)
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
-	if out, err := hook("aws-auth.yaml", "values.yaml"); err != nil || !strings.Contains(out, "Passed") {
-		t.Errorf("an aws-auth without a fault: %v\n%s", err, out)
-	}
-	out, err := hook("aws-auth.yaml", "values.yaml", "prod/aws-auth-path.yaml")
-	if err == nil || !strings.Contains(out, "prod/aws-auth-path.yaml:13:") || strings.Contains(out, "values.yaml") {
-		t.Errorf("a path in an ARN: %v\n%s", err, out)
+	t.Setenv("PATH", unpacked(t)+":"+os.Getenv("PATH"))
+	t.Setenv("KUBECONFIG", os.DevNull)
+	t.Setenv("GOMODCACHE", strings.TrimSpace(run(t, "go", "env", "GOMODCACHE"))) // else the hook's Go fetches all modules again
+	t.Setenv("PRE_COMMIT_HOME", t.TempDir())
+	commit := strings.TrimSpace(run(t, "git", "-C", from, "rev-parse", "HEAD"))
+	for _, id := range []string{"aws-auth-system", "aws-auth"} {
+		write(t, filepath.Join(repository, ".pre-commit-config.yaml"), fmt.Sprintf(
+			"repos: [{repo: %q, rev: %s, hooks: [{id: %s, args: [--output=github], verbose: true}]}]\n", from, commit, id))
+		hook := func(files ...string) (string, error) {
+			cmd := exec.CommandContext(t.Context(), "pre-commit", append([]string{"run", "--files"}, files...)...)
+			cmd.Dir = repository
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		if out, err := hook("aws-auth.yaml", "values.yaml"); err != nil || !strings.Contains(out, "Passed") {
+			t.Errorf("%s: an aws-auth without a fault: %v\n%s", id, err, out)
+		}
+		out, err := hook("aws-auth.yaml", "values.yaml", "prod/aws-auth-path.yaml")
+		if err == nil || !strings.Contains(out, "::error file=prod/aws-auth-path.yaml,line=13,") || strings.Contains(out, "values.yaml") {
+			t.Errorf("%s: a path in an ARN: %v\n%s", id, err, out)
+		}
 	}
 }
 
