@@ -24,6 +24,7 @@ if [ $# -gt 0 ]; then
 fi
 
 version=0.0.0-e2e address=127.0.0.1:5000 release=$root/bin/e2e
+export HELM_CACHE_HOME=$root/bin/helm HELM_CONFIG_HOME=$root/bin/helm HELM_DATA_HOME=$root/bin/helm
 inside() { "$root/test/cluster/in.sh" "$@"; }
 
 "$root/test/cluster/prepare.sh"
