@@ -103,9 +103,6 @@ func TestKrew(t *testing.T) {
 	if got := run(t, filepath.Join(root, "bin", "kubectl-awsauth"), "--version"); !strings.Contains(got, "v"+version) {
 		t.Errorf("the installed plugin prints %q, want v%s", got, version)
 	}
-	if out, err := krew(t, root, "uninstall", "awsauth"); err != nil {
-		t.Fatal(err, out)
-	}
 }
 
 func TestKrewRejectsAnotherArchive(t *testing.T) {
