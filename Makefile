@@ -56,7 +56,7 @@ test: ## all tests, end to end on a real API server
 	@$(with-control-plane) && helm="$$(test/cluster/build.sh helm)" && export PATH="$$helm:$$PATH" && \
 	echo "compiling and running the tests of $$(go list ./... | wc -l | tr -d ' ') packages; the first compilation takes some minutes" >&2 && \
 	status=0 && { go test -vet=off -timeout 30m ./... || status=1; } && { go test -C test/tools -vet=off ./... || status=1; } && \
-	{ go test -C test/cluster/envtest -vet=off ./... || status=1; } && exit $$status
+	{ go test -C test/cluster/envtest -vet=off ./... || status=1; } && { go test -C release -vet=off ./... || status=1; } && exit $$status
 
 # In GOFLAGS, since some tests build the webhook and run that.
 .PHONY: race
@@ -138,7 +138,7 @@ image: ## the webhook as an image for PLATFORMS, bin/aws-auth-guard.tar
 	@for arch in $(PLATFORMS); do \
 		GOOS=linux GOARCH=$$arch go build -ldflags '-s -w' -o bin/linux-$$arch/webhook ./cmd/webhook; \
 	done
-	@go run -C test/tools ./image -name $(IMAGE) -o $(CURDIR)/bin/aws-auth-guard.tar \
+	@go run -C release . image -name $(IMAGE) -o $(CURDIR)/bin/aws-auth-guard.tar \
 		$(foreach arch,$(PLATFORMS),linux/$(arch)=$(CURDIR)/bin/linux-$(arch)/webhook)
 
 # For another cluster: CLUSTER=name. Commands run inside by test/cluster/in.sh.
@@ -155,7 +155,7 @@ e2e: ## the chart on a node of its own (Linux, root), or on a cluster you may br
 ifeq ($(origin KUBECONFIG),command line)
 	@test/e2e/installed/run.sh $(IMAGE) $(abspath $(KUBECONFIG))
 else
-	@test/e2e/installed/run.sh $(IMAGE)
+	@test/e2e/installed/run.sh
 	@$(MAKE) screens worlds signin
 endif
 
@@ -188,3 +188,25 @@ signin: ## random edits of aws-auth (EDITS=2000) and those of the cases (TRANSIT
 .PHONY: clean
 clean: ## removes bin/
 	@rm -rf bin
+
+# --- Releases: docs/releasing.md. COSIGN_PRIVATE_KEY and COSIGN_PASSWORD in the environment sign.
+VERSION ?=
+REGISTRY ?=
+RELEASE_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: release
+release: ## the files of VERSION=0.1.0 for RELEASE_PLATFORMS, into bin/release/
+	@release/release.sh '$(VERSION)' bin/release $(RELEASE_PLATFORMS)
+
+.PHONY: publish
+publish: ## pushes image and chart of bin/release/ (VERSION=0.1.0) to REGISTRY=HOST/PATH, and prints how to install them
+	@release/publish.sh '$(VERSION)' bin/release '$(REGISTRY)'
+
+.PHONY: reproducible
+reproducible: RELEASE_PLATFORMS = linux/$(shell go env GOARCH)
+reproducible: ## a release of the last commit for RELEASE_PLATFORMS, made in two directories, is the same byte for byte
+	@release/reproducible.sh $(RELEASE_PLATFORMS)
+
+.PHONY: release-test
+release-test: ## a release for this machine: installed by krew, pushed to a registry on loopback, verified by cosign; action and hook
+	@go test -C release -tags e2e -count=1 -vet=off -timeout 30m ./acceptance

@@ -22,7 +22,7 @@ programs=$("$here/build.sh" etcd kube-apiserver kubectl aws-iam-authenticator ku
 rm -rf "$state"
 mkdir -p "$state/log" "$state/images"
 echo "$programs" >"$state/programs"
-(cd "$here/../tools" && go run ./image -name example.test/pause:dev -user 65535:65535 -o "$state/images/pause.tar" \
+(cd "$here/../../release" && go run . image -name example.test/pause:dev -user 65535:65535 -o "$state/images/pause.tar" \
   "linux/$(go env GOARCH)=$programs/pause") >/dev/null
 [ $# -eq 0 ] || cp -- "$@" "$state/images/"
 

@@ -18,7 +18,7 @@ formatted() {
 static() {
   local linter module
   linter=$(go tool -modfile=test/tools/go.mod -n golangci-lint) || return
-  for module in . test/tools test/cluster/envtest; do
+  for module in . test/tools test/cluster/envtest release; do
     (cd "$module" && "$linter" run --config "$OLDPWD/.golangci.yml" ./...) || return
   done
 }
@@ -33,6 +33,14 @@ shell() {
     fi
   fi
   scripts | xargs shellcheck --external-sources
+}
+
+# GitHub's workflows and the action, with shellcheck of their scripts. What they use of others is named by its commit, which nobody can move.
+workflows() {
+  local loose
+  go tool -modfile=test/tools/actionlint/go.mod actionlint || return
+  loose=$(grep -nE '^ *(- )?uses: ' .github/workflows/*.yml action.yml | grep -vE 'uses: (\./|[^@ ]+@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$)' || true)
+  [ -z "$loose" ] || { echo "not named by a commit, with the version behind it (OWNER/NAME@COMMIT # v1.2.3):"; echo "$loose"; return 1; }
 }
 
 # Every go.mod says exactly what its module needs.
@@ -135,7 +143,7 @@ words() {
 }
 
 failed=()
-for check in formatted static shell tidy toolchain shared verified licences vulnerabilities chart paths words; do
+for check in formatted static shell workflows tidy toolchain shared verified licences vulnerabilities chart paths words; do
   printf '%-15s ' "$check" >&2
   start=$SECONDS
   if out=$($check 2>&1); then

@@ -35,7 +35,7 @@ func installed(t *testing.T) {
 
 // upgrade are helm's arguments that bring the release to the tests' values and those of set.
 func upgrade(set ...string) []string {
-	args := []string{"upgrade", "--install", release, chart, "--reset-values", "-f", values, "--wait", "--timeout", patience.String()}
+	args := []string{"upgrade", "--install", release, *chart, "--reset-values", "-f", values, "--wait", "--timeout", patience.String()}
 	for _, s := range set {
 		args = append(args, "--set", s)
 	}

@@ -38,7 +38,7 @@ func TestInstall(t *testing.T) {
 
 			begun := time.Now()
 			var out bytes.Buffer
-			install := exec.CommandContext(t.Context(), "helm", "install", release, chart, "-n", namespace, "-f", values, "--wait", "--timeout", patience.String())
+			install := exec.CommandContext(t.Context(), "helm", "install", release, *chart, "-n", namespace, "-f", values, "--wait", "--timeout", patience.String())
 			install.Env, install.Stdout, install.Stderr = env, &out, &out
 			if err := install.Start(); err != nil {
 				t.Fatal(err)

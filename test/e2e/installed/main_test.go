@@ -30,7 +30,6 @@ const (
 	namespace  = "aws-auth-guard"
 	release    = "aws-auth-guard"
 	breakGlass = "aws-auth-break-glass"
-	chart      = "../../../deploy/helm/aws-auth-guard"
 
 	// writers names the Role and the RoleBinding of those who may edit aws-auth and are no cluster admins.
 	writers = "aws-auth-guard-e2e"
@@ -67,6 +66,7 @@ var bad = strings.Replace(good, "role/ci", "role/team/ci", 1)
 
 var (
 	image    = flag.String("image", "example.test/aws-auth-guard:dev", "image of the guard, NAME:TAG, which the cluster's nodes have or can pull")
+	chart    = flag.String("chart", "../../../deploy/helm/aws-auth-guard", "the chart, a directory or a file")
 	imageTar = flag.String("image-tar", "", "OCI image layout in a tar file, whose size is checked")
 
 	client kubernetes.Interface

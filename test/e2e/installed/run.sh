@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run.sh IMAGE [KUBECONFIG]: runs the tests of this directory. Without KUBECONFIG: on a node of its own on this machine, which is
-# gone afterwards, with an image of this checkout (Linux, root). With it: on that cluster, whose nodes have IMAGE or can pull it.
+# run.sh [IMAGE KUBECONFIG]: runs the tests of this directory. Without arguments: on a node of its own on this machine, which is
+# gone afterwards, with a release of this checkout, published to a registry in that cluster and installed by the command that
+# publishing prints (Linux, root). With them: on that cluster, whose nodes have IMAGE or can pull it.
 #
 # TESTS    regular expression of the tests to run (default: all)
 # TAGS     build tags of tests beside those of make e2e: prometheus, certmanager
@@ -10,20 +11,24 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 # shellcheck source=test/tools/toolchain.sh
 . "$root/test/tools/toolchain.sh"
-image=$1 kubeconfig=${2:-}
-flags=(-test.v -test.timeout 25m -test.run "${TESTS:-.}" -image "$image")
+flags=(-test.v -test.timeout 25m -test.run "${TESTS:-.}")
 compile() {
   echo "compiling the tests" >&2
   (cd "$root" && CGO_ENABLED=0 go test -c -tags "e2e ${TAGS:-}" -o bin/installed.test ./test/e2e/installed)
 }
 
-if [ -n "$kubeconfig" ]; then
+if [ $# -gt 0 ]; then
+  image=$1 kubeconfig=$2
   [ -r "$kubeconfig" ] || { echo "KUBECONFIG \"$kubeconfig\" cannot be read" >&2; exit 1; }
   programs=$("$root/test/cluster/build.sh" kubectl helm)
   compile
   cd "$here"
-  KUBECONFIG=$kubeconfig PATH=$programs:$PATH exec "$root/bin/installed.test" "${flags[@]}"
+  KUBECONFIG=$kubeconfig PATH=$programs:$PATH exec "$root/bin/installed.test" "${flags[@]}" -image "$image"
 fi
+
+version=0.0.0-e2e address=127.0.0.1:5000 release=$root/bin/e2e
+export HELM_CACHE_HOME=$root/bin/helm HELM_CONFIG_HOME=$root/bin/helm HELM_DATA_HOME=$root/bin/helm
+inside() { "$root/test/cluster/in.sh" "$@"; }
 
 "$root/test/cluster/prepare.sh"
 export CLUSTER=${CLUSTER:-e2e-$$}
@@ -34,13 +39,33 @@ certmanager)
   flags+=(-cert-manager-crds "$(cd "$root/test/cluster/cert-manager" && go list -m -f '{{.Dir}}' github.com/cert-manager/cert-manager)/deploy/crds")
   ;;
 esac
-make -C "$root" image IMAGE="$image" PLATFORMS="$(go env GOARCH)"
+"$root/release/release.sh" "$version" "$release" "linux/$(go env GOARCH)"
+(cd "$root/release" && GOWORK=off CGO_ENABLED=0 go build -o "$root/bin/release-program" .)
+registry=$(go tool -modfile="$root/release/tools/go.mod" -n registry)
+helm=$("$root/test/cluster/build.sh" helm)/helm
 compile
-"$root/test/cluster/up.sh" "$root/bin/aws-auth-guard.tar"
+"$root/test/cluster/up.sh"
 trap '"$root/test/cluster/down.sh"' EXIT
-# In there is no go, and no way out. The tests find the chart by the directory that they run in.
+
+# In there is no go, and no way out. The registry ends with the cluster.
+printf 'version: 0.1\nstorage: {inmemory: {}}\nhttp: {addr: %s}\n' "$address" >"$root/bin/registry.yaml"
+OTEL_TRACES_EXPORTER=none inside "$registry" serve "$root/bin/registry.yaml" >"$root/bin/registry.log" 2>&1 &
+for _ in {1..300}; do
+  inside bash -c "exec 3<>/dev/tcp/${address/://}" 2>/dev/null && break
+  sleep 0.1
+done
+install=$(inside "$root/bin/release-program" publish -dir "$release" -version "$version" -helm "$helm" "$address") ||
+  { tail -n 20 "$root/bin/registry.log" >&2; exit 1; }
+printf '%s\n' "$install"
+inside bash -c "$install"
+inside helm uninstall aws-auth-guard --namespace aws-auth-guard --wait
+inside kubectl delete namespace aws-auth-guard
+inside helm pull "oci://$address/charts/aws-auth-guard" --version "$version" --plain-http --destination "$root/bin"
+
+# The tests find their testdata by the directory that they run in.
 cd "$here"
-"$root/test/cluster/in.sh" "$root/bin/installed.test" "${flags[@]}" -image-tar "$root/bin/aws-auth-guard.tar" || {
+inside "$root/bin/installed.test" "${flags[@]}" -image "$address/aws-auth-guard:$version" -chart "$root/bin/aws-auth-guard-$version.tgz" \
+  -image-tar "$release/aws-auth-guard-image_$version.tar" || {
   status=$?
   for log in kube-apiserver kubelet; do
     printf '\n--- the last lines of %s.log\n' "$log"

@@ -1,0 +1,67 @@
+package artifacts
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCheck holds that what cannot be released is an error before anything is built.
+func TestCheck(t *testing.T) {
+	linux := []string{"linux/amd64"}
+	for what, c := range map[string]struct {
+		version   string
+		platforms []string
+		want      string
+	}{
+		"a v in front":      {"v0.1.0", linux, `version "v0.1.0" is not MAJOR.MINOR.PATCH`},
+		"two numbers":       {"0.1", linux, `version "0.1" is not`},
+		"build metadata":    {"0.1.0+1", linux, `version "0.1.0+1" is not`},
+		"no platform":       {"0.1.0", nil, "no platform"},
+		"no architecture":   {"0.1.0", []string{"linux"}, `platform "linux" is not OS/ARCH`},
+		"too much":          {"0.1.0", []string{"linux/arm/v7"}, `platform "linux/arm/v7" is not OS/ARCH`},
+		"a pre-release":     {"0.1.0-rc.1", linux, ""},
+		"a version":         {"10.20.30", linux, ""},
+		"an empty platform": {"0.1.0", []string{"/amd64"}, "is not OS/ARCH"},
+	} {
+		r := &Release{Version: c.version, Platforms: c.platforms, Out: filepath.Join(t.TempDir(), "new")}
+		err := r.check()
+		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", what, err, c.want)
+		}
+	}
+}
+
+func TestDirectoryOfAnotherBuild(t *testing.T) {
+	out := t.TempDir()
+	if err := os.WriteFile(filepath.Join(out, "old"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &Release{Version: "0.1.0", Platforms: []string{"linux/amd64"}, Out: out}
+	if err := r.check(); err == nil || !strings.Contains(err.Error(), "is not empty") {
+		t.Errorf("a directory with files of another build: %v", err)
+	}
+}
+
+// TestLimits holds the promise of docs/releasing.md: 25 MB for the image, 20 MB for the plugin.
+func TestLimits(t *testing.T) {
+	for what, c := range map[string]struct {
+		size  int64
+		limit float64
+		want  string
+	}{
+		"image at the limit":  {25e6, maxImage, ""},
+		"image above it":      {25e6 + 100e3, maxImage, "x has 25.1 MB compressed, the limit is 25 MB"},
+		"plugin at the limit": {20e6, maxPlugin, ""},
+		"plugin above it":     {21e6, maxPlugin, "x has 21.0 MB compressed, the limit is 20 MB"},
+	} {
+		got := ""
+		if err := limited("x", c.size, c.limit); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", what, got, c.want)
+		}
+	}
+}
