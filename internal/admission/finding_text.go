@@ -24,6 +24,8 @@ const (
 	// maxWarning and maxError bound a warning, and the text of another error, in characters.
 	maxWarning = 249
 	maxError   = 1200
+	// minMessage is how much of the problem, and of the field, a warning has at least, in characters.
+	minMessage = 40
 )
 
 // cause is what a denial says of a finding: the rule and the problem, the fix, the lines to paste, the reason, each beginning a
@@ -53,7 +55,7 @@ func cause(f validate.Finding) string {
 }
 
 // warning is a finding on one short line, since the API server allows no line breaks there: the reason is left out first if it
-// does not fit, then the end of the problem, never the fix.
+// does not fit, then the end of the problem, then a long field. A fix that does not fit even so is not cut: the warning says where to read it.
 func warning(f validate.Finding) string {
 	head := oneLine(f.Field + ": " + f.Head() + " ")
 	message, there, fix, why := oneLine(f.Message), "", "", ""
@@ -73,8 +75,13 @@ func warning(f validate.Finding) string {
 		}
 	}
 	room := maxWarning - utf8.RuneCountInString(head+tail)
-	if room < 40 {
-		return clip(head+message+tail, maxWarning)
+	if room < minMessage {
+		head = clip(oneLine(f.Field), minMessage) + ": " + oneLine(f.Head()) + " "
+		room = maxWarning - utf8.RuneCountInString(head+tail)
+	}
+	if room < minMessage { // half a fix is worse than where to read it
+		tail = there + "; fix: see `kubectl awsauth check`"
+		room = maxWarning - utf8.RuneCountInString(head+tail)
 	}
 	return head + clip(message, room) + tail
 }

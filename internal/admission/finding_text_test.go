@@ -138,6 +138,8 @@ func TestWarnings(t *testing.T) {
 	wordy.Why = strings.Repeat("because ", 30)
 	long := wordy
 	long.Message, long.Preexisting = strings.Repeat("x", 300), true
+	paste := long
+	paste.Fix = "write " + strings.Repeat("y", 240) + " end"
 	const head = "data.mapRoles[3].groups: AA106 missing-field: "
 	for _, tt := range []struct {
 		f    validate.Finding
@@ -146,6 +148,8 @@ func TestWarnings(t *testing.T) {
 		{f, head + "role/on-call loses all its groups; fix: write groups: [viewers]; why: it may do nothing"},
 		{wordy, head + "role/on-call loses all its groups; fix: write groups: [viewers]"},
 		{long, head + strings.Repeat("x", 249-len(head)-len("... (already there); fix: write groups: [viewers]")) + "... (already there); fix: write groups: [viewers]"},
+		{paste, head + strings.Repeat("x", 249-len(head)-len("... (already there); fix: see `kubectl awsauth check`")) +
+			"... (already there); fix: see `kubectl awsauth check`"},
 	} {
 		if got := admission.Warning(tt.f); got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)

@@ -346,7 +346,7 @@ func (e *editing) tryDry(ctx context.Context, t *plaintext.Text, updated *corev1
 }
 
 func (e *editing) report(changes changeList, did string) {
-	fmt.Fprintf(&e.shown, "access:\n%s\n%s %s\n", changes.text(0), report.Visible(e.target.name()), did)
+	fmt.Fprintf(&e.shown, "access:\n%s\n%s %s\n", changes.text(textOptions(e.out).Width), report.Visible(e.target.name()), did)
 	if live, ok := e.target.(*liveTarget); ok {
 		e.warn(live.warned)
 	}

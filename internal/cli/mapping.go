@@ -202,7 +202,7 @@ func (m *mapping) show(old, updated *corev1.ConfigMap) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&m.shown, "\naccess:\n%s\n", changes.text(0))
+	fmt.Fprintf(&m.shown, "\naccess:\n%s\n", changes.text(textOptions(m.out).Width))
 	return nil
 }
 

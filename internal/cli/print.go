@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -70,7 +69,8 @@ func printReport(out io.Writer, form oneOf, files []report.File) error {
 
 // note prints a line for the reader beside the answer.
 func note(cmd *cobra.Command, text string) {
-	fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", report.Visible(text))
+	errs := cmd.ErrOrStderr()
+	_, _ = io.WriteString(errs, hanging(textOptions(errs).Width, "note: ", "      ", report.Visible(text))) // there is nobody to say it to
 }
 
 // errorText is an error for the reader: on one line, or on one for each of several errors that were joined.

@@ -324,3 +324,19 @@ func TestLogTo(t *testing.T) {
 		t.Errorf("stderr has %q (%v)", raw, err)
 	}
 }
+
+// An access diff at 80 columns: no line is longer, and no ARN is broken.
+func TestChangesAtWidth(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/on-call"
+	way := wayText{Kind: "group", Name: "system:masters", Evidence: "full control of the cluster, which nobody can take away again"}
+	row := principalRow{Principal: arn, Username: "on-call", Groups: []string{"system:masters", "viewers"}, Place: "good.yaml:16"}
+	text := changeList{{Principal: arn, After: []principalRow{row}, Gained: []wayText{way}}}.text(80)
+	for line := range strings.Lines(text) {
+		if len(line) > 81 {
+			t.Errorf("%d columns: %s", len(line)-1, line)
+		}
+	}
+	if !strings.Contains(text, arn) || strings.Count(text, "\n") < 3 {
+		t.Error(text)
+	}
+}
