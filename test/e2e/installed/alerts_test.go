@@ -48,7 +48,8 @@ func TestPrometheus(t *testing.T) {
 	helm(t, w.upgrade()...)
 	p := startPrometheus(t, watched...)
 	eventually(t, "no alert fires", func() error {
-		return errors.Join(p.answers(`up{job="aws-auth-guard"} == 1`), p.clear())
+		const both = `count(sum by (pod) (aws_auth_guard_decisions_total{job="aws-auth-guard", decision="allow-break-glass"})) == 2`
+		return errors.Join(p.answers(both), p.clear())
 	})
 
 	// It clears when the edit is ten minutes ago, so it comes first and is looked at again last.
@@ -65,7 +66,11 @@ func TestPrometheus(t *testing.T) {
 			measured("alert-"+trouble.alert+"-fires-after", time.Since(begun))
 			begun = time.Now()
 			trouble.settle(t)
-			eventually(t, "it clears", func() error { return p.clear("AWSAuthGuardBreakGlassUsed") })
+			within(t, 3*time.Minute, "it clears", func() error { // what was forbidden is tried again each minute
+				// On a busy machine a call to IAM may have timed out, and the guard calls it for edits alone.
+				_ = try(base + w.stranger())
+				return p.clear("AWSAuthGuardBreakGlassUsed")
+			})
 			measured("alert-"+trouble.alert+"-clears-after", time.Since(begun))
 		})
 	}
