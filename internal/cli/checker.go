@@ -136,7 +136,7 @@ func liveDraft(cm *corev1.ConfigMap) *draft {
 	if cm == nil {
 		return nil
 	}
-	d := &draft{name: "configmap kube-system/aws-auth", object: cm, cluster: cm}
+	d := &draft{name: "configmap kube-system/aws-auth", object: cm, cluster: cm, unedited: true}
 	d.sources = []report.Source{{Name: d.name}} // for findings about no value
 	for _, key := range awsauth.Keys {
 		if text, ok := cm.Data[key]; ok {
@@ -214,7 +214,10 @@ func (c *checker) verdict(d *draft) (validate.Report, error) {
 	if err != nil {
 		return validate.Report{}, err
 	}
-	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object, User: j.caller.user, Unedited: d.unedited}
+	request := validate.Request{Operation: validate.Create, Old: d.old, New: d.object, Unedited: d.unedited}
+	if !d.unedited { // what the cluster has already is nobody's edit
+		request.User = j.caller.user
+	}
 	if d.old != nil {
 		request.Operation = validate.Update
 	}

@@ -30,7 +30,7 @@ type draft struct {
 	object   *corev1.ConfigMap // nil if it could not be parsed
 	old      *corev1.ConfigMap // what it is an edit of, nil for a new object
 	cluster  *corev1.ConfigMap // the object in the cluster that is asked about it, nil if none is
-	unedited bool              // it is a copy of that, as it is
+	unedited bool              // it is that, or a copy of it as it is
 	findings []validate.Finding
 	sources  []report.Source
 	notes    []string
