@@ -51,11 +51,7 @@ func (c *checker) drafts() (drafts []*draft, failed []report.File, err error) {
 	case len(c.files) > 0:
 		drafts, failed, err = c.manifests()
 	case c.values != [3]string{}:
-		var d *draft
-		if d, err = c.in.bare(c.values, c.old); err != nil {
-			return nil, []report.File{{Name: cmp.Or(c.values[:]...), Err: err}}, nil
-		}
-		drafts = append(drafts, d)
+		drafts, failed = c.bareValues()
 	default:
 		var cm *corev1.ConfigMap
 		cm, err = c.cluster.existing(c.cmd.Context())
@@ -74,6 +70,15 @@ func (c *checker) drafts() (drafts []*draft, failed []report.File, err error) {
 			"with --against live, --policy live, --rbac live, or without a file")
 	}
 	return drafts, failed, nil
+}
+
+// bareValues is what the files of --map-roles and its like hold; failed is one of them if they cannot be read.
+func (c *checker) bareValues() (drafts []*draft, failed []report.File) {
+	d, err := c.in.bare(c.values, c.old)
+	if err != nil {
+		return nil, []report.File{{Name: cmp.Or(c.values[:]...), Err: err}}
+	}
+	return []*draft{d}, nil
 }
 
 // objectAgainst is the object that --against names; nil if there is none.

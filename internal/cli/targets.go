@@ -58,16 +58,14 @@ func manifestsIn(dir string, recursive bool) (found, passed []string, err error)
 		switch {
 		case unread != nil && path == dir:
 			return unread
-		case unread != nil:
-			found = append(found, path)
-			return nil
+		case unread != nil: // its reader says why
 		case d.IsDir() && path != dir && !recursive:
 			return fs.SkipDir
 		case d.IsDir(), !manifest && d.Type()&fs.ModeSymlink == 0:
 			return nil
 		}
 		switch info, err := os.Stat(path); {
-		case manifest && (err != nil || info.Mode().IsRegular()):
+		case unread != nil, manifest && (err != nil || info.Mode().IsRegular()):
 			found = append(found, path)
 		case manifest, err == nil && info.IsDir() && recursive:
 			passed = append(passed, path)
