@@ -71,7 +71,7 @@ func NewOwnGrants(config *rest.Config) (*OwnGrants, error) {
 	return &OwnGrants{client.SelfSubjectAccessReviews()}, nil
 }
 
-// MayGrant asks for the caller, whoever the user is.
+// MayGrant asks for the caller, and does not look at the user.
 func (g *OwnGrants) MayGrant(ctx context.Context, _ authenticationv1.UserInfo, resource, name string) (allowed bool, reason string, err error) {
 	review, err := g.client.Create(ctx, &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: grant(resource, name),
