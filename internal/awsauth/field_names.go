@@ -41,7 +41,7 @@ func (it *itemReader) known(k, v *node) (field, meant string) {
 	case it.isOnlyARN(v):
 		pr.Want = ARNField(it.key)
 	}
-	if pr.Want != "" && it.spelt[pr.Want] {
+	if pr.Want != "" && it.has(pr.Want) {
 		pr.Got = pr.Want
 	}
 	it.report(pr)
@@ -51,7 +51,17 @@ func (it *itemReader) known(k, v *node) (field, meant string) {
 // isOnlyARN reports an ARN in an item that has no field for one.
 func (it *itemReader) isOnlyARN(v *node) bool {
 	v = resolve(v)
-	return v.Kind == scalarNode && strings.HasPrefix(strings.ToLower(v.Value), "arn:") && !it.spelt[ARNField(it.key)] && !it.spelt["sso"]
+	return v.Kind == scalarNode && strings.HasPrefix(strings.ToLower(v.Value), "arn:") && !it.has(ARNField(it.key)) && !it.has("sso")
+}
+
+// has reports a known key that is in the item, spelt exactly.
+func (it *itemReader) has(field string) bool {
+	for i := 0; i+1 < len(it.node.Content); i += 2 {
+		if k := it.node.Content[i]; k.Kind == scalarNode && k.Value == field {
+			return true
+		}
+	}
+	return false
 }
 
 func foldsTo(name string, names []string) string {

@@ -14,7 +14,6 @@ type itemReader struct {
 	subject string
 	seen    map[string]*node // the value of every known key, spelt exactly
 	meant   map[string]*node // that of a key that is spelt wrongly
-	spelt   map[string]bool  // the known keys that are in the item, spelt exactly
 	merged  bool
 	// explained says that a problem of this item explains why EKS reads it differently, and twoExplained that one explains
 	// why its two readings differ.
@@ -105,12 +104,6 @@ func (it *itemReader) problem(n *node, code Code, field string) Problem {
 
 // keys looks at every key of the item and files the values of those that EKS knows.
 func (it *itemReader) keys() {
-	it.spelt = map[string]bool{}
-	for i := 0; i+1 < len(it.node.Content); i += 2 {
-		if k := it.node.Content[i]; k.Kind == scalarNode && slices.Contains(fields[it.key], k.Value) {
-			it.spelt[k.Value] = true
-		}
-	}
 	lines := map[string]int{}
 	for i := 0; i+1 < len(it.node.Content); i += 2 {
 		k, v := it.node.Content[i], it.node.Content[i+1]

@@ -137,7 +137,7 @@ func admissions(t testing.TB) map[string]func() {
 // whatever else the machine does does not.
 func TestAdmissionCost(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the race detector's own cost is more than what is measured; make test measures it")
+		t.Skip("-short is for make race, whose detector costs more than what is measured here; make test measures it")
 	}
 	quickest := map[string]time.Duration{}
 	all := admissions(t)

@@ -46,13 +46,50 @@ func (g *Grants) MayGrant(ctx context.Context, user authenticationv1.UserInfo, r
 	}
 	review, err := g.client.Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: user.Username, Groups: user.Groups, UID: user.UID, Extra: extra,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: grantVerb, Group: grantGroup, Resource: resource, Name: name},
+		ResourceAttributes: grant(resource, name),
 	}}, metav1.CreateOptions{})
 	if err != nil {
 		return false, "", err
 	}
-	if review.Status.EvaluationError != "" && !review.Status.Allowed {
-		return false, review.Status.EvaluationError, nil
+	allowed, reason = answer(review.Status)
+	return allowed, reason, nil
+}
+
+// OwnGrants asks the same for nobody but the caller itself, which every caller may: one SelfSubjectAccessReview for each question.
+type OwnGrants struct {
+	client authorizationv1client.SelfSubjectAccessReviewInterface
+}
+
+var _ privilege.Authorizer = (*OwnGrants)(nil)
+
+// NewOwnGrants connects to a cluster.
+func NewOwnGrants(config *rest.Config) (*OwnGrants, error) {
+	client, err := authorizationv1client.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("SelfSubjectAccessReview: %w", err)
 	}
-	return review.Status.Allowed && !review.Status.Denied, review.Status.Reason, nil
+	return &OwnGrants{client.SelfSubjectAccessReviews()}, nil
+}
+
+// MayGrant asks for the caller, and does not look at the user.
+func (g *OwnGrants) MayGrant(ctx context.Context, _ authenticationv1.UserInfo, resource, name string) (allowed bool, reason string, err error) {
+	review, err := g.client.Create(ctx, &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: grant(resource, name),
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		return false, "", err
+	}
+	allowed, reason = answer(review.Status)
+	return allowed, reason, nil
+}
+
+func grant(resource, name string) *authorizationv1.ResourceAttributes {
+	return &authorizationv1.ResourceAttributes{Verb: grantVerb, Group: grantGroup, Resource: resource, Name: name}
+}
+
+func answer(status authorizationv1.SubjectAccessReviewStatus) (allowed bool, reason string) {
+	if status.EvaluationError != "" && !status.Allowed {
+		return false, status.EvaluationError
+	}
+	return status.Allowed && !status.Denied, status.Reason
 }

@@ -50,10 +50,7 @@ func (d described) entry() string {
 	if !inEntry || d.DataKey == awsauth.MapAccounts {
 		return ""
 	}
-	entries := d.c.Roles
-	if d.DataKey == awsauth.MapUsers {
-		entries = d.c.Users
-	}
+	entries := d.entries()
 	index, _, _ := strings.Cut(path, "]")
 	at, ok := slices.BinarySearchFunc(entries, number(index), func(e awsauth.Entry, index int) int { return cmp.Compare(e.Index, index) })
 	switch {
@@ -65,12 +62,17 @@ func (d described) entry() string {
 	return thisEntry
 }
 
+// entries are those of the value that the problem is in.
+func (d described) entries() []awsauth.Entry {
+	if d.DataKey == awsauth.MapUsers {
+		return d.c.Users
+	}
+	return d.c.Roles
+}
+
 // entryByPlace names the entry that begins last before the problem, "" if none is known or it has no ARN.
 func (d described) entryByPlace() string {
-	entries := d.c.Roles
-	if d.DataKey == awsauth.MapUsers {
-		entries = d.c.Users
-	}
+	entries := d.entries()
 	if d.c.Unreadable[d.DataKey] || d.DataKey == awsauth.MapAccounts {
 		return ""
 	}
