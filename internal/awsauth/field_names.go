@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -54,14 +55,18 @@ func (it *itemReader) isOnlyARN(v *node) bool {
 	return v.Kind == scalarNode && strings.HasPrefix(strings.ToLower(v.Value), "arn:") && !it.has(ARNField(it.key)) && !it.has("sso")
 }
 
-// has reports a known key that is in the item, spelt exactly.
+// has reports a known key that is in the item, spelt exactly. The keys are gathered once, when first asked: most items have
+// no unknown key, and one item can have ten thousand.
 func (it *itemReader) has(field string) bool {
-	for i := 0; i+1 < len(it.node.Content); i += 2 {
-		if k := it.node.Content[i]; k.Kind == scalarNode && k.Value == field {
-			return true
+	if it.spelt == nil {
+		it.spelt = map[string]bool{}
+		for i := 0; i+1 < len(it.node.Content); i += 2 {
+			if k := it.node.Content[i]; k.Kind == scalarNode && slices.Contains(fields[it.key], k.Value) {
+				it.spelt[k.Value] = true
+			}
 		}
 	}
-	return false
+	return it.spelt[field]
 }
 
 func foldsTo(name string, names []string) string {

@@ -14,6 +14,7 @@ type itemReader struct {
 	subject string
 	seen    map[string]*node // the value of every known key, spelt exactly
 	meant   map[string]*node // that of a key that is spelt wrongly
+	spelt   map[string]bool  // the known keys that are in the item, spelt exactly; nil until has is asked
 	merged  bool
 	// explained says that a problem of this item explains why EKS reads it differently, and twoExplained that one explains
 	// why its two readings differ.
