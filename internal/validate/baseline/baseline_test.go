@@ -21,6 +21,8 @@ const (
 	// openA is no YAML, and nothing of it is read. nullA is one that only the lenient reading reads, and then in full.
 	openA = "- rolearn: " + roleA + "\n  username: 'ci\n  groups: [viewers]\n"
 	nullA = entryA + "  ~: x\n"
+	// onlyEKS is one that EKS reads and other parsers do not.
+	onlyEKS = "- rolearn: \"" + roleA + "\"# c\n  username: >-\n    {ci}# c\n  groups: [viewers]\n"
 )
 
 func version(text string) *rule.Version {
@@ -149,6 +151,7 @@ func TestHidden(t *testing.T) {
 		"one that is new each time":       {openA, entryA, []rule.Finding{always}, "n"},
 		"twice where it was once":         {openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "on"},
 		"twice where it was twice":        {entryA + openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "oo"},
+		"a line that only EKS read":       {onlyEKS, onlyEKS, []rule.Finding{line(1, rule.Text), line(2, rule.Text), line(2, rule.ARN)}, "oon"},
 	} {
 		t.Run(name, marked{before: c.before, after: c.after, found: c.found, want: c.want}.run)
 	}

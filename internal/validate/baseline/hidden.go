@@ -10,18 +10,20 @@ import (
 )
 
 // markHidden marks findings about lines that the old version has too, in a value of which EKS read nothing, or not all: a
-// syntax error hides what else is wrong, and a --- what is behind it, and fixing it must not be denied for that.
+// syntax error hides what else is wrong, and a --- what is behind it, and fixing it must not be denied for that. Where EKS read
+// the value and other parsers do not, only faults of the text were hidden: what EKS reads is known.
 // Findings about grants are never marked here.
 func markHidden(found []rule.Finding, before, after *rule.Version) {
 	broken := cutShort(before.Problems)
 	maps.Copy(broken, before.Unreadable)
+	opaque := withProblem(before.Problems, func(p awsauth.Problem) bool { return p.Code == awsauth.OnlyEKSReads })
 	old := map[string]*lineIndex{}
 	lines := map[string][]string{}
 	left := map[[3]string]int{} // how often the same may still be said of a line
 	for i := range found {
 		f := &found[i]
 		// What is mapped twice may have its other half in the broken value.
-		hidden := broken[f.DataKey] || f.Category == rule.Repeat && len(broken) > 0
+		hidden := broken[f.DataKey] || f.Category == rule.Repeat && len(broken) > 0 || f.Category == rule.Text && opaque[f.DataKey]
 		if f.Preexisting || f.AlwaysNew || f.Reading != nil || !treatments[f.Category].hidden || !hidden {
 			continue
 		}
@@ -50,9 +52,16 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 
 // cutShort are the data keys of which EKS may not read all: there is something that is no YAML, or a second document.
 func cutShort(problems []awsauth.Problem) map[string]bool {
+	return withProblem(problems, func(p awsauth.Problem) bool {
+		return p.Code == awsauth.Syntax || p.Code == awsauth.ExtraDocument || p.Code == awsauth.NotUTF8 && p.Want != ""
+	})
+}
+
+// withProblem are the data keys that have such a problem.
+func withProblem(problems []awsauth.Problem, such func(awsauth.Problem) bool) map[string]bool {
 	keys := map[string]bool{}
 	for _, p := range problems {
-		if p.Code == awsauth.Syntax || p.Code == awsauth.ExtraDocument || p.Code == awsauth.NotUTF8 && p.Want != "" {
+		if such(p) {
 			keys[p.DataKey] = true
 		}
 	}
