@@ -114,18 +114,25 @@ func (p *parser) itemByItem(text string, read readings, syntaxErr *syntaxError) 
 	entries := make([]Entry, 0, len(parts))
 	for i, c := range parts {
 		p.lineOffset = c.line - 1
-		list, err := p.composeItem(c.text, read.item(i))
-		if list != nil {
-			p.hiddenMeaning(list)
-			entries = append(entries, p.readItems(list, read.item(i), i)...)
-			continue
-		}
-		e := newEntry(p.key, i, Place{DataKey: p.key, Line: c.line, Column: 1}, read.strict[i])
-		p.reportOpaque(c.text, err, Subject(e.ARN.Value), read.item(i))
-		p.reportDifferences(&e, read.lenient[i], true)
-		entries = append(entries, e)
+		entries = append(entries, p.itemAsRead(c, i, read.item(i), false)...)
 	}
 	return entries
+}
+
+// itemAsRead reads the text of one item that EKS reads, into nodes if that is possible. said says that it is already known to be no
+// YAML.
+func (p *parser) itemAsRead(c chunk, index int, read readings, said bool) []Entry {
+	list, err := p.composeItem(c.text, read)
+	if list != nil {
+		p.hiddenMeaning(list)
+		return p.readItems(list, read, index)
+	}
+	e := newEntry(p.key, index, Place{DataKey: p.key, Line: c.line, Column: 1}, read.strict[0])
+	if !said {
+		p.reportOpaque(c.text, err, Subject(e.ARN.Value), read)
+	}
+	p.reportDifferences(&e, read.lenient[0], true)
+	return []Entry{e}
 }
 
 // composeItem reads a list of one item into nodes, in a form that EKS reads alike; nil if that cannot be.
