@@ -98,7 +98,7 @@ func TestPrometheus(t *testing.T) {
 // dashboardQueries are all queries of the chart's dashboard, as Grafana asks them.
 func dashboardQueries(t *testing.T) (queries []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(chart, "dashboards", "aws-auth-guard.json"))
+	text, err := os.ReadFile(filepath.Join(source, "dashboards", "aws-auth-guard.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

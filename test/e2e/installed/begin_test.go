@@ -16,7 +16,7 @@ func TestImageThatCannotBePulled(t *testing.T) {
 	helm(t, "uninstall", release, "--ignore-not-found", "--wait")
 	eventually(t, "no pod is left", gone(t))
 	given(t, base)
-	nowhere := []string{"upgrade", "--install", release, chart, "--reset-values", "-f", values, "--set", "image.repository=registry.invalid/aws-auth-guard"}
+	nowhere := []string{"upgrade", "--install", release, *chart, "--reset-values", "-f", values, "--set", "image.repository=registry.invalid/aws-auth-guard"}
 
 	helm(t, nowhere...)
 	eventually(t, "the image cannot be pulled", unpulled(t))

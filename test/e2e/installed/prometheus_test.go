@@ -76,7 +76,7 @@ func startPrometheus(t *testing.T, set ...string) *prometheus {
 // render is one template of the chart with the tests' values and those of set.
 func render(t *testing.T, name string, set []string, into any) {
 	t.Helper()
-	args := []string{"template", release, chart, "-n", namespace, "-f", values, "--show-only", "templates/" + name}
+	args := []string{"template", release, *chart, "-n", namespace, "-f", values, "--show-only", "templates/" + name}
 	for _, s := range set {
 		args = append(args, "--set", s)
 	}
