@@ -21,13 +21,16 @@ const stepAnnotation = "aws-auth-guard.test/step"
 // read it.
 func (a *Authenticator) Put(ctx context.Context, data map[string]string) error {
 	// The authenticator reports that it reads before it has read. A second event, which it takes up after the first is done, shows
-	// that the first is in force.
+	// that the first is in force. It is written once the first was reported: a watch that begins only now shows both as one.
 	for range 2 {
 		if err := a.write(ctx, data); err != nil {
 			return err
 		}
+		if err := poll(ctx, a.mapRead); err != nil {
+			return err
+		}
 	}
-	return poll(ctx, a.mapRead)
+	return nil
 }
 
 // Delete deletes aws-auth, and waits until the authenticator has seen it.
