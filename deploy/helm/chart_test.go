@@ -253,6 +253,7 @@ func golden(t *testing.T, name, got string) {
 const settled = `
 image: {repository: registry.example.com/aws-auth-guard, tag: v1}
 serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/aws-auth-guard"}}
+rbac: {breakGlass: true}
 policy: {breakGlass: {groups: [oncall]}, privileged: {approvals: [{arn: "arn:aws:iam::111122223333:role/admin", groups: ["system:masters"]}]}}
 `
 

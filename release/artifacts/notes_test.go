@@ -14,7 +14,7 @@ const changelog = `# Changelog
 
 ### Added
 
-- Something new, [described](docs/new.md).
+- Something new, [described](docs/faq.md).
 
 ## [0.2.0] - 2026-12-01
 
@@ -28,7 +28,7 @@ The first.
 `
 
 // unreleased is the first section, with links for a reader elsewhere.
-const unreleased = "### Added\n\n- Something new, [described](" + home + "/blob/abc/docs/new.md).\n"
+const unreleased = "### Added\n\n- Something new, [described](" + home + "/blob/abc/docs/faq.md).\n"
 
 func TestNotes(t *testing.T) {
 	for what, c := range map[string]struct {

@@ -27,6 +27,8 @@ import (
 )
 
 const (
+	// source is the chart in this checkout.
+	source     = "../../../deploy/helm/aws-auth-guard"
 	namespace  = "aws-auth-guard"
 	release    = "aws-auth-guard"
 	breakGlass = "aws-auth-break-glass"
@@ -66,7 +68,7 @@ var bad = strings.Replace(good, "role/ci", "role/team/ci", 1)
 
 var (
 	image    = flag.String("image", "example.test/aws-auth-guard:dev", "image of the guard, NAME:TAG, which the cluster's nodes have or can pull")
-	chart    = flag.String("chart", "../../../deploy/helm/aws-auth-guard", "the chart, a directory or a file")
+	chart    = flag.String("chart", source, "the chart, a directory or a file")
 	imageTar = flag.String("image-tar", "", "OCI image layout in a tar file, whose size is checked")
 
 	client kubernetes.Interface
