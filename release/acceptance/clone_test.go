@@ -113,8 +113,9 @@ func TestHook(t *testing.T) {
 	t.Setenv("PRE_COMMIT_HOME", t.TempDir())
 	commit := strings.TrimSpace(run(t, "git", "-C", from, "rev-parse", "HEAD"))
 	for _, id := range []string{"aws-auth-system", "aws-auth"} {
+		// pre-commit ignores a Go that is in the home directory, as a toolchain is, and would download one.
 		write(t, filepath.Join(repository, ".pre-commit-config.yaml"), fmt.Sprintf(
-			"repos: [{repo: %q, rev: %s, hooks: [{id: %s, args: [--output=github], verbose: true}]}]\n", from, commit, id))
+			"default_language_version: {golang: system}\nrepos: [{repo: %q, rev: %s, hooks: [{id: %s, args: [--output=github], verbose: true}]}]\n", from, commit, id))
 		hook := func(files ...string) (string, error) {
 			cmd := exec.CommandContext(t.Context(), "pre-commit", append([]string{"run", "--files"}, files...)...)
 			cmd.Dir = repository
