@@ -156,6 +156,32 @@ func TestTaken(t *testing.T) {
 	if p := firstpolicy.Propose(c); len(p.Taken) > 0 {
 		t.Errorf("taken %q, want none, since the policy approves it", p.Taken)
 	}
+	c.Policy.Privileged.Approvals[0].Expires = "2026-11-29"
+	if p := firstpolicy.Propose(c); !slices.Equal(p.Taken, []string{account + "role/sleeper"}) {
+		t.Errorf("taken %q, want it, since the approval has expired", p.Taken)
+	}
+}
+
+// TestTakenByTemplate: a session name must not be enough to get into the break-glass group.
+func TestTakenByTemplate(t *testing.T) {
+	for group, taken := range map[string]bool{
+		"aws-auth-{{SessionName}}": true, "{{SessionName}}": true, "{{SessionNameRaw}}-glass": true,
+		"aws-auth-break-glass-{{SessionName}}": false, "team:{{SessionName}}": false, "{{AccountID}}": false,
+	} {
+		c := cluster(t, rbac{}, mapping{account + "role/a", "x", []string{group}})
+		c.Policy.Privileged.Groups = []string{"a"} // which a template can become as well
+		var want []string
+		if taken {
+			want = []string{fmt.Sprintf("%srole/a by the template %q", account, group)}
+		}
+		if p := firstpolicy.Propose(c); !slices.Equal(p.Taken, want) {
+			t.Errorf("%s: taken %q, want %q", group, p.Taken, want)
+		}
+		c.Policy.Privileged.Approvals = []policy.Approval{{ARN: account + "role/a", Groups: []string{"aws-auth-break-glass"}}}
+		if p := firstpolicy.Propose(c); len(p.Taken) > 0 {
+			t.Errorf("%s: taken %q, want none, since the policy approves it", group, p.Taken)
+		}
+	}
 }
 
 // TestPermissionSet: the pattern that is suggested is that of one permission set.
