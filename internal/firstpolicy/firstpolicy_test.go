@@ -109,7 +109,7 @@ func approvals(p *policy.Policy) (all []string) {
 }
 
 func TestApprovals(t *testing.T) {
-	known := rbac{groups: map[string]string{"ops": "group ops -> cluster-admin", "a\nb": "x", " ops": "x", "no\u200bops": "x", "true": "x", "0x1": "x", "yes": "x", "~": "x", "- a": "x", "#a": "x"},
+	known := rbac{groups: map[string]string{"ops": "group ops -> cluster-admin", "a\nb": "x", " ops": "x", "no\u200bops": "x", "ops\u3164": "x", "true": "x", "0x1": "x", "yes": "x", "~": "x", "- a": "x", "#a": "x"},
 		usernames: map[string]string{"robot": "user robot", "eks:node-manager": "exempt", account + "user/bob": "x"}}
 	for name, tc := range map[string]struct {
 		mapping mapping
@@ -128,6 +128,7 @@ func TestApprovals(t *testing.T) {
 		"a group on two lines":             {mapping{account + "role/a", "a", []string{"a\nb"}}, nil, `the group "a\nb": that name has characters that nobody can see`},
 		"a group with a blank":             {mapping{account + "role/a", "a", []string{" ops"}}, nil, `the group " ops": that name`},
 		"a group that cannot be seen":      {mapping{account + "role/a", "a", []string{"no\u200bops"}}, nil, `the group "no\u200bops": that name`},
+		"a group with a blank letter":      {mapping{account + "role/a", "a", []string{"ops\u3164"}}, nil, `that name has characters that nobody can see`},
 		"groups that YAML takes for more":  {mapping{account + "role/a", "a", []string{"true", "yes", "~", "0x1", "- a", "#a"}}, []string{`role/a groups ["#a" "- a" "0x1" "true" "yes" "~"] usernames []`}, ""},
 		"a username of EKS's own":          {mapping{account + "role/a", "eks:node-manager", nil}, nil, `the username "eks:node-manager": that username belongs to a component`},
 		"a template that becomes an admin": {mapping{account + "role/a", "{{SessionName}}", nil}, nil, `the username "{{SessionName}}", which can become robot with the session name "robot"`},

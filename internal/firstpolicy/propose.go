@@ -140,4 +140,4 @@ func legible(name string) bool {
 	return name != "" && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, invisible)
 }
 
-func invisible(r rune) bool { return !unicode.IsPrint(r) }
+func invisible(r rune) bool { return !unicode.IsPrint(r) || awsauth.Hidden(r) != "" }
