@@ -363,6 +363,25 @@ func policyOf(t *testing.T, values string) string {
 	return ""
 }
 
+// TestPolicyWithoutSections: a section that a values file takes out has its defaults, in what else the chart renders too.
+func TestPolicyWithoutSections(t *testing.T) {
+	t.Parallel()
+	const alerts = "metrics: {prometheusRule: {enabled: true}}"
+	rule := func(values string) any {
+		return objects(t, template(t, values))["PrometheusRule aws-auth-guard"].Object["spec"]
+	}
+	want := rule("{" + alerts + "}")
+	for _, section := range []string{"privileged: null", "privileged: {fromRBAC: null}", "iam: null", "iam: {onUnverified: null}", "nodes: null", "contact: null"} {
+		values := "{" + alerts + ", policy: {" + section + "}}"
+		if diff := cmp.Diff(want, rule(values)); diff != "" {
+			t.Errorf("%s: alerts (-defaults +got):\n%s", section, diff)
+		}
+		if _, err := policy.Parse([]byte(policyOf(t, values))); err != nil {
+			t.Errorf("%s: %v", section, err)
+		}
+	}
+}
+
 // TestPolicyIsTakenIn: what the chart renders is a policy, and says what the values say.
 func TestPolicyIsTakenIn(t *testing.T) {
 	t.Parallel()

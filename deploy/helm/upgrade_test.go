@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -244,6 +245,7 @@ func TestInstalled(t *testing.T) {
 	i := newInstaller(t)
 	t.Run("every upgrade", func(t *testing.T) { testEveryUpgrade(t, i) })
 	t.Run("called once a replica was ready", func(t *testing.T) { testCalledOnceReady(t, i) })
+	t.Run("called after an older chart", func(t *testing.T) { testCalledAfterOlderChart(t, i) })
 	t.Run("helm test", func(t *testing.T) { testHelmTest(t, i) })
 	t.Run("a configuration is restored", func(t *testing.T) { testConfigurationIsRestored(t, i) })
 	t.Run("two releases", func(t *testing.T) { testTwoReleases(t, i) })
@@ -321,6 +323,46 @@ func testCalledOnceReady(t *testing.T, i *installer) {
 		t.Fatal(err)
 	}
 	waitUntil(t, "nothing is called after uninstall", func() bool { return create(frozen) == nil })
+}
+
+// testCalledAfterOlderChart: an older chart rendered the rules, and its guard does not write them. The upgrade and the ones after it leave
+// them in force, with new pods that never become ready too.
+func testCalledAfterOlderChart(t *testing.T, i *installer) {
+	older := *i
+	older.chart = filepath.Join(t.TempDir(), chart)
+	if err := os.CopyFS(older.chart, os.DirFS(chart)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(older.chart, "templates", "webhook.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendering := strings.Replace(string(text), "if has . $withRules", "if true", 1)
+	if rendering == string(text) {
+		t.Fatal("the copy does not render the rules either")
+	}
+	if err := os.WriteFile(file, []byte(rendering), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--server-side=true", "--server-side=false"} {
+		if err := older.upgrade(t, "{}", flag); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2 {
+			if err := i.upgrade(t, fmt.Sprintf("replicaCount: %d", n+1), flag); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range i.configurations(t) {
+				if len(c.Webhooks[0].Rules) == 0 {
+					t.Errorf("%s: upgrade %d removed the rules", flag, n+1)
+				}
+			}
+		}
+		if err := i.helm(t, "", "uninstall", i.release); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // testHelmTest: the pod that tries edits passes the restricted pod security level, it has its right for the time of the test alone, and

@@ -18,7 +18,7 @@ func (p *parser) characters() {
 	var inComment func(int) bool // worked out once it is asked for
 	line, col := 1, 1
 	for i, r := range p.text {
-		name := hidden(r)
+		name := Hidden(r)
 		if name != "" || r == '\r' {
 			if inComment == nil {
 				inComment = Comments(p.text)
@@ -108,8 +108,8 @@ func wordAround(text string, i int) string {
 	return strings.ToValidUTF8(text[from:to], "\ufffd")
 }
 
-// hidden names a character that a reader cannot see or that changes how a line is shown; "" for all others.
-func hidden(r rune) string {
+// Hidden names a character that a reader cannot see or that changes how a line is shown; "" for all others.
+func Hidden(r rune) string {
 	switch {
 	case r == '\t' || r == '\n' || r == '\r':
 		return ""
@@ -137,7 +137,7 @@ func hidden(r rune) string {
 // visible is what a reader sees of a text.
 func visible(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if hidden(r) != "" || r == '\n' || r == '\r' || r == '\t' {
+		if Hidden(r) != "" || r == '\n' || r == '\r' || r == '\t' {
 			return -1
 		}
 		return r

@@ -10,14 +10,14 @@ import (
 // and emoji: look-alikes change nothing there. Characters that break the line, or show it in another order than it is written,
 // are findings in a comment too: they make YAML look like a comment, or a comment like YAML.
 
-// hiddenInComment is hidden for byte i of a text that is in a comment, or ends one.
+// hiddenInComment is Hidden for byte i of a text that is in a comment, or ends one.
 func hiddenInComment(text string, i int, r rune) string {
 	switch {
 	case r == '\r' && !strings.HasPrefix(text[i+1:], "\n"):
 		return "a carriage return without a line feed (U+000D)"
 	case r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029,
 		r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
-		return hidden(r)
+		return Hidden(r)
 	}
 	return ""
 }

@@ -68,7 +68,7 @@ func (it *itemReader) hiddenCharacter(n, at *node, field, subject string) {
 		got = "a space around it"
 	default:
 		for _, r := range s {
-			if name := hidden(r); name != "" && !it.reported[r] {
+			if name := Hidden(r); name != "" && !it.reported[r] {
 				got = name
 				break
 			}

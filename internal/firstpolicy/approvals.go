@@ -23,7 +23,7 @@ func (p *Proposal) approve(c Cluster) {
 	var principals []string
 	for _, g := range resolver.Compare(nil, c.AWSAuth).Given {
 		switch {
-		case g.Meant, g.Standing == policy.Valid:
+		case g.Meant, g.Standing == policy.Valid, p.takes(g):
 		case g.Standing == policy.Expired:
 			p.refuse(g, fmt.Sprintf("its approval expired on %s; renew it, or remove the mapping", g.Approval.Expires.Day()))
 		case g.Name == policy.Everybody && g.Index < 0:
@@ -76,9 +76,6 @@ func (p *Proposal) approvePrincipal(c Cluster, grants []privilege.Grant) {
 		case !ok:
 			p.refuse(g, "IAM gives nobody such an ARN; remove the mapping")
 			continue
-		case !g.Username && slices.Contains(p.breakGlass, g.Rendered()):
-			p.Taken = append(p.Taken, phrase.Whole(g.ARN))
-			continue
 		case g.Username && privilege.ReservedPrefix(g.Rendered()) != "":
 			p.refuse(g, "that username belongs to a component of EKS or Kubernetes; write another")
 			continue
@@ -101,6 +98,22 @@ func (p *Proposal) approvePrincipal(c Cluster, grants []privilege.Grant) {
 	}
 	if len(approval.Groups)+len(approval.Usernames) > 0 {
 		p.Approvals = append(p.Approvals, Entry[policy.Approval]{Value: approval, Notes: notes})
+	}
+}
+
+// takes notes who is mapped to a break-glass group without an approval that counts.
+func (p *Proposal) takes(g privilege.Grant) bool {
+	_, ok := principal(g.ARN)
+	if g.Username || !ok || !slices.Contains(p.breakGlass, g.Rendered()) {
+		return false
+	}
+	p.addTaken(phrase.Whole(g.ARN))
+	return true
+}
+
+func (p *Proposal) addTaken(who string) {
+	if !slices.Contains(p.Taken, who) {
+		p.Taken = append(p.Taken, who)
 	}
 }
 
@@ -142,6 +155,7 @@ func (p *Proposal) refuseTemplates(v *awsauth.Version, r *privilege.Resolver) {
 		if !id.Entry.Templated() {
 			continue
 		}
+		p.takeTemplates(id, r)
 		for _, w := range r.TemplateWays(id.Canonical, id.Username, id.Groups) {
 			if w.Standing == policy.Valid {
 				continue
@@ -155,6 +169,26 @@ func (p *Proposal) refuseTemplates(v *awsauth.Version, r *privilege.Resolver) {
 			}
 			p.Unapproved = append(p.Unapproved, fmt.Sprintf("%s has the %s, which can become %s%s; %s",
 				phrase.Whole(id.Canonical), what(privilege.Grant{Way: w}), phrase.Whole(w.Becomes), session, fix))
+		}
+	}
+}
+
+// takeTemplates notes who can become a member of a break-glass group by a session name of their choice.
+func (p *Proposal) takeTemplates(id awsauth.Identity, r *privilege.Resolver) {
+	of, err := awsauth.ParseARN(id.Canonical)
+	if err != nil {
+		return
+	}
+	for i, name := range id.Groups {
+		template := awsauth.ParseTemplate(name, of)
+		for _, group := range p.breakGlass {
+			if _, can := template.CanBe(group); template.Literal() || !can {
+				continue
+			}
+			way := privilege.Way{Kind: privilege.Template, Name: name, Index: i, Becomes: group}
+			if _, standing := r.Approved(id.Canonical, way); standing != policy.Valid {
+				p.addTaken(phrase.Whole(id.Canonical) + " by the template " + phrase.Quote(name))
+			}
 		}
 	}
 }

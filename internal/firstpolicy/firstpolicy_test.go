@@ -109,7 +109,7 @@ func approvals(p *policy.Policy) (all []string) {
 }
 
 func TestApprovals(t *testing.T) {
-	known := rbac{groups: map[string]string{"ops": "group ops -> cluster-admin", "a\nb": "x", " ops": "x", "no\u200bops": "x", "true": "x", "0x1": "x", "yes": "x", "~": "x", "- a": "x", "#a": "x"},
+	known := rbac{groups: map[string]string{"ops": "group ops -> cluster-admin", "a\nb": "x", " ops": "x", "no\u200bops": "x", "ops\u3164": "x", "true": "x", "0x1": "x", "yes": "x", "~": "x", "- a": "x", "#a": "x"},
 		usernames: map[string]string{"robot": "user robot", "eks:node-manager": "exempt", account + "user/bob": "x"}}
 	for name, tc := range map[string]struct {
 		mapping mapping
@@ -128,6 +128,7 @@ func TestApprovals(t *testing.T) {
 		"a group on two lines":             {mapping{account + "role/a", "a", []string{"a\nb"}}, nil, `the group "a\nb": that name has characters that nobody can see`},
 		"a group with a blank":             {mapping{account + "role/a", "a", []string{" ops"}}, nil, `the group " ops": that name`},
 		"a group that cannot be seen":      {mapping{account + "role/a", "a", []string{"no\u200bops"}}, nil, `the group "no\u200bops": that name`},
+		"a group with a blank letter":      {mapping{account + "role/a", "a", []string{"ops\u3164"}}, nil, `that name has characters that nobody can see`},
 		"groups that YAML takes for more":  {mapping{account + "role/a", "a", []string{"true", "yes", "~", "0x1", "- a", "#a"}}, []string{`role/a groups ["#a" "- a" "0x1" "true" "yes" "~"] usernames []`}, ""},
 		"a username of EKS's own":          {mapping{account + "role/a", "eks:node-manager", nil}, nil, `the username "eks:node-manager": that username belongs to a component`},
 		"a template that becomes an admin": {mapping{account + "role/a", "{{SessionName}}", nil}, nil, `the username "{{SessionName}}", which can become robot with the session name "robot"`},
@@ -155,6 +156,32 @@ func TestTaken(t *testing.T) {
 	c.Policy.Privileged.Approvals = []policy.Approval{{ARN: account + "role/sleeper", Groups: []string{"aws-auth-break-glass", "system:masters"}}}
 	if p := firstpolicy.Propose(c); len(p.Taken) > 0 {
 		t.Errorf("taken %q, want none, since the policy approves it", p.Taken)
+	}
+	c.Policy.Privileged.Approvals[0].Expires = "2026-11-29"
+	if p := firstpolicy.Propose(c); !slices.Equal(p.Taken, []string{account + "role/sleeper"}) {
+		t.Errorf("taken %q, want it, since the approval has expired", p.Taken)
+	}
+}
+
+// TestTakenByTemplate: a session name must not be enough to get into the break-glass group.
+func TestTakenByTemplate(t *testing.T) {
+	for group, taken := range map[string]bool{
+		"aws-auth-{{SessionName}}": true, "{{SessionName}}": true, "{{SessionNameRaw}}-glass": true,
+		"aws-auth-break-glass-{{SessionName}}": false, "team:{{SessionName}}": false, "{{AccountID}}": false,
+	} {
+		c := cluster(t, rbac{}, mapping{account + "role/a", "x", []string{group}})
+		c.Policy.Privileged.Groups = []string{"a"} // which a template can become as well
+		var want []string
+		if taken {
+			want = []string{fmt.Sprintf("%srole/a by the template %q", account, group)}
+		}
+		if p := firstpolicy.Propose(c); !slices.Equal(p.Taken, want) {
+			t.Errorf("%s: taken %q, want %q", group, p.Taken, want)
+		}
+		c.Policy.Privileged.Approvals = []policy.Approval{{ARN: account + "role/a", Groups: []string{"aws-auth-break-glass"}}}
+		if p := firstpolicy.Propose(c); len(p.Taken) > 0 {
+			t.Errorf("%s: taken %q, want none, since the policy approves it", group, p.Taken)
+		}
 	}
 }
 

@@ -40,8 +40,8 @@ type Proposal struct {
 	Unapproved []string
 	// Unread says what of RBAC and of the nodes is not known; "" if all is.
 	UnreadRBAC, UnreadNodes string
-	// Taken are the principals that aws-auth maps to a break-glass group and that the policy does not approve: the group
-	// may be about to give them what they do not have.
+	// Taken are the principals that aws-auth maps to a break-glass group, or whose callers can become a member by their
+	// session name, and that the policy does not approve: the group may be about to give them what they do not have.
 	Taken []string
 	// Members are the access entries that are in a break-glass group, if the entries are known.
 	Members      []string
@@ -140,4 +140,4 @@ func legible(name string) bool {
 	return name != "" && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, invisible)
 }
 
-func invisible(r rune) bool { return !unicode.IsPrint(r) }
+func invisible(r rune) bool { return !unicode.IsPrint(r) || awsauth.Hidden(r) != "" }

@@ -1,3 +1,0 @@
-package awsauth
-
-var Hidden = hidden
