@@ -166,9 +166,9 @@ e2e-versions: ## the tests with an API server, on the oldest and the newest Kube
 e2e-prometheus: ## the chart's alerts in promtool, and a real Prometheus on a node: alerts fire and clear, dashboards have data
 	@programs="$$(test/cluster/build.sh promtool helm)" && \
 	PATH="$$programs:$$PATH" go test -vet=off -count=1 -tags prometheus -v -run '^TestAlerts$$' ./deploy/helm
-	@TAGS=prometheus TESTS='^TestPrometheus$$' test/e2e/installed/run.sh $(IMAGE)
+	@TAGS=prometheus TESTS='^TestPrometheus$$' test/e2e/installed/run.sh
 e2e-cert-manager: ## cert-manager on a node with the chart: certificate and authority are renewed under load (Linux, root)
-	@TAGS=certmanager TESTS='^TestCertManager$$' test/e2e/installed/run.sh $(IMAGE)
+	@TAGS=certmanager TESTS='^TestCertManager$$' test/e2e/installed/run.sh
 
 .PHONY: screens
 screens: ## what an operator sees of mistakes in kubectl edit, some of them in nano and vi (UPDATE=1 writes the screens again)

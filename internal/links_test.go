@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -50,6 +51,21 @@ func TestLinks(t *testing.T) {
 	}
 	if pages < 20 || links < 200 {
 		t.Errorf("%d pages with %d links were looked at: where are the others?", pages, links)
+	}
+}
+
+// TestIndex: docs/index.md has a line for each page of docs.
+func TestIndex(t *testing.T) {
+	text, err := os.ReadFile("../docs/index.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := linksOf(string(text))
+	for _, name := range filesOfRepository(t) {
+		page, isDoc := strings.CutPrefix(name, "docs/")
+		if isDoc && filepath.Ext(page) == ".md" && page != "index.md" && !slices.Contains(listed, page) {
+			t.Errorf("docs/index.md has no link to %s: add its line", page)
+		}
 	}
 }
 

@@ -77,6 +77,12 @@ func TestLargeReviews(t *testing.T) {
 			if got.Len() > 10_000 {
 				t.Errorf("an answer of %d bytes", got.Len())
 			}
+			if resp.StatusCode != http.StatusOK {
+				if test.allowed || !strings.Contains(got.String(), test.says) {
+					t.Errorf("HTTP status %d: %.400s, want allowed %v and %q", resp.StatusCode, got.String(), test.allowed, test.says)
+				}
+				return
+			}
 			var answer admissionv1.AdmissionReview
 			if err := json.Unmarshal(got.Bytes(), &answer); err != nil {
 				t.Fatalf("%v: %.200s", err, got.String())

@@ -48,6 +48,14 @@ func TestLargeBodiesWait(t *testing.T) {
 			r.ContentLength, r.RemoteAddr = length, from+":1"
 			w := httptest.NewRecorder()
 			webhook.ServeHTTP(w, r)
+			if w.Code != http.StatusOK {
+				var status metav1.Status
+				if err := json.Unmarshal(w.Body.Bytes(), &status); err != nil || status.Kind != "Status" || status.Status != metav1.StatusFailure ||
+					int(status.Code) != w.Code || w.Header().Get("Content-Type") != "application/json" {
+					t.Errorf("%v: HTTP status %d: %s", err, w.Code, w.Body)
+				}
+				return fmt.Sprint(w.Code, " ", status.Message)
+			}
 			var answer admissionv1.AdmissionReview
 			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Response == nil || answer.Response.Allowed {
 				t.Errorf("%v: %s", err, w.Body)

@@ -78,6 +78,9 @@ func TestNeighbours(t *testing.T) {
 							r.RemoteAddr = "10.0.0.1:443"
 							w := httptest.NewRecorder()
 							webhook.ServeHTTP(w, r)
+							if w.Code != http.StatusOK {
+								return false, w.Body.String()
+							}
 							var answer admissionv1.AdmissionReview
 							if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Response == nil {
 								t.Errorf("%v: %.300s", err, w.Body)

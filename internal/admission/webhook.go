@@ -76,9 +76,13 @@ func newServer(h *Handler) *server { return &server{*h, newBounds()} }
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), budget(r))
 	defer cancel()
-	answer := s.review(ctx, w, r)
+	answer, err := s.review(ctx, w, r)
 	// A writer without deadlines needs none, and nobody is left to report to where the connection is gone.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
@@ -92,29 +96,32 @@ func budget(r *http.Request) time.Duration {
 }
 
 // review takes a request from its body to its answer. What it holds of the bounds it holds until then.
-func (s *server) review(ctx context.Context, w http.ResponseWriter, r *http.Request) admissionv1.AdmissionReview {
+func (s *server) review(ctx context.Context, w http.ResponseWriter, r *http.Request) (answer admissionv1.AdmissionReview, err error) {
 	from := listen.Host(r)
 	body, release, err := s.read(ctx, w, r, from)
 	if err != nil {
-		return refused(err)
+		return answer, err
 	}
 	defer release()
 	decoding, release, err := s.bounds.decode(ctx, from, body)
 	if err != nil {
-		return refused(err)
+		return answer, err
 	}
 	defer release()
 	review, err := s.decode(ctx, from, body.text)
 	if err != nil {
-		return refused(err)
+		return answer, err
 	}
+	answer = admissionv1.AdmissionReview{TypeMeta: review.version}
 	release, err = s.bounds.hold(sender{from, review.user.Username}, holding{body.share, decoding})
 	if err != nil {
-		return refused(err)
+		answer.Response = errored(http.StatusServiceUnavailable, err)
+		answer.Response.UID = review.uid
+		return answer, nil
 	}
 	defer release()
-	response := s.judge(ctx, from, review)
-	return admissionv1.AdmissionReview{TypeMeta: review.version, Response: response}
+	answer.Response = s.judge(ctx, from, review)
+	return answer, nil
 }
 
 // refusal is the reason why a body is not judged.
@@ -123,13 +130,16 @@ type refusal struct {
 	error
 	// bare is set where controller-runtime answers in no version of AdmissionReview: it could not decode the body.
 	bare bool
+	// unread is set for a review whose uid is not known, since it was not read to its end. An API server takes no AdmissionReview
+	// without the uid, and would say that instead of the reason.
+	unread bool
 }
 
 var (
-	errBusy     = refusal{code: http.StatusServiceUnavailable, error: errors.New("too many reviews at once: try again")}
+	errBusy     = refusal{code: http.StatusServiceUnavailable, error: errors.New("too many reviews at once: try again"), unread: true}
 	errNoReview = refusal{code: http.StatusBadRequest, error: errors.New(
 		"no AdmissionReview in JSON: send one of admission.k8s.io/v1 for ConfigMap " + Namespace + "/" + Name)}
-	errTooMuch = refusal{code: http.StatusRequestEntityTooLarge,
+	errTooMuch = refusal{code: http.StatusRequestEntityTooLarge, unread: true,
 		error: fmt.Errorf("the review is too large: two ConfigMaps take %d bytes at most", maxBody)}
 )
 
@@ -141,15 +151,22 @@ func unreadable(err error) refusal {
 // reviewVersion is what a review is answered in that does not say its own.
 var reviewVersion = metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "AdmissionReview"}
 
-// refused answers a request that is not judged.
-func refused(err error) admissionv1.AdmissionReview {
+// refuse answers a request that is not judged.
+func refuse(w http.ResponseWriter, err error) {
 	why := refusal{code: http.StatusInternalServerError, error: err}
 	errors.As(err, &why)
+	if why.unread {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(int(why.code))
+		_ = json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+			Status: metav1.StatusFailure, Code: why.code, Message: why.Error()})
+		return
+	}
 	answer := admissionv1.AdmissionReview{Response: errored(why.code, why.error)}
 	if !why.bare {
 		answer.TypeMeta = reviewVersion
 	}
-	return answer
+	_ = json.NewEncoder(w).Encode(answer)
 }
 
 // errored is the answer to a request that could not be judged.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -228,6 +229,9 @@ func (o *policyInitOptions) view(cmd *cobra.Command) (*nodes.View, error) {
 		return nil, err
 	}
 	if err := credentials(cmd.Context(), cfg); err != nil {
+		if o.aws.fleet.value != asksFleet { // the SDK's error names every place where it looked
+			return nil, errors.New("no AWS credentials here; sign in as for the AWS CLI")
+		}
 		return nil, &clusterError{"no AWS credentials: " + aws.OneLine(err.Error()), []string{signInToAWS}, err}
 	}
 	return o.aws.nodesView(cmd, o.cluster, cfg)

@@ -2,14 +2,21 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
 // review is the body of an AdmissionReview of v1 about aws-auth: request's fields, over those of a sound update.
@@ -52,6 +59,7 @@ func TestBodies(t *testing.T) {
 		code    int32  // of the Status in the answer
 		says    string // in its message
 		version string // of the answer; v1 if empty
+		unread  bool   // so that the answer is a Status alone
 	}{
 		"a sound update":                   {body: review(t, nil), allowed: true, code: 200},
 		"a bad update":                     {body: review(t, fields{"object": configMap("aws-auth", bad)}), code: 422, says: "AA203"},
@@ -96,7 +104,7 @@ func TestBodies(t *testing.T) {
 		"an empty body":                    {body: "", code: 400, says: "body is empty"},
 		"8 MiB":                            {body: review(t, fields{"object": configMap("aws-auth", strings.Repeat("#", 8<<20))}), code: 413, says: "too large"},
 		"8 MiB of nothing":                 {body: strings.Repeat(" ", 8<<20), code: 400, says: "no AdmissionReview"},
-		"17 MiB of nothing":                {body: strings.Repeat(" ", 17<<20), code: 413, says: "too large"},
+		"17 MiB of nothing":                {body: strings.Repeat(" ", 17<<20), code: 413, says: "too large", unread: true},
 		"GET":                              {method: http.MethodGet, code: 400, says: "body is empty"},
 		"GET with a review":                {method: http.MethodGet, body: review(t, fields{"object": configMap("aws-auth", bad)}), code: 422, says: "AA203"},
 	} {
@@ -106,6 +114,13 @@ func TestBodies(t *testing.T) {
 				method = http.MethodPost
 			}
 			status, text := send(t, method, "application/json", []byte(c.body))
+			if c.unread { // the uid is not known, without which nobody takes an AdmissionReview
+				var got metav1.Status
+				if err := json.Unmarshal(text, &got); err != nil || status != int(c.code) || got.Code != c.code || !strings.Contains(got.Message, c.says) {
+					t.Errorf("HTTP status %d, %v, want %d, and %q in: %s", status, err, c.code, c.says, text)
+				}
+				return
+			}
 			if status != http.StatusOK {
 				t.Fatalf("HTTP status %d: %s", status, text)
 			}
@@ -170,4 +185,50 @@ func send(t *testing.T, method, contentType string, body []byte) (status int, te
 		t.Fatal(err)
 	}
 	return resp.StatusCode, text
+}
+
+// unsent is a body of which nothing comes.
+type unsent struct{ until context.Context }
+
+func (u unsent) Read([]byte) (int, error) {
+	<-u.until.Done()
+	return 0, u.until.Err()
+}
+
+// An edit for which there is no room is refused in the guard's words, although it was not read to its end.
+func TestBusySaysSo(t *testing.T) {
+	givenRoles(t, base)
+	setTimeout(t, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	var holding sync.WaitGroup
+	defer holding.Wait()
+	defer cancel()
+	holding.Go(func() { // takes the room for bodies, and sends nothing
+		for ctx.Err() == nil {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, guard.URL+"?timeout=10s", unsent{ctx})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.ContentLength = 16 << 20
+			req.Header.Set("Content-Type", "application/json")
+			if resp, err := guard.Client().Do(req); err == nil {
+				resp.Body.Close() //nolint:errcheck // not read
+			}
+		}
+	})
+	large, err := json.Marshal(map[string]any{"data": map[string]string{"mapRoles": base + strings.Repeat("# as long as aws-auth can be\n", 2000)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := configMapsOf(t, "operator")
+	if err := guarded.Poll(t.Context(), func(ctx context.Context) error {
+		_, err := operator.Patch(ctx, "aws-auth", types.MergePatchType, large, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+		if err == nil || !strings.Contains(err.Error(), "too many reviews at once: try again") {
+			return fmt.Errorf("got %v, want too many reviews at once", err)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
 }
