@@ -8,8 +8,11 @@ set -euo pipefail
 [ $# -eq 3 ] || { echo "publish.sh: want VERSION DIR REGISTRY, such as 0.1.0 bin/release ghcr.io/aws-auth-guard" >&2; exit 2; }
 out=$(cd "$2" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=test/tools/toolchain.sh
+. test/tools/toolchain.sh
+export GOWORK=off
 cosign=
 [ -z "${COSIGN_PRIVATE_KEY:-}" ] || cosign=$(go tool -modfile=release/tools/go.mod -n cosign)
 helm=$(test/cluster/build.sh helm)/helm
 cd release
-GOWORK=off go run . publish -dir "$out" -version "$1" -helm "$helm" -cosign "$cosign" "$3"
+go run . publish -dir "$out" -version "$1" -helm "$helm" -cosign "$cosign" "$3"

@@ -22,6 +22,19 @@ func clone(t *testing.T) string {
 	return to
 }
 
+// TestChangedCheckout holds that nothing is released under a tag that the tag does not have, however git hides it.
+func TestChangedCheckout(t *testing.T) {
+	from := clone(t)
+	run(t, "git", "-C", from, "tag", "v"+version)
+	run(t, "git", "-C", from, "config", "status.showUntrackedFiles", "no")
+	write(t, filepath.Join(from, ".git", "info", "exclude"), "more.go\n")
+	write(t, filepath.Join(from, "cmd", "webhook", "more.go"), "package main\n")
+	_, err := said(exec.CommandContext(t.Context(), filepath.Join(from, "release", "release.sh"), version, t.TempDir(), linux))
+	if err == nil || !strings.Contains(err.Error(), "has changes that are not committed") {
+		t.Errorf("a file that is in no commit is released: %v", err)
+	}
+}
+
 // step is one step of a composite action.
 type step struct {
 	Uses, Run, Shell string
