@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # publish.sh VERSION DIR REGISTRY: pushes image and chart of the release in DIR to an OCI registry, and prints the command that
-# installs them by their digests. Credentials are those of docker login or helm registry login. On loopback and private
-# addresses it speaks HTTP.
+# installs them by their digests. Credentials are those of docker login. On loopback and private addresses it speaks HTTP, unless
+# they have TLS. A version that the registry has with other content is an error.
 #
 # COSIGN_PRIVATE_KEY, COSIGN_PASSWORD  the key that signs them in the registry; without, nothing is signed
 set -euo pipefail
