@@ -90,9 +90,11 @@ func action(t *testing.T, from string, inputs map[string]string) (string, error)
 	return "", nil
 }
 
-// TestAction runs the composite action from a clone.
+// TestAction runs the composite action from a clone, in a workflow whose own builds are made in another way.
 func TestAction(t *testing.T) {
 	from := clone(t)
+	t.Setenv("GOFLAGS", "-mod=vendor")
+	t.Setenv("GOWORK", filepath.Join(t.TempDir(), "go.work"))
 	if out, err := action(t, from, map[string]string{"files": "aws-auth.yaml"}); err != nil {
 		t.Errorf("an aws-auth without a fault: %v\n%s", err, out)
 	}
@@ -142,6 +144,13 @@ func TestHook(t *testing.T) {
 		if err == nil || !strings.Contains(out, "::error file=prod/aws-auth-path.yaml,line=13,") || strings.Contains(out, "values.yaml") {
 			t.Errorf("%s: a path in an ARN: %v\n%s", id, err, out)
 		}
+	}
+	write(t, filepath.Join(repository, "--policy=x", "aws-auth.yaml"), "rules: {}\n")
+	run(t, "git", "-C", repository, "add", ".")
+	cmd := exec.CommandContext(t.Context(), "pre-commit", "run", "--all-files")
+	cmd.Dir = repository
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "rename --policy=x/aws-auth.yaml: it reads as a flag") {
+		t.Errorf("a file whose path is a flag: %v\n%s", err, out)
 	}
 }
 
