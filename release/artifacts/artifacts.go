@@ -60,7 +60,7 @@ func (r *Release) Build(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	steps := []func(ctx context.Context, work string) error{r.notes, r.plugins, r.image, r.chart, r.krew, r.checksums}
+	steps := []func(ctx context.Context, work string) error{r.experiments, r.notes, r.plugins, r.image, r.chart, r.krew, r.checksums}
 	for _, step := range steps {
 		if err := step(ctx, work); err != nil {
 			return err

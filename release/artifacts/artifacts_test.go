@@ -65,6 +65,23 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
+// TestExperiments holds that the settings of Go on this machine do not decide what is shipped: all but one are overridden.
+func TestExperiments(t *testing.T) {
+	r := &Release{Root: ".", Out: t.TempDir(), Version: "0.1.0", Platforms: []string{"linux/amd64"}}
+	t.Setenv("GOEXPERIMENT", "jsonv2")
+	if err := r.experiments(t.Context(), ""); err != nil {
+		t.Errorf("an environment that is overridden: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(file, []byte("GOEXPERIMENT=jsonv2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOENV", file)
+	if err := r.Build(t.Context()); err == nil || !strings.Contains(err.Error(), `GOEXPERIMENT to "jsonv2"`) {
+		t.Errorf("go env -w GOEXPERIMENT=jsonv2: %v", err)
+	}
+}
+
 // TestLimits holds the promise of docs/releasing.md: 25 MB for the image, 20 MB for the plugin.
 func TestLimits(t *testing.T) {
 	for what, c := range map[string]struct {
