@@ -82,6 +82,25 @@ func TestExperiments(t *testing.T) {
 	}
 }
 
+// TestTool holds that an SBOM, which has the hash of the program that writes it, does not vary with the environment.
+func TestTool(t *testing.T) {
+	var hashes [2]string
+	for i, cgo := range []string{"0", "1"} {
+		t.Setenv("CGO_ENABLED", cgo)
+		r := &Release{Root: filepath.Join("..", "..")}
+		file, err := run(r.goTool(t.Context(), "-n", "cyclonedx-gomod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hashes[i], err = sum(strings.TrimSpace(string(file))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hashes[0] != hashes[1] {
+		t.Errorf("built as %s and as %s", hashes[0], hashes[1])
+	}
+}
+
 // TestLimits holds the promise of docs/releasing.md: 25 MB for the image, 20 MB for the plugin.
 func TestLimits(t *testing.T) {
 	for what, c := range map[string]struct {

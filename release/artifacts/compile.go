@@ -71,9 +71,10 @@ func (r *Release) sbom(ctx context.Context, program, file, platform string) erro
 	return err
 }
 
+// goTool is a tool built as what is shipped is: an SBOM has the hash of the program that wrote it.
 func (r *Release) goTool(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "-modfile=test/tools/go.mod"}, args...)...)
-	cmd.Dir = r.Root
+	cmd.Dir, cmd.Env = r.Root, append(os.Environ(), settings...)
 	return cmd
 }
 
