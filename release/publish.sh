@@ -5,7 +5,7 @@
 #
 # COSIGN_PRIVATE_KEY, COSIGN_PASSWORD  the key that signs them in the registry; without, nothing is signed
 set -euo pipefail
-[ $# -eq 3 ] && [ -n "$1" ] && [ -n "$3" ] || { echo "publish.sh: want VERSION DIR REGISTRY, such as 0.1.0 bin/release ghcr.io/aws-auth-guard" >&2; exit 2; }
+[ -n "${1:+${3:-}}" ] || { echo "publish.sh: want VERSION DIR REGISTRY, such as 0.1.0 bin/release ghcr.io/aws-auth-guard" >&2; exit 2; }
 out=$(cd "$2" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=test/tools/toolchain.sh
