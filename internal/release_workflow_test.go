@@ -20,8 +20,8 @@ type releaseWorkflow struct {
 	}
 }
 
-// releaseStep runs the first step of the release workflow whose script has a word in it, as GitHub's runner does: in bash, which gets
-// pipefail only where the workflow asks for bash. A program in PATH answers with a status.
+// releaseStep runs the first step of the release workflow whose script has a word in it, as GitHub's runner does: in bash, which
+// gets pipefail only where the workflow asks for bash. A program in PATH answers with a status.
 func releaseStep(t *testing.T, word, program, status string, env ...string) error {
 	t.Helper()
 	text, err := os.ReadFile("../.github/workflows/release.yml")

@@ -45,7 +45,8 @@ func Checksums(dir string) (string, error) {
 	return lines.String(), nil
 }
 
-// Verify is an error unless dir has the files that its checksums list, and no others: a release that was interrupted has no checksums.
+// Verify is an error unless dir has the files that its checksums list, and no others: a release that was interrupted has no
+// checksums.
 func Verify(dir string) error {
 	want, err := os.ReadFile(filepath.Join(dir, ChecksumsFile))
 	if err != nil {

@@ -14,7 +14,7 @@ const changelog = `# Changelog
 
 ### Added
 
-- Something new, [described](docs/faq.md#new), also [in Japanese](README.ja.md). [Elsewhere](https://example.com/a), [below](#b).
+- Something new, [described](docs/cli.md#changes), also [in Japanese](README.ja.md). [Elsewhere](https://example.com/a), [below](#b).
 
 ## [0.2.0] - 2026-12-01
 
@@ -30,7 +30,7 @@ The first.
 `
 
 // unreleased is the first section, with links for a reader elsewhere.
-const unreleased = "### Added\n\n- Something new, [described](" + home + "/blob/abc/docs/faq.md#new), also [in Japanese](" +
+const unreleased = "### Added\n\n- Something new, [described](" + home + "/blob/abc/docs/cli.md#changes), also [in Japanese](" +
 	home + "/blob/abc/README.ja.md). [Elsewhere](https://example.com/a), [below](#b).\n"
 
 func TestNotes(t *testing.T) {

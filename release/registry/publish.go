@@ -100,7 +100,8 @@ func (p *Publication) pushImage(ctx context.Context, repository name.Repository,
 // chartDigest is in what helm prints of a push.
 var chartDigest = regexp.MustCompile(`(?m)^Digest: (sha256:[0-9a-f]{64})$`)
 
-// pushChart gives the chart the same digest each time: helm push writes the file's time, in the local time zone, into what it pushes.
+// pushChart gives the chart the same digest each time: helm push writes the file's time, in the local time zone, into what it
+// pushes.
 func (p *Publication) pushChart(ctx context.Context, plainHTTP bool) (string, error) {
 	file := filepath.Join(p.Dir, artifacts.ChartFile(p.Version))
 	packed, err := packedAt(file)
