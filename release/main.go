@@ -19,8 +19,8 @@ import (
 
 const usage = `usage:
   release build -root DIR -out DIR -version VERSION -commit SHA -time SECONDS -helm FILE [-tagged] [-gocache DIR] PLATFORM...
-  release publish -dir DIR -version VERSION -helm FILE [-cosign FILE] REGISTRY
-  release image -name NAME:TAG -o FILE [-user UID:GID] PLATFORM=PROGRAM...`
+  release image -name NAME:TAG -o FILE [-user UID:GID] PLATFORM=PROGRAM...
+  release publish -dir DIR -version VERSION -helm FILE [-cosign FILE] REGISTRY`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# release.sh VERSION DIR PLATFORM...: makes the files of a release of this commit in DIR, which it empties first.
+# release.sh VERSION DIR PLATFORM...: makes the files of a release of this commit in DIR, in place of those of a release before.
 # docs/releasing.md says what each is.
 #
 # COSIGN_PRIVATE_KEY, COSIGN_PASSWORD  the key that signs the checksums; without, nothing is signed
@@ -10,6 +10,9 @@ version=$1 platforms=("${@:3}")
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=test/tools/toolchain.sh
+. test/tools/toolchain.sh
+export GOWORK=off # a workspace around the checkout
 
 commit=$(git rev-parse HEAD)
 flags=()
@@ -18,7 +21,8 @@ if [ "$(git rev-parse -q --verify "refs/tags/v$version^{commit}" || true)" = "$c
 else
   echo "release: a rehearsal: this commit has no tag v$version" >&2
 fi
-if [ -n "$(git status --porcelain)" ]; then
+# Files that git does not know are compiled as well, and the settings of a user can hide them from git status.
+if [ -n "$(git status --porcelain --untracked-files=no; git ls-files --others --exclude-per-directory=.gitignore)" ]; then
   if [ ${#flags[@]} -gt 0 ]; then
     echo "release: the checkout of v$version has changes that are not committed: git stash -u puts them away" >&2
     exit 1
@@ -26,10 +30,9 @@ if [ -n "$(git status --porcelain)" ]; then
   commit+=-modified
 fi
 
-find "$out" -mindepth 1 -delete
 helm=$(test/cluster/build.sh helm)/helm
-(cd release && GOWORK=off go run . build -root "$PWD/.." -out "$out" -version "$version" -commit "$commit" \
-  -time "$(git log -1 --format=%ct)" -helm "$helm" -gocache "${RELEASE_GOCACHE:-}" "${flags[@]}" "${platforms[@]}")
+(cd release && go run . build -root "$PWD/.." -out "$out" -version "$version" -commit "$commit" \
+  -time "$(git -c log.showSignature=false log -1 --format=%ct)" -helm "$helm" -gocache "${RELEASE_GOCACHE:-}" "${flags[@]}" "${platforms[@]}")
 
 if [ -n "${COSIGN_PRIVATE_KEY:-}" ]; then
   cosign=$(go tool -modfile=release/tools/go.mod -n cosign)

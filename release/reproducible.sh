@@ -18,5 +18,5 @@ for clone in "$first" "$second"; do git clone -q "$root" "$clone"; done
   "$second/release/release.sh" 0.0.0-reproducible "$work/2" "$@" >/dev/null
 )
 diff -r "$work/1" "$work/2" || { echo "reproducible.sh: two builds of one commit differ" >&2; exit 1; }
-echo "two builds of $(git -C "$root" rev-parse --short HEAD) in different directories are the same, byte for byte:"
+echo "two builds of $(git -C "$first" rev-parse --short HEAD) in different directories are the same, byte for byte:"
 cat "$work/1/checksums.txt"

@@ -22,6 +22,19 @@ func clone(t *testing.T) string {
 	return to
 }
 
+// TestChangedCheckout holds that nothing is released under a tag that the tag does not have, however git hides it.
+func TestChangedCheckout(t *testing.T) {
+	from := clone(t)
+	run(t, "git", "-C", from, "tag", "v"+version)
+	run(t, "git", "-C", from, "config", "status.showUntrackedFiles", "no")
+	write(t, filepath.Join(from, ".git", "info", "exclude"), "more.go\n")
+	write(t, filepath.Join(from, "cmd", "webhook", "more.go"), "package main\n")
+	_, err := said(exec.CommandContext(t.Context(), filepath.Join(from, "release", "release.sh"), version, t.TempDir(), linux))
+	if err == nil || !strings.Contains(err.Error(), "has changes that are not committed") {
+		t.Errorf("a file that is in no commit is released: %v", err)
+	}
+}
+
 // step is one step of a composite action.
 type step struct {
 	Uses, Run, Shell string
@@ -77,9 +90,11 @@ func action(t *testing.T, from string, inputs map[string]string) (string, error)
 	return "", nil
 }
 
-// TestAction runs the composite action from a clone.
+// TestAction runs the composite action from a clone, in a workflow whose own builds are made in another way.
 func TestAction(t *testing.T) {
 	from := clone(t)
+	t.Setenv("GOFLAGS", "-mod=vendor")
+	t.Setenv("GOWORK", filepath.Join(t.TempDir(), "go.work"))
 	if out, err := action(t, from, map[string]string{"files": "aws-auth.yaml"}); err != nil {
 		t.Errorf("an aws-auth without a fault: %v\n%s", err, out)
 	}
@@ -129,6 +144,13 @@ func TestHook(t *testing.T) {
 		if err == nil || !strings.Contains(out, "::error file=prod/aws-auth-path.yaml,line=13,") || strings.Contains(out, "values.yaml") {
 			t.Errorf("%s: a path in an ARN: %v\n%s", id, err, out)
 		}
+	}
+	write(t, filepath.Join(repository, "--policy=x", "aws-auth.yaml"), "rules: {}\n")
+	run(t, "git", "-C", repository, "add", ".")
+	cmd := exec.CommandContext(t.Context(), "pre-commit", "run", "--all-files")
+	cmd.Dir = repository
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "rename --policy=x/aws-auth.yaml: it reads as a flag") {
+		t.Errorf("a file whose path is a flag: %v\n%s", err, out)
 	}
 }
 

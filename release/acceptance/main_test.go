@@ -68,10 +68,10 @@ func runAll(m *testing.M) (code int, err error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	if address, err = serve(ctx, filepath.Join(work, "registry")); err != nil {
+	if address, err = serve(ctx, filepath.Join(work, "registry"), "", ""); err != nil {
 		return 1, err
 	}
-	if install, err = publish(); err != nil {
+	if install, err = publish(address); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
@@ -120,13 +120,14 @@ func setKey() error {
 // listening is what the registry logs when it can be reached.
 var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
 
-// serve starts a registry on a free port of loopback, and returns its address.
-func serve(ctx context.Context, dir string) (string, error) {
+// serve starts a registry on a free port of loopback, and returns its address. tls and auth are these parts of its configuration.
+func serve(ctx context.Context, dir, tls, auth string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
 	config := filepath.Join(dir, "config.yaml")
-	text := "version: 0.1\nstorage: {filesystem: {rootdirectory: " + dir + "/data}}\nhttp: {addr: 127.0.0.1:0}\n"
+	text := "version: 0.1\nstorage: {filesystem: {rootdirectory: " + dir + "/data}}\n" +
+		"http: {addr: 127.0.0.1:0, tls: {" + tls + "}}\nauth: {" + auth + "}\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return "", err
 	}
@@ -150,8 +151,8 @@ func serve(ctx context.Context, dir string) (string, error) {
 	return "", fmt.Errorf("the registry ended: %w\n%s", cmd.Wait(), all.String())
 }
 
-func publish() (string, error) {
-	return said(exec.Command("../publish.sh", version, dir, address+"/project"))
+func publish(to string) (string, error) {
+	return said(exec.Command("../publish.sh", version, dir, to+"/project"))
 }
 
 // said returns what a command prints. Its error has what the command says.

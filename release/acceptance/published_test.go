@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -137,6 +138,17 @@ func TestImageSBOM(t *testing.T) {
 // it renders pulls the image by its digest.
 func TestInstallCommand(t *testing.T) {
 	image, _ := published(t)
+	rendered := template(t, install)
+	for _, want := range []string{"image: " + image, "app.kubernetes.io/version: " + version, "helm.sh/chart: aws-auth-guard-" + version} {
+		if !strings.Contains(strings.ReplaceAll(rendered, `"`, ""), want+"\n") {
+			t.Errorf("the published chart renders without %q", want)
+		}
+	}
+}
+
+// template is what helm makes of the arguments of a command that installs.
+func template(t *testing.T, install string) string {
+	t.Helper()
 	args := strings.Fields(strings.ReplaceAll(strings.TrimPrefix(install, "helm install"), "\\\n", " "))
 	cmd := exec.CommandContext(t.Context(), programs["helm"], append([]string{"template"}, args...)...)
 	home := t.TempDir()
@@ -145,16 +157,17 @@ func TestInstallCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"image: " + image, "app.kubernetes.io/version: " + version, "helm.sh/chart: aws-auth-guard-" + version} {
-		if !strings.Contains(strings.ReplaceAll(rendered, `"`, ""), want+"\n") {
-			t.Errorf("the published chart renders without %q", want)
-		}
-	}
+	return rendered
 }
 
-// TestPublishedAgain holds that a second push changes nothing.
+// TestPublishedAgain holds that a second push changes nothing, also in another time zone and of files that were copied.
 func TestPublishedAgain(t *testing.T) {
-	again, err := publish()
+	now := time.Now()
+	if err := os.Chtimes(filepath.Join(dir, "aws-auth-guard-"+version+".tgz"), now, now); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TZ", "Asia/Tokyo")
+	again, err := publish(address)
 	if err != nil {
 		t.Fatal(err)
 	}

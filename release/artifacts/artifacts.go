@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,7 +24,7 @@ const (
 // Release says what is released, and where its files go.
 type Release struct {
 	Root      string // the checkout
-	Out       string // an empty or missing directory
+	Out       string // a directory: missing, empty, or with a release before, which is removed
 	Version   string // without a v
 	Commit    string
 	Time      time.Time // the commit's
@@ -34,8 +35,11 @@ type Release struct {
 	Log       io.Writer
 }
 
-// semver is what helm takes for a version, without build metadata, which no tag of an image can have.
-var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+// semver is what helm takes for a version, without build metadata, which no tag of an image can have. No number of a
+// pre-release begins with 0.
+var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-` + identifier + `(\.` + identifier + `)*)?$`)
+
+const identifier = `(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)`
 
 // ImageFile and ChartFile are the names of the image and the chart of a version.
 func ImageFile(version string) string { return "aws-auth-guard-image_" + version + ".tar" }
@@ -56,7 +60,7 @@ func (r *Release) Build(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	steps := []func(ctx context.Context, work string) error{r.notes, r.plugins, r.image, r.chart, r.krew, r.checksums}
+	steps := []func(ctx context.Context, work string) error{r.experiments, r.notes, r.plugins, r.image, r.chart, r.krew, r.checksums}
 	for _, step := range steps {
 		if err := step(ctx, work); err != nil {
 			return err
@@ -77,11 +81,26 @@ func (r *Release) check() error {
 			return fmt.Errorf("platform %q is not OS/ARCH, such as linux/amd64", p)
 		}
 	}
+	return r.empty()
+}
+
+// empty removes the files of a release before, which may have been interrupted, and nothing else: a mistyped directory may be
+// anybody's. The notes are the first file of a release.
+func (r *Release) empty() error {
 	if err := os.MkdirAll(r.Out, 0o755); err != nil {
 		return err
 	}
-	if found, err := os.ReadDir(r.Out); err != nil || len(found) > 0 {
-		return errors.Join(err, fmt.Errorf("%s is not empty: remove it, so that nothing of another build is released", r.Out))
+	found, err := os.ReadDir(r.Out)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if !slices.ContainsFunc(found, func(f os.DirEntry) bool { return f.Name() == notesFile }) {
+		return fmt.Errorf("%s holds files that are not of a release: name another directory, or remove it", r.Out)
+	}
+	for _, f := range found {
+		if err := os.Remove(r.path(f.Name())); err != nil {
+			return err
+		}
 	}
 	return nil
 }

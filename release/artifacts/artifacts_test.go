@@ -17,6 +17,10 @@ func TestCheck(t *testing.T) {
 	}{
 		"a v in front":      {"v0.1.0", linux, `version "v0.1.0" is not MAJOR.MINOR.PATCH`},
 		"two numbers":       {"0.1", linux, `version "0.1" is not`},
+		"a directory":       {"../x", linux, `version "../x" is not`},
+		"a leading zero":    {"0.1.0-rc.01", linux, `version "0.1.0-rc.01" is not`},
+		"two lines":         {"0.1.0\n", linux, `is not MAJOR`},
+		"nothing":           {"", linux, `version "" is not`},
 		"build metadata":    {"0.1.0+1", linux, `version "0.1.0+1" is not`},
 		"no platform":       {"0.1.0", nil, "no platform"},
 		"no architecture":   {"0.1.0", []string{"linux"}, `platform "linux" is not OS/ARCH`},
@@ -33,14 +37,67 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestDirectoryOfAnotherBuild(t *testing.T) {
-	out := t.TempDir()
-	if err := os.WriteFile(filepath.Join(out, "old"), nil, 0o600); err != nil {
+// TestDirectory holds that the files of a release before are removed, and those of nobody else.
+func TestDirectory(t *testing.T) {
+	for what, c := range map[string]struct {
+		version string
+		files   []string
+		want    string
+		left    int
+	}{
+		"of a release":       {"0.1.0", []string{notesFile, "old"}, "", 0},
+		"of somebody else":   {"0.1.0", []string{"letter"}, "holds files that are not of a release", 1},
+		"of a wrong version": {"v0.1.0", []string{notesFile, "old"}, "is not MAJOR", 2},
+	} {
+		r := &Release{Version: c.version, Platforms: []string{"linux/amd64"}, Out: t.TempDir()}
+		for _, name := range c.files {
+			if err := os.WriteFile(r.path(name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := r.check()
+		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", what, err, c.want)
+		}
+		if left, err := os.ReadDir(r.Out); err != nil || len(left) != c.left {
+			t.Errorf("%s: left %v, %v; want %d files", what, left, err, c.left)
+		}
+	}
+}
+
+// TestExperiments holds that the settings of Go on this machine do not decide what is shipped: all but one are overridden.
+func TestExperiments(t *testing.T) {
+	r := &Release{Root: ".", Out: t.TempDir(), Version: "0.1.0", Platforms: []string{"linux/amd64"}}
+	t.Setenv("GOEXPERIMENT", "jsonv2")
+	if err := r.experiments(t.Context(), ""); err != nil {
+		t.Errorf("an environment that is overridden: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(file, []byte("GOEXPERIMENT=jsonv2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := &Release{Version: "0.1.0", Platforms: []string{"linux/amd64"}, Out: out}
-	if err := r.check(); err == nil || !strings.Contains(err.Error(), "is not empty") {
-		t.Errorf("a directory with files of another build: %v", err)
+	t.Setenv("GOENV", file)
+	if err := r.Build(t.Context()); err == nil || !strings.Contains(err.Error(), `GOEXPERIMENT to "jsonv2"`) {
+		t.Errorf("go env -w GOEXPERIMENT=jsonv2: %v", err)
+	}
+}
+
+// TestTool holds that an SBOM, which has the hash of the program that writes it, does not vary with the environment.
+func TestTool(t *testing.T) {
+	var hashes [2]string
+	for i, cgo := range []string{"0", "1"} {
+		t.Setenv("CGO_ENABLED", cgo)
+		r := &Release{Root: filepath.Join("..", "..")}
+		file, err := run(r.goTool(t.Context(), "-n", "cyclonedx-gomod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hashes[i], err = sum(strings.TrimSpace(string(file))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hashes[0] != hashes[1] {
+		t.Errorf("built as %s and as %s", hashes[0], hashes[1])
 	}
 }
 

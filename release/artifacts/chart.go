@@ -15,9 +15,6 @@ func (r *Release) chart(ctx context.Context, work string) error {
 	helm := filepath.Join(work, "helm")
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(r.Time.Unix(), 10),
 		"HELM_CACHE_HOME="+helm, "HELM_CONFIG_HOME="+helm, "HELM_DATA_HOME="+helm)
-	if _, err := run(cmd); err != nil {
-		return err
-	}
-	// helm push writes the file's time into what it pushes.
-	return os.Chtimes(r.path(ChartFile(r.Version)), r.Time, r.Time)
+	_, err := run(cmd)
+	return err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // settings of the go command that decide what a program consists of. An empty one is Go's default, whatever the environment
-// says. GOTOOLCHAIN stays the environment's: which Go builds a release is decided by go.mod and the Makefile.
+// says, unless go env -w has another (experiments). GOTOOLCHAIN stays the environment's: which Go builds a release is decided by go.mod and the Makefile.
 var settings = []string{
 	"CGO_ENABLED=0", "GOFLAGS=-mod=readonly -trimpath -buildvcs=false -gcflags=all=-dwarf=false", "GOWORK=off",
 	"GOEXPERIMENT=", "GOFIPS140=off", "GOAMD64=v1", "GOARM64=v8.0", "GODEBUG=",
@@ -33,6 +33,18 @@ func (r *Release) goCommand(ctx context.Context, platform string, args ...string
 		cmd.Env = append(cmd.Env, "GOCACHE="+r.Cache)
 	}
 	return cmd
+}
+
+// experiments is an error if go env -w asks for some: only that can reset them.
+func (r *Release) experiments(ctx context.Context, _ string) error {
+	on, err := run(r.goCommand(ctx, "", "env", "GOEXPERIMENT"))
+	if err != nil {
+		return err
+	}
+	if name := strings.TrimSpace(string(on)); name != "" {
+		return fmt.Errorf("go env -w has set GOEXPERIMENT to %q: go env -u GOEXPERIMENT resets it", name)
+	}
+	return nil
 }
 
 // compile builds a program of cmd/ into dir.
@@ -59,9 +71,10 @@ func (r *Release) sbom(ctx context.Context, program, file, platform string) erro
 	return err
 }
 
+// goTool is a tool built as what is shipped is: an SBOM has the hash of the program that wrote it.
 func (r *Release) goTool(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "-modfile=test/tools/go.mod"}, args...)...)
-	cmd.Dir = r.Root
+	cmd.Dir, cmd.Env = r.Root, append(os.Environ(), settings...)
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -18,6 +19,9 @@ func (r *Release) notes(context.Context, string) error {
 		return err
 	}
 	text, ok := section(string(changelog), r.Version)
+	if ok && r.Tagged && strings.TrimSpace(text) == "" {
+		return fmt.Errorf("the section \"## [%s]\" of CHANGELOG.md is empty: say there what changed", r.Version)
+	}
 	if !ok && r.Tagged {
 		return fmt.Errorf("CHANGELOG.md has no section \"## [%s]\": rename \"## [Unreleased]\" before the tag is made", r.Version)
 	}
@@ -41,7 +45,10 @@ func section(changelog, version string) (string, bool) {
 	return strings.TrimSpace(text) + "\n", true
 }
 
+// relative are links to files of the repository: neither a URL nor a place in the same text.
+var relative = regexp.MustCompile(`\]\(([^):#][^):]*)\)`)
+
 // absolute makes links to files of the repository work outside of it.
 func absolute(text, commit string) string {
-	return strings.ReplaceAll(text, "](docs/", "]("+home+"/blob/"+commit+"/docs/")
+	return relative.ReplaceAllString(text, "]("+home+"/blob/"+commit+"/$1)")
 }

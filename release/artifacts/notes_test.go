@@ -14,7 +14,7 @@ const changelog = `# Changelog
 
 ### Added
 
-- Something new, [described](docs/faq.md).
+- Something new, [described](docs/cli.md#changes), also [in Japanese](README.ja.md). [Elsewhere](https://example.com/a), [below](#b).
 
 ## [0.2.0] - 2026-12-01
 
@@ -22,13 +22,16 @@ const changelog = `# Changelog
 
 - A fault of 0.1.0.
 
+## [0.1.1] - 2026-11-02
+
 ## [0.1.0] - 2026-11-01
 
 The first.
 `
 
 // unreleased is the first section, with links for a reader elsewhere.
-const unreleased = "### Added\n\n- Something new, [described](" + home + "/blob/abc/docs/faq.md).\n"
+const unreleased = "### Added\n\n- Something new, [described](" + home + "/blob/abc/docs/cli.md#changes), also [in Japanese](" +
+	home + "/blob/abc/README.ja.md). [Elsewhere](https://example.com/a), [below](#b).\n"
 
 func TestNotes(t *testing.T) {
 	for what, c := range map[string]struct {
@@ -42,6 +45,7 @@ func TestNotes(t *testing.T) {
 		"a rehearsal":            {"0.3.0", false, unreleased, false},
 		"a rehearsal of a known": {"0.2.0", false, "### Fixed\n\n- A fault of 0.1.0.\n", false},
 		"a tag without section":  {"0.3.0", true, `no section "## [0.3.0]"`, true},
+		"an empty section":       {"0.1.1", true, `the section "## [0.1.1]" of CHANGELOG.md is empty`, true},
 		"part of a version":      {"0.2", true, `no section "## [0.2]"`, true},
 	} {
 		t.Run(what, func(t *testing.T) {

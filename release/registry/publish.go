@@ -2,7 +2,9 @@
 package registry
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -11,10 +13,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/aws-auth-guard/aws-auth-guard/release/artifacts"
 	"github.com/aws-auth-guard/aws-auth-guard/release/image"
@@ -38,12 +43,31 @@ type Published struct {
 
 // Publish pushes everything, then signs it.
 func (p *Publication) Publish(ctx context.Context) (Published, error) {
+	if err := artifacts.Verify(p.Dir); err != nil {
+		return Published{}, err
+	}
 	repository, err := name.NewRepository(p.Registry + "/aws-auth-guard")
 	if err != nil {
 		return Published{}, err
 	}
-	out := Published{PlainHTTP: repository.Scheme() == "http"} // loopback and private addresses
-	signed, err := p.pushImage(ctx, repository)
+	found, err := transport.Ping(ctx, repository.Registry, remote.DefaultTransport)
+	if err != nil {
+		return Published{}, err
+	}
+	out := Published{PlainHTTP: found.Insecure} // on loopback and private addresses, unless they have TLS
+	dir, err := os.MkdirTemp("", "publish")
+	if err != nil {
+		return Published{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	index, err := image.Read(filepath.Join(p.Dir, artifacts.ImageFile(p.Version)), dir)
+	if err != nil {
+		return Published{}, err
+	}
+	if err := p.unchanged(ctx, repository, index); err != nil {
+		return Published{}, err
+	}
+	signed, err := p.pushImage(ctx, repository, index)
 	if err != nil {
 		return Published{}, err
 	}
@@ -54,22 +78,13 @@ func (p *Publication) Publish(ctx context.Context) (Published, error) {
 	return out, p.sign(ctx, append(signed, out.Chart), out.PlainHTTP)
 }
 
-// remoteOptions use the credentials that docker login, helm registry login or podman login have stored.
+// remoteOptions use the credentials that docker login or podman login have stored.
 func remoteOptions(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
 }
 
 // pushImage returns the references of the image and of its SBOMs.
-func (p *Publication) pushImage(ctx context.Context, repository name.Repository) ([]string, error) {
-	dir, err := os.MkdirTemp("", "publish")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	index, err := image.Read(filepath.Join(p.Dir, artifacts.ImageFile(p.Version)), dir)
-	if err != nil {
-		return nil, err
-	}
+func (p *Publication) pushImage(ctx context.Context, repository name.Repository, index v1.ImageIndex) ([]string, error) {
 	digest, err := index.Digest()
 	if err != nil {
 		return nil, err
@@ -85,12 +100,24 @@ func (p *Publication) pushImage(ctx context.Context, repository name.Repository)
 // chartDigest is in what helm prints of a push.
 var chartDigest = regexp.MustCompile(`(?m)^Digest: (sha256:[0-9a-f]{64})$`)
 
+// pushChart gives the chart the same digest each time: helm push writes the file's time, in the local time zone, into what it
+// pushes.
 func (p *Publication) pushChart(ctx context.Context, plainHTTP bool) (string, error) {
-	args := []string{"push", filepath.Join(p.Dir, artifacts.ChartFile(p.Version)), "oci://" + p.Registry + "/charts"}
+	file := filepath.Join(p.Dir, artifacts.ChartFile(p.Version))
+	packed, err := packedAt(file)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chtimes(file, packed, packed); err != nil {
+		return "", err
+	}
+	args := []string{"push", file, "oci://" + p.Registry + "/charts"}
 	if plainHTTP {
 		args = append(args, "--plain-http")
 	}
-	said, err := run(exec.CommandContext(ctx, p.Helm, args...))
+	cmd := exec.CommandContext(ctx, p.Helm, args...)
+	cmd.Env = append(os.Environ(), "TZ=UTC")
+	said, err := run(cmd)
 	if err != nil {
 		return "", err
 	}
@@ -101,6 +128,24 @@ func (p *Publication) pushChart(ctx context.Context, plainHTTP bool) (string, er
 	chart := p.Registry + "/charts/aws-auth-guard"
 	fmt.Fprintf(p.Log, "release: pushed %s:%s\n", chart, p.Version)
 	return chart + "@" + digest[1], nil
+}
+
+// packedAt is the time that a chart's files have: that of the commit.
+func packedAt(file string) (time.Time, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer func() { _ = f.Close() }()
+	content, err := gzip.NewReader(f)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", file, err)
+	}
+	first, err := tar.NewReader(content).Next()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return first.ModTime, nil
 }
 
 // sign stores a signature for each reference beside it, with the key in COSIGN_PRIVATE_KEY. --recursive is for the image, whose
