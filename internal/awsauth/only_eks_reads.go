@@ -45,10 +45,13 @@ func firstDocument(text string) (first string, line int) {
 	return text, 0
 }
 
-// before is the text before a line of it.
-func (p *parser) before(line int) string {
-	p.line(1) // cuts the text
-	return p.text[:min(len(p.text), len(strings.Join(p.lines[:max(line-1, 0)], "\n"))+1)]
+// before is the text before a line of it, as a YAML parser counts lines: a carriage return ends one too.
+func before(text string, line int) string {
+	lines := yamlLines(text)
+	if line < 1 || line > len(lines) {
+		return text
+	}
+	return text[:lines[line-1]]
 }
 
 // readsAs reports that both readings of another text are those of this one.
@@ -63,7 +66,8 @@ func (p *parser) composeAsRead(syntaxErr *syntaxError, same func(text string) bo
 	text = p.text
 	first, line := firstDocument(text)
 	if line == 0 && strings.Contains(syntaxErr.text, "<document start>") {
-		first, line = p.before(syntaxErr.line), syntaxErr.line
+		first = before(text, syntaxErr.line)
+		line = 1 + strings.Count(first, "\n")
 	}
 	if line > 0 && same(first) {
 		p.extraDocument(line)

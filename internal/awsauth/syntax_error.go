@@ -38,7 +38,7 @@ func begunAtContext(le *yaml.LoadError, text string) bool {
 	}
 	// At the end of the text or at the colon of the next key the bracket was open; anywhere else a comma is missing.
 	at := []rune(lineOf(text, le.Mark.Line))
-	return le.Mark.Column > len(at) || at[le.Mark.Column-1] == ':'
+	return le.Mark.Column < 1 || le.Mark.Column > len(at) || at[le.Mark.Column-1] == ':'
 }
 
 // lineInText finds the line in messages of parsers that give no typed place.

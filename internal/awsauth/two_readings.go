@@ -132,6 +132,9 @@ func (it *itemReader) differencesToCome(e *Entry) {
 			it.reportTypedToCome(e, w)
 		default:
 			it.reportToCome(e, "-"+w.what+" "+w.node.Value)
+			if w.what == "username" { // of which an entry always has one: the lenient parser has it empty
+				it.reportToCome(e, "+username ")
+			}
 		}
 	}
 }
