@@ -203,20 +203,22 @@ func TestBusySaysSo(t *testing.T) {
 	var holding sync.WaitGroup
 	defer holding.Wait()
 	defer cancel()
-	holding.Go(func() { // takes the room for bodies, and sends nothing
-		for ctx.Err() == nil {
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, guard.URL+"?timeout=10s", unsent{ctx})
-			if err != nil {
-				t.Error(err)
-				return
+	for _, size := range []int64{16 << 20, 4 << 20} { // all the room that there is for bodies
+		holding.Go(func() {
+			for ctx.Err() == nil {
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, guard.URL+"?timeout=10s", unsent{ctx})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.ContentLength = size
+				req.Header.Set("Content-Type", "application/json")
+				if resp, err := guard.Client().Do(req); err == nil {
+					resp.Body.Close() //nolint:errcheck // not read
+				}
 			}
-			req.ContentLength = 16 << 20
-			req.Header.Set("Content-Type", "application/json")
-			if resp, err := guard.Client().Do(req); err == nil {
-				resp.Body.Close() //nolint:errcheck // not read
-			}
-		}
-	})
+		})
+	}
 	large, err := json.Marshal(map[string]any{"data": map[string]string{"mapRoles": base + strings.Repeat("# as long as aws-auth can be\n", 2000)}})
 	if err != nil {
 		t.Fatal(err)
