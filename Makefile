@@ -127,7 +127,7 @@ pictures: ## the terminal pictures of the documentation, from what the programs 
 build: ## the webhook and the kubectl plugin, into bin/
 	@go build -ldflags '-s -w' -o bin/ ./cmd/...
 	@ln -sf kubectl-awsauth bin/kubectl_complete-awsauth
-	@ls bin/*
+	@ls bin/webhook bin/kubectl-awsauth bin/kubectl_complete-awsauth
 
 .PHONY: man
 man: ## the man pages of the kubectl plugin, into bin/man/

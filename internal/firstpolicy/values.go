@@ -18,8 +18,8 @@ const (
 		"have put something into it. CHECK marks what you have to decide."
 	howText = "  kubectl awsauth check --policy policy.yaml    # what of aws-auth this policy does not allow\n" +
 		"  helm upgrade aws-auth-guard CHART -n aws-auth-guard --reset-then-reuse-values -f policy.yaml"
-	keepText = "Helm replaces lists as a whole: keep this file in Git, and make further changes in it. policy.mode is " +
-		"not in it and stays what it is: enforce denies, audit warns."
+	keepText = "Helm replaces lists as a whole: keep this file in Git, and make further changes in it. profile and " +
+		"policy.mode are not in it and stay what they are: enforce denies, audit warns."
 	breakText = "Members of these groups are never denied, not even while the guard does not run. rbac.breakGlass lets " +
 		"them edit aws-auth."
 	memberText    = "Add a member by an access entry, not by aws-auth, which may be what has to be fixed:"
