@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -448,14 +449,19 @@ func (c *cluster) start() *replica {
 	return r
 }
 
+// freeAddress is none that a connection can be given: with edits going on, one of theirs might take it first.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))); err == nil {
+			defer l.Close() //nolint:errcheck // it was only to find a port
+			return l.Addr().String()
+		}
 	}
-	defer l.Close() //nolint:errcheck // it was only to find a port
-	return l.Addr().String()
+	t.Fatal(err)
+	return ""
 }
 
 func (c *cluster) waitReady(r *replica) {
