@@ -32,7 +32,7 @@ func sayAmbiguous(p described) (f rule.Finding) {
 			Why: "EKS reads it, but other YAML parsers reject all of " + p.DataKey}
 	case awsauth.TwoReadings:
 		f = rule.Finding{Message: "versions of EKS read " + phrase.Bare(p.Value) + " in two ways: " + phrase.Bare(p.Got),
-			Fix: "write each value of the entry on one line and in quotes", Why: "which of the two parsers your version runs is not public", Reading: &p.Reading}
+			Fix: "write each value of the entry on one line and in quotes", Why: "it is not public which of the two parsers your version runs", Reading: &p.Reading}
 	case awsauth.ExtraDocument:
 		f = sayExtraDocument(p)
 	case awsauth.HiddenCharacter:
