@@ -169,7 +169,7 @@ func TestClocks(t *testing.T) {
 	replicas := []*clocked{startClocked(t, binary), startClocked(t, binary)}
 	// The API server calls the one that is right, for what a Service would not send to the others.
 	hook := admissionregistrationv1.ValidatingWebhook{
-		Name:                    "clocks.aws-auth-guard.io",
+		Name:                    guarded.GuardWebhook,
 		ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: new("https://" + right.address + admission.Path)},
 		AdmissionReviewVersions: []string{"v1"},
 		SideEffects:             new(admissionregistrationv1.SideEffectClassNone),
