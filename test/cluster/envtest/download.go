@@ -125,7 +125,7 @@ func unpack(ctx context.Context, archive, stage string, platform versions.Platfo
 	if err != nil {
 		return "", err
 	}
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // read only
 	kept, item := store.NewAt(stage), store.Item{Version: version, Platform: platform}
 	if err := kept.Add(logr.NewContext(ctx, logr.Discard()), item, in); err != nil {
 		return "", err

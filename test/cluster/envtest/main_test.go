@@ -93,7 +93,7 @@ func closedPort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // it was only to find a port
 	return l.Addr().String()
 }
 
