@@ -36,16 +36,17 @@ func (p *parser) recoverItem(c chunk, index int, silent bool) []Entry {
 	}
 	list, err := composeList(text)
 	strict, unreadable, complaint := decodeStrictly(p.key, text)
+	said := p.saidOfLines(c.line, c.line+strings.Count(text, "\n"))
 	if list == nil && !unreadable && len(strict) == 1 {
 		if lenient := decodeLeniently(p.key, text); len(lenient) == 1 {
-			return p.itemAsRead(c, index, readings{strict, lenient}, p.saidOfLines(c.line, c.line+strings.Count(text, "\n")))
+			return p.itemAsRead(c, index, readings{strict, lenient}, said)
 		}
 	}
 	if list == nil || unreadable {
 		if err == nil && complaint != nil {
 			err = fromMessage(complaint)
 		}
-		if err != nil && !silent && !p.saidOfLines(c.line, c.line+strings.Count(text, "\n")) {
+		if err != nil && !silent && !said {
 			p.reportSyntax(err)
 		}
 		text = spaced(text)
