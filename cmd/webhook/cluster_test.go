@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -449,19 +450,13 @@ func (c *cluster) start() *replica {
 	return r
 }
 
-// freeAddress is none that a connection can be given: with edits going on, one of theirs might take it first.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	var err error
-	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))); err == nil {
-			defer l.Close() //nolint:errcheck // it was only to find a port
-			return l.Addr().String()
-		}
+	address, err := guarded.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal(err)
-	return ""
+	return address
 }
 
 func (c *cluster) waitReady(r *replica) {

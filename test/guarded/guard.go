@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -95,14 +96,16 @@ func Build(ctx context.Context, out, pkg string) error {
 	return nil
 }
 
-// FreeAddress is a free port of the loopback interface. Another process may take it before it is used; then the one that listens
-// says so.
-func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// FreeAddress is a free port of the loopback interface, and none that a connection can be given: with edits going on, one of
+// theirs might take it first. Another process may still take it before it is used; then the one that listens says so.
+func FreeAddress() (address string, err error) {
+	for range 100 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))); err == nil {
+			return l.Addr().String(), l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", err
 }
 
 // Start starts the guard and waits until it is ready.
