@@ -1,7 +1,6 @@
 package awsauth
 
 import (
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +11,8 @@ type Access struct {
 	// Principals holds, by the Key of the canonical ARN, the identities EKS may give. There is more than one only
 	// where EKS picks at random: entries whose ARNs differ, and are equal to it without regard to case.
 	Principals map[string][]Identity
+	// Winners are the same identities in the order of their entries. An entry in whose place another one is used is not there.
+	Winners []Identity
 	// Accounts are the accounts all of whose principals authenticate, as their ARN and without groups.
 	Accounts map[string]Text
 }
@@ -49,6 +50,14 @@ func (d *Document) access(restored func(key string) bool) *Access {
 			a.addRole(e, matches)
 		case matches:
 			a.addUser(e)
+		}
+	}
+	a.Winners = make([]Identity, 0, len(a.Principals))
+	for _, e := range d.entries {
+		for _, id := range a.Principals[e.Key()] {
+			if id.Entry == e {
+				a.Winners = append(a.Winners, id)
+			}
 		}
 	}
 	if !d.Unreadable[MapAccounts] || restored(MapAccounts) {
@@ -112,17 +121,3 @@ func (a *Access) Keys() []string { return slices.Sorted(maps.Keys(a.Principals))
 
 // Lookup returns the identities of a caller with that canonical ARN.
 func (a *Access) Lookup(canonicalARN string) []Identity { return a.Principals[Key(canonicalARN)] }
-
-// Winners are the identities that some entries of a document give their principals: an entry of which another one for the
-// same principal is used gives none.
-func (a *Access) Winners(of []*Entry) iter.Seq[Identity] {
-	return func(yield func(Identity) bool) {
-		for _, e := range of {
-			for _, id := range a.Principals[e.Key()] {
-				if id.Entry == e && !yield(id) {
-					return
-				}
-			}
-		}
-	}
-}

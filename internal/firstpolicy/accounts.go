@@ -16,7 +16,7 @@ func (p *Proposal) addAccounts(c Cluster) {
 	p.Accounts = kept(c.Policy.Accounts)
 	p.refuseWholeAccounts(c)
 	own, mapped := map[string]bool{}, map[string][]string{} // by account: those of nodes, and ARNs
-	for id := range c.AWSAuth.Restored.Winners(c.AWSAuth.Entries()) {
+	for _, id := range c.AWSAuth.Restored.Winners {
 		arn, ok := principal(id.Canonical)
 		if !ok {
 			continue

@@ -151,7 +151,7 @@ func (p *Proposal) refuse(g privilege.Grant, why string) {
 // refuseTemplates names the templates that can become a privileged name. They get no approval: with one, everybody who
 // may assume the role could choose to be that name.
 func (p *Proposal) refuseTemplates(v *awsauth.Version, r *privilege.Resolver) {
-	for id := range v.Restored.Winners(v.Entries()) {
+	for _, id := range v.Restored.Winners {
 		if !id.Entry.Templated() {
 			continue
 		}

@@ -20,7 +20,7 @@ func (p *Proposal) addNodes(c Cluster) {
 		p.UnreadNodes = "the running nodes are not all known: " + phrase.Whole(trouble)
 	}
 	seen := map[string]bool{}
-	for id := range c.AWSAuth.Restored.Winners(c.AWSAuth.Entries()) {
+	for _, id := range c.AWSAuth.Restored.Winners {
 		role := id.Entry.Key()
 		arn, ok := principal(id.Canonical)
 		if nodes.KindMeant(id) == nodes.None || !ok || seen[role] {

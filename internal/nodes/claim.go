@@ -48,11 +48,11 @@ func given(v *awsauth.Version) []awsauth.Identity {
 	if v == nil {
 		return nil
 	}
-	all := slices.Collect(v.Restored.Winners(v.Entries()))
 	if v.Effective == v.Restored {
-		return all
+		return v.Restored.Winners
 	}
-	for id := range v.Effective.Winners(v.Entries()) {
+	all := slices.Clone(v.Restored.Winners)
+	for _, id := range v.Effective.Winners {
 		same := func(o awsauth.Identity) bool { return o.Entry == id.Entry }
 		if !slices.ContainsFunc(v.Restored.Principals[id.Entry.Key()], same) {
 			all = append(all, id)

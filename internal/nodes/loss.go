@@ -78,14 +78,9 @@ func fatal(losses []Loss) bool {
 // roles are the principals by which nodes can authenticate, by the keys of a table.
 func roles(a *awsauth.Access) map[string]awsauth.Identity {
 	roles := map[string]awsauth.Identity{}
-	for key, ids := range a.Principals {
-		for _, id := range ids {
-			if KindOf(id) == None {
-				continue
-			}
-			if other, ok := roles[key]; !ok || other.Entry.Index < id.Entry.Index { // of several entries, the last
-				roles[key] = id
-			}
+	for _, id := range a.Winners {
+		if KindOf(id) != None {
+			roles[id.Entry.Key()] = id // of several entries, the last
 		}
 	}
 	return roles

@@ -38,14 +38,14 @@ func mappedIn(v *awsauth.Version) partitions {
 	if v == nil {
 		return in
 	}
-	for _, ids := range v.Restored.Principals {
-		a, _ := ids[0].Entry.Principal() // what EKS matches is one
+	for _, id := range v.Restored.Winners {
+		a, _ := id.Entry.Principal() // what EKS matches is one
 		i := slices.Index(awsauth.Partitions, strings.ToLower(a.Partition))
 		if i < 0 {
 			continue
 		}
 		in[i].principals++
-		if KindOf(ids[0]) != None {
+		if KindOf(id) != None {
 			in[i].nodes++
 		}
 	}

@@ -64,7 +64,7 @@ func (r *Resolver) grants(v *awsauth.Version) (working, meant table) {
 		return working, meant
 	}
 	wins := make(map[*awsauth.Entry]bool, len(v.Entries()))
-	for id := range v.Restored.Winners(v.Entries()) {
+	for _, id := range v.Restored.Winners {
 		wins[id.Entry] = true
 		for _, w := range r.waysOf(id.Canonical, id.Entry) {
 			working.add(Grant{Way: w, Principal: id.Entry.Key(), ARN: id.Entry.ARN.Value, Entry: id.Entry})

@@ -18,7 +18,7 @@ func isAdmin(c *rule.EditContext, id awsauth.Identity) bool {
 // mapping EC2 instances alone can authenticate is none.
 func firstAdmin(c *rule.EditContext, v *rule.Version) string {
 	first := ""
-	for id := range v.Access().Winners(v.Entries()) {
+	for _, id := range v.Access().Winners {
 		if _, shadowed := c.Fleet.Shadow(id.Entry.Subject(), c.Now); shadowed || id.Sessions() != awsauth.AnySession {
 			continue
 		}

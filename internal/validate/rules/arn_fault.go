@@ -8,12 +8,15 @@ import (
 // written is the ARN of an entry as the rules about ARNs look at it.
 type written struct {
 	entry *awsauth.Entry
-	// text is what is written, arn what it is parsed to and err why it cannot be.
-	text string
-	arn  awsauth.ARN
-	err  error
+	text  string
 	// partition is the cluster's own; "" if nothing shows it.
 	partition string
+}
+
+// arn is what the text is parsed to; nothing is in it if it is not an ARN.
+func (w written) arn() awsauth.ARN {
+	a, _ := w.entry.Principal()
+	return a
 }
 
 // arnChecks are what may be wrong with an ARN, in the order in which it is looked for. The first thing is the one that is
@@ -22,7 +25,7 @@ var arnChecks []arnCheck
 
 type arnCheck struct {
 	rule *rule.Rule
-	find func(written) (rule.Finding, bool)
+	find func(written) *rule.Finding
 }
 
 // In init, since the rules themselves go through the list.
@@ -38,55 +41,55 @@ func init() {
 	}
 }
 
-// firstFault is the first thing that is wrong with an ARN by some checks; ok is false if nothing is.
-func firstFault(checks []arnCheck, w written) (f rule.Finding, ok bool) {
+// firstFault is the first thing that is wrong with an ARN by some checks; nil if nothing is.
+func firstFault(checks []arnCheck, w written) *rule.Finding {
 	for _, c := range checks {
-		if f, ok := c.find(w); ok {
-			return f, true
+		if f := c.find(w); f != nil {
+			return f
 		}
 	}
-	return rule.Finding{}, false
+	return nil
 }
 
 func writtenIn(e *awsauth.Entry, partition string) written {
-	w := written{entry: e, text: e.ARN.Value, partition: partition}
-	w.arn, w.err = e.Principal()
-	return w
+	return written{entry: e, text: e.ARN.Value, partition: partition}
 }
 
 // ownFault is the first fault if it belongs to the rule with that id. Other rules say what is wrong with an sso block, and
 // with an entry without an ARN. A rule's own checks come first, and then those before them: most ARNs are sound.
-func ownFault(id string, e *awsauth.Entry, partition string) (f rule.Finding, ok bool) {
+func ownFault(id string, e *awsauth.Entry, partition string) *rule.Finding {
 	if e.SSO != nil || e.ARN.Value == "" {
-		return f, false
+		return nil
 	}
 	w := writtenIn(e, partition)
 	for i, c := range arnChecks {
 		if c.rule.ID != id {
 			continue
 		}
-		if f, ok := c.find(w); ok {
-			_, earlier := firstFault(arnChecks[:i], w)
-			return f, !earlier
+		if f := c.find(w); f != nil {
+			if firstFault(arnChecks[:i], w) != nil {
+				return nil
+			}
+			return f
 		}
 	}
-	return f, false
+	return nil
 }
 
 // arnFaultsOf is the Entry function of a rule in arnChecks: it reports the first fault of an entry's ARN if that belongs to
 // the rule with that id. So the message is made by the rule's function in arnChecks.
 func arnFaultsOf(id string) func(*rule.EntryContext) {
 	return func(c *rule.EntryContext) {
-		if f, ok := ownFault(id, c.Entry, c.Partition); ok {
-			c.Report(rule.AtARN(c.Entry), f)
+		if f := ownFault(id, c.Entry, c.Partition); f != nil {
+			c.Report(rule.AtARN(c.Entry), *f)
 		}
 	}
 }
 
 // MatchesNobody reports that nobody can authenticate by an entry, since its ARN is not how EKS names a principal.
 func MatchesNobody(e *awsauth.Entry, partition string) bool {
-	f, ok := firstFault(arnChecks, writtenIn(e, partition))
-	return ok && f.Severity != rule.Warning
+	f := firstFault(arnChecks, writtenIn(e, partition))
+	return f != nil && f.Severity != rule.Warning
 }
 
 // withArticle is a kind of principal in a sentence.

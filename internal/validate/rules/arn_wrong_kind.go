@@ -18,25 +18,25 @@ var arnWrongKind = &rule.Rule{
 
 // checkKind reports the wrong kind of ARN. An instance profile stands for the role in it, as a rule of the same name.
 func checkKind(c *rule.EntryContext) {
-	f, ok := ownFault("AA202", c.Entry, c.Partition)
-	if !ok {
+	f := ownFault("AA202", c.Entry, c.Partition)
+	if f == nil {
 		return
 	}
 	at := rule.AtARN(c.Entry)
 	if a, _ := c.Entry.Principal(); a.Kind == awsauth.KindInstanceProfile {
 		at = at.Of(awsauth.Subject(a.RoleARN(a.Name)))
 	}
-	c.Report(at, f)
+	c.Report(at, *f)
 }
 
-func (w written) wrong(what, fix, why string) (rule.Finding, bool) {
-	return rule.Finding{Message: namedARN(w.text) + " " + what, Fix: fix, Why: why}, true
+func (w written) wrong(what, fix, why string) *rule.Finding {
+	return &rule.Finding{Message: namedARN(w.text) + " " + what, Fix: fix, Why: why}
 }
 
 // wrongKind finds the ARNs that match nobody, whatever else is in them.
-func wrongKind(w written) (rule.Finding, bool) {
+func wrongKind(w written) *rule.Finding {
 	const nobody = "EKS matches callers by the ARN of the role or user itself, so this entry matches nobody"
-	a := w.arn
+	a := w.arn()
 	switch a.Kind {
 	case awsauth.KindAssumedRole:
 		return w.wrong("is a session of a role", "write "+phrase.Whole(a.RoleARN(a.Name)), "EKS matches callers by the ARN of the role, so this entry matches nobody")
@@ -60,7 +60,7 @@ func wrongKind(w written) (rule.Finding, bool) {
 			return w.wrong("contains a wildcard", "write one entry for each "+a.Kind.String()+", with its whole name", whyNoWildcards)
 		}
 	}
-	return rule.Finding{}, false
+	return nil
 }
 
 const whyNoWildcards = "EKS does not support wildcards, so this entry matches nobody"
@@ -75,19 +75,22 @@ func orAddKey(key string) string {
 }
 
 // unintendedKind finds what works, but is nobody's intent.
-func unintendedKind(w written) (rule.Finding, bool) {
-	warn := func(what, fix, why string) (rule.Finding, bool) {
-		f, _ := w.wrong(what, fix, why)
+func unintendedKind(w written) *rule.Finding {
+	warn := func(what, fix, why string) *rule.Finding {
+		f := w.wrong(what, fix, why)
 		f.Severity, f.Subject = rule.Warning, "works"
-		return f, true
+		return f
 	}
-	assumed := "write the ARN of the role that people assume, such as arn:" + w.arn.Partition + ":iam::" + w.arn.Account + ":role/NAME"
-	kind, key := w.arn.Kind, w.entry.DataKey
+	a := w.arn()
+	assumed := func() string {
+		return "write the ARN of the role that people assume, such as arn:" + a.Partition + ":iam::" + a.Account + ":role/NAME"
+	}
+	kind, key := a.Kind, w.entry.DataKey
 	switch {
 	case kind == awsauth.KindRoot:
-		return warn("is the root user, not everyone in the account", assumed, "in a trust policy this ARN stands for the whole account, in aws-auth it does not")
+		return warn("is the root user, not everyone in the account", assumed(), "in a trust policy this ARN stands for the whole account, in aws-auth it does not")
 	case kind == awsauth.KindFederatedUser:
-		return warn("is a federated user", assumed, "a federated user exists only as long as its session")
+		return warn("is a federated user", assumed(), "a federated user exists only as long as its session")
 	case kind == awsauth.KindRole && key == awsauth.MapUsers:
 		return warn("is a role, and roles belong in mapRoles", "move it to mapRoles, with rolearn instead of userarn; delete mapUsers if nothing else is in it",
 			"EKS accepts it, but people and tools look for roles in mapRoles")
@@ -95,5 +98,5 @@ func unintendedKind(w written) (rule.Finding, bool) {
 		return warn("is a user, and users belong in mapUsers", "move it to mapUsers, with userarn instead of rolearn; "+orAddKey(awsauth.MapUsers),
 			"EKS accepts it, but people and tools look for users in mapUsers")
 	}
-	return rule.Finding{}, false
+	return nil
 }

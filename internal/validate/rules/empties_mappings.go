@@ -93,7 +93,7 @@ func allBack(f *rule.Finding, old *rule.Version) {
 	}
 	f.Fix = "write " + awsauth.MapRoles + ": | and " + back + " below it"
 	var lines []string
-	for id := range old.Access().Winners(old.Entries()) {
+	for _, id := range old.Access().Winners {
 		if id.Entry.DataKey != awsauth.MapRoles {
 			continue
 		}

@@ -27,23 +27,23 @@ func checkPaths(c *rule.ObjectContext) {
 		return keys
 	})
 	for _, e := range c.Entries() {
-		f, ok := ownFault("AA203", e, c.Partition)
-		if !ok {
+		f := ownFault("AA203", e, c.Partition)
+		if f == nil {
 			continue
 		}
 		if a, err := e.Principal(); err == nil && mapped()[awsauth.Key(a.Canonical())] {
 			f.Fix = "delete this entry: " + phrase.Whole(a.Canonical()) + " is mapped already"
 		}
-		c.Report(rule.AtARN(e), f)
+		c.Report(rule.AtARN(e), *f)
 	}
 }
 
-func pathOfRole(w written) (rule.Finding, bool) {
-	a := w.arn
+func pathOfRole(w written) *rule.Finding {
+	a := w.arn()
 	if a.Kind != awsauth.KindRole || a.Path == "/" {
-		return rule.Finding{}, false
+		return nil
 	}
-	f := rule.Finding{Message: namedARN(w.text) + " has a path", Fix: "write " + phrase.Whole(a.Canonical()),
+	f := &rule.Finding{Message: namedARN(w.text) + " has a path", Fix: "write " + phrase.Whole(a.Canonical()),
 		Why: "EKS drops the path before it compares, so this entry matches nobody"}
 	switch {
 	case strings.HasPrefix(a.Path, awsauth.SSOPath):
@@ -55,5 +55,5 @@ func pathOfRole(w written) (rule.Finding, bool) {
 	if !principal.IsName(a.Name) {
 		f.Fix = "write the role's ARN without the path"
 	}
-	return f, true
+	return f
 }

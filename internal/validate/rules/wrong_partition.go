@@ -16,13 +16,13 @@ var wrongPartition = &rule.Rule{
 	Entry: arnFaultsOf("AA204"),
 }
 
-func partitionDiffers(w written) (rule.Finding, bool) {
-	if w.partition == "" || strings.EqualFold(w.arn.Partition, w.partition) {
-		return rule.Finding{}, false
+func partitionDiffers(w written) *rule.Finding {
+	if w.partition == "" || strings.EqualFold(w.arn().Partition, w.partition) {
+		return nil
 	}
-	here := w.arn
+	here := w.arn()
 	here.Partition = w.partition
-	return rule.Finding{Message: fmt.Sprintf("%s is in the partition %s, and this cluster is in the partition %s", namedARN(w.text), phrase.Bare(w.arn.Partition), w.partition),
+	return &rule.Finding{Message: fmt.Sprintf("%s is in the partition %s, and this cluster is in the partition %s", namedARN(w.text), phrase.Bare(w.arn().Partition), w.partition),
 		Fix: "write " + phrase.Whole(here.String()) + ", or the ARN of another principal in the partition " + w.partition,
-		Why: "principals of another partition cannot call this cluster, so this entry matches nobody"}, true
+		Why: "principals of another partition cannot call this cluster, so this entry matches nobody"}
 }
