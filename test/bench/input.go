@@ -25,6 +25,8 @@ type input struct {
 	name    string
 	about   string
 	allowed bool
+	// large is that the guard has no room for many such reviews at once, and refuses the rest of one user's.
+	large bool
 	// says is in every right answer but the ceiling's.
 	says   string
 	body   []byte
@@ -62,11 +64,13 @@ func inputs() []input {
 	}
 	const username, group = "username: team-%05d\n", "  - team-%05d\n"
 	full := strings.Replace(roles(0, limit-len(counter)), "username: team-00001\n", "username: team-"+counter+"\n", 1)
+	largest := newInput("full", fmt.Sprintf("%d bytes of roles, one with another username", len(full)), full, edit(full, username, "username: team-%05d-b\n"), true, "")
+	largest.large = true
 	return []input{
 		newInput("unchanged", "100 roles re-applied as they are", hundred, hundred, true, ""),
 		newInput("changed", "100 roles, one with another username", numbered, edit(numbered, username, "username: team-%05d-b\n"), true, ""),
 		newInput("denied", "100 roles, one given system:masters", numbered, edit(numbered, group, "  - system:masters # %05d\n"), false, "AA401"),
-		newInput("full", fmt.Sprintf("%d bytes of roles, one with another username", len(full)), full, edit(full, username, "username: team-%05d-b\n"), true, ""),
+		largest,
 	}
 }
 
@@ -132,4 +136,12 @@ func (in *input) number(body []byte, n uint64) string {
 		copy(body[at:], uid)
 	}
 	return uid
+}
+
+// concurrencies are over how many connections at once it is sent.
+func (in *input) concurrencies() []int {
+	if in.large {
+		return []int{1}
+	}
+	return []int{1, 16}
 }

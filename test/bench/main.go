@@ -25,8 +25,6 @@ import (
 	"time"
 )
 
-var concurrencies = []int{1, 16}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	opa := flag.String("opa", "", "the `PROGRAM` OPA; test/bench/opa/build.sh builds it and prints where")
@@ -90,14 +88,14 @@ func run(ctx context.Context, opa string, rounds int, length time.Duration, only
 	fmt.Printf("\n%-10s %4s  %-8s %11s %10s %10s %8s %9s\n", "input", "conc", "server", "requests/s", "p50 ms", "p99 ms", "RSS MiB", "requests")
 	perSecond := map[cell]float64{}
 	for _, name := range names {
-		for _, concurrency := range concurrencies {
+		for _, concurrency := range b.input(name).concurrencies() {
 			if err := b.measure(ctx, b.input(name), concurrency, perSecond); err != nil {
 				return err
 			}
 		}
 	}
 	fmt.Println()
-	printRatios(perSecond)
+	b.printRatios(perSecond)
 	return nil
 }
 
@@ -217,14 +215,14 @@ func (b *bench) measure(ctx context.Context, in *input, concurrency int, perSeco
 	return nil
 }
 
-// printRatios prints the guard's requests per second over another's: for each concurrency, and then the lower of them.
-func printRatios(perSecond map[cell]float64) {
+// printRatios prints the guard's requests per second over another's: for each concurrency, and then the lowest of an input.
+func (b *bench) printRatios(perSecond map[cell]float64) {
 	type pair struct{ input, server, name string }
 	pairs := []pair{{"unchanged", ceiling, "unchanged/ceiling"}, {"changed", opa, "changed/opa"}, {"denied", opa, "denied/opa"}, {"full", opa, "full/opa"}}
-	pairs = slices.DeleteFunc(pairs, func(p pair) bool { return perSecond[cell{p.input, p.server, concurrencies[0]}] == 0 }) // not among -inputs
+	pairs = slices.DeleteFunc(pairs, func(p pair) bool { return perSecond[cell{p.input, p.server, 1}] == 0 }) // not among -inputs
 	lowest := map[string]float64{}
 	for _, p := range pairs {
-		for _, concurrency := range concurrencies {
+		for _, concurrency := range b.input(p.input).concurrencies() {
 			r := perSecond[cell{p.input, guard, concurrency}] / perSecond[cell{p.input, p.server, concurrency}]
 			fmt.Printf("%s at concurrency %d: %.2f\n", p.name, concurrency, r)
 			if low, ok := lowest[p.name]; !ok || r < low {
@@ -232,7 +230,7 @@ func printRatios(perSecond map[cell]float64) {
 			}
 		}
 	}
-	fmt.Println("\nthe lower of the two:")
+	fmt.Println("\nthe lowest of each:")
 	for _, p := range pairs {
 		fmt.Printf("ratio %s %.2f\n", p.name, lowest[p.name])
 	}

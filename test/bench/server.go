@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -125,7 +126,7 @@ func (p *programs) start(ctx context.Context, name string, in *input, env ...str
 	s.process.Env = append(os.Environ(), env...)
 	// A Ctrl-C in the terminal is for us; we end the servers.
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.ca, MinVersion: tls.VersionTLS13}, MaxIdleConnsPerHost: concurrencies[len(concurrencies)-1]}}
+	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.ca, MinVersion: tls.VersionTLS13}, MaxIdleConnsPerHost: slices.Max(in.concurrencies())}}
 	started := time.Now()
 	if err := s.process.Start(); err != nil {
 		return nil, err
