@@ -111,24 +111,22 @@ func wordAround(text string, i int) string {
 // Hidden names a character that a reader cannot see or that changes how a line is shown; "" for all others.
 func Hidden(r rune) string {
 	switch {
-	case r == '\t' || r == '\n' || r == '\r':
+	case r >= ' ' && r <= '~' || r == '\t' || r == '\n' || r == '\r':
 		return ""
 	case r == 0xFEFF:
 		return "a byte order mark (U+FEFF)"
 	case r == 0x0085 || r == 0x2028 || r == 0x2029:
 		return fmt.Sprintf("a line separator (%U)", r)
-	case r < 0x20 || r >= 0x7f && r < 0xa0:
+	case unicode.IsControl(r):
 		return fmt.Sprintf("a control character (%U)", r)
 	case r == 0x00A0:
 		return "a no-break space (U+00A0)"
 	case r == 0x202F || r == 0x3000 || r >= 0x2000 && r <= 0x200A || r == 0x205F || r == 0x1680:
 		return fmt.Sprintf("a special space (%U)", r)
-	case r >= 0x200B && r <= 0x200D || r == 0x2060 || r == 0x180E || r == 0x00AD || r == 0x034F || r == 0x3164 || r == 0xFFA0 ||
-		r == 0x115F || r == 0x1160 || r >= 0xFE00 && r <= 0xFE0F || r >= 0xE0100 && r <= 0xE01EF:
-		return fmt.Sprintf("an invisible character (%U)", r)
 	case r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 || r == 0x200E || r == 0x200F || r == 0x061C:
 		return fmt.Sprintf("a character that changes the direction of the text (%U)", r)
-	case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs):
+	case r == 0x2800, // a Braille cell without a dot
+		unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 		return fmt.Sprintf("an invisible character (%U)", r)
 	}
 	return ""

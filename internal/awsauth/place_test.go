@@ -57,6 +57,8 @@ var problemPlaces = map[string]struct {
 	"bracket open in the middle": {code: awsauth.Syntax, text: "- rolearn: x\n  groups: ◆[a, b\n  username: ci\n- rolearn: z\n"},
 	"comma missing in JSON":      {code: awsauth.Syntax, text: "[\n  {\"rolearn\": \"x\"}\n  ◆{\"rolearn\": \"z\"}\n]\n"},
 	"zero-width space":           {code: awsauth.HiddenCharacter, text: "- rolearn: x\n  username: c◆\u200bi\n  groups: []\n"},
+	"braille without dots":       {code: awsauth.HiddenCharacter, text: "- rolearn: x\n  username: c◆\u2800i\n  groups: []\n"},
+	"ignored by Unicode":         {code: awsauth.HiddenCharacter, text: "- rolearn: x\n  username: c◆\u17b4i\n  groups: []\n"},
 	"no-break space":             {code: awsauth.HiddenCharacter, text: "- rolearn: x\n  username: é東🚀◆\u00a0i\n  groups: []\n"},
 	"byte order mark":            {code: awsauth.HiddenCharacter, text: "◆\ufeff- rolearn: x\n  username: ci\n  groups: []\n"},
 	"bidi in a comment":          {code: awsauth.HiddenCharacter, text: "- rolearn: x # ◆\u202e\n  username: ci\n  groups: []\n"},

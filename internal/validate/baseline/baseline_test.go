@@ -124,37 +124,45 @@ func TestHidden(t *testing.T) {
 			f.Line, f.Column, f.Subject = n, 1, strconv.Itoa(int(category))
 		})
 	}
+	of := func(principal string, n int) rule.Finding {
+		return about(principal, rule.Text, func(f *rule.Finding) { f.Line, f.Column = n, 1 })
+	}
 	word := func(value string) rule.Finding {
 		return about(roleA, rule.Text, func(f *rule.Finding) { f.Value = value })
 	}
 	always := about(roleA, rule.Text, func(f *rule.Finding) { f.Line, f.AlwaysNew = 1, true })
 	// Mapped in mapUsers as well, where nothing was broken.
 	users := about(roleA, rule.Repeat, func(f *rule.Finding) { f.DataKey, f.Value = awsauth.MapUsers, "a" })
+	flow := "[{rolearn: " + roleA + ", username: ci, groups: [viewers]}, {rolearn: " + roleB + ", username: ci, groups: [viewers]}]\n"
 	cut := "- rolearn: " + roleB + "\n  username: x\n  groups: [y]\n---\n" + entryA
 	for name, c := range map[string]struct {
 		before, after string
 		found         []rule.Finding
 		want          string
 	}{
-		"a line of no YAML":               {openA, entryA, []rule.Finding{line(1, rule.Text)}, "o"},
-		"of every such category":          {openA, entryA, []rule.Finding{line(1, rule.ARN), line(1, rule.Name), line(1, rule.Repeat)}, "ooo"},
-		"deeper than before":              {openA, "  " + strings.ReplaceAll(entryA, "\n", "\n  "), []rule.Finding{line(1, rule.ARN)}, "o"},
-		"a line that did not stand there": {openA, entryA, []rule.Finding{line(2, rule.Text)}, "n"},
-		"instead of a longer word":        {strings.ReplaceAll(openA, "role/a", "role/ab"), entryA, []rule.Finding{line(1, rule.Text)}, "n"},
-		"behind the end of the document":  {cut, entryA, []rule.Finding{line(1, rule.Text)}, "o"},
-		"words without a place":           {openA, entryA, []rule.Finding{word("[viewers] groups:")}, "o"},
-		"words that did not stand there":  {openA, entryA, []rule.Finding{word("[viewers] masters")}, "n"},
-		"a repeat":                        {openA, entryA, []rule.Finding{users}, "o"},
-		"a repeat of what EKS read":       {entryA, entryA, []rule.Finding{users}, "n"},
-		"a line that EKS read":            {entryA, entryA, []rule.Finding{line(1, rule.Text)}, "n"},
-		"what is given":                   {openA, entryA, []rule.Finding{line(1, rule.Grant)}, "n"},
-		"one that is new each time":       {openA, entryA, []rule.Finding{always}, "n"},
-		"twice where it was once":         {openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "on"},
-		"twice where it was twice":        {entryA + openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "oo"},
-		"a line that only EKS read":       {onlyEKS, onlyEKS, []rule.Finding{line(1, rule.Text), line(2, rule.Text), line(2, rule.ARN)}, "oon"},
+		"a line of no YAML":                    {openA, entryA, []rule.Finding{line(1, rule.Text)}, "o"},
+		"of every such category":               {openA, entryA, []rule.Finding{line(1, rule.ARN), line(1, rule.Name), line(1, rule.Repeat)}, "ooo"},
+		"deeper than before":                   {openA, "  " + strings.ReplaceAll(entryA, "\n", "\n  "), []rule.Finding{line(1, rule.ARN)}, "o"},
+		"a line that did not stand there":      {openA, entryA, []rule.Finding{line(2, rule.Text)}, "n"},
+		"instead of a longer word":             {strings.ReplaceAll(openA, "role/a", "role/ab"), entryA, []rule.Finding{line(1, rule.Text)}, "n"},
+		"behind the end of the document":       {cut, entryA, []rule.Finding{line(1, rule.Text)}, "o"},
+		"words without a place":                {openA, entryA, []rule.Finding{word("[viewers] groups:")}, "o"},
+		"words that did not stand there":       {openA, entryA, []rule.Finding{word("[viewers] masters")}, "n"},
+		"a repeat":                             {openA, entryA, []rule.Finding{users}, "o"},
+		"a repeat of what EKS read":            {entryA, entryA, []rule.Finding{users}, "n"},
+		"a line that EKS read":                 {entryA, entryA, []rule.Finding{line(1, rule.Text)}, "n"},
+		"what is given":                        {openA, entryA, []rule.Finding{line(1, rule.Grant)}, "n"},
+		"one that is new each time":            {openA, entryA, []rule.Finding{always}, "n"},
+		"twice where it was once":              {openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "on"},
+		"twice where it was twice":             {entryA + openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "oo"},
+		"of two principals, where it was once": {openA, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "on"},
+		"of two principals, on one line":       {flow + "\n- 'x", flow, []rule.Finding{of(roleA, 1), of(roleB, 1)}, "oo"},
+		"a line that only EKS read":            {onlyEKS, onlyEKS, []rule.Finding{line(1, rule.Text), line(2, rule.Text), line(2, rule.ARN)}, "oon"},
 	} {
 		t.Run(name, marked{before: c.before, after: c.after, found: c.found, want: c.want}.run)
 	}
+	known := []rule.Finding{of(roleA, 3)}
+	t.Run("a line that is taken by a finding that existed", marked{openA, entryA + entryB, known, []rule.Finding{of(roleB, 6), of(roleA, 3)}, nil, "no"}.run)
 }
 
 func TestGiven(t *testing.T) {

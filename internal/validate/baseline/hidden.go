@@ -17,9 +17,15 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 	broken := cutShort(before.Problems)
 	maps.Copy(broken, before.Unreadable)
 	opaque := withProblem(before.Problems, func(p awsauth.Problem) bool { return p.Code == awsauth.OnlyEKSReads })
-	old := map[string]*lineIndex{}
-	lines := map[string][]string{}
-	left := map[[3]string]int{} // how often the same may still be said of a line
+	if len(broken) == 0 && len(opaque) == 0 {
+		return
+	}
+	l := lineBudget{before: before, after: after, old: map[string]*lineIndex{}, lines: map[string][]string{}, said: map[[3]string]int{}, spent: map[[2]string]map[int]bool{}}
+	for _, f := range found {
+		if f.Preexisting && (broken[f.DataKey] || opaque[f.DataKey]) {
+			l.spend(f)
+		}
+	}
 	for i := range found {
 		f := &found[i]
 		// What is mapped twice may have its other half in the broken value.
@@ -27,27 +33,46 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 		if f.Preexisting || f.AlwaysNew || f.Reading != nil || !treatments[f.Category].hidden || !hidden {
 			continue
 		}
-		if old[f.DataKey] == nil {
-			lines[f.DataKey] = strings.Split(after.Object.Data[f.DataKey], "\n")
-			old[f.DataKey] = newLineIndex(before.Object.Data[f.DataKey])
-		}
-		words := f.Value // where the place is not known; it may have been on several lines
-		if f.Line > 0 && f.Line <= len(lines[f.DataKey]) {
-			line := lines[f.DataKey][f.Line-1]
-			words = cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
-		}
-		key := [3]string{f.DataKey, f.Key(), words}
-		n, counted := left[key]
-		switch {
-		case counted:
-		case f.Line > 0:
-			n = old[f.DataKey].lines(words)
-		default:
-			n = old[f.DataKey].all(strings.Fields(words))
-		}
-		f.Preexisting = n > 0
-		left[key] = n - 1
+		f.Preexisting = l.spend(*f)
 	}
+}
+
+// lineBudget says which lines of the new version the old one had: of several lines with the same words, as many as there were.
+type lineBudget struct {
+	before, after *rule.Version
+	old           map[string]*lineIndex
+	lines         map[string][]string
+	said          map[[3]string]int          // how often the same is said of such a line
+	spent         map[[2]string]map[int]bool // by data key and words, the lines of the new version that are taken for old ones
+}
+
+// spend reports that a finding is about a line of the old version, and takes the line for that one.
+func (l *lineBudget) spend(f rule.Finding) bool {
+	key := f.DataKey
+	if l.old[key] == nil {
+		l.lines[key] = strings.Split(l.after.Object.Data[key], "\n")
+		l.old[key] = newLineIndex(l.before.Object.Data[key])
+	}
+	same := [3]string{key, f.Key(), f.Value}
+	if f.Line == 0 || f.Line > len(l.lines[key]) { // the place is not known, and it may have been on several lines
+		l.said[same]++
+		return l.said[same] <= l.old[key].all(strings.Fields(f.Value))
+	}
+	line := l.lines[key][f.Line-1]
+	words := cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
+	same[2] = words
+	l.said[same]++
+	n := l.old[key].lines(words)
+	spent := l.spent[[2]string{key, words}]
+	if spent == nil {
+		spent = map[int]bool{}
+		l.spent[[2]string{key, words}] = spent
+	}
+	if l.said[same] > n || len(spent) >= n && !spent[f.Line] {
+		return false
+	}
+	spent[f.Line] = true
+	return true
 }
 
 // cutShort are the data keys of which EKS may not read all: there is something that is no YAML, or a second document.
