@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -62,8 +64,13 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 	if parts := strings.FieldsFunc(g, separator); len(parts) > 1 {
 		for _, part := range parts {
 			if near, _ := nearGroup(part); near != "" {
-				return say(phrase.Quote(g)+" is one group to EKS", "write groups: ["+phrase.Bare(groupList(g))+"]", "nothing is bound to it")
+				return say(severalGroups(g))
 			}
+		}
+		if !slices.ContainsFunc(parts, func(part string) bool { return !plainGroup.MatchString(part) }) {
+			f, odd = say(severalGroups(g))
+			f.Severity, f.Why = rule.Warning, "only a binding to a group of that whole name grants anything"
+			return f, odd
 		}
 	}
 	switch near, exact := nearGroup(g); {
@@ -113,6 +120,14 @@ func spacesNamed(s string) string {
 		return "a space"
 	}
 	return "white space"
+}
+
+// plainGroup is a group that is named in words, unlike those of a directory, in which commas stand: CN=ops,OU=teams.
+var plainGroup = regexp.MustCompile(`^[A-Za-z0-9:._/-]+$`)
+
+// severalGroups is what is said of several groups in one text.
+func severalGroups(g string) (message, fix, why string) {
+	return phrase.Quote(g) + " is one group to EKS", "write groups: [" + phrase.Bare(groupList(g)) + "]", "nothing is bound to it"
 }
 
 func separator(r rune) bool { return r == ',' || r == ';' || r == ' ' }

@@ -26,13 +26,21 @@ func checkPaths(c *rule.ObjectContext) {
 		}
 		return keys
 	})
+	shortened := map[string]*awsauth.Entry{} // by the key without a path, the first that is to be written so
 	for _, e := range c.Entries() {
 		f := ownFault("AA203", e, c.Partition)
 		if f == nil {
 			continue
 		}
-		if a, err := e.Principal(); err == nil && mapped()[awsauth.Key(a.Canonical())] {
+		a, _ := e.Principal() // what has a path is one
+		key := awsauth.Key(a.Canonical())
+		switch first := shortened[key]; {
+		case mapped()[key]:
 			f.Fix = "delete this entry: " + phrase.Whole(a.Canonical()) + " is mapped already"
+		case first != nil:
+			f.Fix = "delete this entry, or the one for " + phrase.Whole(first.ARN.Value) + ": both name the role " + phrase.Whole(a.Name)
+		default:
+			shortened[key] = e
 		}
 		c.Report(rule.AtARN(e), *f)
 	}

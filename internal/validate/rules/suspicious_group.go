@@ -13,7 +13,7 @@ import (
 
 var suspiciousGroup = &rule.Rule{
 	ID: "AA107", Name: "suspicious-group", Severity: rule.Error, Category: rule.Text,
-	What:   "a group with spaces in or around it, an empty one (a warning if it is written as an empty string), several groups in one string, or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
+	What:   "a group with spaces in or around it, an empty one (a warning if it is written as an empty string), several groups in one string (a warning if all are your own), or one a typo away from a group that Kubernetes or EKS knows; system:unauthenticated",
 	Why:    "a group that nothing is bound to gives nothing, without an error: nodes with system:node do not join, an admin with system:master may do nothing; a caller with system:unauthenticated does not get system:authenticated",
 	Bad:    strings.Replace(goodNodesAndCI, " [deployers]", "\n        - deployers\n         - viewers", 1),
 	Good:   strings.Replace(goodNodesAndCI, " [deployers]", "\n        - deployers\n        - viewers", 1),
