@@ -26,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/aws-auth-guard/aws-auth-guard/test/awsfake/fake"
+	"github.com/aws-auth-guard/aws-auth-guard/test/guarded"
 )
 
 const nodes = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
@@ -40,12 +41,11 @@ type guardProcess struct {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := guarded.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // the port is what is wanted
-	return l.Addr().String()
+	return address
 }
 
 // certificate writes tls.crt and tls.key for loopback.
