@@ -160,6 +160,33 @@ func template(t *testing.T, install string) string {
 	return rendered
 }
 
+// TestWrongKey holds that nothing is pushed with a key that did not sign the checksums, or cannot be opened.
+func TestWrongKey(t *testing.T) {
+	other, err := os.ReadFile(filepath.Join(filepath.Dir(otherKey(t)), "cosign.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct{ variable, value, want string }{
+		"another key":      {"COSIGN_PRIVATE_KEY", string(other), "is not the key that signed checksums.txt"},
+		"another password": {"COSIGN_PASSWORD", "another", "cannot be read with COSIGN_PASSWORD"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Setenv(c.variable, c.value)
+			_, err := said(exec.Command("../publish.sh", version, dir, address+"/wrong-key"))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+			repository, err := name.NewRepository(address + "/wrong-key/aws-auth-guard")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tags, err := remote.List(repository); err == nil {
+				t.Errorf("the registry has %v", tags)
+			}
+		})
+	}
+}
+
 // TestPublishedAgain holds that a second push changes nothing, also in another time zone and of files that were copied.
 func TestPublishedAgain(t *testing.T) {
 	now := time.Now()

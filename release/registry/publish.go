@@ -46,6 +46,9 @@ func (p *Publication) Publish(ctx context.Context) (Published, error) {
 	if err := artifacts.Verify(p.Dir); err != nil {
 		return Published{}, err
 	}
+	if err := p.checkKey(ctx); err != nil {
+		return Published{}, err
+	}
 	repository, err := name.NewRepository(p.Registry + "/aws-auth-guard")
 	if err != nil {
 		return Published{}, err
@@ -146,27 +149,6 @@ func packedAt(file string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return first.ModTime, nil
-}
-
-// sign stores a signature for each reference beside it, with the key in COSIGN_PRIVATE_KEY. --recursive is for the image, whose
-// platforms can be pulled by their own digests. The public log of signatures is not used: a key is, and nothing else is contacted.
-func (p *Publication) sign(ctx context.Context, references []string, plainHTTP bool) error {
-	if p.Cosign == "" {
-		fmt.Fprintln(p.Log, "release: not signed: COSIGN_PRIVATE_KEY is not set")
-		return nil
-	}
-	for _, ref := range references {
-		args := []string{"sign", "--key", "env://COSIGN_PRIVATE_KEY", "--yes", "--recursive",
-			"--use-signing-config=false", "--tlog-upload=false"}
-		if plainHTTP {
-			args = append(args, "--allow-http-registry")
-		}
-		if _, err := run(exec.CommandContext(ctx, p.Cosign, append(args, ref)...)); err != nil {
-			return err
-		}
-		fmt.Fprintf(p.Log, "release: signed %s\n", ref)
-	}
-	return nil
 }
 
 // Install is the command that installs exactly this chart with exactly this image.
