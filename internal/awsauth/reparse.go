@@ -1,6 +1,9 @@
 package awsauth
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A list can be read item by item, and an item can be taken over from another list, if each list is in block style, all its
 // items begin at one depth, and each item is sound by itself. What goes on past the end of an item (an open quote, a bracket,
@@ -86,7 +89,21 @@ func (p *parser) sound(entries []Entry) bool {
 	return !p.unreadable && p.complaint == nil &&
 		!slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.Code != NoGroups }) &&
 		!slices.ContainsFunc(entries, func(e Entry) bool { return e.SSO != nil }) &&
-		!indentIndicator.MatchString(p.text) // where such a block ends, the text before the next item decides; see Comments
+		!indentIndicator.MatchString(p.text) && // where such a block ends, the text before the next item decides; see Comments
+		!mayHaveProperties(p.text) // with a tag in one item, where the comments of the others are is not certain
+}
+
+// mayHaveProperties reports what may be a tag or an anchor: a ! or a & that begins a word.
+func mayHaveProperties(text string) bool {
+	for at := 0; ; at++ {
+		i := strings.IndexAny(text[at:], "!&")
+		if i < 0 {
+			return false
+		}
+		if at += i; at == 0 || strings.IndexByte(" \t\r\n[{,:", text[at-1]) >= 0 {
+			return true
+		}
+	}
 }
 
 // remember keeps the texts of the items, if they can be taken over. Of those without groups there is something to report.

@@ -14,6 +14,8 @@ import (
 const (
 	nodesItem = "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups:\n  - system:bootstrappers\n  - system:nodes\n"
 	ciItem    = "- rolearn: arn:aws:iam::111122223333:role/ci\n  username: ci\n  groups: [deployers]\n"
+	emojiItem = "- rolearn: arn:aws:iam::111122223333:role/e\n  username: e\n  groups: [deployers] # \u26a0\ufe0f\n"
+	tagItem   = "- rolearn: ! \"arn:aws:iam::111122223333:role/t\"\n  username: t\n  groups: [deployers]\n"
 )
 
 // reparseTexts are those in which an item might be taken for what it is only by itself.
@@ -59,6 +61,12 @@ var reparseTexts = map[string]string{
 	"an emoji behind a block":      "- rolearn: arn:aws:iam::111122223333:role/a\n  groups: []\n  username: |-\n    x\n# \ufe0f\n" + ciItem,
 	"an emoji behind indentation":  "- rolearn: arn:aws:iam::111122223333:role/a\n  groups: []\n  username: |1-\n    x\n- # \ufe0f\n  rolearn: arn:aws:iam::111122223333:role/b\n  username: b\n  groups: [c]\n",
 	"an emoji in a block":          "- rolearn: arn:aws:iam::111122223333:role/a\n  groups: []\n  username: |-\n    x\n    # \ufe0f\n" + ciItem,
+	"an emoji in one item":         nodesItem + emojiItem,
+	"an emoji, and a tag before":   tagItem + nodesItem + emojiItem,
+	"an emoji, and an anchor":      nodesItem + emojiItem + "- rolearn: &a \"arn:aws:iam::111122223333:role/t\"\n  username: t\n  groups: [a]\n",
+	"an emoji, and a tag in flow":  nodesItem + emojiItem + "- {rolearn: arn:aws:iam::111122223333:role/t, username: t, groups: [!!str 'a']}\n",
+	"an emoji, and a tag above":    nodesItem + emojiItem + "- rolearn: !!str\n    'arn:aws:iam::111122223333:role/t'\n  username: t\n  groups: [a]\n",
+	"a word with an !":             nodesItem + "- rolearn: arn:aws:iam::111122223333:role/a\n  username: a!b&c # d!\n  groups: [b]\n" + emojiItem,
 	"U+FFFD in a comment":          nodesItem + "# \ufffd\n" + ciItem,
 	"a comment without a blank":    nodesItem + ciItem[:len(ciItem)-1] + "# c\n" + ciItem,
 	"a dash in braces":             nodesItem + "- {rolearn: x, groups: [], username: -}\n" + ciItem,
