@@ -156,6 +156,8 @@ func TestHidden(t *testing.T) {
 		"twice where it was once":              {openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "on"},
 		"twice where it was twice":             {entryA + openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "oo"},
 		"of two principals, where it was once": {openA, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "on"},
+		"of two entries that were on one line": {strings.ReplaceAll(entryA+entryB, "\n", "\\n"), entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "oo"},
+		"two things about one line":            {openA, entryA, []rule.Finding{line(1, rule.Repeat), line(1, rule.Repeat)}, "oo"},
 		"of two principals, on one line":       {flow + "\n- 'x", flow, []rule.Finding{of(roleA, 1), of(roleB, 1)}, "oo"},
 		"a line that only EKS read":            {onlyEKS, onlyEKS, []rule.Finding{line(1, rule.Text), line(2, rule.Text), line(2, rule.ARN)}, "oon"},
 	} {

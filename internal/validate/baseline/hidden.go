@@ -42,7 +42,7 @@ type lineBudget struct {
 	before, after *rule.Version
 	old           map[string]*lineIndex
 	lines         map[string][]string
-	said          map[[3]string]int          // how often the same is said of such a line
+	said          map[[3]string]int          // how often the same is said of words without a place
 	spent         map[[2]string]map[int]bool // by data key and words, the lines of the new version that are taken for old ones
 }
 
@@ -53,22 +53,19 @@ func (l *lineBudget) spend(f rule.Finding) bool {
 		l.lines[key] = strings.Split(l.after.Object.Data[key], "\n")
 		l.old[key] = newLineIndex(l.before.Object.Data[key])
 	}
-	same := [3]string{key, f.Key(), f.Value}
 	if f.Line == 0 || f.Line > len(l.lines[key]) { // the place is not known, and it may have been on several lines
+		same := [3]string{key, f.Key(), f.Value}
 		l.said[same]++
 		return l.said[same] <= l.old[key].all(strings.Fields(f.Value))
 	}
 	line := l.lines[key][f.Line-1]
 	words := cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
-	same[2] = words
-	l.said[same]++
-	n := l.old[key].lines(words)
 	spent := l.spent[[2]string{key, words}]
 	if spent == nil {
 		spent = map[int]bool{}
 		l.spent[[2]string{key, words}] = spent
 	}
-	if l.said[same] > n || len(spent) >= n && !spent[f.Line] {
+	if !spent[f.Line] && len(spent) >= l.old[key].lines(words) {
 		return false
 	}
 	spent[f.Line] = true
