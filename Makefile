@@ -104,7 +104,7 @@ fmt: ## gofmt
 	@gofmt -s -w $$(git ls-files -co --exclude-standard '*.go')
 
 .PHONY: new-rule
-new-rule: ## the files of a rule that does not exist yet: ID=AA999 NAME=what-it-catches
+new-rule: ## the files of a rule that does not exist yet: ID=AA199 NAME=what-it-catches
 	@go run ./internal/validate/newrule internal/validate '$(ID)' '$(NAME)'
 
 .PHONY: golden

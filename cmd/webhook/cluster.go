@@ -141,7 +141,7 @@ func (o *options) manager() (manager.Manager, certificate, error) {
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Cache:                  cache.Options{ByObject: objects},
 		Metrics:                metricsserver.Options{BindAddress: "0"}, // metricsServer counts its connections
-		HealthProbeBindAddress: "0",                                     // healthServer says more than yes or no
+		HealthProbeBindAddress: "0",                                     // health.Server says more than yes or no
 	})
 	if err != nil {
 		return nil, nil, err

@@ -68,7 +68,7 @@ type parser struct {
 	keptLeniently bool
 	// complaint is what EKS's own parser says. It is never left without a problem that explains it.
 	complaint error
-	// line0 is added to places: set while a part of the text is read by itself.
+	// lineOffset is added to lines: set while a part of the text is read by itself.
 	lineOffset int
 	// lines are those of the text, cut when the first is asked for; troubled are those where it stops being YAML.
 	lines    []string

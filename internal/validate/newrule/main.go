@@ -1,4 +1,4 @@
-// Command newrule writes the files of a rule that does not exist yet: `make new-rule ID=AA999 NAME=what-it-catches`.
+// Command newrule writes the files of a rule that does not exist yet: `make new-rule ID=AA199 NAME=what-it-catches`.
 package main
 
 import (
