@@ -20,10 +20,17 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 	if len(broken) == 0 && len(opaque) == 0 {
 		return
 	}
-	l := lineBudget{before: before, after: after, old: map[string]*lineIndex{}, lines: map[string][]string{}, said: map[[3]string]int{}, spent: map[[2]string]map[int]bool{}}
+	budgets := map[string]*lineBudget{}
+	spend := func(f rule.Finding) bool {
+		key := f.DataKey
+		if budgets[key] == nil {
+			budgets[key] = newLineBudget(before.Object.Data[key], after.Object.Data[key])
+		}
+		return budgets[key].spend(f)
+	}
 	for _, f := range found {
 		if f.Preexisting && (broken[f.DataKey] || opaque[f.DataKey]) {
-			l.spend(f)
+			spend(f)
 		}
 	}
 	for i := range found {
@@ -33,43 +40,42 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 		if f.Preexisting || f.AlwaysNew || f.Reading != nil || !treatments[f.Category].hidden || !hidden {
 			continue
 		}
-		f.Preexisting = l.spend(*f)
+		f.Preexisting = spend(*f)
 	}
 }
 
-// lineBudget says which lines of the new version the old one had: of several lines with the same words, as many as there were.
+// lineBudget says which lines of a new text the old one had: of several lines with the same words, as many as there were.
 type lineBudget struct {
-	before, after *rule.Version
-	old           map[string]*lineIndex
-	lines         map[string][]string
-	said          map[[3]string]int          // how often the same is said of words without a place
-	spent         map[[2]string]map[int]bool // by data key and words, the lines of the new version that are taken for old ones
+	old   *lineIndex
+	lines []string          // of the new text
+	taken map[int]bool      // the lines of the new text that are taken for old ones
+	left  map[string]int    // by words, how many lines may still be taken
+	said  map[[2]string]int // how often the same was said of words without a place
 }
 
-// spend reports that a finding is about a line of the old version, and takes the line for that one.
+func newLineBudget(old, updated string) *lineBudget {
+	return &lineBudget{newLineIndex(old), strings.Split(updated, "\n"), map[int]bool{}, map[string]int{}, map[[2]string]int{}}
+}
+
+// spend reports that a finding is about a line of the old text, and takes the line for that one.
 func (l *lineBudget) spend(f rule.Finding) bool {
-	key := f.DataKey
-	if l.old[key] == nil {
-		l.lines[key] = strings.Split(l.after.Object.Data[key], "\n")
-		l.old[key] = newLineIndex(l.before.Object.Data[key])
-	}
-	if f.Line == 0 || f.Line > len(l.lines[key]) { // the place is not known, and it may have been on several lines
-		same := [3]string{key, f.Key(), f.Value}
+	if f.Line == 0 || f.Line > len(l.lines) { // the place is not known, and it may have been on several lines
+		same := [2]string{f.Key(), f.Value}
 		l.said[same]++
-		return l.said[same] <= l.old[key].all(strings.Fields(f.Value))
+		return l.said[same] <= l.old.all(strings.Fields(f.Value))
 	}
-	line := l.lines[key][f.Line-1]
+	if l.taken[f.Line] {
+		return true
+	}
+	line := l.lines[f.Line-1]
 	words := cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
-	spent := l.spent[[2]string{key, words}]
-	if spent == nil {
-		spent = map[int]bool{}
-		l.spent[[2]string{key, words}] = spent
+	n, counted := l.left[words]
+	if !counted {
+		n = l.old.lines(words)
 	}
-	if !spent[f.Line] && len(spent) >= l.old[key].lines(words) {
-		return false
-	}
-	spent[f.Line] = true
-	return true
+	l.left[words] = max(n-1, 0)
+	l.taken[f.Line] = n > 0
+	return n > 0
 }
 
 // cutShort are the data keys of which EKS may not read all: there is something that is no YAML, or a second document.
