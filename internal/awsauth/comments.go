@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A comment may have every character that a language needs, such as those that join and separate letters in Persian, Hindi
@@ -15,7 +16,7 @@ func hiddenInComment(text string, i int, r rune) string {
 	switch {
 	case r == '\r' && !strings.HasPrefix(text[i+1:], "\n"):
 		return "a carriage return without a line feed (U+000D)"
-	case r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029,
+	case unicode.IsControl(r) || r == 0x2028 || r == 0x2029,
 		r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
 		return Hidden(r)
 	}

@@ -161,13 +161,13 @@ func wrongAccount(account string) string {
 const twelveDigits = "write the 12 digits of the account"
 
 func (w written) accountFix() string {
-	switch digits := strings.ReplaceAll(w.arn().Account, "-", ""); {
+	a := w.arn()
+	switch digits := strings.ReplaceAll(a.Account, "-", ""); {
 	case principal.IsAccountID(digits):
-		return "write " + phrase.Bare(strings.Replace(w.text, w.arn().Account, digits, 1))
-	case digitsOnly.MatchString(w.arn().Account):
+		return "write " + phrase.Bare(strings.Replace(w.text, a.Account, digits, 1))
+	case digitsOnly.MatchString(a.Account):
 		return twelveDigits
 	}
-	a := w.arn()
 	a.Account = anAccount
 	return "write " + phrase.Bare(a.String())
 }
@@ -250,8 +250,8 @@ func (w written) exampleIn(account string) string {
 		kind = "user"
 	}
 	text := w.text
-	if _, err := w.entry.Principal(); err == nil {
-		text = w.arn().Account + ":" + w.arn().Resource
+	if a, err := w.entry.Principal(); err == nil {
+		text = a.Account + ":" + a.Resource
 	}
 	if m := arnLike.FindStringSubmatch(text); m != nil {
 		account, kind, name = cmp.Or(m[1], account), cmp.Or(m[2], kind), cmp.Or(strings.Trim(m[3], "/"), name)

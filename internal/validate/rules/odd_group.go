@@ -62,15 +62,17 @@ func oddGroup(g string) (f rule.Finding, odd bool) {
 		return say("the group "+phrase.Quote(g)+" has "+innerSpace(g), "write one group per line, without spaces", "nothing is bound to such a group")
 	}
 	if parts := strings.FieldsFunc(g, separator); len(parts) > 1 {
-		for _, part := range parts {
-			if near, _ := nearGroup(part); near != "" {
-				return say(severalGroups(g))
-			}
-		}
-		if !slices.ContainsFunc(parts, func(part string) bool { return !plainGroup.MatchString(part) }) {
-			f, odd = say(severalGroups(g))
-			f.Severity, f.Why = rule.Warning, "only a binding to a group of that whole name grants anything"
-			return f, odd
+		known := slices.ContainsFunc(parts, func(part string) bool {
+			near, _ := nearGroup(part)
+			return near != ""
+		})
+		several := rule.Finding{Message: phrase.Quote(g) + " is one group to EKS", Fix: "write groups: [" + phrase.Bare(groupList(g)) + "]", Why: "nothing is bound to it"}
+		switch {
+		case known:
+			return several, true
+		case plainGroups.MatchString(g):
+			several.Severity, several.Why = rule.Warning, "only a binding to a group of that whole name grants anything"
+			return several, true
 		}
 	}
 	switch near, exact := nearGroup(g); {
@@ -122,13 +124,8 @@ func spacesNamed(s string) string {
 	return "white space"
 }
 
-// plainGroup is a group that is named in words, unlike those of a directory, in which commas stand: CN=ops,OU=teams.
-var plainGroup = regexp.MustCompile(`^[A-Za-z0-9:._/-]+$`)
-
-// severalGroups is what is said of several groups in one text.
-func severalGroups(g string) (message, fix, why string) {
-	return phrase.Quote(g) + " is one group to EKS", "write groups: [" + phrase.Bare(groupList(g)) + "]", "nothing is bound to it"
-}
+// plainGroups are groups that are named in words, unlike one of a directory, in which commas stand: CN=ops,OU=teams.
+var plainGroups = regexp.MustCompile(`^[A-Za-z0-9:._/,;-]+$`)
 
 func separator(r rune) bool { return r == ',' || r == ';' || r == ' ' }
 
