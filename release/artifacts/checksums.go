@@ -14,6 +14,9 @@ import (
 // ChecksumsFile is what is signed: one line for each other file, as sha256sum -c reads them.
 const ChecksumsFile = "checksums.txt"
 
+// SignatureFile is its signature, a Sigstore bundle.
+const SignatureFile = ChecksumsFile + ".sigstore.json"
+
 func (r *Release) checksums(context.Context, string) error {
 	text, err := Checksums(r.Out)
 	if err != nil {
@@ -23,7 +26,7 @@ func (r *Release) checksums(context.Context, string) error {
 }
 
 // unlisted are the checksums, what signs them, and the text of the announcement, which gets the digests of what is published.
-var unlisted = []string{ChecksumsFile, ChecksumsFile + ".sigstore.json", notesFile}
+var unlisted = []string{ChecksumsFile, SignatureFile, notesFile}
 
 // Checksums has a line for each file of a release.
 func Checksums(dir string) (string, error) {

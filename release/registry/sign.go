@@ -28,8 +28,7 @@ func (p *Publication) checkKey(ctx context.Context) error {
 	if _, err := run(exec.CommandContext(ctx, p.Cosign, "public-key", "--key", key, "--outfile", public)); err != nil {
 		return fmt.Errorf("nothing was pushed: COSIGN_PRIVATE_KEY cannot be read with COSIGN_PASSWORD: %w", err)
 	}
-	checksums := filepath.Join(p.Dir, artifacts.ChecksumsFile)
-	bundle := checksums + ".sigstore.json"
+	checksums, bundle := filepath.Join(p.Dir, artifacts.ChecksumsFile), filepath.Join(p.Dir, artifacts.SignatureFile)
 	if _, err := os.Stat(bundle); errors.Is(err, fs.ErrNotExist) {
 		return nil // a rehearsal: made without a key
 	}
