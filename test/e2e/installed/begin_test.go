@@ -20,8 +20,12 @@ func TestImageThatCannotBePulled(t *testing.T) {
 
 	helm(t, nowhere...)
 	eventually(t, "the image cannot be pulled", unpulled(t))
-	kubectl(t, edit(bad, "--dry-run=server")...).wantIn(t, 0, "Warning: ", "no replica of aws-auth-guard is ready", "configmap/aws-auth patched")
-	kubectl(t, "delete", "configmap", "aws-auth", "-n", "kube-system", "--dry-run=server").wantIn(t, 1, "AA501")
+	// The API server takes new policies into force about once a second, and a pull can fail sooner.
+	eventually(t, "the policies of this release are in force", func() error {
+		return errors.Join(
+			kubectl(t, edit(bad, "--dry-run=server")...).has(0, "Warning: ", "no replica of aws-auth-guard is ready", "configmap/aws-auth patched"),
+			kubectl(t, "delete", "configmap", "aws-auth", "-n", "kube-system", "--dry-run=server").has(1, "AA501"))
+	})
 
 	installed(t)
 	before := wantReplicas(t)

@@ -255,11 +255,19 @@ func (a answer) want(t *testing.T, text string, code int) {
 // wantIn checks parts of what a program said, wherever its lines break.
 func (a answer) wantIn(t *testing.T, code int, parts ...string) {
 	t.Helper()
+	if err := a.has(code, parts...); err != nil {
+		t.Error(err)
+	}
+}
+
+// has is nil if a program ended with this code and said these parts.
+func (a answer) has(code int, parts ...string) error {
 	for _, part := range parts {
 		if a.code != code || !says(a.text, part) {
-			t.Errorf("exit code %d:\n%s\nwant exit code %d and in it:\n%s", a.code, a.text, code, part)
+			return fmt.Errorf("exit code %d:\n%s\nwant exit code %d and in it:\n%s", a.code, a.text, code, part)
 		}
 	}
+	return nil
 }
 
 // says reports whether text has this part. A denial is wrapped at 80 columns, so any white space is equivalent to any other.
