@@ -105,7 +105,7 @@ func (it *itemReader) problem(n *node, code Code, field string) Problem {
 
 // keys looks at every key of the item and files the values of those that EKS knows.
 func (it *itemReader) keys() {
-	lines := map[string]int{}
+	first := map[string]*node{}
 	for i := 0; i+1 < len(it.node.Content); i += 2 {
 		k, v := it.node.Content[i], it.node.Content[i+1]
 		if isMerge(k) {
@@ -116,12 +116,12 @@ func (it *itemReader) keys() {
 			continue
 		}
 		name := k.Value
-		if first, dup := lines[name]; dup {
+		if one := first[name]; one != nil {
 			pr := it.problem(k, DuplicateKey, name)
-			pr.Value, pr.Want = name, fmt.Sprint(first)
+			pr.Value, pr.Other = name, it.place(one)
 			it.report(pr)
 		} else {
-			lines[name] = it.place(k).Line
+			first[name] = k
 		}
 		switch known, meant := it.known(k, v); {
 		case known != "":

@@ -16,7 +16,7 @@ const (
 	Alias                        // *name
 	Merge                        // <<
 	Tag                          // an explicit tag
-	DuplicateKey                 // Value: the key; Want: the line of the first
+	DuplicateKey                 // Value: the key; Other: the first one
 	NonTextKey                   // a key that is no text; Got: what it is
 	UnquotedTemplate             // {{Name}} without quotes; Value: the template
 	LookAlikeKey                 // Value: the key; Want: the key it looks like
@@ -48,6 +48,7 @@ type Problem struct {
 	Entry, Subject string
 	Value          string
 	Got, Want      string
+	Other          Place
 	// Reading is set for TwoReadings.
 	Reading Reading
 }

@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -129,6 +130,43 @@ func TestRepairs(t *testing.T) {
 			admitted(w, "fixed "+fault, old, better)
 			admitted(w, "removed "+fault, old, slices.Delete(slices.Clone(old), i, i+1))
 		}
+	}
+}
+
+// TestSlips is the other side of promise 4: whoever fixes one entry of a value that EKS could not read, and makes a mistake in
+// another, is denied for that, also if a third entry had the same fault before.
+func TestSlips(t *testing.T) {
+	v := validator(t, "")
+	allows := func(old, updated string) bool {
+		return v.Validate(context.Background(), validate.Request{Operation: validate.Update, Old: aconfigmap(roles0(old)), New: aconfigmap(roles0(updated))}).Allowed
+	}
+	named := func(entry, name string) string { return strings.ReplaceAll(entry, "NAME", name) }
+	tried := 0
+	for _, open := range []string{"a tab", "an open quote", "an open bracket", "a line indented further", "a missing colon", "an unquoted template", "a misindented group"} {
+		broken, fixed := nodeRole+named(faults[open][0], "open"), nodeRole+named(sound, "open")
+		if !allows(broken, fixed) {
+			t.Fatalf("%s: the repair is denied", open)
+		}
+		for fault, texts := range faults {
+			faulty, was := texts[0], cmp.Or(texts[1], sound)
+			if awsauth.Read(nil, roles0(faulty)).Unread["mapRoles"] || allows(nodeRole+named(was, "slip"), nodeRole+named(faulty, "slip")) {
+				continue // EKS reads as little as before, or it is no error
+			}
+			if allows(broken+named(was, "slip"), fixed+named(faulty, "slip")) {
+				t.Errorf("%s is fixed, and %s comes: allowed", open, fault)
+			}
+			had := named(faulty, "had")
+			if allows(broken+had+named(was, "slip"), fixed+had+named(faulty, "slip")) {
+				t.Errorf("%s is fixed, and %s comes that another entry had: allowed", open, fault)
+			}
+			if allows(broken+named(was, "slip")+had, fixed+named(faulty, "slip")+had) {
+				t.Errorf("%s is fixed, and %s comes in front of another entry that had it: allowed", open, fault)
+			}
+			tried++
+		}
+	}
+	if tried < 100 {
+		t.Errorf("%d slips were tried", tried)
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	entryB = "- rolearn: " + roleB + "\n  username: ci\n  groups: [viewers]\n"
 	// openA is no YAML, and nothing of it is read. nullA is one that only the lenient reading reads, and then in full.
 	openA = "- rolearn: " + roleA + "\n  username: 'ci\n  groups: [viewers]\n"
+	openB = "- rolearn: " + roleB + "\n  username: 'ci\n  groups: [viewers]\n"
 	nullA = entryA + "  ~: x\n"
 	// onlyEKS is one that EKS reads and other parsers do not.
 	onlyEKS = "- rolearn: \"" + roleA + "\"# c\n  username: >-\n    {ci}# c\n  groups: [viewers]\n"
@@ -133,6 +134,16 @@ func TestHidden(t *testing.T) {
 	always := about(roleA, rule.Text, func(f *rule.Finding) { f.Line, f.AlwaysNew = 1, true })
 	// Mapped in mapUsers as well, where nothing was broken.
 	users := about(roleA, rule.Repeat, func(f *rule.Finding) { f.DataKey, f.Value = awsauth.MapUsers, "a" })
+	lacks := func(n int, what string) rule.Finding {
+		return about(roleA, rule.Text, func(f *rule.Finding) { f.Line, f.Column, f.Lacks = n, 1, what })
+	}
+	twice := func(n, other int) rule.Finding {
+		return about(roleA, rule.Text, func(f *rule.Finding) {
+			f.Line, f.Column, f.Other = n, 1, &awsauth.Place{DataKey: awsauth.MapRoles, Line: other, Column: 1}
+		})
+	}
+	const username = "  username: ci\n"
+	nameless := strings.Replace(entryA, username, "", 1)
 	flow := "[{rolearn: " + roleA + ", username: ci, groups: [viewers]}, {rolearn: " + roleB + ", username: ci, groups: [viewers]}]\n"
 	cut := "- rolearn: " + roleB + "\n  username: x\n  groups: [y]\n---\n" + entryA
 	for name, c := range map[string]struct {
@@ -157,12 +168,26 @@ func TestHidden(t *testing.T) {
 		"twice where it was twice":             {entryA + openA, entryA + entryA, []rule.Finding{line(1, rule.Text), line(4, rule.Text)}, "oo"},
 		"of two principals, where it was once": {openA, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "on"},
 		"of two entries that were on one line": {strings.ReplaceAll(entryA+entryB, "\n", "\\n"), entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "oo"},
+		"in a comment":                         {openA + "# groups: x\n", entryA + "  groups: x\n", []rule.Finding{line(4, rule.Text)}, "n"},
+		"instead of a longer value":            {openA + "# x", strings.Replace(entryA, username, "  username:\n", 1), []rule.Finding{line(2, rule.Text)}, "n"},
+		"a field that is lacking":              {openA, nameless, []rule.Finding{lacks(1, "username")}, "n"},
+		"a field that was lacking":             {nameless + openB, nameless + entryB, []rule.Finding{lacks(1, "username")}, "o"},
+		"a dash that is lacking":               {openA + entryB, entryA + entryB[2:], []rule.Finding{lacks(4, rule.Dash)}, "n"},
+		"a dash that was lacking":              {openA + entryB[2:], entryA + entryB[2:], []rule.Finding{lacks(4, rule.Dash)}, "o"},
+		"a field twice":                        {entryA + openB, entryA + username + entryB, []rule.Finding{twice(4, 2)}, "n"},
+		"a field twice as before":              {entryA + username + openB, entryA + username + entryB, []rule.Finding{twice(4, 2)}, "o"},
+		"a new entry in front":                 {entryB + openA, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6), of(roleB, 6)}, "ooo"},
+		"a new entry in front, once":           {strings.Replace(openA, "[viewers]", "[x]", 1) + entryB, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "no"},
 		"two things about one line":            {openA, entryA, []rule.Finding{line(1, rule.Repeat), line(1, rule.Repeat)}, "oo"},
 		"of two principals, on one line":       {flow + "\n- 'x", flow, []rule.Finding{of(roleA, 1), of(roleB, 1)}, "oo"},
 		"a line that only EKS read":            {onlyEKS, onlyEKS, []rule.Finding{line(1, rule.Text), line(2, rule.Text), line(2, rule.ARN)}, "oon"},
 	} {
 		t.Run(name, marked{before: c.before, after: c.after, found: c.found, want: c.want}.run)
 	}
+	everywhere := about("", rule.Text, nil)
+	first, second := everywhere, everywhere
+	first.Line, second.Line = 2, 5
+	t.Run("the same of the value, where it did not stand", marked{strings.Replace(openA, "'ci", "'x", 1) + entryB, entryA + entryB, []rule.Finding{everywhere}, []rule.Finding{first, second}, nil, "no"}.run)
 	known := []rule.Finding{of(roleA, 3)}
 	t.Run("a line that is taken by a finding that existed", marked{openA, entryA + entryB, known, []rule.Finding{of(roleB, 6), of(roleA, 3)}, nil, "no"}.run)
 }

@@ -1,15 +1,13 @@
 package baseline
 
 import (
-	"cmp"
 	"maps"
-	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// markHidden marks findings about lines that the old version has too, in a value of which EKS read nothing, or not all: a
+// markHidden marks findings about what the old version says too, in a value of which EKS read nothing, or not all: a
 // syntax error hides what else is wrong, and a --- what is behind it, and fixing it must not be denied for that. Where EKS read
 // the value and other parsers do not, only faults of the text were hidden: what EKS reads is known.
 // Findings about grants are never marked here.
@@ -20,62 +18,48 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 	if len(broken) == 0 && len(opaque) == 0 {
 		return
 	}
-	budgets := map[string]*lineBudget{}
-	spend := func(f rule.Finding) bool {
-		key := f.DataKey
-		if budgets[key] == nil {
-			budgets[key] = newLineBudget(before.Object.Data[key], after.Object.Data[key])
+	values := map[string]*hiddenValue{}
+	value := func(key string) *hiddenValue {
+		if values[key] == nil {
+			values[key] = newHiddenValue(before.Object.Data[key], after.Object.Data[key])
 		}
-		return budgets[key].spend(f)
+		return values[key]
 	}
-	for _, f := range found {
-		if f.Preexisting && (broken[f.DataKey] || opaque[f.DataKey]) {
-			spend(f)
-		}
-	}
-	for i := range found {
-		f := &found[i]
+	hidden := func(f rule.Finding) bool {
 		// What is mapped twice may have its other half in the broken value.
-		hidden := broken[f.DataKey] || f.Category == rule.Repeat && len(broken) > 0 || f.Category == rule.Text && opaque[f.DataKey]
-		if f.Preexisting || f.AlwaysNew || f.Reading != nil || !treatments[f.Category].hidden || !hidden {
-			continue
+		return broken[f.DataKey] || f.Category == rule.Repeat && len(broken) > 0 || f.Category == rule.Text && opaque[f.DataKey]
+	}
+	// Where the old version had the same, it is the one that stood there, and not one that came in its place; see below.
+	elsewhere, stood := map[string][]*rule.Finding{}, []*rule.Finding(nil)
+	// An entry that was there has the first claim to what was written in it.
+	for _, own := range []bool{true, false} {
+		for i := range found {
+			f := &found[i]
+			if f.Preexisting && hidden(*f) && !value(f.DataKey).had(*f, own) && !own {
+				elsewhere[f.Key()] = append(elsewhere[f.Key()], f)
+			}
 		}
-		f.Preexisting = spend(*f)
+		for i := range found {
+			f := &found[i]
+			if f.Preexisting || f.AlwaysNew || f.Reading != nil || !treatments[f.Category].hidden || !hidden(*f) {
+				continue
+			}
+			if f.Other == nil {
+				f.Preexisting = value(f.DataKey).had(*f, own)
+			} else if own { // both of them, or one of the two is new
+				f.Preexisting = value(f.DataKey).had(*f, own) && value(f.Other.DataKey).stoodAt(*f.Other, "", own)
+			}
+			if f.Preexisting {
+				stood = append(stood, f)
+			}
+		}
 	}
-}
-
-// lineBudget says which lines of a new text the old one had: of several lines with the same words, as many as there were.
-type lineBudget struct {
-	old   *lineIndex
-	lines []string          // of the new text
-	taken map[int]bool      // the lines of the new text that are taken for old ones
-	left  map[string]int    // by words, how many lines may still be taken
-	said  map[[2]string]int // how often the same was said of words without a place
-}
-
-func newLineBudget(old, updated string) *lineBudget {
-	return &lineBudget{newLineIndex(old), strings.Split(updated, "\n"), map[int]bool{}, map[string]int{}, map[[2]string]int{}}
-}
-
-// spend reports that a finding is about a line of the old text, and takes the line for that one.
-func (l *lineBudget) spend(f rule.Finding) bool {
-	if f.Line == 0 || f.Line > len(l.lines) { // the place is not known, and it may have been on several lines
-		same := [2]string{f.Key(), f.Value}
-		l.said[same]++
-		return l.said[same] <= l.old.all(strings.Fields(f.Value))
+	for _, f := range stood { // it is what the old version had, and so the other one is new
+		if others := elsewhere[f.Key()]; len(others) > 0 {
+			others[0].Preexisting = false
+			elsewhere[f.Key()] = others[1:]
+		}
 	}
-	if l.taken[f.Line] {
-		return true
-	}
-	line := l.lines[f.Line-1]
-	words := cmp.Or(strings.Trim(line, " \t\r\ufeff"), line) // a line of nothing but a tab
-	n, counted := l.left[words]
-	if !counted {
-		n = l.old.lines(words)
-	}
-	l.left[words] = max(n-1, 0)
-	l.taken[f.Line] = n > 0
-	return n > 0
 }
 
 // cutShort are the data keys of which EKS may not read all: there is something that is no YAML, or a second document.

@@ -38,25 +38,33 @@ type Finding struct {
 	Subject   string `json:"-"`
 	// Entry is the path of the entry that it is about, "" if it is about none: data.mapRoles[2].
 	Entry string `json:"-"`
-	// Category is that of the rule.
-	Category Category `json:"-"`
+	// Other is where the other one of two stands, of which one is too many; nil if it is about one.
+	Other *awsauth.Place `json:"-"`
+	// Lacks is what is not there: a field of the entry, or its Dash.
+	Lacks string `json:"-"`
 
-	// AlwaysNew says that the finding counts against every edit whose new object has it: nobody can know whether the old one had it.
-	AlwaysNew bool `json:"-"`
 	// Reading is set for a difference between EKS's two readings of an entry, and is the lenient one.
 	Reading *awsauth.Reading `json:"-"`
+	// SaidAt is the line of another finding of the same rule in the same value, whose error makes this one unnecessary as well;
+	// 0 if there is none.
+	SaidAt int `json:"-"`
+
+	// Category is that of the rule.
+	Category Category `json:"-"`
+	// AlwaysNew says that the finding counts against every edit whose new object has it: nobody can know whether the old one had it.
+	AlwaysNew bool `json:"-"`
 	// Gives says what the entry gives somebody by what the finding is about.
 	Gives Gives `json:"-"`
 	// Yields says which errors make this finding unnecessary, so that it is left out (settle.go).
 	Yields Yield `json:"-"`
-	// SaidAt is the line of another finding of the same rule in the same value, whose error makes this one unnecessary as well;
-	// 0 if there is none.
-	SaidAt int `json:"-"`
 }
+
+// Dash is what an entry begins with.
+const Dash = "-"
 
 // Gives says what an entry gives somebody. A finding about something that is given only since the edit is new, even if the
 // old version has the same text (baseline, unmarkGiven).
-type Gives int
+type Gives uint8
 
 // What an entry may give.
 const (
@@ -66,7 +74,7 @@ const (
 )
 
 // Yield says which errors make a finding unnecessary.
-type Yield int
+type Yield uint8
 
 // The yields. Most findings are reported whatever else is.
 const (

@@ -18,7 +18,7 @@ const (
 )
 
 // Category says what a rule judges. By it package baseline decides what may excuse its findings.
-type Category int
+type Category uint8
 
 // The categories.
 const (

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -79,24 +78,18 @@ func sayExtraDocument(p described) rule.Finding {
 func sayDuplicateKey(p described) rule.Finding {
 	arnField := awsauth.ARNField(p.DataKey)
 	if p.Value == arnField {
-		line, first := p.around.body(), surroundings{p.around.value, number(p.Want) - 1}
+		line, first := p.around.body(), surroundings{p.around.value, p.Other.Line - 1}
 		return rule.Finding{Message: "a second entry begins with " + shown(line) + " without its dash, inside the entry for " + first.named(), Fix: "write - " + phrase.Bare(line) + ", with the dash in line with the other dashes",
-			Why: "EKS reads both as one entry, and where a field occurs twice, the last one wins"}
+			Why: "EKS reads both as one entry, and where a field occurs twice, the last one wins", Lacks: rule.Dash}
 	}
-	first := number(p.Want)
 	f := rule.Finding{Message: p.in("the field " + phrase.Quote(p.Value) + " appears twice"), Fix: "delete one of the two",
-		Why: "EKS uses only the last one, without an error"}
-	for i := p.around.at - 1; i >= first && p.around.at-i < far; i-- {
+		Why: "EKS uses only the last one, without an error", Other: &p.Other}
+	for i := p.around.at - 1; i >= p.Other.Line && p.around.at-i < far; i-- {
 		if m := fieldLine.FindStringSubmatch(p.around.line(i)); m != nil && m[2] == "" && m[3] == arnField {
 			f.SaidAt = i + 1
 		}
 	}
 	return f
-}
-
-func number(s string) int {
-	n, _ := strconv.Atoi(s) // the reader writes it
-	return n
 }
 
 func sayUnquotedTemplate(p described) rule.Finding {

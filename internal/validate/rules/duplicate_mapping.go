@@ -104,7 +104,7 @@ func within(e *awsauth.Entry, groups map[string]bool) bool {
 
 func (r repeated) finding() rule.Finding {
 	before, e := r.before, r.entry
-	f := rule.Finding{Subject: "duplicate", Message: named(e) + " is mapped twice" + names(before, e),
+	f := rule.Finding{Subject: "duplicate", Other: &before.ARN.Place, Message: named(e) + " is mapped twice" + names(before, e),
 		Fix: "delete one of the two entries", Why: "EKS uses only the second of the two"}
 	switch {
 	case r.used == nil:

@@ -38,7 +38,7 @@ func sayMissing(c *rule.ObjectContext, p described) (f rule.Finding) {
 }
 
 func sayMissingField(c *rule.ObjectContext, p described) rule.Finding {
-	f := rule.Finding{Message: p.entry() + " has no " + p.Want, Why: "EKS drops the entry"}
+	f := rule.Finding{Message: p.entry() + " has no " + p.Want, Why: "EKS drops the entry", Lacks: p.Want}
 	if p.Want == "username" {
 		f.Fix, f.Why = "write username: "+exampleName(p)+", or another name", "EKS would authenticate the principal with an empty username"
 		return f
@@ -65,7 +65,7 @@ func exampleName(p described) string {
 // sayNoGroups says which groups the principal had, if it had any.
 func sayNoGroups(c *rule.ObjectContext, p described) rule.Finding {
 	f := rule.Finding{Severity: rule.Warning, Message: p.entry() + " has no groups", Fix: "add its groups, or groups: [] if none are meant",
-		Why: "it can authenticate, and may do only what is bound to its username"}
+		Why: "it can authenticate, and may do only what is bound to its username", Lacks: "groups"}
 	if _, missing, ok := (surroundings{p.around.value, p.around.at + 1}).groupsAbove(); ok {
 		f.Fix = "indent the lines below groups: " + spaces(missing) + " more"
 		return f

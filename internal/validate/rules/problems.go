@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws-auth-guard/aws-auth-guard/internal/awsauth"
@@ -51,8 +52,9 @@ func (d described) entry() string {
 		return ""
 	}
 	entries := d.entries()
-	index, _, _ := strings.Cut(path, "]")
-	at, ok := slices.BinarySearchFunc(entries, number(index), func(e awsauth.Entry, index int) int { return cmp.Compare(e.Index, index) })
+	number, _, _ := strings.Cut(path, "]")
+	index, _ := strconv.Atoi(number) // the reader writes it
+	at, ok := slices.BinarySearchFunc(entries, index, func(e awsauth.Entry, index int) int { return cmp.Compare(e.Index, index) })
 	switch {
 	case ok && entries[at].ARN.Value != "":
 		return phrase.Bare(entries[at].ARN.Value)
