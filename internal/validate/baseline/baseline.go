@@ -1,10 +1,11 @@
 // Package baseline is the one place that decides that a finding already existed before an edit, so that it does not count
 // against the edit.
 //
-// A finding of the new version is existing if the old version had the same one (counted.go), or if it is about
-// what already stood there and EKS could not read (hidden.go; outline.go says what stands in a text that is no YAML). It is new anyway if the edit gives what it is about to
-// somebody (given.go), if EKS reads less because of it (unread.go), or if it explains a new difference between EKS's two
-// readings of an entry (readings.go). Which of these apply to a finding, the category of its rule says: see treatments.
+// A finding of the new version is existing if the old version had the same one (counted.go), or if it is about what already
+// stood there and EKS could not read (hidden.go; what stands in a text that is no YAML, outline.go says). It is new anyway if
+// the edit gives what it is about to somebody (given.go), if EKS reads less because of it (less_read.go), or if it explains a
+// new difference between EKS's two readings of an entry (readings.go). Which of these apply to a finding, the category of its
+// rule says: see treatments.
 //
 // The functions run in the order of Mark, and each may change what the ones before it decided: mark... makes findings
 // existing, unmark... makes them new again.
@@ -24,8 +25,8 @@ type treatment struct {
 	hidden bool
 	// renamed: the finding stays the same while the ARN of its entry is being fixed.
 	renamed bool
-	// unread: the finding is new where EKS reads less of the value than it did.
-	unread bool
+	// lessRead: the finding is new where EKS reads less of the value than it did.
+	lessRead bool
 	// explains: the finding may be why EKS's two readings of an entry differ.
 	explains bool
 }
@@ -33,8 +34,8 @@ type treatment struct {
 // treatments are those of the categories; a category that is missing has none. What the rules about an edit find does not
 // come here.
 var treatments = map[rule.Category]treatment{
-	rule.Text:   {hidden: true, renamed: true, unread: true, explains: true},
-	rule.Repeat: {hidden: true, unread: true},
+	rule.Text:   {hidden: true, renamed: true, lessRead: true, explains: true},
+	rule.Repeat: {hidden: true, lessRead: true},
 	rule.Name:   {hidden: true, renamed: true},
 	rule.ARN:    {hidden: true},
 }
@@ -49,7 +50,7 @@ func Mark(found, old []rule.Finding, before, after *rule.Version, claims []nodes
 		markCounted(found, old, continuity(before, after))
 		markHidden(found, before, after)
 		unmarkGiven(found, before, after, claims)
-		unmarkUnread(found, before, after)
+		unmarkLessRead(found, before, after)
 		markReadBefore(found, before)
 	}
 	return settleReadings(found)

@@ -224,7 +224,7 @@ func TestGiven(t *testing.T) {
 	})
 }
 
-func TestUnread(t *testing.T) {
+func TestLessRead(t *testing.T) {
 	text := []rule.Finding{about(roleA, rule.Text, nil)}
 	arn := []rule.Finding{about(roleA, rule.ARN, nil)}
 	repeat := []rule.Finding{about(roleA, rule.Repeat, nil)}

@@ -48,9 +48,8 @@ type Rule struct {
 	// a finding that says so: Yields: YieldsToRule.
 	SilencedBy []Silence
 
-	// One of these three is set. Entry and Object judge one version by itself: they run on the old and on the new one, and
-	// what the old one had already is excused. Edit compares the two. A rule that judges both a version and a change has
-	// Edit beside one of the others.
+	// One of these is set, or Edit and one of the others. Entry and Object judge one version by itself: they run on the old and on
+	// the new one, and what the old one had already is excused. Edit compares the two.
 	Entry  func(*EntryContext)
 	Object func(*ObjectContext)
 	Edit   func(*EditContext)

@@ -8,12 +8,12 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// unmarkUnread takes back that faults of the text existed, where EKS reads less of the value because of them than it did.
-func unmarkUnread(found []rule.Finding, before, after *rule.Version) {
+// unmarkLessRead takes back that faults of the text existed, where EKS reads less of the value because of them than it did.
+func unmarkLessRead(found []rule.Finding, before, after *rule.Version) {
 	less := map[string]bool{}
 	for i := range found {
 		f := &found[i]
-		if !f.Preexisting || !treatments[f.Category].unread {
+		if !f.Preexisting || !treatments[f.Category].lessRead {
 			continue
 		}
 		worse, asked := less[f.DataKey]
@@ -36,16 +36,16 @@ func readsLess(key string, before, after *rule.Version) bool {
 	case !cutShort(after.Problems)[key]:
 		return false
 	}
-	unread := map[string]bool{} // what is written there, less what EKS reads
+	passed := map[string]bool{} // who is written there, less whom EKS reads
 	for _, arn := range arns.FindAllString(comments.ReplaceAllString(after.Object.Data[key], ""), -1) {
-		unread[awsauth.Subject(arn)] = true
+		passed[awsauth.Subject(arn)] = true
 	}
 	for _, e := range after.Entries() {
 		if e.DataKey == key {
-			delete(unread, e.Subject())
+			delete(passed, e.Subject())
 		}
 	}
-	return slices.ContainsFunc(before.Entries(), func(e *awsauth.Entry) bool { return e.DataKey == key && unread[e.Subject()] })
+	return slices.ContainsFunc(before.Entries(), func(e *awsauth.Entry) bool { return e.DataKey == key && passed[e.Subject()] })
 }
 
 var (
