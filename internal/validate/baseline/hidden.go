@@ -35,7 +35,7 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 	for _, own := range []bool{true, false} {
 		for i := range found {
 			f := &found[i]
-			if f.Preexisting && hidden(*f) && !value(f.DataKey).had(*f, own) && !own {
+			if f.Preexisting && hidden(*f) && !value(f.DataKey).had(*f, own) && !own && !after.Unreadable[f.DataKey] { // where a parser stops says little
 				elsewhere[f.Key()] = append(elsewhere[f.Key()], f)
 			}
 		}

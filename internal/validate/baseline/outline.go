@@ -55,7 +55,7 @@ type outliner struct {
 	*outline
 	// lenient: a field that EKS knows is one without a blank behind its colon or its dash, too.
 	lenient bool
-	key     string // the last one
+	open    string // the last key, if its value may be on the next lines
 	dash    bool   // a dash or a brace was the last
 	buffer  []mark
 }
@@ -222,27 +222,31 @@ func (r *outliner) add(f fragment) {
 	if f.text == "" && f.kind == other {
 		return
 	}
-	if f.kind == keyed {
-		r.key = f.key
-	}
 	arn := f.kind == keyed && (f.key == awsauth.ARNField(awsauth.MapRoles) || f.key == awsauth.ARNField(awsauth.MapUsers))
 	if f.dash || arn && r.entries[len(r.entries)-1].arn != "" {
 		r.entries = append(r.entries, outlined{})
 	}
 	f.entry = len(r.entries) - 1
-	switch e := &r.entries[f.entry]; {
-	case f.kind == comment || empty[f.text]:
-	case arn:
-		e.arn = f.text
-		fallthrough
-	default:
-		e.has = append(e.has, r.key)
+	e := &r.entries[f.entry]
+	switch {
+	case f.kind == comment:
+	case f.kind != keyed && r.open != "" && f.text != "":
+		r.open, e.has = "", append(e.has, r.open)
+	case f.kind == keyed && f.text == "":
+		r.open = f.key
+	case f.kind == keyed && !empty[f.text]:
+		r.open, e.has = "", append(e.has, f.key)
+		if arn {
+			e.arn = f.text
+		}
+	case f.kind == keyed:
+		r.open = ""
 	}
 	r.fragments = append(r.fragments, f)
 }
 
 // empty are the values that are none.
-var empty = map[string]bool{"": true, "~": true, "null": true, `""`: true, "''": true}
+var empty = map[string]bool{"~": true, "null": true, `""`: true, "''": true}
 
 // blanks are what may stand around a fragment.
 const blanks = " \t\r\ufeff"
