@@ -133,7 +133,7 @@ func TestRepairs(t *testing.T) {
 	}
 }
 
-// TestSlips is the other side of promise 4: whoever fixes one entry of a value that EKS could not read, and makes a mistake in
+// TestSlips is the other side of promise 4: an edit that fixes one entry of a value that EKS could not read, and brings a fault into
 // another, is denied for that, also if a third entry had the same fault before.
 func TestSlips(t *testing.T) {
 	v := validator(t, "")

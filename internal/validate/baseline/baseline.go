@@ -1,8 +1,8 @@
 // Package baseline is the one place that decides that a finding already existed before an edit, so that it does not count
 // against the edit.
 //
-// A finding of the new version is existing if the old version had the same one (counted.go), or if it is about what already
-// stood there and EKS could not read (hidden.go; what stands in a text that is no YAML, outline.go says). It is new anyway if
+// A finding of the new version is existing if the old version had the same one (counted.go), or if it is about what was
+// already there and EKS could not read (hidden.go; what is in a text that is no YAML, outline.go says). It is new anyway if
 // the edit gives what it is about to somebody (given.go), if EKS reads less because of it (less_read.go), or if it explains a
 // new difference between EKS's two readings of an entry (readings.go). Which of these apply to a finding, the category of its
 // rule says: see treatments.

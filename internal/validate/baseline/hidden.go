@@ -29,13 +29,14 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 		// What is mapped twice may have its other half in the broken value.
 		return broken[f.DataKey] || f.Category == rule.Repeat && len(broken) > 0 || f.Category == rule.Text && opaque[f.DataKey]
 	}
-	// Where the old version had the same, it is the one that stood there, and not one that came in its place; see below.
-	elsewhere, stood := map[string][]*rule.Finding{}, []*rule.Finding(nil)
+	// What the old version had as well may be elsewhere now. Then it is new if the text that it was about is still there, and has
+	// the same: these are two. A text that EKS cannot read says nothing about that: where a parser stops is not where the fault is.
+	elsewhere, seen := map[string][]*rule.Finding{}, []*rule.Finding(nil)
 	// An entry that was there has the first claim to what was written in it.
 	for _, own := range []bool{true, false} {
 		for i := range found {
 			f := &found[i]
-			if f.Preexisting && hidden(*f) && !value(f.DataKey).had(*f, own) && !own && !after.Unreadable[f.DataKey] { // where a parser stops says little
+			if f.Preexisting && hidden(*f) && !value(f.DataKey).had(*f, own) && !own && !after.Unreadable[f.DataKey] {
 				elsewhere[f.Key()] = append(elsewhere[f.Key()], f)
 			}
 		}
@@ -47,14 +48,14 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 			if f.Other == nil {
 				f.Preexisting = value(f.DataKey).had(*f, own)
 			} else if own { // both of them, or one of the two is new
-				f.Preexisting = value(f.DataKey).had(*f, own) && value(f.Other.DataKey).stoodAt(*f.Other, "", own)
+				f.Preexisting = value(f.DataKey).had(*f, own) && value(f.Other.DataKey).hadAt(*f.Other, "", own)
 			}
 			if f.Preexisting {
-				stood = append(stood, f)
+				seen = append(seen, f)
 			}
 		}
 	}
-	for _, f := range stood { // it is what the old version had, and so the other one is new
+	for _, f := range seen {
 		if others := elsewhere[f.Key()]; len(others) > 0 {
 			others[0].Preexisting = false
 			elsewhere[f.Key()] = others[1:]

@@ -18,7 +18,7 @@ type hiddenValue struct {
 	taken   map[claim]bool     // its fragments that are taken for old ones
 	whole   map[wholeLine]bool // whether all fragments of a line are
 	stocks  map[want]*stock
-	words   map[string]int    // how often they stand in the old text
+	words   map[string]int    // how often they are in the old text
 	said    map[[2]string]int // how often the same was said of words without a place
 }
 
@@ -49,13 +49,13 @@ func newHiddenValue(old, updated string) *hiddenValue {
 		lines: strings.Split(updated, "\n"), taken: map[claim]bool{}, whole: map[wholeLine]bool{}, stocks: map[want]*stock{}, said: map[[2]string]int{}}
 }
 
-// had reports that what a finding is about stood in the old text, and takes it. own: in an entry for the same ARN.
+// had reports that the old text has what a finding is about, and takes it. own: in an entry for the same ARN.
 func (v *hiddenValue) had(f rule.Finding, own bool) bool {
 	if f.Line > 0 && f.Line <= len(v.lines) {
-		if f.Value != "" && f.Value == strings.TrimSpace(v.lines[f.Line-1]) {
-			return v.stoodWhole(f.Line, own)
+		if f.Lacks == "" && f.Value != "" && f.Value == strings.TrimSpace(v.lines[f.Line-1]) {
+			return v.hadLine(f.Line, own)
 		}
-		return v.stoodAt(awsauth.Place{Line: f.Line, Column: f.Column}, f.Lacks, own)
+		return v.hadAt(awsauth.Place{Line: f.Line, Column: f.Column}, f.Lacks, own)
 	}
 	if own {
 		return false
@@ -65,29 +65,29 @@ func (v *hiddenValue) had(f rule.Finding, own bool) bool {
 	return v.said[same] <= v.together(wordsOf(f.Value))
 }
 
-// stoodAt reports that the old text has what is at a place, without what it lacks, and takes it.
-func (v *hiddenValue) stoodAt(p awsauth.Place, lacks string, own bool) bool {
+// hadAt reports that the old text has what is at a place, without what it lacks, and takes it.
+func (v *hiddenValue) hadAt(p awsauth.Place, lacks string, own bool) bool {
 	i := v.updated.at(p.Line, p.Column)
-	return i >= 0 && v.stood(i, lacks, own)
+	return i >= 0 && v.hadFragment(i, lacks, own)
 }
 
-// stoodWhole reports that the old text has all that is on a line, and takes it.
-func (v *hiddenValue) stoodWhole(line int, own bool) bool {
+// hadLine reports that the old text has all that is on a line, and takes it.
+func (v *hiddenValue) hadLine(line int, own bool) bool {
 	key := wholeLine{line, own}
-	if stood, known := v.whole[key]; known {
-		return stood
+	if had, known := v.whole[key]; known {
+		return had
 	}
 	first, behind := v.updated.lines[line-1], v.updated.lines[line]
-	stood := first < behind
+	had := first < behind
 	for i := first; i < behind; i++ {
-		stood = v.stood(i, "", own) && stood
+		had = v.hadFragment(i, "", own) && had
 	}
-	v.whole[key] = stood
-	return stood
+	v.whole[key] = had
+	return had
 }
 
-// stood reports that the old text has a fragment of the new one, without what it lacks, and takes it.
-func (v *hiddenValue) stood(i int, lacks string, own bool) bool {
+// hadFragment reports that the old text has a fragment of the new one, without what it lacks, and takes it.
+func (v *hiddenValue) hadFragment(i int, lacks string, own bool) bool {
 	as := claim{i, lacks}
 	if v.taken[as] {
 		return true
@@ -125,7 +125,7 @@ func (v *hiddenValue) stock(w want) *stock {
 	return most
 }
 
-// together is how often some words may have stood together in the old text: as often as the rarest.
+// together is how often some words may have been together in the old text: as often as the rarest.
 func (v *hiddenValue) together(words []string) int {
 	if len(words) == 0 {
 		return 0

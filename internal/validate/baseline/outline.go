@@ -11,7 +11,7 @@ import (
 	"github.com/aws-auth-guard/aws-auth-guard/internal/validate/rule"
 )
 
-// outline is what stands in a text that need not be YAML: its fragments, and which of them are one entry.
+// outline is what is in a text that need not be YAML: its fragments, and which of them are one entry.
 type outline struct {
 	fragments []fragment
 	// lines[n-1] is the first fragment of line n, if that has any, or else the next one.
@@ -148,11 +148,11 @@ func (r *outliner) marks(line string) []mark {
 		case !r.mayBegin(line, at):
 		case rest[0] == '#' && (at == 0 || strings.IndexByte(blanks, line[at-1]) >= 0):
 			return append(marks, mark{at: at, text: at, kind: comment})
-		case rest[0] == '-' && (len(rest) == 1 || strings.IndexByte(blanks, rest[1]) >= 0 || r.lenient && known(rest[1:]) != ""):
+		case rest[0] == '-' && (len(rest) == 1 || strings.IndexByte(blanks, rest[1]) >= 0 || r.lenient && known(rest[1:])):
 			marks = append(marks, mark{at: at, text: at + 1, kind: item})
 		default:
 			key, length := r.keyAt(rest)
-			if key == "" || r.lenient && last.kind == keyed && at+length == len(line) && known(rest) == "" { // groups: viewers:
+			if key == "" || r.lenient && last.kind == keyed && at+length == len(line) && !known(rest) { // groups: viewers:
 				continue
 			}
 			m := mark{at: at, text: at + length, kind: keyed, key: key}
@@ -179,7 +179,7 @@ func (r *outliner) mayBegin(line string, at int) bool {
 		return true
 	}
 	before, _ := utf8.DecodeLastRuneInString(line[:at])
-	return r.lenient && !unicode.IsLetter(before) && !unicode.IsDigit(before) && known(line[at:]) != ""
+	return r.lenient && !unicode.IsLetter(before) && !unicode.IsDigit(before) && known(line[at:])
 }
 
 // keyAt is the key that a text begins with, without its quotes, and how long it is with them and its colon; "" if it
@@ -197,20 +197,17 @@ func (r *outliner) keyAt(s string) (key string, length int) {
 	}
 	key = s[from : from+long]
 	value, found := strings.CutPrefix(strings.TrimLeft(s[from+long+from:], blanks), ":")
-	if found && (from == 1 || value == "" || strings.IndexByte(blanks+`\`, value[0]) >= 0 || r.lenient && known(s) != "") {
+	if found && (from == 1 || value == "" || strings.IndexByte(blanks+`\`, value[0]) >= 0 || r.lenient && known(s)) {
 		return key, len(s) - len(value)
 	}
 	return "", 0
 }
 
-// known is the field of EKS that a text begins with, with its colon.
-func known(s string) string {
-	for _, field := range []string{"rolearn", "userarn", "username", "groups"} {
-		if len(s) > len(field) && s[len(field)] == ':' && strings.EqualFold(s[:len(field)], field) {
-			return field
-		}
-	}
-	return ""
+// known reports that a text begins with a field that EKS knows, and its colon.
+func known(s string) bool {
+	return slices.ContainsFunc([]string{"rolearn", "userarn", "username", "groups"}, func(field string) bool {
+		return len(s) > len(field) && s[len(field)] == ':' && strings.EqualFold(s[:len(field)], field)
+	})
 }
 
 // add takes up a fragment, and the entry that it begins or is of.
