@@ -175,6 +175,7 @@ func TestHidden(t *testing.T) {
 		"a dash that is lacking":               {openA + entryB, entryA + entryB[2:], []rule.Finding{lacks(4, rule.Dash)}, "n"},
 		"a dash that was lacking":              {openA + entryB[2:], entryA + entryB[2:], []rule.Finding{lacks(4, rule.Dash)}, "o"},
 		"a field twice":                        {entryA + openB, entryA + username + entryB, []rule.Finding{twice(4, 2)}, "n"},
+		"a field twice, of which one is fixed": {"- rolearn: " + roleA + "\n  username: 'ci\n" + username, "- rolearn: " + roleA + "\n" + username + username, []rule.Finding{twice(3, 2)}, "o"},
 		"a field twice as before":              {entryA + username + openB, entryA + username + entryB, []rule.Finding{twice(4, 2)}, "o"},
 		"a new entry in front":                 {entryB + openA, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6), of(roleB, 6)}, "ooo"},
 		"a new entry in front, once":           {strings.Replace(openA, "[viewers]", "[x]", 1) + entryB, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "no"},

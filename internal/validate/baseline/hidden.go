@@ -21,7 +21,7 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 	values := map[string]*hiddenValue{}
 	value := func(key string) *hiddenValue {
 		if values[key] == nil {
-			values[key] = newHiddenValue(before.Object.Data[key], after.Object.Data[key])
+			values[key] = newHiddenValue(key, before.Object.Data[key], after.Object.Data[key])
 		}
 		return values[key]
 	}
@@ -45,11 +45,8 @@ func markHidden(found []rule.Finding, before, after *rule.Version) {
 			if f.Preexisting || f.AlwaysNew || f.Reading != nil || !treatments[f.Category].hidden || !hidden(*f) {
 				continue
 			}
-			if f.Other == nil {
-				f.Preexisting = value(f.DataKey).had(*f, own)
-			} else if own { // both of them, or one of the two is new
-				f.Preexisting = value(f.DataKey).had(*f, own) && value(f.Other.DataKey).hadAt(*f.Other, "", own)
-			}
+			// Of two entries, both were there, or one of them is new.
+			f.Preexisting = value(f.DataKey).had(*f, own) && (f.Category != rule.Repeat || f.Other == nil || value(f.Other.DataKey).hadAt(*f.Other, own))
 			if f.Preexisting {
 				seen = append(seen, f)
 			}

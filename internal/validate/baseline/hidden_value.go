@@ -11,6 +11,7 @@ import (
 // hiddenValue says what a value, of which EKS did not read all, had before the edit. Of several fragments with the same
 // content, as many were there as the old text has.
 type hiddenValue struct {
+	key     string
 	text    string     // the old one
 	read    []*outline // of it: as it is written, and as it was meant
 	updated *outline
@@ -22,10 +23,10 @@ type hiddenValue struct {
 	said    map[[2]string]int // how often the same was said of words without a place
 }
 
-// claim is a fragment of the new text, and what the old one must have lacked: see rule.Finding.
+// claim is a fragment of the new text, and what the old one must have for it.
 type claim struct {
 	fragment int
-	lacks    string
+	want     want
 }
 
 type wholeLine struct {
@@ -33,6 +34,7 @@ type wholeLine struct {
 	own  bool
 }
 
+// want is a fragment of the old text, and what that must lack: see rule.Finding.
 type want struct {
 	content
 	lacks string
@@ -44,20 +46,21 @@ type stock struct {
 	of   map[string]int
 }
 
-func newHiddenValue(old, updated string) *hiddenValue {
-	return &hiddenValue{text: old, read: []*outline{outlineOf(old, false), outlineOf(old, true)}, updated: outlineOf(updated, false),
+func newHiddenValue(key, old, updated string) *hiddenValue {
+	return &hiddenValue{key: key, text: old, read: []*outline{outlineOf(old, false), outlineOf(old, true)}, updated: outlineOf(updated, false),
 		lines: strings.Split(updated, "\n"), taken: map[claim]bool{}, whole: map[wholeLine]bool{}, stocks: map[want]*stock{}, said: map[[2]string]int{}}
 }
 
 // had reports that the old text has what a finding is about, and takes it. own: in an entry for the same ARN.
 func (v *hiddenValue) had(f rule.Finding, own bool) bool {
-	if f.Line > 0 && f.Line <= len(v.lines) {
-		if f.Lacks == "" && f.Value != "" && f.Value == strings.TrimSpace(v.lines[f.Line-1]) {
-			return v.hadLine(f.Line, own)
-		}
-		return v.hadAt(awsauth.Place{Line: f.Line, Column: f.Column}, f.Lacks, own)
-	}
-	if own {
+	switch i := v.updated.at(f.Line, f.Column); {
+	case i >= 0 && f.Other != nil && v.oneEntry(i, *f.Other):
+		return v.hadFragment(i, want{content{again, v.updated.fragments[i].key, ""}, ""}, own)
+	case i >= 0 && f.Lacks == "" && f.Value != "" && f.Value == strings.TrimSpace(v.lines[f.Line-1]):
+		return v.hadLine(f.Line, own)
+	case i >= 0:
+		return v.hadFragment(i, want{v.updated.fragments[i].content, f.Lacks}, own)
+	case own || f.Line > 0:
 		return false
 	}
 	same := [2]string{f.Key(), f.Value} // the place is not known, and it may have been in several
@@ -65,10 +68,16 @@ func (v *hiddenValue) had(f rule.Finding, own bool) bool {
 	return v.said[same] <= v.together(wordsOf(f.Value))
 }
 
-// hadAt reports that the old text has what is at a place, without what it lacks, and takes it.
-func (v *hiddenValue) hadAt(p awsauth.Place, lacks string, own bool) bool {
+// oneEntry reports that what is at a place is a field of the same entry as a fragment.
+func (v *hiddenValue) oneEntry(i int, at awsauth.Place) bool {
+	j := v.updated.at(at.Line, at.Column)
+	return at.DataKey == v.key && j >= 0 && v.updated.fragments[i].entry == v.updated.fragments[j].entry
+}
+
+// hadAt reports that the old text has what is at a place, and takes it.
+func (v *hiddenValue) hadAt(p awsauth.Place, own bool) bool {
 	i := v.updated.at(p.Line, p.Column)
-	return i >= 0 && v.hadFragment(i, lacks, own)
+	return i >= 0 && v.hadFragment(i, want{v.updated.fragments[i].content, ""}, own)
 }
 
 // hadLine reports that the old text has all that is on a line, and takes it.
@@ -80,20 +89,19 @@ func (v *hiddenValue) hadLine(line int, own bool) bool {
 	first, behind := v.updated.lines[line-1], v.updated.lines[line]
 	had := first < behind
 	for i := first; i < behind; i++ {
-		had = v.hadFragment(i, "", own) && had
+		had = v.hadFragment(i, want{v.updated.fragments[i].content, ""}, own) && had
 	}
 	v.whole[key] = had
 	return had
 }
 
-// hadFragment reports that the old text has a fragment of the new one, without what it lacks, and takes it.
-func (v *hiddenValue) hadFragment(i int, lacks string, own bool) bool {
-	as := claim{i, lacks}
+// hadFragment reports that the old text has what it must have for a fragment of the new one, and takes it.
+func (v *hiddenValue) hadFragment(i int, w want, own bool) bool {
+	as := claim{i, w}
 	if v.taken[as] {
 		return true
 	}
-	f := v.updated.fragments[i]
-	s, arn := v.stock(want{f.content, lacks}), v.updated.entries[f.entry].arn
+	s, arn := v.stock(w), v.updated.entries[v.updated.fragments[i].entry].arn
 	if s.left == 0 || own && s.of[arn] == 0 {
 		return false
 	}
@@ -103,13 +111,17 @@ func (v *hiddenValue) hadFragment(i int, lacks string, own bool) bool {
 	return true
 }
 
-// stock is what the old text has of a content, in the reading that has more of it.
+// stock is what the old text has of a content, in the reading that has more of it. What is lacking is lacking as it was meant, too.
 func (v *hiddenValue) stock(w want) *stock {
 	if s := v.stocks[w]; s != nil {
 		return s
 	}
 	most := &stock{}
-	for _, o := range v.read {
+	read := v.read
+	if w.lacks != "" {
+		read = read[len(read)-1:]
+	}
+	for _, o := range read {
 		s := &stock{of: map[string]int{}}
 		for _, i := range o.with(w.content) {
 			if f := o.fragments[i]; o.lacked(f, w.lacks) {

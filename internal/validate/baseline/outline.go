@@ -26,6 +26,7 @@ type fragment struct {
 	column int // in characters, from 1
 	entry  int
 	dash   bool // an entry begins with it
+	again  bool // the entry has its key before
 }
 
 // content is what two fragments have in common that say the same.
@@ -42,27 +43,32 @@ const (
 	keyed
 	item
 	comment
+	again // a key that the entry had before; no fragment is only that
 )
 
 // outlined is one entry.
 type outlined struct {
 	arn string
-	has []string // the keys that have a value
+	has []string // the fields with a value, of those that EKS knows
 }
 
 // outliner reads a text line by line.
 type outliner struct {
 	*outline
-	// lenient: a field that EKS knows is one without a blank behind its colon or its dash, too.
+	// lenient: a field that EKS knows is one without its colon, or without a blank behind that or behind its dash, too.
 	lenient bool
-	open    string // the last key, if its value may be on the next lines
-	dash    bool   // a dash or a brace was the last
+	joined  bool           // it lost its line breaks, so that no comment has an end
+	open    string         // the last key, if its value may be on the next lines
+	inside  int            // and the byte of its line that it begins at
+	dash    bool           // a dash or a brace was the last
+	keyOf   map[string]int // the last entry that has a key, from 1
 	buffer  []mark
 }
 
 // outlineOf reads a text. Where it is no YAML, lenient finds what was meant.
 func outlineOf(text string, lenient bool) *outline {
-	r := outliner{outline: &outline{entries: make([]outlined, 1)}, lenient: lenient}
+	r := outliner{outline: &outline{entries: make([]outlined, 1)}, keyOf: map[string]int{}, lenient: lenient}
+	r.joined = lenient && !strings.Contains(strings.TrimSpace(text), "\n")
 	for line := range strings.SplitSeq(text, "\n") {
 		r.lines = append(r.lines, len(r.fragments))
 		r.read(line)
@@ -87,6 +93,10 @@ func (o *outline) with(c content) []int {
 		o.places = map[content][]int{}
 		for i, f := range o.fragments {
 			o.places[f.content] = append(o.places[f.content], i)
+			if f.again {
+				as := content{kind: again, key: f.key}
+				o.places[as] = append(o.places[as], i)
+			}
 		}
 	}
 	return o.places[c]
@@ -114,7 +124,7 @@ type mark struct {
 func (r *outliner) read(line string) {
 	if strings.Trim(line, blanks) == "" {
 		if strings.Contains(line, "\t") { // which may be why it is no YAML
-			r.add(fragment{content: content{text: line}, column: 1})
+			r.add(fragment{content: content{text: line}, column: 1}, 0, 0)
 		}
 		return
 	}
@@ -127,14 +137,12 @@ func (r *outliner) read(line string) {
 		}
 		text := line[m.text:end]
 		if m.kind != comment {
-			text = separated(text)
-		}
-		if r.lenient && m.kind == keyed {
-			text = strings.TrimRight(text, ":")
+			text = r.separated(text)
 		}
 		column += utf8.RuneCountInString(line[counted:m.at])
 		counted = m.at
-		r.add(fragment{content: content{m.kind, m.key, strings.Trim(text, blanks)}, column: column, dash: m.dash})
+		f := fragment{content: content{m.kind, m.key, strings.Trim(text, blanks)}, column: column, dash: m.dash}
+		r.add(f, m.text-len(m.key)-1, len(line)-len(strings.TrimLeft(line, blanks)))
 	}
 }
 
@@ -146,10 +154,12 @@ func (r *outliner) marks(line string) []mark {
 		rest, last := line[at:], &marks[len(marks)-1]
 		switch {
 		case !r.mayBegin(line, at):
-		case rest[0] == '#' && (at == 0 || strings.IndexByte(blanks, line[at-1]) >= 0):
+		case rest[0] == '#' && !r.joined && (at == 0 || strings.IndexByte(blanks, line[at-1]) >= 0):
 			return append(marks, mark{at: at, text: at, kind: comment})
 		case rest[0] == '-' && (len(rest) == 1 || strings.IndexByte(blanks, rest[1]) >= 0 || r.lenient && known(rest[1:])):
-			marks = append(marks, mark{at: at, text: at + 1, kind: item})
+			if last.kind != item || strings.Trim(line[last.text:at], blanks) != "" { // an item that is a list is one
+				marks = append(marks, mark{at: at, text: at + 1, kind: item})
+			}
 		default:
 			key, length := r.keyAt(rest)
 			if key == "" || r.lenient && last.kind == keyed && at+length == len(line) && !known(rest) { // groups: viewers:
@@ -179,7 +189,7 @@ func (r *outliner) mayBegin(line string, at int) bool {
 		return true
 	}
 	before, _ := utf8.DecodeLastRuneInString(line[:at])
-	return r.lenient && !unicode.IsLetter(before) && !unicode.IsDigit(before) && known(line[at:])
+	return r.lenient && (unicode.IsSpace(before) || !unicode.IsLetter(before) && !unicode.IsDigit(before) && known(line[at:]))
 }
 
 // keyAt is the key that a text begins with, without its quotes, and how long it is with them and its colon; "" if it
@@ -189,9 +199,7 @@ func (r *outliner) keyAt(s string) (key string, length int) {
 	if s[0] == '"' || s[0] == '\'' {
 		from = 1
 	}
-	long := strings.IndexFunc(s[from:], func(c rune) bool {
-		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("_-.", c)
-	})
+	long := strings.IndexFunc(s[from:], func(c rune) bool { return !inKey(c) })
 	if long <= 0 || from == 1 && s[from+long] != s[0] {
 		return "", 0
 	}
@@ -200,7 +208,14 @@ func (r *outliner) keyAt(s string) (key string, length int) {
 	if found && (from == 1 || value == "" || strings.IndexByte(blanks+`\`, value[0]) >= 0 || r.lenient && known(s)) {
 		return key, len(s) - len(value)
 	}
+	if from == 0 && r.lenient && known(key+":") && s[long] == ' ' { // username ci
+		return key, long + 1
+	}
 	return "", 0
+}
+
+func inKey(c rune) bool {
+	return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("_-.", c)
 }
 
 // known reports that a text begins with a field that EKS knows, and its colon.
@@ -210,8 +225,8 @@ func known(s string) bool {
 	})
 }
 
-// add takes up a fragment, and the entry that it begins or is of.
-func (r *outliner) add(f fragment) {
+// add takes up a fragment, and the entry that it begins or is of. Its key begins at the byte at of a line that is indented.
+func (r *outliner) add(f fragment, at, indented int) {
 	f.dash = f.kind == keyed && (f.dash || r.dash)
 	if f.kind != comment && (f.kind != other || f.text != "") {
 		r.dash = f.kind != keyed && strings.Trim(f.text, "[{") == ""
@@ -224,15 +239,21 @@ func (r *outliner) add(f fragment) {
 		r.entries = append(r.entries, outlined{})
 	}
 	f.entry = len(r.entries) - 1
+	if f.kind == keyed {
+		f.again = r.keyOf[f.key] == len(r.entries)
+		r.keyOf[f.key] = len(r.entries)
+	}
 	e := &r.entries[f.entry]
 	switch {
 	case f.kind == comment:
-	case f.kind != keyed && r.open != "" && f.text != "":
-		r.open, e.has = "", append(e.has, r.open)
+	case r.open != "" && (f.kind == item && indented >= r.inside && f.text != "" || f.kind == other && indented > r.inside && strings.ContainsFunc(f.text, inKey)):
+		e.add(r.open)
+		r.open = ""
 	case f.kind == keyed && f.text == "":
-		r.open = f.key
+		r.open, r.inside = f.key, at
 	case f.kind == keyed && !empty[f.text]:
-		r.open, e.has = "", append(e.has, f.key)
+		e.add(f.key)
+		r.open = ""
 		if arn {
 			e.arn = f.text
 		}
@@ -242,10 +263,17 @@ func (r *outliner) add(f fragment) {
 	r.fragments = append(r.fragments, f)
 }
 
+// add takes up a field that has a value.
+func (e *outlined) add(key string) {
+	if known(key+":") && !slices.Contains(e.has, key) {
+		e.has = append(e.has, key)
+	}
+}
+
 // empty are the values that are none.
 var empty = map[string]bool{"~": true, "null": true, `""`: true, "''": true}
 
-// blanks are what may stand around a fragment.
+// blanks are what may be around a fragment.
 const blanks = " \t\r\ufeff"
 
 // unescaped is a text without the line breaks at its end that are written as escapes, and the quote behind them.
@@ -261,8 +289,13 @@ func unescaped(s string) string {
 	return s[:at]
 }
 
-// separated is a text without the commas, the brackets and the braces behind it that are not its own.
-func separated(s string) string {
+// separated is a text without the commas, the brackets and the braces behind it that are not its own. In a lenient outline,
+// it has nothing behind those either.
+func (r *outliner) separated(s string) string {
+	if r.lenient {
+		s = strings.TrimFunc(own(s), unicode.IsSpace)
+		s = strings.TrimRight(s, ":")
+	}
 	open := map[byte]int{']': strings.Count(s, "[") - strings.Count(s, "]"), '}': strings.Count(s, "{") - strings.Count(s, "}")}
 	for {
 		s = strings.TrimRight(s, blanks+",")
@@ -285,4 +318,25 @@ func separated(s string) string {
 			return s
 		}
 	}
+}
+
+// own is a text up to the first bracket or brace that closes what it has not opened.
+func own(s string) string {
+	brackets, braces := 0, 0
+	for i := range len(s) {
+		switch s[i] {
+		case '[':
+			brackets++
+		case '{':
+			braces++
+		case ']':
+			brackets--
+		case '}':
+			braces--
+		}
+		if brackets < 0 || braces < 0 {
+			return s[:i]
+		}
+	}
+	return s
 }
