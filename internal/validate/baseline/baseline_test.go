@@ -177,6 +177,7 @@ func TestHidden(t *testing.T) {
 		"a field twice":                        {entryA + openB, entryA + username + entryB, []rule.Finding{twice(4, 2)}, "n"},
 		"a field twice, of which one is fixed": {"- rolearn: " + roleA + "\n  username: 'ci\n" + username, "- rolearn: " + roleA + "\n" + username + username, []rule.Finding{twice(3, 2)}, "o"},
 		"a field twice as before":              {entryA + username + openB, entryA + username + entryB, []rule.Finding{twice(4, 2)}, "o"},
+		"in another entry than before":         {strings.Replace(entryA, "viewers", "x", 1) + openB, strings.Replace(entryA, "viewers", "y", 1) + strings.Replace(entryB, "viewers", "x", 1), []rule.Finding{of(roleB, 6)}, "n"},
 		"a new entry in front":                 {entryB + openA, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6), of(roleB, 6)}, "ooo"},
 		"a new entry in front, once":           {strings.Replace(openA, "[viewers]", "[x]", 1) + entryB, entryA + entryB, []rule.Finding{of(roleA, 3), of(roleB, 6)}, "no"},
 		"two things about one line":            {openA, entryA, []rule.Finding{line(1, rule.Repeat), line(1, rule.Repeat)}, "oo"},

@@ -18,9 +18,9 @@ type hiddenValue struct {
 	lines   []string           // of the new one
 	taken   map[claim]bool     // its fragments that are taken for old ones
 	whole   map[wholeLine]bool // whether all fragments of a line are
-	stocks  map[want]*stock
-	words   map[string]int    // how often they are in the old text
-	said    map[[2]string]int // how often the same was said of words without a place
+	stocks  map[want][]stock   // of each reading
+	words   map[string]int     // how often they are in the old text
+	said    map[[2]string]int  // how often the same was said of words without a place
 }
 
 // claim is a fragment of the new text, and what the old one must have for it.
@@ -40,7 +40,7 @@ type want struct {
 	lacks string
 }
 
-// stock is how many fragments of the old text are not taken yet, in all and of the entries for an ARN.
+// stock is how many fragments of one reading of the old text are not taken yet, in all and of the entries for an ARN.
 type stock struct {
 	left int
 	of   map[string]int
@@ -48,7 +48,7 @@ type stock struct {
 
 func newHiddenValue(key, old, updated string) *hiddenValue {
 	return &hiddenValue{key: key, text: old, read: []*outline{outlineOf(old, false), outlineOf(old, true)}, updated: outlineOf(updated, false),
-		lines: strings.Split(updated, "\n"), taken: map[claim]bool{}, whole: map[wholeLine]bool{}, stocks: map[want]*stock{}, said: map[[2]string]int{}}
+		lines: strings.Split(updated, "\n"), taken: map[claim]bool{}, whole: map[wholeLine]bool{}, stocks: map[want][]stock{}, said: map[[2]string]int{}}
 }
 
 // had reports that the old text has what a finding is about, and takes it. own: in an entry for the same ARN.
@@ -95,46 +95,46 @@ func (v *hiddenValue) hadLine(line int, own bool) bool {
 	return had
 }
 
-// hadFragment reports that the old text has what it must have for a fragment of the new one, and takes it.
+// hadFragment reports that the old text has what it must have for a fragment of the new one, and takes it. An entry that was
+// there has it only if it had it.
 func (v *hiddenValue) hadFragment(i int, w want, own bool) bool {
 	as := claim{i, w}
 	if v.taken[as] {
 		return true
 	}
-	s, arn := v.stock(w), v.updated.entries[v.updated.fragments[i].entry].arn
-	if s.left == 0 || own && s.of[arn] == 0 {
-		return false
+	stocks := v.stock(w)
+	arn := v.updated.entries[v.updated.fragments[i].entry].arn
+	for n, s := range stocks {
+		if s.of[arn] > 0 || !own && s.left > 0 && !v.read[n].arns[arn] {
+			v.taken[as] = true
+		}
 	}
-	s.left--
-	s.of[arn]--
-	v.taken[as] = true
-	return true
+	if v.taken[as] {
+		for n := range stocks {
+			stocks[n].left--
+			stocks[n].of[arn]--
+		}
+	}
+	return v.taken[as]
 }
 
-// stock is what the old text has of a content, in the reading that has more of it. What is lacking is lacking as it was meant, too.
-func (v *hiddenValue) stock(w want) *stock {
-	if s := v.stocks[w]; s != nil {
-		return s
-	}
-	most := &stock{}
-	read := v.read
-	if w.lacks != "" {
-		read = read[len(read)-1:]
-	}
-	for _, o := range read {
-		s := &stock{of: map[string]int{}}
-		for _, i := range o.with(w.content) {
-			if f := o.fragments[i]; o.lacked(f, w.lacks) {
-				s.left++
-				s.of[o.entries[f.entry].arn]++
+// stock is what each reading of the old text has of a content. What is lacking is lacking only if it was not meant to be there, too.
+func (v *hiddenValue) stock(w want) []stock {
+	stocks := v.stocks[w]
+	if stocks == nil {
+		for _, o := range v.read {
+			s := stock{of: map[string]int{}}
+			for _, i := range o.with(w.content) {
+				if f := o.fragments[i]; o.lacked(f, w.lacks) && (w.lacks == "" || o.lenient) {
+					s.left++
+					s.of[o.entries[f.entry].arn]++
+				}
 			}
+			stocks = append(stocks, s)
 		}
-		if s.left > most.left {
-			most = s
-		}
+		v.stocks[w] = stocks
 	}
-	v.stocks[w] = most
-	return most
+	return stocks
 }
 
 // together is how often some words may have been together in the old text: as often as the rarest.

@@ -17,6 +17,8 @@ type outline struct {
 	// lines[n-1] is the first fragment of line n, if that has any, or else the next one.
 	lines   []int
 	entries []outlined
+	arns    map[string]bool // of the entries
+	lenient bool
 	places  map[content][]int // made when first asked for
 }
 
@@ -54,20 +56,18 @@ type outlined struct {
 
 // outliner reads a text line by line.
 type outliner struct {
-	*outline
-	// lenient: a field that EKS knows is one without its colon, or without a blank behind that or behind its dash, too.
-	lenient bool
-	joined  bool           // it lost its line breaks, so that no comment has an end
-	open    string         // the last key, if its value may be on the next lines
-	inside  int            // and the byte of its line that it begins at
-	dash    bool           // a dash or a brace was the last
-	keyOf   map[string]int // the last entry that has a key, from 1
-	buffer  []mark
+	*outline                // if it is lenient, a field that EKS knows is one without its colon, or without a blank behind that or behind its dash, too
+	joined   bool           // it lost its line breaks, and so the end of its comments
+	open     string         // the last key, if its value may be on the next lines
+	inside   int            // and the byte of its line that it begins at
+	dash     bool           // a dash or a brace was the last
+	keyOf    map[string]int // the last entry that has a key, from 1
+	buffer   []mark
 }
 
 // outlineOf reads a text. Where it is no YAML, lenient finds what was meant.
 func outlineOf(text string, lenient bool) *outline {
-	r := outliner{outline: &outline{entries: make([]outlined, 1)}, keyOf: map[string]int{}, lenient: lenient}
+	r := outliner{outline: &outline{entries: make([]outlined, 1), arns: map[string]bool{}, lenient: lenient}, keyOf: map[string]int{}}
 	r.joined = lenient && !strings.Contains(strings.TrimSpace(text), "\n")
 	for line := range strings.SplitSeq(text, "\n") {
 		r.lines = append(r.lines, len(r.fragments))
@@ -154,8 +154,11 @@ func (r *outliner) marks(line string) []mark {
 		rest, last := line[at:], &marks[len(marks)-1]
 		switch {
 		case !r.mayBegin(line, at):
-		case rest[0] == '#' && !r.joined && (at == 0 || strings.IndexByte(blanks, line[at-1]) >= 0):
-			return append(marks, mark{at: at, text: at, kind: comment})
+		case rest[0] == '#' && (at == 0 || strings.IndexByte(blanks, line[at-1]) >= 0):
+			marks = append(marks, mark{at: at, text: at, kind: comment})
+			if !r.joined {
+				return marks
+			}
 		case rest[0] == '-' && (len(rest) == 1 || strings.IndexByte(blanks, rest[1]) >= 0 || r.lenient && known(rest[1:])):
 			if last.kind != item || strings.Trim(line[last.text:at], blanks) != "" { // an item that is a list is one
 				marks = append(marks, mark{at: at, text: at + 1, kind: item})
@@ -167,7 +170,9 @@ func (r *outliner) marks(line string) []mark {
 			}
 			m := mark{at: at, text: at + length, kind: keyed, key: key}
 			before := strings.Trim(line[last.text:at], blanks)
-			m.dash = strings.HasSuffix(before, "{")
+			if m.dash = strings.HasSuffix(before, "{"); m.dash {
+				m.at = strings.LastIndexByte(line[:at], '{')
+			}
 			if last.kind != keyed && strings.Trim(before, blanks+"[{") == "" { // - rolearn: or [{rolearn:
 				m.at, m.dash = last.at, m.dash || last.kind == item
 				*last = m
@@ -256,6 +261,7 @@ func (r *outliner) add(f fragment, at, indented int) {
 		r.open = ""
 		if arn {
 			e.arn = f.text
+			r.arns[f.text] = true
 		}
 	case f.kind == keyed:
 		r.open = ""
@@ -289,35 +295,14 @@ func unescaped(s string) string {
 	return s[:at]
 }
 
-// separated is a text without the commas, the brackets and the braces behind it that are not its own. In a lenient outline,
-// it has nothing behind those either.
+// separated is a text without what separates it from others. In a lenient outline, a colon is one more of these.
 func (r *outliner) separated(s string) string {
+	s = strings.TrimRight(own(s), blanks+",")
+	s = strings.TrimRight(unescaped(s), blanks+",")
 	if r.lenient {
-		s = strings.TrimFunc(own(s), unicode.IsSpace)
-		s = strings.TrimRight(s, ":")
+		s = strings.TrimRight(strings.TrimFunc(s, unicode.IsSpace), ":")
 	}
-	open := map[byte]int{']': strings.Count(s, "[") - strings.Count(s, "]"), '}': strings.Count(s, "{") - strings.Count(s, "}")}
-	for {
-		s = strings.TrimRight(s, blanks+",")
-		if s == "" {
-			return s
-		}
-		last := s[len(s)-1]
-		switch {
-		case open[last] < 0: // it closes what was open before
-			open[last]++
-			s = s[:len(s)-1]
-		case (last == '{' || last == '[') && strings.HasSuffix(strings.TrimRight(s[:len(s)-1], blanks), ","): // of the next one
-			open[last+2]-- // the one that closes it
-			s = s[:len(s)-1]
-		default:
-			if short := unescaped(s); short != s {
-				s = short
-				continue
-			}
-			return s
-		}
-	}
+	return s
 }
 
 // own is a text up to the first bracket or brace that closes what it has not opened.
