@@ -142,7 +142,7 @@ func TestSlips(t *testing.T) {
 	}
 	named := func(entry, name string) string { return strings.ReplaceAll(entry, "NAME", name) }
 	// Which entry these were in is not known of a value that EKS could not read.
-	ofValue := map[string]bool{"an anchor": true, "a hidden character": true, "a group with a blank": true}
+	ofValue := map[string]bool{"an anchor": true, "a hidden character": true, "a group with a blank": true, "a misindented group": true}
 	tried := 0
 	for _, open := range []string{"a tab", "an open quote", "an open bracket", "a line indented further", "a missing colon", "an unquoted template", "a misindented group"} {
 		broken, fixed := nodeRole+named(faults[open][0], "open"), nodeRole+named(sound, "open")

@@ -96,16 +96,17 @@ func (v *hiddenValue) hadLine(line int, own bool) bool {
 }
 
 // hadFragment reports that the old text has what it must have for a fragment of the new one, and takes it. An entry that was
-// there has it only if it had it.
+// there has a field only if it had it; what is no field may be of no entry.
 func (v *hiddenValue) hadFragment(i int, w want, own bool) bool {
 	as := claim{i, w}
 	if v.taken[as] {
 		return true
 	}
 	stocks := v.stock(w)
+	field := w.kind == keyed || w.kind == again
 	arn := v.updated.entries[v.updated.fragments[i].entry].arn
 	for n, s := range stocks {
-		if s.of[arn] > 0 || !own && s.left > 0 && !v.read[n].arns[arn] {
+		if s.of[arn] > 0 || !own && s.left > 0 && !(field && v.read[n].arns[arn]) {
 			v.taken[as] = true
 		}
 	}
